@@ -1,0 +1,123 @@
+/**
+ * One outcome for every call that has ended, however many attempts and restarts it takes (V10).
+ *
+ * Owns the analyses under way, at most one a call. It decides nothing about the lifecycle: every step (an attempt
+ * starts, fails, succeeds, the budget is spent) is a message to the call, which journals it if its state admits it; a
+ * step that is not admitted or not stored breaks the run off, and the call's next deadline starts another one from
+ * what the journal says. A call that waits for a slot or between attempts holds no slot.
+ */
+import { unreachable, VoiceStreamError } from '../errors.js'
+import type { Clock, Millis } from '../clock.js'
+import { limits } from '../limits.js'
+import type { AnalysisProvider, AnalysisRequest } from '../ai/provider.js'
+import type { FailedAttempt, RetryOutcome, RetryProgress, RetryTask } from '../ai/retry.js'
+import type { AnalysisResult } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { LifecycleEntry, StoredPacket } from '../store/journal.js'
+import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
+
+export interface AnalysisPorts {
+  readonly clock: Clock
+  readonly provider: AnalysisProvider
+  /** At most so many attempts at a time run inside it. */
+  withSlot<R>(attempt: () => Promise<R>): Promise<R>
+  /** The retry policy, `ai/retry.ts`. */
+  retry(task: RetryTask<AnalysisResult>, before: RetryProgress, signal: AbortSignal): Promise<RetryOutcome<AnalysisResult>>
+  /** Journals a step; false when the call's state does not admit it. */
+  record(callId: CallId, entry: LifecycleEntry): Promise<boolean>
+  read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
+  packets(callId: CallId): AsyncIterable<StoredPacket>
+  /** Throws when the answer is not an `AnalysisResult`. */
+  check(answer: unknown): AnalysisResult
+  /** The call goes on later: rings its deadline again after a while. */
+  postpone(callId: CallId, delayMs: Millis): void
+  attemptEnded(outcome: 'succeeded' | 'failed'): void
+  /** A run ended without an outcome, for the log. */
+  interrupted(callId: CallId, error: unknown): void
+}
+
+export class Analyses {
+  readonly #ports: AnalysisPorts
+  readonly #running = new Map<CallId, Promise<void>>()
+  readonly #stop = new AbortController()
+
+  constructor(ports: AnalysisPorts) {
+    this.#ports = ports
+  }
+
+  get runningCount(): number {
+    return this.#running.size
+  }
+
+  start(callId: CallId, facts: AnalysisFacts): void {
+    if (this.#running.has(callId) || this.#stop.signal.aborted) return
+    // Waiting is free for a call: it lies in the journal, and its deadline rings again.
+    if (this.#running.size >= limits.analysesMax) return this.#ports.postpone(callId, limits.analysisRetryMs)
+    const run = this.#run(callId, facts)
+      .catch((error) => {
+        this.#ports.interrupted(callId, error)
+        if (!this.#stop.signal.aborted) this.#ports.postpone(callId, limits.analysisRetryMs)
+      })
+      .finally(() => this.#running.delete(callId))
+    this.#running.set(callId, run)
+  }
+
+  /** Breaks off every run; resolves when none is left. What they had reached is in the journal. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('shutting down'))
+    await Promise.all(this.#running.values())
+  }
+
+  async #run(callId: CallId, facts: AnalysisFacts): Promise<void> {
+    const { clock, provider, retry } = this.#ports
+    const task: RetryTask<AnalysisResult> = {
+      withSlot: this.#ports.withSlot,
+      started: (attempt) => this.#record(callId, { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name }),
+      run: (attempt, signal) => this.#attempt(callId, attempt, signal),
+      failed: (failure) => this.#record(callId, this.#failureEntry(failure)),
+    }
+    const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, this.#stop.signal)
+    await this.#record(callId, this.#outcomeEntry(outcome))
+  }
+
+  async #attempt(callId: CallId, attempt: number, signal: AbortSignal): Promise<AnalysisResult> {
+    const { provider, read, packets, check, attemptEnded } = this.#ports
+    const account = await read(callId, ({ context: { log } }) => ({
+      packetCount: log.totalReceived,
+      missingCount: log.missingCount,
+      missingRanges: log.missingRanges(0, limits.gapRangesListedMax).ranges.map(({ first, last }) => [first, last] as const),
+    }))
+    if (account === null) throw new VoiceStreamError('call_not_found', 'a call under analysis is gone')
+    const request: AnalysisRequest = { callId, packets: () => packets(callId), ...account, attempt, idempotencyKey: `voicestream:${callId}` }
+    try {
+      const result = check(await provider.analyse(request, signal))
+      attemptEnded('succeeded')
+      return result
+    } catch (error) {
+      attemptEnded('failed')
+      throw error
+    }
+  }
+
+  #failureEntry({ attempt, error, spentMs, waitMs }: FailedAttempt): LifecycleEntry {
+    const at = this.#ports.clock.now()
+    return { type: 'attempt-failed', at, attempt, error, spentMs, nextAttemptAt: at + waitMs }
+  }
+
+  #outcomeEntry(outcome: RetryOutcome<AnalysisResult>): LifecycleEntry {
+    const at = this.#ports.clock.now()
+    switch (outcome.kind) {
+      case 'succeeded':
+        return { type: 'analysed', at, result: outcome.result }
+      case 'failed':
+        return { type: 'analysis-failed', at, error: outcome.error }
+      default:
+        return unreachable(outcome)
+    }
+  }
+
+  async #record(callId: CallId, entry: LifecycleEntry): Promise<void> {
+    if (!(await this.#ports.record(callId, entry)))
+      throw new VoiceStreamError('version_conflict', `the call does not admit ${entry.type} now`)
+  }
+}

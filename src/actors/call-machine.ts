@@ -1,0 +1,161 @@
+/**
+ * The lifecycle of a call, as an XState machine whose events are the journal's lifecycle entries: living through a
+ * call and replaying it are the same transitions (V5). It only moves forward (V9).
+ *
+ *     IN_PROGRESS ──completed──▶ COMPLETED ──grace-over──▶ PROCESSING_AI ──analysed─────────▶ ARCHIVED
+ *                                  ↺ completed (a total              ↺ attempt-started  └─analysis-failed─▶ FAILED
+ *                                    after an idle timeout)          ↺ attempt-failed
+ *
+ * What a state does not name, it does not admit (`snapshot.can`), and the caller is told so. No state is `final`,
+ * because XState drops messages to a final actor silently. There are no timers in it: deadlines are journaled (V8).
+ */
+import { assign, type SnapshotFrom, setup } from 'xstate'
+import type { Millis } from '../clock.js'
+import type { AnalysisResult, CompletionReason } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { LifecycleEntry } from '../store/journal.js'
+import type { ReceiveLog } from './receive-log.js'
+
+export interface AnalysisFacts {
+  /** Attempts that were started, over all restarts. */
+  readonly attempts: number
+  /** Milliseconds of the budget that attempts and waits have used. */
+  readonly spentMs: number
+  readonly nextAttemptAt: Millis | null
+  readonly provider: string | null
+  readonly error: string | null
+  readonly result: AnalysisResult | null
+}
+
+export interface CallContext {
+  readonly callId: CallId
+  readonly createdAt: Millis
+  /** Changed in place by packets, as the counts below and the log are: they never pass through a transition. */
+  lastPacketAt: Millis
+  duplicateCount: number
+  readonly log: ReceiveLog
+  readonly reason: CompletionReason | null
+  readonly completedAt: Millis | null
+  readonly endedAt: Millis | null
+  /** The next deadline as journaled. An idle deadline may lie earlier than it is: the call looks again then. */
+  readonly dueAt: Millis | null
+  readonly analysis: AnalysisFacts
+}
+
+type Entry<Type extends LifecycleEntry['type']> = Extract<LifecycleEntry, { type: Type }>
+
+export const callMachine = setup({
+  types: {
+    context: {} as CallContext,
+    events: {} as LifecycleEntry,
+    input: {} as CallContext,
+    tags: {} as 'receiving',
+  },
+  guards: {
+    hasNoTotal: ({ context }, entry: Entry<'completed'>) => context.log.expectedTotal === null && entry.totalPackets !== null,
+    isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,
+    isThisAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts,
+  },
+}).createMachine({
+  id: 'call',
+  initial: 'IN_PROGRESS',
+  context: ({ input }) => input,
+  states: {
+    IN_PROGRESS: {
+      tags: 'receiving',
+      on: {
+        completed: {
+          target: 'COMPLETED',
+          actions: assign(({ context, event }) => {
+            expectTotal(context, event)
+            return { reason: event.reason, completedAt: event.at, dueAt: event.dueAt }
+          }),
+        },
+      },
+    },
+    COMPLETED: {
+      tags: 'receiving',
+      on: {
+        completed: {
+          guard: { type: 'hasNoTotal', params: ({ event }) => event },
+          actions: assign(({ context, event }) => {
+            expectTotal(context, event)
+            return {}
+          }),
+        },
+        'grace-over': {
+          target: 'PROCESSING_AI',
+          actions: assign(({ context, event }) => ({
+            dueAt: event.at,
+            analysis: { ...context.analysis, nextAttemptAt: event.at },
+          })),
+        },
+      },
+    },
+    PROCESSING_AI: {
+      on: {
+        'attempt-started': {
+          guard: { type: 'isNextAttempt', params: ({ event }) => event.attempt },
+          actions: assign(({ context, event }) => ({
+            analysis: { ...context.analysis, attempts: event.attempt, provider: event.provider, nextAttemptAt: null },
+          })),
+        },
+        'attempt-failed': {
+          guard: { type: 'isThisAttempt', params: ({ event }) => event.attempt },
+          actions: assign(({ context, event }) => ({
+            dueAt: event.nextAttemptAt,
+            analysis: {
+              ...context.analysis,
+              error: event.error,
+              spentMs: context.analysis.spentMs + event.spentMs,
+              nextAttemptAt: event.nextAttemptAt,
+            },
+          })),
+        },
+        analysed: {
+          target: 'ARCHIVED',
+          actions: assign(({ context, event }) => ({
+            endedAt: event.at,
+            dueAt: null,
+            analysis: { ...context.analysis, result: event.result, error: null, nextAttemptAt: null },
+          })),
+        },
+        'analysis-failed': {
+          target: 'FAILED',
+          actions: assign(({ context, event }) => ({
+            endedAt: event.at,
+            dueAt: null,
+            analysis: { ...context.analysis, error: event.error, nextAttemptAt: null },
+          })),
+        },
+      },
+    },
+    ARCHIVED: {},
+    FAILED: {},
+  },
+})
+
+/**
+ * The log is changed in place, like everything else that packets count; so this stands inside an `assign`, which runs
+ * in a pure transition too (a replay), where other actions are only handed back.
+ */
+function expectTotal(context: CallContext, entry: Entry<'completed'>): void {
+  if (entry.totalPackets !== null) context.log.expect(entry.totalPackets)
+}
+
+export type CallMachineSnapshot = SnapshotFrom<typeof callMachine>
+
+export function newCall(callId: CallId, createdAt: Millis, dueAt: Millis, log: ReceiveLog): CallContext {
+  return {
+    callId,
+    createdAt,
+    lastPacketAt: createdAt,
+    duplicateCount: 0,
+    log,
+    reason: null,
+    completedAt: null,
+    endedAt: null,
+    dueAt,
+    analysis: { attempts: 0, spentMs: 0, nextAttemptAt: null, provider: null, error: null, result: null },
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * callId → actor.
+ *
+ * Owns which calls are in memory. A message to an active call is sent in the same turn; the first message to any
+ * other call starts its activation, and what arrives meanwhile waits in arrival order, so concurrent messages share
+ * one replay and a call has at most one actor (V1). An actor is passivated when it has been silent for a while: its
+ * snapshot is journaled, and it goes once that is committed and nothing else has come. After a failed commit the
+ * actor is dropped at once, and the next message replays the call from the journal (V6).
+ *
+ * Bounds (V7): active calls, activations at once, waiting messages; beyond them a message fails with `overloaded`.
+ */
+import assert from 'node:assert/strict'
+import type { Clock, Millis } from '../clock.js'
+import { unreachable, VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { CallReader, CallStream, Journal } from '../store/journal.js'
+import { type CallActor, type CallMessage, type CallPorts, createCallActor } from './call.js'
+import type { CallMachineSnapshot } from './call-machine.js'
+import { replay, restoreSnapshot } from './call-replay.js'
+
+interface ActiveCall {
+  readonly actor: CallActor
+  readonly stream: CallStream
+  touchedAt: Millis
+  isPassivating: boolean
+}
+
+export interface RegistryPorts {
+  readonly journal: Journal
+  readonly reader: CallReader
+  readonly clock: Clock
+  /** Something impossible happened while a call was activated. */
+  failed(error: unknown): void
+}
+
+export class CallRegistry {
+  readonly #ports: RegistryPorts
+  readonly #callPorts: CallPorts
+  readonly #active = new Map<CallId, ActiveCall>()
+  readonly #activating = new Map<CallId, CallMessage[]>()
+  #waitingMessages = 0
+  #sweep: Iterator<[CallId, ActiveCall]> | null = null
+  #cancelSweep: (() => void) | null = null
+
+  constructor(ports: RegistryPorts, callPorts: Omit<CallPorts, 'drop'>) {
+    this.#ports = ports
+    this.#callPorts = { ...callPorts, drop: (callId) => this.#drop(callId) }
+  }
+
+  get activeCount(): number {
+    return this.#active.size
+  }
+
+  get activatingCount(): number {
+    return this.#activating.size
+  }
+
+  /** Delivers a message; its `replyTo` is answered in every case. A packet's data is copied if it has to wait. */
+  tell(callId: CallId, message: CallMessage): void {
+    const call = this.#active.get(callId)
+    if (call !== undefined) {
+      call.touchedAt = this.#ports.clock.now()
+      call.actor.send(message)
+      return
+    }
+    this.#wait(callId, message)
+  }
+
+  /**
+   * Looks at a call's state, active or stored, without activating one whose stored snapshot is exact. Resolves once
+   * what was seen is durable; null for an unknown call.
+   */
+  async read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null> {
+    if (!this.#active.has(callId) && !this.#activating.has(callId)) {
+      const stored = await this.#ports.reader.call(callId)
+      if (stored === null && !this.#active.has(callId) && !this.#activating.has(callId)) return null
+      if (stored?.snapshot.isSettled === true && !this.#active.has(callId)) return look(restoreSnapshot(callId, stored.snapshot))
+    }
+    return new Promise<T | null>((resolve, reject) => {
+      let seen: T | null = null
+      this.tell(callId, {
+        type: 'read',
+        look: (state) => {
+          seen = look(state)
+        },
+        replyTo: { answered: () => resolve(seen), failed: reject },
+      })
+    })
+  }
+
+  isActive(callId: CallId): boolean {
+    return this.#active.has(callId)
+  }
+
+  // --- activation -------------------------------------------------------------------------------------------------
+
+  #wait(callId: CallId, message: CallMessage): void {
+    const waiting = this.#activating.get(callId)
+    const isFull =
+      this.#waitingMessages >= limits.activationQueueMax ||
+      (waiting === undefined &&
+        (this.#activating.size >= limits.activationsMax || this.#active.size + this.#activating.size >= limits.activeCallsMax))
+    if (isFull) {
+      message.replyTo.failed(new VoiceStreamError('overloaded', 'too many calls are being activated'))
+      return
+    }
+    this.#waitingMessages++
+    const kept = detached(message)
+    if (waiting !== undefined) {
+      waiting.push(kept)
+      return
+    }
+    this.#activating.set(callId, [kept])
+    this.#activate(callId).catch((error) => this.#ports.failed(error))
+  }
+
+  async #activate(callId: CallId): Promise<void> {
+    try {
+      const call = await this.#replay(callId)
+      this.#deliver(callId, this.#takeWaiting(callId), call)
+    } catch (error) {
+      // Expected: the reader is overloaded or the disk cannot be read. Anything else is a bug, and must be seen.
+      const expected = error instanceof VoiceStreamError
+      const answer = expected ? error : new VoiceStreamError('read_failed', 'the call could not be replayed', { cause: error })
+      for (const message of this.#takeWaiting(callId)) message.replyTo.failed(answer)
+      if (!expected) throw error
+    }
+  }
+
+  #takeWaiting(callId: CallId): readonly CallMessage[] {
+    const waiting = this.#activating.get(callId) ?? []
+    this.#activating.delete(callId)
+    this.#waitingMessages -= waiting.length
+    return waiting
+  }
+
+  async #replay(callId: CallId): Promise<ActiveCall | null> {
+    const history = await this.#ports.journal.replay(callId)
+    if (history === null) return null
+    const { stream, snapshot, entries } = history
+    const state = replay(restoreSnapshot(callId, snapshot), entries)
+    const input = { callId, stream, state, isSettled: snapshot.isSettled }
+    return this.#start(createCallActor(this.#callPorts, input), stream)
+  }
+
+  #start(actor: CallActor, stream: CallStream): ActiveCall {
+    return { actor, stream, touchedAt: this.#ports.clock.now(), isPassivating: false }
+  }
+
+  /** A call that the journal does not hold begins with its first packet; other messages to it find nothing. */
+  #deliver(callId: CallId, messages: readonly CallMessage[], replayed: ActiveCall | null): void {
+    let call = replayed
+    if (call !== null) this.#add(callId, call)
+    for (const message of messages) {
+      if (call === null && message.type === 'packet') {
+        const stream = this.#ports.journal.create(callId)
+        call = this.#start(createCallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }), stream)
+        this.#add(callId, call)
+      }
+      if (call === null) findNothing(message)
+      else call.actor.send(message)
+    }
+  }
+
+  #add(callId: CallId, call: ActiveCall): void {
+    assert(!this.#active.has(callId), 'V1: a call has at most one actor')
+    this.#active.set(callId, call)
+  }
+
+  // --- the way out ------------------------------------------------------------------------------------------------
+
+  #drop(callId: CallId): void {
+    const call = this.#active.get(callId)
+    if (call === undefined) return
+    this.#active.delete(callId)
+    call.actor.stop()
+  }
+
+  /** Passivates silent calls, a bounded part of them at a time. */
+  startSweeping(): void {
+    this.#cancelSweep = this.#ports.clock.after(limits.sweepMs, () => {
+      this.#sweepSome()
+      this.startSweeping()
+    })
+  }
+
+  stopSweeping(): void {
+    this.#cancelSweep?.()
+  }
+
+  #sweepSome(): void {
+    const silentSince = this.#ports.clock.now() - limits.passivateAfterMs
+    this.#sweep ??= this.#active.entries()
+    for (let i = 0; i < limits.sweepCalls; i++) {
+      const next = this.#sweep.next()
+      if (next.done) {
+        this.#sweep = null
+        return
+      }
+      const [callId, call] = next.value
+      if (call.touchedAt <= silentSince) this.#passivate(callId, call, () => {})
+    }
+  }
+
+  #passivate(callId: CallId, call: ActiveCall, done: () => void): void {
+    if (call.isPassivating) return done()
+    call.isPassivating = true
+    const { touchedAt } = call
+    const end = (isIdle: boolean) => {
+      call.isPassivating = false
+      if (isIdle && this.#active.get(callId) === call && !this.#ports.journal.hasPending(call.stream)) {
+        this.#drop(callId)
+        this.#ports.journal.release(call.stream)
+      }
+      done()
+    }
+    // What came between is journaled after the snapshot, so keeping the actor is always right.
+    const replyTo = { answered: () => end(call.touchedAt === touchedAt), failed: () => end(false) }
+    call.actor.send({ type: 'passivate', replyTo })
+  }
+
+  /** For a clean stop: every call's snapshot is journaled. Nothing may be told to calls any more. */
+  async passivateAll(): Promise<void> {
+    for (const part of inParts([...this.#active], limits.sweepCalls))
+      await Promise.all(part.map(([callId, call]) => new Promise<void>((resolve) => this.#passivate(callId, call, resolve))))
+  }
+}
+
+function* inParts<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size)
+}
+
+/** A packet's data is a view of a request body that is gone after this turn. */
+function detached(message: CallMessage): CallMessage {
+  if (message.type !== 'packet') return message
+  return { ...message, packet: { ...message.packet, data: Uint8Array.from(message.packet.data) } }
+}
+
+function findNothing(message: CallMessage): void {
+  switch (message.type) {
+    case 'complete':
+      return message.replyTo.answered('unknown-call')
+    case 'record':
+      return message.replyTo.answered(false)
+    case 'read':
+    case 'deadline':
+    case 'passivate':
+      return message.replyTo.answered()
+    case 'packet':
+      throw new Error('a packet makes its call')
+    default:
+      return unreachable(message)
+  }
+}

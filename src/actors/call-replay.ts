@@ -1,0 +1,46 @@
+/**
+ * Pure: from snapshot and entries to the state that a call starts from, and from a call to its snapshot. Replaying a
+ * call gives the same receive log and lifecycle as living through it (V5).
+ */
+import assert from 'node:assert/strict'
+import { transition } from 'xstate'
+import type { CallId } from '../protocol/call-id.js'
+import type { CallSnapshot, ReplayEntry } from '../store/journal.js'
+import { type CallContext, type CallMachineSnapshot, callMachine } from './call-machine.js'
+import { ReceiveLog } from './receive-log.js'
+
+type Body = Omit<CallContext, 'callId' | 'log' | 'createdAt' | 'dueAt'> & { readonly log: string }
+
+export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): CallSnapshot {
+  const { callId: _, log, createdAt, dueAt, ...rest } = state.context
+  const body: Body = { ...rest, log: Buffer.from(log.snapshot()).toString('base64') }
+  return { state: state.value, createdAt, dueAt, isSettled, body: JSON.stringify(body) }
+}
+
+export function restoreSnapshot(callId: CallId, snapshot: CallSnapshot): CallMachineSnapshot {
+  // The body is our own, written by `snapshotOf`; the journal's checksum and the migrations answer for it.
+  const { log, ...rest }: Body = JSON.parse(snapshot.body)
+  const context: CallContext = {
+    ...rest,
+    callId,
+    createdAt: snapshot.createdAt,
+    dueAt: snapshot.dueAt,
+    log: ReceiveLog.restore(Buffer.from(log, 'base64')),
+  }
+  return callMachine.resolveState({ value: snapshot.state, context })
+}
+
+export function replay(start: CallMachineSnapshot, entries: readonly ReplayEntry[]): CallMachineSnapshot {
+  let state = start
+  for (const entry of entries) {
+    if (entry.type === 'packet') {
+      const arrival = state.context.log.mark(entry.sequence)
+      assert(arrival !== 'duplicate', 'the journal holds each packet of a call once')
+      state.context.lastPacketAt = entry.receivedAt
+    } else {
+      assert(state.can(entry), `a journaled ${entry.type} follows from ${state.value}`)
+      state = transition(callMachine, state, entry)[0]
+    }
+  }
+  return state
+}

@@ -1,0 +1,42 @@
+/** The port to an AI provider, and the two ways in which one can fail. */
+import type { StoredPacket } from '../store/journal.js'
+import type { AnalysisResult } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+
+export interface AnalysisRequest {
+  readonly callId: CallId
+  /** The call's packets in the order of their sequences, a page at a time; never all in memory. */
+  packets(): AsyncIterable<StoredPacket>
+  readonly packetCount: number
+  readonly missingCount: number
+  readonly missingRanges: readonly (readonly [first: number, last: number])[]
+  /** From 1, counted over restarts. */
+  readonly attempt: number
+  /** The same for every attempt at this call, so that a provider can tell a repetition from a new request. */
+  readonly idempotencyKey: string
+}
+
+export interface AnalysisProvider {
+  /** Shown in the call's view. */
+  readonly name: string
+  /**
+   * One attempt. `signal` aborts at the attempt's deadline, which covers the whole answer, and at shutdown.
+   * Throws `ProviderUnavailable` where trying again may help and `ProviderRejected` where it cannot.
+   */
+  analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult>
+}
+
+export class ProviderUnavailable extends Error {
+  /** What the provider asked for with `Retry-After`, in milliseconds. */
+  readonly retryAfterMs: number | null
+
+  constructor(message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'ProviderUnavailable'
+    this.retryAfterMs = options.retryAfterMs ?? null
+  }
+}
+
+export class ProviderRejected extends Error {
+  override readonly name = 'ProviderRejected'
+}

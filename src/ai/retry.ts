@@ -1,0 +1,179 @@
+/**
+ * The one retry policy: waits of 1, 2, 4, 8 s, at most 5 attempts, and a budget that attempts and waits share.
+ *
+ * `p-retry` counts and waits; what it cannot know is added here. An attempt is recorded before it starts and counts
+ * whatever happens to the process then, so a run may begin at attempt k. The budget survives restarts likewise, which
+ * `maxRetryTime` does not. A provider's `Retry-After` lengthens a wait, within the budget. Each attempt has a
+ * deadline of its own that holds even against a provider that ignores its signal.
+ */
+import pRetry, { AbortError } from 'p-retry'
+import type { Clock, Millis } from '../clock.js'
+import { ProviderRejected, ProviderUnavailable } from './provider.js'
+
+export interface RetryPolicy {
+  readonly attemptsMax: number
+  readonly budgetMs: Millis
+  /** The first wait; each one after it is twice as long. */
+  readonly backoffBaseMs: Millis
+  readonly attemptMsMax: Millis
+}
+
+export interface RetryProgress {
+  readonly attempts: number
+  readonly spentMs: Millis
+}
+
+export interface FailedAttempt {
+  readonly attempt: number
+  readonly error: string
+  /** The attempt and the wait after it. */
+  readonly spentMs: Millis
+  readonly waitMs: Millis
+}
+
+export interface RetryTask<T> {
+  /** Holds a slot while `attempt` runs, and never while a wait does. */
+  withSlot<R>(attempt: () => Promise<R>): Promise<R>
+  /** Resolves once the attempt is recorded. A rejection ends the run without an outcome. */
+  started(attempt: number): Promise<void>
+  run(attempt: number, signal: AbortSignal): Promise<T>
+  /** Resolves once the failure is recorded; the wait follows. */
+  failed(failure: FailedAttempt): Promise<void>
+}
+
+export type RetryOutcome<T> =
+  | { readonly kind: 'succeeded'; readonly result: T }
+  | { readonly kind: 'failed'; readonly error: string }
+
+/** Not an outcome: the run was broken off (shutdown, a record that could not be written) and goes on later. */
+export class RunInterrupted extends Error {
+  override readonly name = 'RunInterrupted'
+}
+
+export async function runWithRetry<T>(
+  task: RetryTask<T>,
+  policy: RetryPolicy,
+  before: RetryProgress,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<RetryOutcome<T>> {
+  if (before.attempts >= policy.attemptsMax) return failed(`the process ended during attempt ${before.attempts}, the last one`)
+  const run = new RetryRun(task, policy, before, clock, signal)
+  try {
+    return { kind: 'succeeded', result: await run.start() }
+  } catch (error) {
+    if (signal.aborted || error instanceof RunInterrupted) throw new RunInterrupted('interrupted', { cause: error })
+    return failed(reasonOf(error))
+  }
+}
+
+function failed(error: string): RetryOutcome<never> {
+  return { kind: 'failed', error }
+}
+
+class RetryRun<T> {
+  readonly #task: RetryTask<T>
+  readonly #policy: RetryPolicy
+  readonly #attemptsBefore: number
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  #spentMs: Millis
+  #lastAttemptMs: Millis = 0
+
+  constructor(task: RetryTask<T>, policy: RetryPolicy, before: RetryProgress, clock: Clock, signal: AbortSignal) {
+    this.#task = task
+    this.#policy = policy
+    this.#attemptsBefore = before.attempts
+    this.#spentMs = before.spentMs
+    this.#clock = clock
+    this.#signal = signal
+  }
+
+  start(): Promise<T> {
+    const { attemptsMax, backoffBaseMs } = this.#policy
+    return pRetry((number) => this.#attempt(this.#attemptsBefore + number), {
+      retries: attemptsMax - this.#attemptsBefore - 1,
+      minTimeout: this.#backoffMs(this.#attemptsBefore + 1, backoffBaseMs),
+      factor: 2,
+      signal: this.#signal,
+      onFailedAttempt: ({ error, attemptNumber }) => this.#afterFailure(this.#attemptsBefore + attemptNumber, error),
+    })
+  }
+
+  #backoffMs(attempt: number, baseMs: Millis): Millis {
+    return baseMs * 2 ** (attempt - 1)
+  }
+
+  #attempt(attempt: number): Promise<T> {
+    return this.#task.withSlot(async () => {
+      this.#signal.throwIfAborted()
+      await this.#task.started(attempt)
+      const startedAt = this.#clock.now()
+      try {
+        return await this.#withinDeadline((signal) => this.#task.run(attempt, signal))
+      } catch (error) {
+        // A deadline, an unknown error of an adapter, a provider that is down: all may pass. A rejection does not.
+        if (error instanceof ProviderRejected) throw new AbortError(error)
+        // p-retry gives up on most TypeErrors at once, but a bug met on one answer may not be met on the next.
+        throw error instanceof ProviderUnavailable ? error : new ProviderUnavailable(reasonOf(error), { cause: error })
+      } finally {
+        this.#lastAttemptMs = this.#clock.now() - startedAt
+        this.#spentMs += this.#lastAttemptMs
+      }
+    })
+  }
+
+  async #withinDeadline(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limitMs = Math.min(this.#policy.attemptMsMax, Math.max(this.#policy.budgetMs - this.#spentMs, 0))
+    const deadline = new AbortController()
+    const signal = AbortSignal.any([deadline.signal, this.#signal])
+    let cancel = () => {}
+    const expired = new Promise<never>((_, reject) => {
+      const expire = (reason: Error) => {
+        deadline.abort(reason)
+        reject(reason)
+      }
+      cancel = this.#clock.after(limitMs, () => expire(new ProviderUnavailable(`no answer within ${limitMs} ms`)))
+      this.#signal.addEventListener('abort', () => expire(new RunInterrupted('shutting down')), { once: true, signal: deadline.signal })
+    })
+    try {
+      return await Promise.race([run(signal), expired])
+    } finally {
+      cancel()
+      // Also frees the listener above, and what an adapter still holds open.
+      deadline.abort(new RunInterrupted('over'))
+      expired.catch(() => {})
+    }
+  }
+
+  async #afterFailure(attempt: number, error: Error): Promise<void> {
+    if (error instanceof RunInterrupted || this.#signal.aborted) throw new AbortError(error)
+    const { attemptsMax, budgetMs, backoffBaseMs } = this.#policy
+    if (attempt >= attemptsMax) return
+    const backoffMs = this.#backoffMs(attempt, backoffBaseMs)
+    const asked = error instanceof ProviderUnavailable ? error.retryAfterMs : null
+    const waitMs = Math.max(backoffMs, asked ?? 0)
+    if (this.#spentMs + waitMs >= budgetMs)
+      throw new AbortError(`${reasonOf(error)}; a wait of ${waitMs} ms would pass the budget of ${budgetMs} ms`)
+    this.#spentMs += waitMs
+    await this.#task.failed({ attempt, error: reasonOf(error), spentMs: this.#lastAttemptMs + waitMs, waitMs })
+    // p-retry waits for the backoff itself; a longer Retry-After is waited for here.
+    if (waitMs > backoffMs) await this.#sleep(waitMs - backoffMs)
+  }
+
+  #sleep(ms: Millis): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(ms, resolve)
+      const abort = () => {
+        cancel()
+        reject(new RunInterrupted('shutting down'))
+      }
+      this.#signal.addEventListener('abort', abort, { once: true })
+    })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return text.slice(0, 500)
+}

@@ -1,0 +1,275 @@
+/**
+ * The composition root: builds everything bottom-up and takes it apart top-down. The only importer of adapters.
+ */
+import { randomBytes } from 'node:crypto'
+import pLimit from 'p-limit'
+import { Compile } from 'typebox/compile'
+import { Alarm } from './actors/alarm.js'
+import { Analyses } from './actors/analysis.js'
+import { CallRegistry } from './actors/call-registry.js'
+import { DuplicateCheck } from './actors/duplicate-check.js'
+import { EventFeed } from './actors/event-feed.js'
+import { ProviderUnavailable, type AnalysisProvider } from './ai/provider.js'
+import { type RetryPolicy, runWithRetry } from './ai/retry.js'
+import { SimulatedProvider } from './ai/simulated-provider.js'
+import { type Clock, systemClock } from './clock.js'
+import type { Config } from './config.js'
+import { callRoutes } from './http/calls.js'
+import { ingestRoutes } from './http/ingest.js'
+import { type NotReadyReason, operationRoutes } from './http/operations.js'
+import { Server } from './http/server.js'
+import { SupervisorSockets } from './http/supervisor-socket.js'
+import { limits } from './limits.js'
+import type { Log } from './log.js'
+import { Metrics } from './metrics.js'
+import { AnalysisResult, type CallState } from './protocol/call.js'
+import type { CallId } from './protocol/call-id.js'
+import type { CallReader, LifecycleEntry, StoredPacket } from './store/journal.js'
+import { SqliteJournal } from './store/sqlite/sqlite-journal.js'
+
+export interface App {
+  readonly host: string
+  readonly port: number
+  /** Answers what is in flight, journals every call, folds and checkpoints; resolves when nothing is left to lose. */
+  stop(): Promise<void>
+}
+
+export interface AppPorts {
+  readonly log: Log
+  /** The store has failed: nothing more is acknowledged, and the process must end. */
+  readonly onFatal: (error: Error) => void
+}
+
+/** Rejects with a message for people when the data folder or the port cannot be had. */
+export async function startApp(config: Config, { log, onFatal }: AppPorts): Promise<App> {
+  const app = new Composition(config, log, systemClock, onFatal)
+  return app.start()
+}
+
+const ingestRoute = '/v1/call/stream/{call_id}'
+
+class Composition {
+  readonly #config: Config
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #onFatal: (error: Error) => void
+  readonly #feed = new EventFeed(randomBytes(6).toString('base64url'), setImmediate)
+  readonly #metrics: Metrics
+  readonly #server: Server
+  readonly #sockets: SupervisorSockets
+  #journal!: SqliteJournal
+  #registry!: CallRegistry
+  #alarm!: Alarm
+  #analyses!: Analyses
+  #duplicates!: DuplicateCheck
+  #state: 'starting' | 'serving' | 'store_failed' | 'draining' = 'starting'
+
+  constructor(config: Config, log: Log, clock: Clock, onFatal: (error: Error) => void) {
+    this.#config = config
+    this.#log = log
+    this.#clock = clock
+    this.#onFatal = onFatal
+    this.#metrics = this.#createMetrics()
+    this.#server = new Server({ log, ended: (route, status, seconds) => this.#requestEnded(route, status, seconds) })
+    this.#sockets = new SupervisorSockets(this.#server.app, {
+      feed: this.#feed,
+      owner: this.#server,
+      isDraining: () => this.#state === 'draining',
+      dropped: () => this.#metrics.count('supervisors_dropped_total'),
+    })
+  }
+
+  async start(): Promise<App> {
+    const { HOST, PORT } = this.#config
+    this.#journal = await this.#openJournal()
+    this.#registry = this.#createRegistry()
+    this.#analyses = this.#createAnalyses()
+    this.#alarm = this.#createAlarm()
+    this.#duplicates = this.#createDuplicateCheck()
+    this.#metrics.setStates(await this.#journal.stateCounts())
+    this.#serve()
+    const port = await this.#listen(HOST, PORT)
+    this.#alarm.start()
+    this.#registry.startSweeping()
+    this.#state = 'serving'
+    return { host: HOST, port, stop: () => this.#stop() }
+  }
+
+  #openJournal(): Promise<SqliteJournal> {
+    const { DATA_DIR, GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS, AI_BUDGET_MS } = this.#config
+    return SqliteJournal.open({
+      dataDir: DATA_DIR,
+      now: this.#clock.now(),
+      dueWithin: { IN_PROGRESS: CALL_IDLE_TIMEOUT_MS, COMPLETED: GRACE_PERIOD_MS, PROCESSING_AI: AI_BUDGET_MS },
+      onFatal: (error) => {
+        this.#state = 'store_failed'
+        this.#onFatal(error)
+      },
+      onCommit: (commit) => this.#metrics.observeCommit(commit),
+    })
+  }
+
+  async #listen(host: string, port: number): Promise<number> {
+    try {
+      return await this.#server.listen(host, port)
+    } catch (error) {
+      await this.#journal.close()
+      throw error
+    }
+  }
+
+  #createRegistry(): CallRegistry {
+    const { GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS } = this.#config
+    const registryPorts = {
+      journal: this.#journal,
+      reader: this.#journal,
+      clock: this.#clock,
+      failed: (error: unknown) => this.#log.error({ err: error }, 'a call could not be activated'),
+    }
+    return new CallRegistry(registryPorts, {
+      journal: this.#journal,
+      clock: this.#clock,
+      graceMs: GRACE_PERIOD_MS,
+      idleMs: CALL_IDLE_TIMEOUT_MS,
+      publish: (event) => this.#feed.publish(event),
+      arm: (callId, dueAt) => this.#alarm.arm(callId, dueAt),
+      analyse: (callId, facts) => this.#analyses.start(callId, facts),
+      stateChanged: (from: CallState | null, to: CallState) => this.#metrics.stateChanged(from, to),
+      duplicate: (callId, packet) => this.#duplicates.add(callId, packet),
+    })
+  }
+
+  #createAlarm(): Alarm {
+    return new Alarm({
+      clock: this.#clock,
+      reader: this.#journal,
+      ring: (callId, done) =>
+        this.#registry.tell(callId, { type: 'deadline', replyTo: { answered: () => done(true), failed: () => done(false) } }),
+      readFailed: (error) => this.#log.warn({ err: error }, 'deadlines could not be read; trying again'),
+    })
+  }
+
+  #createAnalyses(): Analyses {
+    const { AI_MAX_ATTEMPTS, AI_BUDGET_MS, AI_BACKOFF_BASE_MS, AI_ATTEMPT_TIMEOUT_MS, AI_CONCURRENCY } = this.#config
+    const policy: RetryPolicy = {
+      attemptsMax: AI_MAX_ATTEMPTS,
+      budgetMs: AI_BUDGET_MS,
+      backoffBaseMs: AI_BACKOFF_BASE_MS,
+      attemptMsMax: AI_ATTEMPT_TIMEOUT_MS,
+    }
+    const slots = pLimit(AI_CONCURRENCY)
+    const resultCheck = Compile(AnalysisResult)
+    return new Analyses({
+      clock: this.#clock,
+      provider: this.#createProvider(),
+      withSlot: (attempt) => slots(attempt),
+      retry: (task, before, signal) => runWithRetry(task, policy, before, this.#clock, signal),
+      record: (callId, entry) => this.#record(callId, entry),
+      read: (callId, look) => this.#registry.read(callId, look),
+      packets: (callId) => allPackets(this.#journal, callId),
+      check: (answer) => {
+        if (resultCheck.Check(answer)) return answer
+        throw new ProviderUnavailable('the provider’s answer is not a result')
+      },
+      postpone: (callId, delayMs) => this.#alarm.arm(callId, this.#clock.now() + delayMs),
+      attemptEnded: (outcome) => this.#metrics.count('ai_attempts_total', outcome),
+      interrupted: (callId, error) => {
+        if (this.#state === 'serving') this.#log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
+      },
+    })
+  }
+
+  #createProvider(): AnalysisProvider {
+    const { AI_SIMULATED_FAILURE_RATE, AI_SIMULATED_LATENCY_MIN_MS, AI_SIMULATED_LATENCY_MAX_MS, AI_SIMULATED_SEED } = this.#config
+    return new SimulatedProvider({
+      failureRate: AI_SIMULATED_FAILURE_RATE,
+      latencyMinMs: AI_SIMULATED_LATENCY_MIN_MS,
+      latencyMaxMs: AI_SIMULATED_LATENCY_MAX_MS,
+      seed: AI_SIMULATED_SEED,
+    })
+  }
+
+  #record(callId: CallId, entry: LifecycleEntry): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#registry.tell(callId, { type: 'record', entry, replyTo: { answered: resolve, failed: reject } })
+    })
+  }
+
+  #createDuplicateCheck(): DuplicateCheck {
+    return new DuplicateCheck({
+      reader: this.#journal,
+      unchecked: () => this.#metrics.count('duplicates_unchecked_total'),
+      differs: (callId, sequence) => {
+        this.#metrics.count('duplicate_mismatches_total')
+        this.#log.warn({ call_id: callId, sequence }, 'a duplicate has other content than the stored packet; the first stays')
+      },
+    })
+  }
+
+  #createMetrics(): Metrics {
+    return new Metrics({
+      activeCalls: () => this.#registry?.activeCount ?? 0,
+      activatingCalls: () => this.#registry?.activatingCount ?? 0,
+      armedDeadlines: () => this.#alarm?.armedCount ?? 0,
+      runningAnalyses: () => this.#analyses?.runningCount ?? 0,
+      supervisors: () => this.#sockets.count,
+      requestsInFlight: () => this.#server.inFlightCount,
+      queuedEntries: () => this.#journal?.queuedEntries ?? 0,
+    })
+  }
+
+  #serve(): void {
+    const hasRoom = () => this.#journal.hasRoom(limits.dataBytesMax)
+    this.#server.serve([
+      ...ingestRoutes({
+        registry: this.#registry,
+        hasRoom,
+        countLines: (result) => {
+          for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const) this.#metrics.count('packets_total', status, result[status])
+        },
+        countPacket: (status) => this.#metrics.count('packets_total', status),
+      }),
+      ...callRoutes(this.#registry, this.#journal),
+      ...operationRoutes({
+        notReady: () => this.#notReady(hasRoom),
+        metricsType: this.#metrics.contentType,
+        metrics: () => this.#metrics.text(),
+      }),
+    ])
+  }
+
+  #notReady(hasRoom: () => boolean): readonly NotReadyReason[] {
+    const reasons: NotReadyReason[] = []
+    if (this.#state !== 'serving') reasons.push(this.#state)
+    if (!hasRoom()) reasons.push('journal_full')
+    if (this.#server.inFlightCount >= limits.requestsInFlightMax) reasons.push('overloaded')
+    return reasons
+  }
+
+  #requestEnded(route: string, status: number, seconds: number): void {
+    this.#metrics.count('responses_total', String(status))
+    if (route === ingestRoute) this.#metrics.observeIngest(seconds)
+    else if (route.startsWith('/v1/')) this.#metrics.observeRequest(route, seconds)
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = 'draining'
+    this.#sockets.closeAll()
+    await this.#server.drain(limits.drainMsMax)
+    this.#alarm.stop()
+    this.#registry.stopSweeping()
+    await this.#analyses.stop()
+    await this.#registry.passivateAll()
+    await this.#journal.close()
+    this.#server.close()
+  }
+}
+
+async function* allPackets(reader: CallReader, callId: CallId): AsyncIterable<StoredPacket> {
+  for (let from: number | null = 0; from !== null; ) {
+    const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(callId, from, limits.packetsPageMax)
+    yield* page.packets
+    from = page.nextFrom
+  }
+}
+

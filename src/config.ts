@@ -1,0 +1,124 @@
+/**
+ * Configuration: flags, then environment variables, then a `.env` file, then defaults. Every setting is typed, bounded
+ * and documented here once; an unknown or bad one stops the start with a line that says which and why.
+ */
+import { parseEnv } from 'node:util'
+import Type, { type Static, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const integer = (value: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: value, minimum, maximum, description })
+const dayMs = 86_400_000
+
+/** In the order in which they are printed. The key is the environment variable without its prefix. */
+export const settings = {
+  HOST: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on.' }),
+  PORT: integer(8000, 0, 65_535, 'Port to listen on; 0 picks a free one.'),
+  DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Folder of the database.' }),
+  GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call takes late packets.'),
+  CALL_IDLE_TIMEOUT_MS: integer(900_000, 1000, 30 * dayMs, 'A call without a packet for so long is completed.'),
+  AI_PROVIDER: Type.Literal('simulated', { default: 'simulated', description: 'Who analyses finished calls.' }),
+  AI_SIMULATED_FAILURE_RATE: Type.Number({ default: 0.25, minimum: 0, maximum: 1, description: 'Share of simulated attempts that fail with 503.' }),
+  AI_SIMULATED_LATENCY_MIN_MS: integer(1000, 0, 600_000, 'Shortest simulated attempt.'),
+  AI_SIMULATED_LATENCY_MAX_MS: integer(3000, 0, 600_000, 'Longest simulated attempt.'),
+  AI_SIMULATED_SEED: integer(1, 0, 2 ** 32 - 1, 'Seed of the simulated provider.'),
+  AI_MAX_ATTEMPTS: integer(5, 1, 100, 'Attempts at a call’s analysis, over all restarts.'),
+  AI_BUDGET_MS: integer(60_000, 1, 30 * dayMs, 'Time that attempts and waits of one call may use together.'),
+  AI_BACKOFF_BASE_MS: integer(1000, 0, 3_600_000, 'First wait between attempts; each one after it is twice as long.'),
+  AI_ATTEMPT_TIMEOUT_MS: integer(20_000, 1, 3_600_000, 'Deadline of one attempt, its whole answer included.'),
+  AI_CONCURRENCY: integer(64, 1, 10_000, 'Attempts at a time.'),
+  LOG_LEVEL: Type.Union(
+    [Type.Literal('fatal'), Type.Literal('error'), Type.Literal('warn'), Type.Literal('info'), Type.Literal('debug'), Type.Literal('silent')],
+    { default: 'info', description: 'fatal, error, warn, info, debug or silent.' },
+  ),
+} as const satisfies Record<string, TSchema>
+
+type Settings = { -readonly [Key in keyof typeof settings]: Static<(typeof settings)[Key]> }
+export type Config = Readonly<Settings>
+
+export const environmentPrefix = 'VOICESTREAM_'
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+export interface ConfigSources {
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Text of the `.env` file, or null where there is none. */
+  readonly dotEnv: string | null
+}
+
+/** Throws `ConfigError`. */
+export function readConfig({ args, environment, dotEnv }: ConfigSources): Config {
+  const texts = new Map<string, { text: string; source: string }>()
+  if (dotEnv !== null) addEnvironment(texts, parseEnv(dotEnv) as Record<string, string>, '.env')
+  addEnvironment(texts, environment, 'environment')
+  addFlags(texts, args)
+
+  const config = Object.fromEntries(Object.entries(settings).map(([key, schema]) => [key, readSetting(key, schema, texts.get(key))])) as Settings
+  if (config.AI_SIMULATED_LATENCY_MIN_MS > config.AI_SIMULATED_LATENCY_MAX_MS)
+    throw new ConfigError('AI_SIMULATED_LATENCY_MIN_MS is greater than AI_SIMULATED_LATENCY_MAX_MS')
+  return config
+}
+
+type Texts = Map<string, { text: string; source: string }>
+
+function addEnvironment(texts: Texts, variables: Readonly<Record<string, string | undefined>>, source: string): void {
+  for (const [name, text] of Object.entries(variables)) {
+    if (!name.startsWith(environmentPrefix) || text === undefined) continue
+    const key = name.slice(environmentPrefix.length)
+    if (!(key in settings)) throw new ConfigError(`unknown setting ${name} (${source})`)
+    texts.set(key, { text, source: `${name} (${source})` })
+  }
+}
+
+function addFlags(texts: Texts, args: readonly string[]): void {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string
+    const [, name, inline] = /^--([a-z][a-z-]*)(?:=(.*))?$/s.exec(arg) ?? []
+    const key = name?.replaceAll('-', '_').toUpperCase()
+    if (key === undefined || !(key in settings)) throw new ConfigError(`unknown flag ${arg}; see --help`)
+    const text = inline ?? args[++i]
+    if (text === undefined) throw new ConfigError(`--${name} wants a value`)
+    texts.set(key, { text, source: `--${name}` })
+  }
+}
+
+function readSetting(key: string, schema: TSchema, given: { text: string; source: string } | undefined): unknown {
+  const { type, description, ...bounds } = schema as TSchema & { type?: string; description: string; default: unknown }
+  if (given === undefined) return bounds.default
+  const { text, source } = given
+  const isNumeric = type === 'integer' || type === 'number'
+  const value = isNumeric && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+  if (Compile(schema).Check(value)) return value
+  throw new ConfigError(`${source}: ${JSON.stringify(text)} is not allowed for ${key}; ${boundsOf(schema)}`)
+}
+
+function boundsOf(schema: TSchema): string {
+  const { type, minimum, maximum, anyOf, const: only } = schema as TSchema & Record<string, unknown>
+  if (type === 'integer' || type === 'number') return `it is ${type === 'integer' ? 'an integer' : 'a number'} from ${minimum} to ${maximum}`
+  if (Array.isArray(anyOf)) return `it is one of ${anyOf.map((choice: { const: string }) => choice.const).join(', ')}`
+  return only === undefined ? 'it is text' : `it is ${String(only)}`
+}
+
+export function helpText(): string {
+  const described = settings as unknown as Record<string, { description: string; default: unknown }>
+  const rows = Object.entries(described).map(([key, { description, default: value }]) => {
+    return { flag: `--${key.toLowerCase().replaceAll('_', '-')}`, variable: environmentPrefix + key, text: `${description} Default: ${value}` }
+  })
+  const width = Math.max(...rows.map(({ flag }) => flag.length))
+  return [
+    'VoiceStream: takes in the packets of live calls, keeps them, and has every finished call analysed.',
+    '',
+    'Usage: node dist/main.js [--setting value …]',
+    '',
+    'Flags come before environment variables, those before a .env file, and that before defaults.',
+    `The variable of --port is ${environmentPrefix}PORT, and so on.`,
+    '',
+    ...rows.map(({ flag, text }) => `  ${flag.padEnd(width)}  ${text}`),
+    '',
+    'Example: node dist/main.js --port 9000 --data-dir /var/lib/voicestream',
+    '',
+  ].join('\n')
+}

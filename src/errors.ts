@@ -1,0 +1,43 @@
+/** What can go wrong by a caller's or the world's doing. The status of each code stands in `protocol/problem.ts`. */
+export type ErrorCode =
+  | 'malformed_request'
+  | 'malformed_json'
+  | 'invalid_call_id'
+  | 'not_found'
+  | 'call_not_found'
+  | 'method_not_allowed'
+  | 'total_packets_conflict'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'upgrade_required'
+  | 'schema_violation'
+  | 'overloaded'
+  | 'commit_failed'
+  | 'read_failed'
+  | 'starting'
+  | 'draining'
+  | 'timed_out'
+  | 'version_conflict'
+  | 'internal'
+
+export interface FieldError {
+  readonly path: string
+  readonly message: string
+}
+
+export class VoiceStreamError extends Error {
+  readonly code: ErrorCode
+  readonly fields: readonly FieldError[]
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; fields?: readonly FieldError[] }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'VoiceStreamError'
+    this.code = code
+    this.fields = options?.fields ?? []
+  }
+}
+
+/** The compiler refuses a `switch` that forgot a case. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,124 @@
+/** The way back: calls, their packets and their gaps, live or stored. */
+import Type from 'typebox'
+import type { CallRegistry } from '../actors/call-registry.js'
+import { callView } from '../actors/call-view.js'
+import { rfc3339 } from '../clock.js'
+import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+import { type CallId, decodeCallId } from '../protocol/call-id.js'
+import { CallPage, CallState, type CallView, CallView as CallViewSchema, callStates, GapPage, PacketPage } from '../protocol/call.js'
+import { textOf } from '../protocol/decode.js'
+import { Sequence } from '../protocol/packet.js'
+import type { CallReader } from '../store/journal.js'
+import type { Exchange } from './exchange.js'
+import type { Route, RouteRequest } from './routes.js'
+
+const limitParameter = (fallback: number, max: number) => ({ name: 'limit', schema: Type.Integer({ minimum: 1, maximum: max, default: fallback }) })
+const fromParameter = { name: 'from', schema: { ...Sequence, default: 0 } }
+const callNotFound = { 404: { description: 'Unknown call.' } }
+
+export function callRoutes(registry: CallRegistry, reader: CallReader): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/call/{call_id}',
+      tag: 'calls',
+      summary: 'One call',
+      answers: { 200: { description: 'What is on disk of it.', schema: CallViewSchema }, ...callNotFound },
+      answer: async ({ exchange, segment }) => {
+        const callId = decodeCallId(segment)
+        exchange.json(known(await registry.read(callId, callView), callId))
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/calls',
+      tag: 'calls',
+      summary: 'Calls, newest first',
+      query: [
+        { name: 'state', schema: CallState },
+        { name: 'cursor', schema: Type.String({ description: 'The `next_cursor` of the page before.' }) },
+        limitParameter(50, limits.callsPageMax),
+      ],
+      answers: { 200: { description: 'A page of calls.', schema: CallPage } },
+      answer: (request) => answerCalls(request, registry, reader),
+    },
+    {
+      method: 'GET',
+      path: '/v1/call/{call_id}/packets',
+      tag: 'calls',
+      summary: 'The packets of a call, ascending',
+      query: [fromParameter, limitParameter(100, limits.packetsPageMax)],
+      answers: { 200: { description: 'A page of packets.', schema: PacketPage }, ...callNotFound },
+      answer: async ({ exchange, segment, query }) => {
+        const callId = decodeCallId(segment)
+        const from = integerOf(query('from'), 'from', 0, limits.sequenceMax, 0)
+        const limit = integerOf(query('limit'), 'limit', 1, limits.packetsPageMax, 100)
+        known(await registry.read(callId, () => true), callId)
+        const { packets, nextFrom } = await reader.packets(callId, from, limit)
+        exchange.json({
+          packets: packets.map(({ sequence, data, timestamp, receivedAt }) => ({ sequence, data: textOf(data), timestamp, received_at: rfc3339(receivedAt) })),
+          next_from: nextFrom,
+        })
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/call/{call_id}/gaps',
+      tag: 'calls',
+      summary: 'The missing ranges of a call, ascending',
+      query: [fromParameter, limitParameter(100, limits.gapRangesPageMax)],
+      answers: { 200: { description: 'A page of ranges, inclusive.', schema: GapPage }, ...callNotFound },
+      answer: async ({ exchange, segment, query }) => {
+        const callId = decodeCallId(segment)
+        const from = integerOf(query('from'), 'from', 0, limits.sequenceMax, 0)
+        const limit = integerOf(query('limit'), 'limit', 1, limits.gapRangesPageMax, 100)
+        const page = known(await registry.read(callId, ({ context }) => context.log.missingRanges(from, limit)), callId)
+        exchange.json({ gaps: page.ranges.map(({ first, last }) => [first, last]), next_from: page.nextFrom })
+      },
+    },
+  ]
+}
+
+async function answerCalls({ exchange, query }: RouteRequest, registry: CallRegistry, reader: CallReader): Promise<void> {
+  const state = stateOf(query('state'))
+  const limit = integerOf(query('limit'), 'limit', 1, limits.callsPageMax, 50)
+  const page = await reader.calls({ state, cursor: cursorOf(query('cursor')), limit })
+  const views = await Promise.all(page.calls.map(({ callId }) => registry.read(callId, callView)))
+  // Between the page and the look at each call one may have moved on to another state.
+  const calls = views.filter((view): view is CallView => view !== null && (state === null || view.state === state))
+  sendPage(exchange, calls, page.nextCursor)
+}
+
+function sendPage(exchange: Exchange, calls: readonly CallView[], nextCursor: number | null): void {
+  exchange.json({ calls, next_cursor: nextCursor === null ? null : nextCursor.toString(36) })
+}
+
+function known<T>(found: T | null, callId: CallId): T {
+  if (found === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
+  return found
+}
+
+function stateOf(text: string | undefined): CallState | null {
+  if (text === undefined) return null
+  const state = callStates.find((known) => known === text)
+  if (state === undefined) throw invalid('state', `must be one of ${callStates.join(', ')}`)
+  return state
+}
+
+function cursorOf(text: string | undefined): number | null {
+  if (text === undefined) return null
+  if (!/^[0-9a-z]{1,10}$/.test(text)) throw invalid('cursor', 'is not a cursor that this service gave')
+  return Number.parseInt(text, 36)
+}
+
+function integerOf(text: string | undefined, name: string, minimum: number, maximum: number, fallback: number): number {
+  if (text === undefined) return fallback
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= minimum && value <= maximum) return value
+  throw invalid(name, `must be an integer from ${minimum} to ${maximum}`)
+}
+
+function invalid(name: string, message: string): VoiceStreamError {
+  return new VoiceStreamError('schema_violation', `${name} ${message}`, { fields: [{ path: `/query/${name}`, message }] })
+}

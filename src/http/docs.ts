@@ -1,0 +1,47 @@
+/** `/docs`: Swagger UI out of its npm package, held in memory, so that it works without any network. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+export interface StaticFile {
+  readonly contentType: string
+  readonly body: Buffer
+}
+
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>VoiceStream API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="/docs/favicon-32x32.png">
+</head>
+<body>
+<div id="docs"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`
+const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null })
+`
+
+export function docsFiles(): ReadonlyMap<string, StaticFile> {
+  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+  const packaged = (name: string, contentType: string): StaticFile => ({ contentType, body: readFileSync(join(folder, name)) })
+  return new Map<string, StaticFile>([
+    ['/docs', { contentType: 'text/html; charset=utf-8', body: Buffer.from(page) }],
+    ['/docs/start.js', { contentType: 'text/javascript; charset=utf-8', body: Buffer.from(start) }],
+    ['/docs/swagger-ui.css', packaged('swagger-ui.css', 'text/css; charset=utf-8')],
+    ['/docs/swagger-ui-bundle.js', packaged('swagger-ui-bundle.js', 'text/javascript; charset=utf-8')],
+    ['/docs/favicon-32x32.png', packaged('favicon-32x32.png', 'image/png')],
+  ])
+}
+
+/** Swagger UI sets styles from script, and draws its icons from data URLs. */
+export const docsHeaders = [
+  ['Content-Security-Policy', "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Cache-Control', 'no-cache'],
+] as const

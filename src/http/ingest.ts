@@ -1,0 +1,128 @@
+/** The way in: packets, whole trunks of them, completions. */
+import type { CallRegistry } from '../actors/call-registry.js'
+import type { ReceiptFacts, ReplyTo } from '../actors/call.js'
+import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+import { decodeCallId } from '../protocol/call-id.js'
+import { CompletionBody, CompletionReceipt } from '../protocol/call.js'
+import { decodeCompletion, decodePacket } from '../protocol/decode.js'
+import { BulkLine, BulkResult, PacketBody, Receipt } from '../protocol/packet.js'
+import { BulkRequest } from './bulk.js'
+import { type Exchange, jsonType } from './exchange.js'
+import type { Route } from './routes.js'
+
+const messages = {
+  accepted: 'Packet received successfully',
+  duplicate: 'Packet already received',
+  rejected: 'The grace period of the call is over',
+} as const
+
+/** No member needs an escape: a call id has no such characters, the rest are numbers and our own words. */
+export function encodeReceipt(facts: ReceiptFacts): string {
+  const { status, callId, sequence, totalReceived, missingSequences, missingCount } = facts
+  const missing = missingSequences.length === 0 ? '' : missingSequences.join(',')
+  return `{"status":"${status}","message":"${messages[status]}","call_id":"${callId}","sequence":${sequence},"total_received":${totalReceived},"missing_sequences":[${missing}],"missing_count":${missingCount},"duplicate":${status === 'duplicate'}}`
+}
+
+class PacketReply implements ReplyTo<ReceiptFacts> {
+  readonly #exchange: Exchange
+  readonly #count: IngestPorts['countPacket']
+
+  constructor(exchange: Exchange, count: IngestPorts['countPacket']) {
+    this.#exchange = exchange
+    this.#count = count
+  }
+
+  answered(facts: ReceiptFacts): void {
+    this.#count(facts.status)
+    this.#exchange.send(facts.status === 'rejected' ? '409 Conflict' : '202 Accepted', jsonType, encodeReceipt(facts))
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#exchange.problem(error)
+  }
+}
+
+export interface IngestPorts {
+  readonly registry: CallRegistry
+  /** Whether the journal can take another packet now. */
+  hasRoom(): boolean
+  countPacket(status: ReceiptFacts['status'] | 'invalid'): void
+  countLines(result: { accepted: number; duplicate: number; rejected: number; invalid: number }): void
+}
+
+export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: IngestPorts): readonly Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/call/stream/{call_id}',
+      tag: 'ingest',
+      summary: 'Take in one packet',
+      description: 'The first packet of an unknown call creates it. The answer comes when the packet is on disk.',
+      answers: {
+        202: { description: 'On disk, now or before (`duplicate`).', schema: Receipt },
+        409: { description: 'Not stored: it came after the grace period (`rejected`).', schema: Receipt },
+      },
+      body: {
+        mediaType: jsonType,
+        schema: PacketBody,
+        bytesMax: limits.bodyBytesMax,
+        take({ exchange, segment }, body) {
+          const callId = decodeCallId(segment)
+          registry.tell(callId, { type: 'packet', packet: decodePacket(body), replyTo: new PacketReply(exchange, countPacket) })
+        },
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/packets',
+      tag: 'ingest',
+      summary: 'Take in packets of many calls, one a line',
+      description: 'For a gateway that forwards a whole trunk. A bad line never spoils the others. After a 503 send all of it again.',
+      answers: { 202: { description: 'All of it has an answer.', schema: BulkResult } },
+      body: {
+        mediaType: 'application/x-ndjson',
+        schema: BulkLine,
+        bytesMax: limits.bulkBodyBytesMax,
+        take({ exchange }, body, isView) {
+          // It is worked off over several turns of the loop, and a view is gone after this one.
+          new BulkRequest(exchange, isView ? Uint8Array.from(body) : body, registry, hasRoom, countLines).start()
+        },
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/call/complete/{call_id}',
+      tag: 'ingest',
+      summary: 'Complete a call',
+      description: 'Starts the grace period. Repeating it with the same total changes nothing, in every state.',
+      answers: {
+        202: { description: 'The completion is on disk.', schema: CompletionReceipt },
+        404: { description: 'Unknown call.' },
+        409: { description: 'Another total, or after the grace period of a call that the idle timeout completed.' },
+      },
+      body: {
+        mediaType: jsonType,
+        schema: CompletionBody,
+        bytesMax: limits.bodyBytesMax,
+        take({ exchange, segment }, body) {
+          const callId = decodeCallId(segment)
+          const { totalPackets } = decodeCompletion(body)
+          const replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'> = {
+            answered: (answer) => answerCompletion(exchange, callId, totalPackets, answer),
+            failed: (error) => exchange.problem(error),
+          }
+          registry.tell(callId, { type: 'complete', totalPackets, replyTo })
+        },
+      },
+    },
+  ]
+}
+
+function answerCompletion(exchange: Exchange, callId: string, totalPackets: number, answer: 'accepted' | 'conflict' | 'unknown-call'): void {
+  if (answer === 'unknown-call') return exchange.problem(new VoiceStreamError('call_not_found', `no packet of call ${callId} was ever received`))
+  if (answer === 'conflict')
+    return exchange.problem(new VoiceStreamError('total_packets_conflict', `call ${callId} has another total, or its grace period is over`))
+  const receipt = { status: 'accepted', message: 'Call completion signal received', call_id: callId, expected_total_packets: totalPackets }
+  exchange.send('202 Accepted', jsonType, JSON.stringify(receipt))
+}

@@ -1,0 +1,61 @@
+/** For those who run the service: what it is, whether it lives, whether it can serve, what it counts. */
+import { readFileSync } from 'node:fs'
+import Type from 'typebox'
+import { jsonType } from './exchange.js'
+import type { Route } from './routes.js'
+
+/** Why the service cannot take packets now; empty when it can. */
+export type NotReadyReason = 'starting' | 'draining' | 'store_failed' | 'journal_full' | 'overloaded'
+
+export interface OperationsPorts {
+  notReady(): readonly NotReadyReason[]
+  metricsType: string
+  metrics(): Promise<string>
+}
+
+export const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+
+const ServiceInformation = Type.Object({ service: Type.String(), status: Type.String(), version: Type.String() })
+const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not_ready')]), reasons: Type.Array(Type.String()) })
+
+export function operationRoutes(ports: OperationsPorts): readonly Route[] {
+  const status = () => (ports.notReady().length === 0 ? 'running' : 'not_ready')
+  return [
+    {
+      method: 'GET',
+      path: '/',
+      tag: 'operations',
+      summary: 'Service information',
+      answers: { 200: { description: 'Name, status and version.', schema: ServiceInformation } },
+      answer: ({ exchange }) => exchange.json({ service: 'VoiceStream', status: status(), version }),
+    },
+    {
+      method: 'GET',
+      path: '/health/live',
+      tag: 'operations',
+      summary: 'Does the process live?',
+      answers: { 200: { description: 'Yes.', schema: Type.Object({ status: Type.Literal('live') }) } },
+      answer: ({ exchange }) => exchange.json({ status: 'live' }),
+    },
+    {
+      method: 'GET',
+      path: '/health/ready',
+      tag: 'operations',
+      summary: 'Can it take packets now?',
+      answers: { 200: { description: 'Yes.', schema: Readiness }, 503: { description: 'No, with reasons.', mediaType: jsonType, schema: Readiness } },
+      answer: ({ exchange }) => {
+        const reasons = ports.notReady()
+        if (reasons.length === 0) return exchange.json({ status: 'ready', reasons })
+        exchange.send('503 Service Unavailable', jsonType, JSON.stringify({ status: 'not_ready', reasons }), [['Retry-After', '1']])
+      },
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      tag: 'operations',
+      summary: 'Metrics in the Prometheus text format',
+      answers: { 200: { description: 'Metrics.', mediaType: 'text/plain' } },
+      answer: async ({ exchange }) => exchange.send('200 OK', ports.metricsType, await ports.metrics()),
+    },
+  ]
+}

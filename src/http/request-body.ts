@@ -1,0 +1,91 @@
+/**
+ * The body of a request: bounded, and whole before anything is done with it, because uWebSockets.js runs handlers
+ * before it has checked how the request is framed.
+ */
+import { VoiceStreamError } from '../errors.js'
+import type { HttpRequest, HttpResponse } from './uws.js'
+
+export interface RequestHead {
+  readonly contentType: string
+  readonly contentLength: number | null
+}
+
+let contentType = ''
+let contentLengths = 0
+let contentLength = ''
+let transferEncoding: string | null = null
+
+const takeHeader = (key: string, value: string): void => {
+  if (key === 'content-type') contentType = value
+  else if (key === 'content-length') {
+    contentLengths++
+    contentLength = value
+  } else if (key === 'transfer-encoding') transferEncoding = transferEncoding === null ? value : `${transferEncoding},${value}`
+}
+
+/**
+ * One walk over the headers. Throws `malformed_request` where two parsers could disagree about where the request ends
+ * (RFC 9112 §6.3): two Content-Lengths, one that is no number, one beside a Transfer-Encoding, any encoding but chunked.
+ */
+export function readHead(req: HttpRequest): RequestHead {
+  contentType = ''
+  contentLengths = 0
+  contentLength = ''
+  transferEncoding = null
+  req.forEach(takeHeader)
+  if (contentLengths > 1) throw malformed('two Content-Length headers')
+  if (contentLengths === 1 && !/^\d{1,15}$/.test(contentLength)) throw malformed('Content-Length is not a number')
+  if (transferEncoding !== null && contentLengths > 0) throw malformed('both Content-Length and Transfer-Encoding')
+  if (transferEncoding !== null && (transferEncoding as string).trim().toLowerCase() !== 'chunked')
+    throw malformed('a Transfer-Encoding other than chunked')
+  return { contentType, contentLength: contentLengths === 0 ? null : Number(contentLength) }
+}
+
+function malformed(what: string): VoiceStreamError {
+  return new VoiceStreamError('malformed_request', `the request has ${what}`)
+}
+
+/** Throws `unsupported_media_type`. */
+export function checkMediaType(given: string, wanted: string): void {
+  if (given === wanted) return
+  const type = given.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== wanted) throw new VoiceStreamError('unsupported_media_type', `the body must be ${wanted}`)
+}
+
+/**
+ * Calls `whole` once with the body; it is valid in that turn only when it came in one piece (`isView`), as nearly all
+ * do. Calls `tooLarge` instead as soon as that is known.
+ */
+export function readBody(
+  res: HttpResponse,
+  head: RequestHead,
+  bytesMax: number,
+  whole: (body: Uint8Array, isView: boolean) => void,
+  tooLarge: (error: VoiceStreamError) => void,
+): void {
+  let parts: Buffer[] | null = null
+  let bytes = 0
+  let isOver = false
+  const refuse = () => {
+    isOver = true
+    parts = null
+    tooLarge(new VoiceStreamError('body_too_large', `the body is larger than ${bytesMax} bytes`))
+  }
+  res.onData((chunk, isLast) => {
+    // Chunks keep coming after an answer: they must cost nothing.
+    if (isOver) return
+    bytes += chunk.byteLength
+    if (bytes > bytesMax) return refuse()
+    if (isLast) {
+      isOver = true
+      if (parts === null) return whole(new Uint8Array(chunk), true)
+      parts.push(Buffer.from(chunk))
+      return whole(Buffer.concat(parts, bytes), false)
+    }
+    if (chunk.byteLength === 0) return
+    parts ??= []
+    // The chunk is detached after this call.
+    parts.push(Buffer.from(chunk.slice(0)))
+  })
+  if (head.contentLength !== null && head.contentLength > bytesMax) refuse()
+}

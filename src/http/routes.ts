@@ -1,0 +1,47 @@
+/** What a route is: its place in the table that feeds the server, the 404/405 answers and `/openapi.json`. */
+import type { TSchema } from 'typebox'
+import type { Exchange } from './exchange.js'
+import type { RequestHead } from './request-body.js'
+
+export interface RouteRequest {
+  readonly exchange: Exchange
+  readonly head: RequestHead
+  /** The `{call_id}` of the path as it was written, or ''. */
+  readonly segment: string
+  query(name: string): string | undefined
+}
+
+export interface RouteBody {
+  readonly mediaType: string
+  readonly schema: TSchema
+  readonly bytesMax: number
+  /** Takes the whole body, in the turn in which its last byte came; `isView` when it is gone after this turn. */
+  take(request: RouteRequest, body: Uint8Array, isView: boolean): void
+}
+
+export interface RouteAnswer {
+  readonly description: string
+  readonly mediaType?: string
+  readonly schema?: TSchema
+}
+
+export interface QueryParameter {
+  readonly name: string
+  readonly schema: TSchema
+}
+
+interface RouteBase {
+  /** With `{call_id}` where a call id stands. */
+  readonly path: string
+  readonly summary: string
+  readonly description?: string
+  readonly tag: 'ingest' | 'calls' | 'supervisors' | 'operations'
+  readonly query?: readonly QueryParameter[]
+  /** By status; the problems that any request can meet are added. */
+  readonly answers: Readonly<Record<number, RouteAnswer>>
+}
+
+export type Route =
+  | (RouteBase & { readonly method: 'GET'; answer(request: RouteRequest): void | Promise<void> })
+  | (RouteBase & { readonly method: 'POST'; readonly body: RouteBody })
+

@@ -1,0 +1,190 @@
+/**
+ * The HTTP server: one table of routes in, guarded exchanges out.
+ *
+ * Every request is counted from its headers to its answer. It is refused with 503 beyond the bound on requests in
+ * flight, while draining, and when its answer is overdue; cut off when its body does not come; and refused with 400
+ * where its framing is ambiguous, before anything else looks at it.
+ */
+import { unreachable, VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+import type { Log } from '../log.js'
+import { docsFiles, docsHeaders } from './docs.js'
+import { Exchange, type ExchangeOwner, jsonType } from './exchange.js'
+import { openApi } from './openapi.js'
+import { checkMediaType, type RequestHead, readBody, readHead } from './request-body.js'
+import type { Route, RouteBody, RouteRequest } from './routes.js'
+import { closeListenSocket, createApp, type HttpRequest, type HttpResponse, type ListenSocket, listenExclusively, localPort, type TemplatedApp } from './uws.js'
+
+export interface ServerPorts {
+  readonly log: Log
+  ended(route: string, status: number, seconds: number): void
+}
+
+const overdueLookMs = 1000
+
+export class Server implements ExchangeOwner {
+  readonly app: TemplatedApp = createApp()
+  readonly #ports: ServerPorts
+  /** In the order of their headers, so the overdue ones are in front. */
+  readonly #inFlight = new Set<Exchange>()
+  #listenSocket: ListenSocket | null = null
+  #isDraining = false
+  #overdueTimer: NodeJS.Timeout | null = null
+  #drained: (() => void) | null = null
+
+  constructor(ports: ServerPorts) {
+    this.#ports = ports
+  }
+
+  get inFlightCount(): number {
+    return this.#inFlight.size
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /** To be called once, after the sockets are registered: the last route takes what no other does. */
+  serve(routes: readonly Route[]): void {
+    const document = Buffer.from(JSON.stringify(openApi(routes)))
+    const byPath = new Map<string, Route[]>()
+    for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route])
+    for (const [path, ofPath] of byPath) this.#register(path, ofPath)
+    this.#registerFile('/openapi.json', jsonType, document, [])
+    for (const [path, { contentType, body }] of docsFiles()) this.#registerFile(path, contentType, body, docsHeaders)
+    this.app.any('/*', (res, req) => {
+      this.#guarded(res, req, req.getUrl(), (exchange) => exchange.problem(new VoiceStreamError('not_found', 'there is no such route; see /docs')))
+    })
+  }
+
+  #register(path: string, routes: readonly Route[]): void {
+    const pattern = path.replace('{call_id}', ':call_id')
+    const allowed = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    for (const route of routes) {
+      const handler = (res: HttpResponse, req: HttpRequest) => this.#handle(res, req, route)
+      if (route.method === 'POST') this.app.post(pattern, handler)
+      else {
+        this.app.get(pattern, handler)
+        this.app.head(pattern, handler)
+      }
+    }
+    this.#registerRefusal(pattern, allowed)
+  }
+
+  #registerFile(path: string, contentType: string, body: Buffer, headers: readonly (readonly [string, string])[]): void {
+    const handler = (res: HttpResponse, req: HttpRequest) =>
+      this.#guarded(res, req, path, (exchange) => exchange.send('200 OK', contentType, body, headers))
+    this.app.get(path, handler)
+    this.app.head(path, handler)
+    this.#registerRefusal(path, ['GET', 'HEAD'])
+  }
+
+  #registerRefusal(pattern: string, allowed: readonly string[]): void {
+    this.app.any(pattern, (res, req) => {
+      this.#guarded(res, req, pattern, (exchange) => {
+        const error = new VoiceStreamError('method_not_allowed', `this route takes ${allowed.join(', ')}`)
+        exchange.problem(error, [['Allow', allowed.join(', ')]])
+      })
+    })
+  }
+
+  #handle(res: HttpResponse, req: HttpRequest, route: Route): void {
+    this.#guarded(res, req, route.path, (exchange, head) => {
+      const segment = route.path.includes('{call_id}') ? (req.getParameter(0) ?? '') : ''
+      switch (route.method) {
+        case 'POST':
+          return this.#receive(res, { exchange, head, segment, query: () => undefined }, route.body)
+        case 'GET': {
+          exchange.isReceived = true
+          // The request is gone after this turn; what it asked for is read now.
+          const search = new URLSearchParams(req.getQuery() ?? '')
+          return this.#answer(exchange, () => route.answer({ exchange, head, segment, query: (name) => search.get(name) ?? undefined }))
+        }
+        default:
+          return unreachable(route)
+      }
+    })
+  }
+
+  #receive(res: HttpResponse, request: RouteRequest, body: RouteBody): void {
+    const { exchange, head } = request
+    checkMediaType(head.contentType, body.mediaType)
+    const whole = (bytes: Uint8Array, isView: boolean) => {
+      if (exchange.isEnded) return
+      exchange.isReceived = true
+      this.#answer(exchange, () => body.take(request, bytes, isView))
+    }
+    readBody(res, head, body.bytesMax, whole, (error) => exchange.problem(error))
+  }
+
+  /** A throw out of a handler would end the process. */
+  #guarded(res: HttpResponse, req: HttpRequest, route: string, run: (exchange: Exchange, head: RequestHead) => void): void {
+    const exchange = new Exchange(res, route, this)
+    exchange.isHead = req.getMethod() === 'head'
+    this.#inFlight.add(exchange)
+    this.#answer(exchange, () => {
+      const head = readHead(req)
+      if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
+      if (this.#inFlight.size > limits.requestsInFlightMax) throw new VoiceStreamError('overloaded', 'too many requests are in flight')
+      run(exchange, head)
+    })
+  }
+
+  #answer(exchange: Exchange, run: () => void | Promise<void>): void {
+    try {
+      run()?.catch((error: unknown) => this.#failed(exchange, error))
+    } catch (error) {
+      this.#failed(exchange, error)
+    }
+  }
+
+  #failed(exchange: Exchange, error: unknown): void {
+    if (error instanceof VoiceStreamError) return exchange.problem(error)
+    this.#ports.log.error({ err: error, route: exchange.route }, 'a request met an unexpected error')
+    exchange.problem(new VoiceStreamError('internal', 'unexpected error', { cause: error }))
+  }
+
+  ended(exchange: Exchange, status: number): void {
+    this.#inFlight.delete(exchange)
+    this.#ports.ended(exchange.route, status, (performance.now() - exchange.startedAt) / 1000)
+    if (this.#inFlight.size === 0) this.#drained?.()
+  }
+
+  // --- life -------------------------------------------------------------------------------------------------------
+
+  /** Resolves with the port. Rejects when it is taken. */
+  async listen(host: string, port: number): Promise<number> {
+    this.#listenSocket = await listenExclusively(this.app, host, port)
+    this.#overdueTimer = setInterval(() => this.#endOverdue(), overdueLookMs)
+    return localPort(this.#listenSocket)
+  }
+
+  #endOverdue(): void {
+    const now = performance.now()
+    for (const exchange of this.#inFlight) {
+      const age = now - exchange.startedAt
+      if (age < Math.min(limits.bodyMsMax, limits.answerMsMax)) return
+      // Half a body is no request: there is nothing to answer.
+      if (!exchange.isReceived && age >= limits.bodyMsMax) exchange.cut()
+      else if (age >= limits.answerMsMax) exchange.problem(new VoiceStreamError('timed_out', 'there was no answer in time'))
+    }
+  }
+
+  /** Takes no new connections or requests; resolves when every request in flight is answered, or after `msMax`. */
+  async drain(msMax: number): Promise<void> {
+    this.#isDraining = true
+    if (this.#listenSocket !== null) closeListenSocket(this.#listenSocket)
+    this.#listenSocket = null
+    if (this.#inFlight.size === 0) return
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve
+      setTimeout(resolve, msMax).unref()
+    })
+  }
+
+  /** Ends what is left. */
+  close(): void {
+    if (this.#overdueTimer !== null) clearInterval(this.#overdueTimer)
+    this.app.close()
+  }
+}

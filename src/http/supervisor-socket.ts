@@ -1,0 +1,159 @@
+/**
+ * `/ws/supervisor`: the event feed over WebSocket.
+ *
+ * Each socket has its own queue. It is written out while the socket takes data (uWebSockets.js buffers up to
+ * `inFlightBytesMax` for it); a socket that lags by more than `limits.supervisorQueueBytesMax` is closed, because
+ * dropping single events would leave a hole that nobody sees. What a supervisor sends is ignored.
+ */
+import type { EventFeed, FeedSubscriber } from '../actors/event-feed.js'
+import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+import { Exchange, type ExchangeOwner } from './exchange.js'
+import { readHead } from './request-body.js'
+import type { TemplatedApp, WebSocket } from './uws.js'
+
+/** Past this we keep the rest ourselves: uWebSockets.js would drop messages at its own bound, silently. */
+const inFlightBytesMax = 64 * 1024
+/** RFC 6455 §7.4: 1001 going away; 4000–4999 are for applications. */
+export const closeCodes = { goingAway: 1001, tooSlow: 4008 } as const
+/** A socket that does not read may never see its close frame. */
+const closeMsMax = 2000
+
+interface SocketData {
+  subscriber: SocketSubscriber | null
+  unsubscribe: () => void
+}
+
+class SocketSubscriber implements FeedSubscriber {
+  readonly #socket: WebSocket<SocketData>
+  readonly #tooSlow: () => void
+  #queue: string[] = []
+  #next = 0
+  #queuedBytes = 0
+  isClosed = false
+
+  constructor(socket: WebSocket<SocketData>, tooSlow: () => void) {
+    this.#socket = socket
+    this.#tooSlow = tooSlow
+  }
+
+  take(text: string): void {
+    if (this.isClosed) return
+    this.#queue.push(text)
+    this.#queuedBytes += text.length
+    if (this.#queuedBytes > limits.supervisorQueueBytesMax) {
+      this.isClosed = true
+      this.#queue = []
+      this.#tooSlow()
+    }
+  }
+
+  flush(): void {
+    if (this.isClosed || this.#next === this.#queue.length) return
+    // One write for many events.
+    this.#socket.cork(() => this.#write())
+  }
+
+  #write(): void {
+    while (this.#next < this.#queue.length && this.#socket.getBufferedAmount() < inFlightBytesMax) {
+      const text = this.#queue[this.#next++] as string
+      this.#queuedBytes -= text.length
+      this.#socket.send(text)
+    }
+    if (this.#next === this.#queue.length) {
+      this.#queue = []
+      this.#next = 0
+    } else if (this.#next > 1024) {
+      this.#queue = this.#queue.slice(this.#next)
+      this.#next = 0
+    }
+  }
+}
+
+export interface SupervisorSocketPorts {
+  readonly feed: EventFeed
+  readonly owner: ExchangeOwner
+  isDraining(): boolean
+  dropped(): void
+}
+
+export class SupervisorSockets {
+  readonly #ports: SupervisorSocketPorts
+  readonly #sockets = new Set<WebSocket<SocketData>>()
+
+  constructor(app: TemplatedApp, ports: SupervisorSocketPorts) {
+    this.#ports = ports
+    app.ws<SocketData>('/ws/supervisor', {
+      maxPayloadLength: limits.supervisorInboundBytesMax,
+      idleTimeout: 120,
+      sendPingsAutomatically: true,
+      // Our own queue is the bound; this one must not be met before it.
+      maxBackpressure: 4 * inFlightBytesMax,
+      compression: 0,
+      upgrade: (res, req, context) => {
+        const exchange = new Exchange(res, '/ws/supervisor', ports.owner)
+        const refusal = this.#refusal(req.getHeader('sec-websocket-version'), () => readHead(req))
+        if (refusal !== null) return exchange.problem(refusal, refusal.code === 'upgrade_required' ? [['Sec-WebSocket-Version', '13']] : [])
+        const key = req.getHeader('sec-websocket-key')
+        const protocol = req.getHeader('sec-websocket-protocol')
+        const extensions = req.getHeader('sec-websocket-extensions')
+        exchange.isEnded = true
+        ports.owner.ended(exchange, 101)
+        res.upgrade<SocketData>({ subscriber: null, unsubscribe: () => {} }, key, protocol, extensions, context)
+      },
+      open: (socket) => this.#open(socket),
+      drain: (socket) => socket.getUserData().subscriber?.flush(),
+      close: (socket) => this.#closed(socket),
+    })
+  }
+
+  get count(): number {
+    return this.#sockets.size
+  }
+
+  #refusal(version: string, checkHead: () => void): VoiceStreamError | null {
+    try {
+      checkHead()
+    } catch (error) {
+      if (error instanceof VoiceStreamError) return error
+      throw error
+    }
+    if (version !== '13') return new VoiceStreamError('upgrade_required', 'only version 13 of the WebSocket protocol is spoken here')
+    if (this.#ports.isDraining()) return new VoiceStreamError('draining', 'the service is shutting down')
+    if (this.#sockets.size >= limits.supervisorsMax) return new VoiceStreamError('overloaded', 'too many supervisors are connected')
+    return null
+  }
+
+  #open(socket: WebSocket<SocketData>): void {
+    const subscriber = new SocketSubscriber(socket, () => {
+      this.#ports.dropped()
+      this.#end(socket, closeCodes.tooSlow, 'reading too slowly: connect again')
+    })
+    const data = socket.getUserData()
+    data.subscriber = subscriber
+    data.unsubscribe = this.#ports.feed.subscribe(subscriber)
+    this.#sockets.add(socket)
+  }
+
+  #closed(socket: WebSocket<SocketData>): void {
+    const data = socket.getUserData()
+    data.unsubscribe()
+    if (data.subscriber !== null) data.subscriber.isClosed = true
+    this.#sockets.delete(socket)
+  }
+
+  #end(socket: WebSocket<SocketData>, code: number, reason: string): void {
+    // Not within `take`: the feed is in the middle of its subscribers.
+    setImmediate(() => {
+      if (!this.#sockets.has(socket)) return
+      socket.end(code, reason)
+      setTimeout(() => {
+        if (this.#sockets.has(socket)) socket.close()
+      }, closeMsMax).unref()
+    })
+  }
+
+  closeAll(): void {
+    for (const socket of this.#sockets) this.#end(socket, closeCodes.goingAway, 'the service is shutting down')
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The only importer of uWebSockets.js. Its types lack the `listen` with host, port and options, and its option; both work.
+ */
+import * as uws from 'uWebSockets.js'
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, WebSocket } from 'uWebSockets.js'
+
+export type { HttpRequest, HttpResponse, TemplatedApp, WebSocket }
+export type ListenSocket = us_listen_socket
+
+const { LIBUS_LISTEN_EXCLUSIVE_PORT } = uws as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number }
+
+interface ListeningApp {
+  listen(host: string, port: number, options: number, done: (socket: ListenSocket | false) => void): void
+}
+
+export function createApp(): TemplatedApp {
+  return uws.App()
+}
+
+/** Without the exclusive option a second process could listen on the same port and take half of the connections. */
+export function listenExclusively(app: TemplatedApp, host: string, port: number): Promise<ListenSocket> {
+  return new Promise((resolve, reject) => {
+    const listening = app as unknown as ListeningApp
+    listening.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+      if (socket === false) reject(new Error(`cannot listen on ${host}:${port}: the port is taken or the address is not this machine’s`))
+      else resolve(socket)
+    })
+  })
+}
+
+export function localPort(socket: ListenSocket): number {
+  return uws.us_socket_local_port(socket)
+}
+
+export function closeListenSocket(socket: ListenSocket): void {
+  uws.us_listen_socket_close(socket)
+}

@@ -1,0 +1,83 @@
+/**
+ * Every bound of the service in one place, with the reason for its size. A queue that is full answers 503, never
+ * grows, and never drops what was acknowledged (V7).
+ */
+import assert from 'node:assert/strict'
+
+const kib = 1024
+const mib = 1024 * kib
+
+export const limits = {
+  /** The sequence of a packet is a plain counter that fits 31 bits, as the contract says. */
+  sequenceMax: 2 ** 31 - 1,
+  totalPacketsMax: 2 ** 31,
+  callIdCharactersMax: 128,
+  dataBytesMax: 32 * kib,
+  bodyBytesMax: 64 * kib,
+  bulkBodyBytesMax: 4 * mib,
+  bulkLinesListedMax: 1000,
+  jsonDepthMax: 16,
+
+  /** A receipt lists this many missing numbers; `missing_count` stays exact. */
+  missingListedMax: 100,
+  gapRangesListedMax: 100,
+  gapRangesPageMax: 1000,
+  callsPageMax: 200,
+  packetsPageMax: 1000,
+  /** A page of packets or calls ends early here, so that one answer never holds the loop for long. */
+  pageBytesMax: 2 * mib,
+
+  requestsInFlightMax: 8192,
+  /** A body must be whole within this time of its headers; uWebSockets.js only bounds the silence between bytes. */
+  bodyMsMax: 10_000,
+  /** A request without an answer after this time gets 503: the disk is stuck, and the PBX must know. */
+  answerMsMax: 10_000,
+
+  /** The open batch of the journal: what arrives while the writer is busy. Full means 503. */
+  journalQueueEntriesMax: 65_536,
+  journalQueueBytesMax: 16 * mib,
+  /** Packets of one call that are pending in the journal before they are folded into a run. */
+  runPackets: 64,
+  /** A run is one row; several of the largest packets still fit in it. */
+  runBytesMax: 256 * kib,
+  /** The journal's tail is held in memory by the writer; past this the oldest batches are folded whatever their runs hold. */
+  tailBytesMax: 96 * mib,
+  /** The write-ahead log is checkpointed after this many pages (4 KiB each): 64 MiB. */
+  checkpointPages: 16_384,
+  readsInFlightMax: 4096,
+
+  activeCallsMax: 250_000,
+  /** Messages that wait for an activation, over all calls. */
+  activationQueueMax: 65_536,
+  activationsMax: 2048,
+  passivateAfterMs: 60_000,
+  sweepMs: 1000,
+  sweepCalls: 5000,
+  /** A call's state is written this often even when nothing but packets happens, so that its replay stays short. */
+  snapshotPackets: 4096,
+
+  alarmHorizonMs: 30_000,
+  alarmPageCalls: 4096,
+  alarmRetryMs: 1000,
+  /** Deadlines under way at once: waking a million calls must not keep new calls from being activated. */
+  alarmRingsMax: 256,
+
+  analysesMax: 8192,
+  analysisRetryMs: 1000,
+  transcriptionCharactersMax: mib,
+
+  duplicateChecksMax: 256,
+
+  supervisorsMax: 10_000,
+  supervisorQueueBytesMax: 4 * mib,
+  supervisorInboundBytesMax: 4 * kib,
+
+  drainMsMax: 8000,
+} as const
+
+assert(limits.bulkBodyBytesMax <= limits.journalQueueBytesMax / 2, 'a bulk request must fit the open batch')
+assert(limits.dataBytesMax < limits.bodyBytesMax, 'the largest data must fit a body')
+assert(limits.dataBytesMax <= limits.runBytesMax, 'the largest packet must fit a run')
+assert(limits.runPackets <= limits.packetsPageMax, 'a page must hold at least one run')
+assert(limits.requestsInFlightMax <= limits.journalQueueEntriesMax, 'every request in flight must fit the open batch')
+assert(limits.tailBytesMax > limits.journalQueueBytesMax, 'the tail must hold at least one batch')

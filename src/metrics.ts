@@ -1,0 +1,114 @@
+/**
+ * What the service counts. The hot path only adds to plain numbers and observes one histogram; gauges are read when
+ * somebody asks. The one importer of prom-client.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { type CallState, callStates } from './protocol/call.js'
+
+export interface MetricsSources {
+  activeCalls(): number
+  activatingCalls(): number
+  armedDeadlines(): number
+  runningAnalyses(): number
+  supervisors(): number
+  requestsInFlight(): number
+  queuedEntries(): number
+}
+
+const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #callsByState = new Map<CallState, number>(callStates.map((state) => [state, 0]))
+  readonly #counters = new Map<string, { help: string; values: Map<string, number>; label: string | null }>()
+  readonly #requestSeconds: Histogram<'route'>
+  readonly #commitSeconds: Histogram
+  readonly #commitPackets: Histogram
+  readonly #ingestSeconds: { observe(value: number): void }
+  #walPages = 0
+  #tailBytes = 0
+
+  constructor(sources: MetricsSources) {
+    const registers = [this.#registry]
+    collectDefaultMetrics({ register: this.#registry, prefix: 'voicestream_' })
+    this.#requestSeconds = new Histogram({ name: 'voicestream_request_seconds', help: 'Time from a request’s headers to its answer.', labelNames: ['route'], buckets: latencyBuckets, registers })
+    this.#ingestSeconds = this.#requestSeconds.labels('/v1/call/stream/{call_id}')
+    this.#commitSeconds = new Histogram({ name: 'voicestream_commit_seconds', help: 'Time of a journal commit, its fsync included.', buckets: latencyBuckets, registers })
+    this.#commitPackets = new Histogram({ name: 'voicestream_commit_packets', help: 'Packets in a journal commit.', buckets: [1, 4, 16, 64, 256, 1024, 4096, 16384], registers })
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({ name: `voicestream_${name}`, help, registers, collect() { this.set(read()) } })
+    gauge('calls_active', 'Calls in memory.', sources.activeCalls)
+    gauge('calls_activating', 'Calls that are being replayed.', sources.activatingCalls)
+    gauge('deadlines_armed', 'Deadlines in memory.', sources.armedDeadlines)
+    gauge('analyses_running', 'Calls under analysis, waits included.', sources.runningAnalyses)
+    gauge('supervisors', 'Connected supervisor sockets.', sources.supervisors)
+    gauge('requests_in_flight', 'Requests without an answer.', sources.requestsInFlight)
+    gauge('journal_queue_entries', 'Appends that are not settled.', sources.queuedEntries)
+    gauge('journal_tail_bytes', 'Packets committed and not yet folded into runs.', () => this.#tailBytes)
+    gauge('wal_pages', 'Pages in the write-ahead log at the last look.', () => this.#walPages)
+    const byState = this.#callsByState
+    new Gauge({ name: 'voicestream_calls', help: 'Calls by state, stored ones included.', labelNames: ['state'], registers, collect() {
+      for (const [state, count] of byState) this.set({ state }, count)
+    } })
+    this.#define('packets_total', 'Packets by outcome.', 'status')
+    this.#define('responses_total', 'Answers by status; 0 for a sender that went away.', 'status')
+    this.#define('duplicate_mismatches_total', 'Duplicates whose content differs from what is stored.', null)
+    this.#define('duplicates_unchecked_total', 'Duplicates that came too fast to compare their content.', null)
+    this.#define('supervisors_dropped_total', 'Supervisor sockets closed because they read too slowly.', null)
+    this.#define('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome')
+    this.#define('commits_failed_total', 'Appends that were refused because a commit failed.', null)
+  }
+
+  /** Counters are plain numbers here, and become prom-client's when they are read. */
+  #define(name: string, help: string, label: string | null): void {
+    const values = new Map<string, number>(label === null ? [['', 0]] : [])
+    this.#counters.set(name, { help, values, label })
+    const full = `voicestream_${name}`
+    new Counter({ name: full, help, labelNames: label === null ? [] : [label], registers: [this.#registry], collect() {
+      this.reset()
+      for (const [value, count] of values) {
+        if (label === null) this.inc(count)
+        else this.inc({ [label]: value }, count)
+      }
+    } })
+  }
+
+  count(name: 'packets_total' | 'responses_total' | 'ai_attempts_total', label: string, by?: number): void
+  count(name: 'duplicate_mismatches_total' | 'duplicates_unchecked_total' | 'supervisors_dropped_total' | 'commits_failed_total', label?: '', by?: number): void
+  count(name: string, label = '', by = 1): void {
+    const values = this.#counters.get(name)?.values
+    values?.set(label, (values.get(label) ?? 0) + by)
+  }
+
+  observeIngest(seconds: number): void {
+    this.#ingestSeconds.observe(seconds)
+  }
+
+  observeRequest(route: string, seconds: number): void {
+    this.#requestSeconds.observe({ route }, seconds)
+  }
+
+  observeCommit(commit: { packets: number; commitMs: number; tailBytes: number; walPages: number }): void {
+    this.#commitSeconds.observe(commit.commitMs / 1000)
+    this.#commitPackets.observe(commit.packets)
+    this.#tailBytes = commit.tailBytes
+    this.#walPages = commit.walPages
+  }
+
+  setStates(counts: Readonly<Record<CallState, number>>): void {
+    for (const state of callStates) this.#callsByState.set(state, counts[state])
+  }
+
+  stateChanged(from: CallState | null, to: CallState): void {
+    if (from !== null) this.#callsByState.set(from, (this.#callsByState.get(from) ?? 0) - 1)
+    this.#callsByState.set(to, (this.#callsByState.get(to) ?? 0) + 1)
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+}

@@ -1,0 +1,120 @@
+/** The words of a call: its states, its completion, what is read back of it. */
+import Type, { type Static } from 'typebox'
+import { limits } from '../limits.js'
+import { CallIdText, Sequence } from './packet.js'
+
+export const CallState = Type.Union(
+  [
+    Type.Literal('IN_PROGRESS'),
+    Type.Literal('COMPLETED'),
+    Type.Literal('PROCESSING_AI'),
+    Type.Literal('ARCHIVED'),
+    Type.Literal('FAILED'),
+  ],
+  { description: 'IN_PROGRESS → COMPLETED (the grace period) → PROCESSING_AI → ARCHIVED or FAILED.' },
+)
+export type CallState = Static<typeof CallState>
+export const callStates: readonly CallState[] = ['IN_PROGRESS', 'COMPLETED', 'PROCESSING_AI', 'ARCHIVED', 'FAILED']
+
+export const CompletionReason = Type.Union([Type.Literal('completed'), Type.Literal('idle_timeout')], {
+  description: 'Why the call left IN_PROGRESS: the PBX said so, or no packet came for the idle timeout.',
+})
+export type CompletionReason = Static<typeof CompletionReason>
+
+export const CompletionBody = Type.Object(
+  {
+    total_packets: Type.Integer({
+      minimum: 1,
+      maximum: limits.totalPacketsMax,
+      description: 'How many packets the call has; missing numbers are counted against it from now on.',
+    }),
+  },
+  { $id: 'Completion', examples: [{ total_packets: 10 }] },
+)
+
+export const CompletionReceipt = Type.Object(
+  {
+    status: Type.Literal('accepted'),
+    message: Type.String(),
+    call_id: CallIdText,
+    expected_total_packets: Type.Integer(),
+  },
+  { $id: 'CompletionReceipt' },
+)
+
+const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds.' })
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const Sentiment = Type.Union([Type.Literal('positive'), Type.Literal('neutral'), Type.Literal('negative')])
+export type Sentiment = Static<typeof Sentiment>
+
+/** What a provider answers. Text is bounded, because it is somebody else's. */
+export const AnalysisResult = Type.Object(
+  {
+    transcription: Type.String({ maxLength: limits.transcriptionCharactersMax }),
+    sentiment: Sentiment,
+    confidence: Type.Number({ minimum: 0, maximum: 1 }),
+  },
+  { $id: 'AnalysisResult' },
+)
+export type AnalysisResult = Static<typeof AnalysisResult>
+
+export const AnalysisView = Type.Object({
+  attempts: Type.Integer({ minimum: 0 }),
+  next_attempt_at: nullable(Time),
+  provider: nullable(Type.String()),
+  transcription: nullable(Type.String()),
+  sentiment: nullable(Sentiment),
+  confidence: nullable(Type.Number()),
+  error: nullable(Type.String()),
+})
+
+export const GapRange = Type.Tuple([Sequence, Sequence], { description: 'First and last missing number, inclusive.' })
+
+export const CallView = Type.Object(
+  {
+    call_id: CallIdText,
+    state: CallState,
+    reason: nullable(CompletionReason),
+    total_received: Type.Integer({ minimum: 0 }),
+    expected_total_packets: nullable(Type.Integer()),
+    highest_sequence: nullable(Sequence),
+    missing_count: Type.Integer({ minimum: 0 }),
+    missing_ranges: Type.Array(GapRange, { maxItems: limits.gapRangesListedMax }),
+    surplus_count: Type.Integer({ minimum: 0 }),
+    late_count: Type.Integer({ minimum: 0 }),
+    duplicate_count: Type.Integer({
+      minimum: 0,
+      description: 'Duplicates leave nothing on disk; those since the last snapshot of the call are not counted after a crash.',
+    }),
+    created_at: Time,
+    last_packet_at: Time,
+    completed_at: nullable(Time),
+    ended_at: nullable(Time),
+    ai: AnalysisView,
+  },
+  { $id: 'Call' },
+)
+export type CallView = Static<typeof CallView>
+
+export const CallPage = Type.Object(
+  { calls: Type.Array(CallView), next_cursor: nullable(Type.String()) },
+  { $id: 'CallPage', description: 'Newest first. A page may end early; go on while `next_cursor` is not null.' },
+)
+
+export const StoredPacket = Type.Object({
+  sequence: Sequence,
+  data: Type.String(),
+  timestamp: Type.Number(),
+  received_at: Time,
+})
+
+export const PacketPage = Type.Object(
+  { packets: Type.Array(StoredPacket), next_from: nullable(Sequence) },
+  { $id: 'PacketPage', description: 'Ascending. A page may end early; go on while `next_from` is not null.' },
+)
+
+export const GapPage = Type.Object(
+  { gaps: Type.Array(GapRange), next_from: nullable(Sequence) },
+  { $id: 'GapPage' },
+)

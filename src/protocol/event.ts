@@ -1,0 +1,59 @@
+/** What supervisors receive, one JSON object a message. Published after the commit that contains it, in commit order. */
+import Type, { type Static } from 'typebox'
+import { CallState, CompletionReason, Sentiment } from './call.js'
+import { CallIdText, MissingSequences, Sequence } from './packet.js'
+
+const head = <Name extends string>(name: Name) => ({
+  event: Type.Literal(name),
+  position: Type.String({ description: 'A short token, opaque to clients. Events are in the order of their positions.' }),
+  at: Type.String({ format: 'date-time' }),
+  call_id: CallIdText,
+})
+
+const account = {
+  sequence: Sequence,
+  total_received: Type.Integer({ minimum: 0 }),
+  missing_sequences: MissingSequences,
+  missing_count: Type.Integer({ minimum: 0 }),
+}
+
+export const PacketReceived = Type.Object(
+  { ...head('packet_received'), ...account },
+  { $id: 'packet_received', description: 'A new packet is on disk.' },
+)
+export const PacketDuplicate = Type.Object(
+  { ...head('packet_duplicate'), ...account },
+  { $id: 'packet_duplicate', description: 'A packet came again; the first one stays.' },
+)
+export const PacketRejected = Type.Object(
+  { ...head('packet_rejected'), ...account, reason: Type.Literal('grace_period_over'), state: CallState },
+  { $id: 'packet_rejected', description: 'A packet came after the grace period and is not stored.' },
+)
+export const StateChanged = Type.Object(
+  {
+    ...head('state_changed'),
+    from_state: Type.Union([CallState, Type.Null()], { description: 'null when the call was created.' }),
+    to_state: CallState,
+    reason: Type.Union([
+      CompletionReason,
+      Type.Literal('first_packet'),
+      Type.Literal('grace_period_over'),
+      Type.Literal('analysed'),
+      Type.Literal('analysis_failed'),
+    ]),
+  },
+  { $id: 'state_changed' },
+)
+export const AiCompleted = Type.Object(
+  { ...head('ai_completed'), transcription: Type.String(), sentiment: Sentiment, confidence: Type.Number() },
+  { $id: 'ai_completed' },
+)
+export const AiFailed = Type.Object(
+  { ...head('ai_failed'), reason: Type.String() },
+  { $id: 'ai_failed', description: 'The analysis has failed for good.' },
+)
+
+export const eventSchemas = [PacketReceived, PacketDuplicate, PacketRejected, StateChanged, AiCompleted, AiFailed] as const
+export const SupervisorEvent = Type.Union([...eventSchemas], { $id: 'SupervisorEvent' })
+export type SupervisorEvent = Static<typeof SupervisorEvent>
+export type StateChangeReason = Static<typeof StateChanged>['reason']

@@ -1,0 +1,180 @@
+/** The command line of the simulated PBX: flags in, checked options out. */
+import { parseArgs } from 'node:util'
+import { SimulateError } from './errors.js'
+import type { ImpairmentRates } from './impairment.js'
+import { callIdCharactersMax, callsMax, connectionsMax, speedMax } from './limits.js'
+
+export interface SimulateOptions {
+  readonly file: string
+  readonly url: URL
+  readonly callCount: number
+  readonly speed: number
+  readonly rates: ImpairmentRates
+  readonly seed: number
+  readonly prefix: string
+  readonly connections: number
+  readonly graceMs: number
+  readonly waitMs: number
+  readonly patienceMs: number
+  readonly waitsForEnds: boolean
+  readonly showsAllCalls: boolean
+}
+
+export type Command = { kind: 'help' } | { kind: 'simulate'; options: SimulateOptions }
+
+export const helpText = `Plays a WAV file into VoiceStream as a PBX would, many calls at once, then holds the service's
+account of every call against its own log of what it sent.
+
+  npm run simulate -- FILE.wav [options]
+
+FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits; it is cut into packets of 20 ms.
+
+  --url URL             the service                                       (http://127.0.0.1:8000)
+  --calls N             calls at once                                     (10)
+  --speed X             up to this multiple of real time                  (1)
+  --loss PERCENT        packets that are never sent                       (0)
+  --reorder PERCENT     packets held back by 1 to 5 others                (0)
+  --duplicate PERCENT   packets sent twice                                (0)
+  --late PERCENT        packets sent after the completion                 (0)
+  --seed N              the same seed gives the same faults               (random)
+  --prefix TEXT         what call ids begin with; new for every run       (sim-TIME-)
+  --connections N       keep-alive connections, and requests in flight    (64)
+  --grace MS            the service's GRACE_PERIOD_MS                     (3000)
+  --timeout SECONDS     wait this long for the calls to end               (120)
+  --retry-for SECONDS   try this long to get a packet answered            (30)
+  --no-wait             do not wait for the calls to end
+  --all                 show every call, not only the first 20
+  --help                show this
+
+Exit code: 0 every account is exact · 1 an account differs · 2 the options or the file are wrong ·
+3 calls did not end in time, or the service could not be reached · 130 interrupted
+
+Examples
+  npm run simulate -- examples/support-call.wav
+  npm run simulate -- examples/support-call.wav --calls 50 --loss 2 --reorder 5 --duplicate 2 --speed 10
+  npm run simulate -- examples/support-call.wav --late 3 --seed 7 --url http://10.0.0.5:8000
+`
+
+const flags = {
+  url: { type: 'string', default: 'http://127.0.0.1:8000' },
+  calls: { type: 'string', default: '10' },
+  speed: { type: 'string', default: '1' },
+  loss: { type: 'string', default: '0' },
+  reorder: { type: 'string', default: '0' },
+  duplicate: { type: 'string', default: '0' },
+  late: { type: 'string', default: '0' },
+  seed: { type: 'string' },
+  prefix: { type: 'string' },
+  connections: { type: 'string', default: '64' },
+  grace: { type: 'string', default: '3000' },
+  timeout: { type: 'string', default: '120' },
+  'retry-for': { type: 'string', default: '30' },
+  'no-wait': { type: 'boolean', default: false },
+  all: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+/**
+ * Reads the words after the command. `randomSeed` (a 32-bit number) and `wallMs` (Unix time) serve where no seed and
+ * no prefix are given. Throws a `SimulateError` with code `usage` that names the option and its allowed values.
+ */
+export function readCommand(
+  words: readonly string[],
+  chance: { randomSeed: number; wallMs: number },
+): Command {
+  const { values, positionals } = parseWords(words)
+  if (values.help) return { kind: 'help' }
+  const [file, ...more] = positionals
+  if (file === undefined) throw usage('no WAV file given')
+  if (more.length > 0) throw usage(`one WAV file is played at a time, but ${positionals.length} are given`)
+  const callCount = readNumber(values, 'calls', { least: 1, most: callsMax, isWhole: true })
+  const options: SimulateOptions = {
+    file,
+    url: readUrl(values.url),
+    callCount,
+    speed: readNumber(values, 'speed', { least: 0.01, most: speedMax }),
+    rates: readRates(values),
+    seed:
+      values.seed === undefined
+        ? chance.randomSeed
+        : readNumber(values, 'seed', { least: 0, most: 2 ** 32 - 1, isWhole: true }),
+    prefix: readPrefix(values.prefix ?? `sim-${chance.wallMs.toString(36)}-`, callCount),
+    connections: readNumber(values, 'connections', { least: 1, most: connectionsMax, isWhole: true }),
+    graceMs: readNumber(values, 'grace', { least: 0, most: 3_600_000 }),
+    waitMs: readNumber(values, 'timeout', { least: 0, most: 86_400 }) * 1000,
+    patienceMs: readNumber(values, 'retry-for', { least: 0, most: 86_400 }) * 1000,
+    waitsForEnds: !values['no-wait'],
+    showsAllCalls: values.all,
+  }
+  return { kind: 'simulate', options }
+}
+
+/** Call ids are numbered with as many digits as the last one needs, so that they sort. */
+export function callIdOf(prefix: string, callIndex: number, callCount: number): string {
+  return prefix + String(callIndex + 1).padStart(String(callCount).length, '0')
+}
+
+function parseWords(words: readonly string[]) {
+  try {
+    return parseArgs({ args: [...words], options: flags, allowPositionals: true })
+  } catch (error) {
+    // Node adds advice about positional arguments that start with a dash, which nobody needs here.
+    const fact = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)
+    throw new SimulateError('usage', fact, error)
+  }
+}
+
+type Values = ReturnType<typeof parseWords>['values']
+
+function readNumber(
+  values: Values,
+  name:
+    | 'calls'
+    | 'speed'
+    | 'loss'
+    | 'reorder'
+    | 'duplicate'
+    | 'late'
+    | 'seed'
+    | 'connections'
+    | 'grace'
+    | 'timeout'
+    | 'retry-for',
+  range: { least: number; most: number; isWhole?: boolean },
+): number {
+  const text = values[name] ?? ''
+  const kind = range.isWhole ? 'a whole number' : 'a number'
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  const isRight = range.least <= value && value <= range.most && (!range.isWhole || Number.isInteger(value))
+  if (!isRight) throw usage(`--${name} must be ${kind} from ${range.least} to ${range.most}, not "${text}"`)
+  return value
+}
+
+function readRates(values: Values): ImpairmentRates {
+  const percent = { least: 0, most: 100 }
+  const loss = readNumber(values, 'loss', percent)
+  const reorder = readNumber(values, 'reorder', percent)
+  const duplicate = readNumber(values, 'duplicate', percent)
+  const late = readNumber(values, 'late', percent)
+  if (loss + reorder + late > 100)
+    throw usage(`--loss, --reorder and --late may be 100 percent together, not ${loss + reorder + late}`)
+  return { loss, reorder, duplicate, late }
+}
+
+function readUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url?.protocol !== 'http:' || url.search !== '' || url.hash !== '' || url.username !== '')
+    throw usage(`--url must be like http://127.0.0.1:8000, not "${text}"`)
+  return url
+}
+
+function readPrefix(prefix: string, callCount: number): string {
+  const lengthMax = callIdCharactersMax - String(callCount).length
+  if (!/^[A-Za-z0-9._:-]*$/.test(prefix) || prefix.length > lengthMax)
+    throw usage(`--prefix must be at most ${lengthMax} of A-Z a-z 0-9 . _ : -, not "${prefix}"`)
+  return prefix
+}
+
+function usage(fact: string): SimulateError {
+  return new SimulateError('usage', fact)
+}

@@ -1,0 +1,143 @@
+/**
+ * The journal: the truth about calls, as an ordered stream of entries for each.
+ *
+ * - **Order.** Entries of a call are stored in the order of their appends. Settlements are told in commit order.
+ * - **Durability.** `committed` is told after the fsync of the commit that holds the append, and not before (V3).
+ * - **Failure.** After a failed commit everything that was appended and not committed is told `failed`, and its
+ *   streams are dead: the caller replays them (V6). Nothing of a failed append is ever found by a later replay.
+ * - **Concurrency.** An append names the version that it builds on. If the call has moved on, it is told `failed` with
+ *   `version_conflict`, and the caller replays. No caller may assume that it is the only writer of a call.
+ * - **Full.** `hasRoom` is asked before an append; an append without room is a fault of the caller.
+ *
+ * Every implementation passes `test/contract/journal-contract.ts`.
+ */
+import type { VoiceStreamError } from '../errors.js'
+import type { Millis } from '../clock.js'
+import type { AnalysisResult, CallState, CompletionReason } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+
+export interface PacketEntry {
+  readonly type: 'packet'
+  readonly sequence: number
+  /** UTF-8, copied by the append. */
+  readonly data: Uint8Array
+  /** Seconds, the sender's clock. */
+  readonly timestamp: number
+  readonly receivedAt: Millis
+}
+
+/** What happened in a call's life. The call machine takes them as its events, living and replaying alike (V5). */
+export type LifecycleEntry =
+  | {
+      readonly type: 'completed'
+      readonly at: Millis
+      readonly reason: CompletionReason
+      readonly totalPackets: number | null
+      /** The end of the grace period. */
+      readonly dueAt: Millis
+    }
+  | { readonly type: 'grace-over'; readonly at: Millis }
+  | { readonly type: 'attempt-started'; readonly at: Millis; readonly attempt: number; readonly provider: string }
+  | {
+      readonly type: 'attempt-failed'
+      readonly at: Millis
+      readonly attempt: number
+      readonly error: string
+      /** Taken from the budget: the attempt and the wait that follows it. */
+      readonly spentMs: number
+      readonly nextAttemptAt: Millis
+    }
+  | { readonly type: 'analysed'; readonly at: Millis; readonly result: AnalysisResult }
+  | { readonly type: 'analysis-failed'; readonly at: Millis; readonly error: string }
+
+export type JournalEntry = PacketEntry | LifecycleEntry
+
+/** An entry as a replay needs it: of a packet only what the call remembers. */
+export type ReplayEntry = Pick<PacketEntry, 'type' | 'sequence' | 'receivedAt'> | LifecycleEntry
+
+/** A shortcut for replay, never the truth. `body` is the call's own, opaque here. */
+export interface CallSnapshot {
+  readonly state: CallState
+  readonly createdAt: Millis
+  /** The call's next deadline, indexed for the alarm. */
+  readonly dueAt: Millis | null
+  /** Nothing was appended after it: it may be read instead of a replay. */
+  readonly isSettled: boolean
+  readonly body: string
+}
+
+/** A handle on one call's entries. Its version grows with every append, but need not be dense. */
+export interface CallStream {
+  readonly callId: CallId
+  readonly version: number
+}
+
+export interface Settlement {
+  committed(): void
+  failed(error: VoiceStreamError): void
+}
+
+export interface CallHistory {
+  readonly stream: CallStream
+  readonly snapshot: CallSnapshot
+  /** Appended after the snapshot, in order. */
+  readonly entries: readonly ReplayEntry[]
+}
+
+export interface Journal {
+  /** A handle on a call that the journal does not hold. Nothing is stored before the first append. */
+  create(callId: CallId): CallStream
+  /** What a call starts from, or null when the journal does not hold it. */
+  replay(callId: CallId): Promise<CallHistory | null>
+  hasRoom(dataBytes: number): boolean
+  /** The first append of a call must bring a snapshot. `entries` may be empty where only the snapshot is new. */
+  append(
+    stream: CallStream,
+    expectedVersion: number,
+    entries: readonly JournalEntry[],
+    snapshot: CallSnapshot | null,
+    settlement: Settlement,
+  ): void
+  /** Tells `settlement` once everything appended to the stream so far is settled: at once if nothing is pending. */
+  settled(stream: CallStream, settlement: Settlement): void
+  hasPending(stream: CallStream): boolean
+  /** The caller is done with the handle; nothing may be pending. */
+  release(stream: CallStream): void
+}
+
+export interface StoredPacket {
+  readonly sequence: number
+  readonly data: Uint8Array
+  readonly timestamp: number
+  readonly receivedAt: Millis
+}
+
+export interface StoredCall {
+  readonly callId: CallId
+  readonly snapshot: CallSnapshot
+}
+
+export interface DueCursor {
+  readonly dueAt: Millis
+  /** Orders calls that are due at the same time. */
+  readonly key: number
+}
+
+export interface DueCall extends DueCursor {
+  readonly callId: CallId
+}
+
+/** Reads what is committed. Bounded answers only; every page says where the next one starts. */
+export interface CallReader {
+  call(callId: CallId): Promise<StoredCall | null>
+  /** Newest first. `cursor` is the `nextCursor` of the page before, or null. */
+  calls(query: { state: CallState | null; cursor: number | null; limit: number }): Promise<{
+    calls: readonly StoredCall[]
+    nextCursor: number | null
+  }>
+  /** Ascending from sequence `from`; ends early at a bound of bytes, but never before the first packet. */
+  packets(callId: CallId, from: number, limit: number): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
+  /** Deadlines behind `after` up to `through`, earliest first. */
+  due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
+  stateCounts(): Promise<Readonly<Record<CallState, number>>>
+}

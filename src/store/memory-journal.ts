@@ -1,0 +1,197 @@
+/**
+ * The journal in memory, for tests: the same contract, nothing on disk. A commit is a turn of the loop away, or is
+ * held back and failed by hand.
+ */
+import assert from 'node:assert/strict'
+import type { Millis } from '../clock.js'
+import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+import { type CallState, callStates } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type {
+  CallHistory,
+  CallReader,
+  CallSnapshot,
+  CallStream,
+  DueCall,
+  DueCursor,
+  Journal,
+  JournalEntry,
+  ReplayEntry,
+  Settlement,
+  StoredCall,
+  StoredPacket,
+} from './journal.js'
+
+interface Call {
+  readonly key: number
+  readonly callId: CallId
+  version: number
+  snapshot: CallSnapshot
+  snapshotVersion: number
+  readonly entries: { readonly version: number; readonly entry: ReplayEntry }[]
+  readonly packets: StoredPacket[]
+}
+
+interface Append {
+  readonly stream: MemoryStream
+  readonly entries: readonly { readonly version: number; readonly entry: JournalEntry }[]
+  readonly snapshot: CallSnapshot | null
+}
+
+interface MemoryStream extends CallStream {
+  readonly key: number
+  version: number
+  pending: number
+  isDead: boolean
+}
+
+type Queued = { readonly append: Append | null; readonly stream: MemoryStream; readonly settlement: Settlement }
+
+export class MemoryJournal implements Journal, CallReader {
+  readonly #calls = new Map<CallId, Call>()
+  readonly #streams = new Map<CallId, MemoryStream>()
+  #queue: Queued[] = []
+  #nextKey = 1
+  #isHeld = false
+  #isScheduled = false
+
+  /** Commits nothing until `commit` or `fail` is called. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  create(callId: CallId): CallStream {
+    return this.#streamOf(callId, this.#nextKey++, 0)
+  }
+
+  #streamOf(callId: CallId, key: number, version: number): MemoryStream {
+    const known = this.#streams.get(callId)
+    if (known !== undefined && !known.isDead) return known
+    const stream = { callId, key, version, pending: 0, isDead: false }
+    this.#streams.set(callId, stream)
+    return stream
+  }
+
+  async replay(callId: CallId): Promise<CallHistory | null> {
+    const call = this.#calls.get(callId)
+    if (call === undefined) return null
+    const entries = call.entries.filter(({ version }) => version > call.snapshotVersion).map(({ entry }) => entry)
+    return { stream: this.#streamOf(callId, call.key, call.version), snapshot: call.snapshot, entries }
+  }
+
+  hasRoom(): boolean {
+    return this.#queue.length < limits.journalQueueEntriesMax
+  }
+
+  append(handle: CallStream, expectedVersion: number, entries: readonly JournalEntry[], snapshot: CallSnapshot | null, settlement: Settlement): void {
+    const stream = handle as MemoryStream
+    if (stream.isDead || this.#streams.get(stream.callId) !== stream || expectedVersion !== stream.version)
+      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+    assert(this.hasRoom(), 'room is asked for before an append')
+    const versioned = entries.map((entry) => ({
+      version: ++stream.version,
+      entry: entry.type === 'packet' ? { ...entry, data: Uint8Array.from(entry.data) } : entry,
+    }))
+    this.#enqueue({ append: { stream, entries: versioned, snapshot }, stream, settlement })
+  }
+
+  settled(handle: CallStream, settlement: Settlement): void {
+    const stream = handle as MemoryStream
+    if (stream.isDead) settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+    else if (stream.pending === 0) settlement.committed()
+    else this.#enqueue({ append: null, stream, settlement })
+  }
+
+  hasPending(handle: CallStream): boolean {
+    return (handle as MemoryStream).pending > 0
+  }
+
+  release(handle: CallStream): void {
+    assert(!this.hasPending(handle))
+    if (this.#streams.get(handle.callId) === handle) this.#streams.delete(handle.callId)
+  }
+
+  #enqueue(queued: Queued): void {
+    queued.stream.pending++
+    this.#queue.push(queued)
+    if (this.#isHeld || this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      if (!this.#isHeld) this.commit()
+    })
+  }
+
+  commit(): void {
+    const queue = this.#queue
+    this.#queue = []
+    for (const { append } of queue) if (append !== null) this.#store(append)
+    for (const { stream, settlement } of queue) {
+      stream.pending--
+      settlement.committed()
+    }
+  }
+
+  fail(): void {
+    const queue = this.#queue
+    this.#queue = []
+    for (const { stream } of queue) stream.isDead = true
+    for (const { stream, settlement } of queue) {
+      stream.pending--
+      settlement.failed(new VoiceStreamError('commit_failed', 'the packet could not be stored'))
+    }
+  }
+
+  #store({ stream, entries, snapshot }: Append): void {
+    const call = this.#calls.get(stream.callId) ?? this.#newCall(stream, snapshot)
+    for (const { version, entry } of entries) {
+      call.version = version
+      call.entries.push({ version, entry })
+      if (entry.type === 'packet') call.packets.push(entry)
+    }
+    if (snapshot === null) return
+    call.snapshot = snapshot
+    call.snapshotVersion = call.version
+  }
+
+  #newCall(stream: MemoryStream, snapshot: CallSnapshot | null): Call {
+    assert(snapshot !== null, 'the first append of a call brings a snapshot')
+    const call: Call = { key: stream.key, callId: stream.callId, version: 0, snapshot, snapshotVersion: 0, entries: [], packets: [] }
+    this.#calls.set(stream.callId, call)
+    return call
+  }
+
+  async call(callId: CallId): Promise<StoredCall | null> {
+    return this.#calls.get(callId) ?? null
+  }
+
+  async calls({ state, cursor, limit }: { state: CallState | null; cursor: number | null; limit: number }): ReturnType<CallReader['calls']> {
+    const found = [...this.#calls.values()]
+      .filter((call) => (state === null || call.snapshot.state === state) && (cursor === null || call.key < cursor))
+      .sort((a, b) => b.key - a.key)
+    const calls = found.slice(0, limit)
+    return { calls, nextCursor: found.length > limit ? (calls.at(-1)?.key ?? null) : null }
+  }
+
+  async packets(callId: CallId, from: number, limit: number): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
+    const found = (this.#calls.get(callId)?.packets ?? []).filter(({ sequence }) => sequence >= from).sort((a, b) => a.sequence - b.sequence)
+    return { packets: found.slice(0, limit), nextFrom: found[limit]?.sequence ?? null }
+  }
+
+  async due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]> {
+    const due: DueCall[] = []
+    for (const { callId, key, snapshot } of this.#calls.values()) {
+      const { dueAt } = snapshot
+      if (dueAt === null || dueAt > through) continue
+      if (dueAt > after.dueAt || (dueAt === after.dueAt && key > after.key)) due.push({ callId, key, dueAt })
+    }
+    return due.sort((a, b) => a.dueAt - b.dueAt || a.key - b.key).slice(0, limit)
+  }
+
+  async stateCounts(): Promise<Readonly<Record<CallState, number>>> {
+    const counts = Object.fromEntries(callStates.map((state) => [state, 0])) as Record<CallState, number>
+    for (const { snapshot } of this.#calls.values()) counts[snapshot.state]++
+    return counts
+  }
+}

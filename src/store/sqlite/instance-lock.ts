@@ -1,0 +1,18 @@
+/**
+ * One process a data folder. The lock is an exclusive SQLite transaction on a file of its own, held for the life of
+ * the process: the kernel drops it with the process, however that ends, so there is no stale lock to clean up.
+ */
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+
+/** Throws when another process holds it; otherwise returns how to give it back. */
+export function takeInstanceLock(dataDir: string): () => void {
+  const lock = new Database(join(dataDir, 'voicestream.lock'), { timeout: 0 })
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+  } catch (cause) {
+    lock.close()
+    throw new Error(`another instance uses the data folder ${dataDir}`, { cause })
+  }
+  return () => lock.close()
+}

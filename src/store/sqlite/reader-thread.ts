@@ -1,0 +1,132 @@
+/**
+ * The reader thread: answers reads from a connection of its own, so that neither a cold page nor a long scan holds the
+ * loop that takes in packets. Every read is one short transaction on what is committed by then.
+ */
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { crc32 } from 'node:zlib'
+import { limits } from '../../limits.js'
+import { type CallState, callStates } from '../../protocol/call.js'
+import type { CallId } from '../../protocol/call-id.js'
+import type { DueCall, LifecycleEntry, ReplayEntry } from '../journal.js'
+import { PacketPages } from './packet-page.js'
+import { recordReceivedAt, recordSequence, recordStarts, recordVersion } from './packet-record.js'
+import { openForReading } from './schema.js'
+import type { FromReader, ReadName, Reads, StoredCallRow, ToReader } from './thread-messages.js'
+
+interface Row {
+  readonly key: number
+  readonly call_id: CallId
+  readonly version: number
+  readonly state: CallState
+  readonly created_at: number
+  readonly due_at: number | null
+  readonly is_settled: 0 | 1
+  readonly snapshot: string
+}
+
+type Answers = { [Name in ReadName]: (query: Reads[Name]['query']) => Reads[Name]['answer'] }
+
+const { dataDir } = workerData as { dataDir: string }
+const db = openForReading(join(dataDir, 'voicestream.db'))
+const pages = new PacketPages(db)
+
+const callById = db.prepare<[string], Row>('SELECT * FROM calls WHERE call_id = ?')
+const callsBefore = db.prepare<[number], Row>('SELECT * FROM calls WHERE key < ? ORDER BY key DESC')
+const callsOfStateBefore = db.prepare<[string, number], Row>('SELECT * FROM calls WHERE state = ? AND key < ? ORDER BY key DESC')
+const dueCalls = db.prepare<{ dueAt: number; key: number; through: number; limit: number }, DueCall>(
+  `SELECT key, call_id AS callId, due_at AS dueAt FROM calls
+   WHERE due_at IS NOT NULL AND (due_at, key) > (:dueAt, :key) AND due_at <= :through ORDER BY due_at, key LIMIT :limit`,
+)
+const counts = db.prepare<[], { state: CallState; count: number }>('SELECT state, count(*) AS count FROM calls GROUP BY state')
+const runsAfter = db.prepare<[number, number], { checksum: number; records: Buffer }>(
+  'SELECT checksum, records FROM runs WHERE call_key = ? AND last_version > ? ORDER BY last_version',
+)
+const lifecycleAfter = db.prepare<[number, number], { version: number; entry: string }>(
+  'SELECT version, entry FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version',
+)
+
+function storedCall(row: Row): StoredCallRow {
+  return {
+    key: row.key,
+    callId: row.call_id,
+    version: row.version,
+    snapshot: { state: row.state, createdAt: row.created_at, dueAt: row.due_at, isSettled: row.is_settled === 1, body: row.snapshot },
+  }
+}
+
+const answers: Answers = {
+  call({ callId }) {
+    const row = callById.get(callId)
+    return row === undefined ? null : storedCall(row)
+  },
+
+  tail({ callKey, afterVersion }) {
+    const entries: { version: number; entry: ReplayEntry }[] = []
+    for (const { checksum, records } of runsAfter.iterate(callKey, afterVersion)) {
+      if (crc32(records) !== checksum) throw new Error(`a run of call ${callKey} is damaged`)
+      for (const at of recordStarts(records)) {
+        const version = recordVersion(records, at)
+        if (version <= afterVersion) continue
+        const entry = { type: 'packet', sequence: recordSequence(records, at), receivedAt: recordReceivedAt(records, at) } as const
+        entries.push({ version, entry })
+      }
+    }
+    for (const { version, entry } of lifecycleAfter.iterate(callKey, afterVersion))
+      entries.push({ version, entry: JSON.parse(entry) as LifecycleEntry })
+    entries.sort((a, b) => a.version - b.version)
+    return { entries: entries.map(({ entry }) => entry), version: entries.at(-1)?.version ?? afterVersion }
+  },
+
+  calls({ state, cursor, limit }) {
+    const before = cursor ?? Number.MAX_SAFE_INTEGER
+    const rows = state === null ? callsBefore.iterate(before) : callsOfStateBefore.iterate(state, before)
+    const calls: StoredCallRow[] = []
+    let bytes = 0
+    for (const row of rows) {
+      bytes += row.snapshot.length
+      if (calls.length === limit || (calls.length > 0 && bytes > limits.pageBytesMax)) return { calls, nextCursor: calls.at(-1)?.key ?? null }
+      calls.push(storedCall(row))
+    }
+    return { calls, nextCursor: null }
+  },
+
+  packets: ({ callKey, from, limit }) => pages.page(callKey, from, limit),
+
+  due({ after, through, limit }) {
+    // SQLite has no infinities to bind for integers to be compared with.
+    const dueAt = Math.max(after.dueAt, Number.MIN_SAFE_INTEGER)
+    return dueCalls.all({ dueAt, key: after.key, through, limit })
+  },
+
+  stateCounts() {
+    const found = new Map(counts.all().map(({ state, count }) => [state, count]))
+    return Object.fromEntries(callStates.map((state) => [state, found.get(state) ?? 0])) as Record<CallState, number>
+  },
+}
+
+const port = parentPort
+if (port === null) throw new Error('reader-thread is not a program')
+const tell = (message: FromReader, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+
+function read<Name extends ReadName>(name: Name, query: Reads[Name]['query']): Reads[Name]['answer'] {
+  return answers[name](query)
+}
+
+port.on('message', (message: ToReader) => {
+  if (message.type === 'close') {
+    db.close()
+    tell({ type: 'closed' })
+    port.close()
+    return
+  }
+  const { id } = message
+  try {
+    const answer = read(message.name, message.query)
+    const isPage = answer !== null && 'records' in (answer as object)
+    tell({ type: 'answer', id, answer }, isPage ? [(answer as Reads['packets']['answer']).records] : [])
+  } catch (error) {
+    tell({ type: 'failed', id, message: error instanceof Error ? error.message : String(error) })
+  }
+})
+tell({ type: 'opened' })

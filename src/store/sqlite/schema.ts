@@ -1,0 +1,108 @@
+/**
+ * The database: its tables, its migrations, and how it is opened.
+ *
+ * Packets are stored twice in their life, both times in bulk. A commit appends its packets as one row of `journal`
+ * (the tail); when enough packets of one call are pending there, they are folded into one row of `runs` in the
+ * transaction of a later commit, and a journal row goes when all of it has been folded. With 1,000,000 packets stored
+ * and 1,024 calls interleaved this costs a third of the CPU time and a fifth of the bytes of an indexed row a packet
+ * (`bench/schema.ts`): there each call's index leaf is a page of its own, written again with every packet.
+ */
+import assert from 'node:assert/strict'
+import Database from 'better-sqlite3'
+
+export type Db = Database.Database
+
+/** "VSTR": tells this file from any other SQLite database. */
+const applicationId = 0x56535452
+
+/** One step a version; a database of any older version is brought forward step by step. Never edit a released step. */
+const migrations: readonly string[] = [
+  `CREATE TABLE calls(
+     key INTEGER PRIMARY KEY,
+     call_id TEXT NOT NULL UNIQUE,
+     version INTEGER NOT NULL,
+     state TEXT NOT NULL,
+     created_at INTEGER NOT NULL,
+     due_at INTEGER,
+     is_settled INTEGER NOT NULL CHECK (is_settled IN (0, 1)),
+     snapshot TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX calls_by_due ON calls(due_at, key) WHERE due_at IS NOT NULL;
+   CREATE INDEX calls_by_state ON calls(state, key);
+   CREATE TABLE lifecycle(
+     call_key INTEGER NOT NULL,
+     version INTEGER NOT NULL,
+     entry TEXT NOT NULL,
+     PRIMARY KEY (call_key, version)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE journal(
+     "offset" INTEGER PRIMARY KEY,
+     checksum INTEGER NOT NULL,
+     records BLOB NOT NULL
+   ) STRICT;
+   CREATE TABLE runs(
+     key INTEGER PRIMARY KEY,
+     call_key INTEGER NOT NULL,
+     first_sequence INTEGER NOT NULL,
+     last_sequence INTEGER NOT NULL,
+     last_version INTEGER NOT NULL,
+     checksum INTEGER NOT NULL,
+     records BLOB NOT NULL
+   ) STRICT;
+   CREATE INDEX runs_by_call ON runs(call_key, first_sequence, last_sequence, last_version);`,
+]
+
+/** Opens for writing, creates or migrates. Throws when the file is not ours or newer than this program. */
+export function openForWriting(path: string): Db {
+  const db = new Database(path, { timeout: 1500 })
+  try {
+    assertSqliteVersion(db)
+    assertOurs(db)
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')
+    db.pragma('wal_autocheckpoint = 0')
+    db.pragma('journal_size_limit = 67108864')
+    db.pragma('cache_size = -32768')
+    migrate(db)
+    // WAL would answer with its default before the first write: asserted after it.
+    assert.equal(db.pragma('synchronous', { simple: true }), 2, 'synchronous is FULL')
+    assert.equal(db.pragma('journal_mode', { simple: true }), 'wal')
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+export function openForReading(path: string): Db {
+  const db = new Database(path, { readonly: true, timeout: 1500 })
+  db.pragma('query_only = ON')
+  db.pragma('cache_size = -16384')
+  return db
+}
+
+/** Before 3.51.3 a WAL reset could corrupt the database. */
+function assertSqliteVersion(db: Db): void {
+  const version = db.prepare('SELECT sqlite_version()').pluck().get() as string
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  assert(major * 1e6 + minor * 1e3 + patch >= 3_051_003, `SQLite ${version} is older than 3.51.3`)
+}
+
+function assertOurs(db: Db): void {
+  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number
+  if (tables === 0) return
+  const id = db.pragma('application_id', { simple: true })
+  if (id !== applicationId) throw new Error('the database file belongs to another program')
+  const version = db.pragma('user_version', { simple: true }) as number
+  if (version > migrations.length)
+    throw new Error(`the database has schema version ${version}, and this program knows ${migrations.length} at most`)
+}
+
+function migrate(db: Db): void {
+  for (let version = db.pragma('user_version', { simple: true }) as number; version < migrations.length; version++)
+    db.transaction(() => {
+      db.exec(migrations[version] as string)
+      db.pragma(`application_id = ${applicationId}`)
+      db.pragma(`user_version = ${version + 1}`)
+    }).immediate()
+}

@@ -1,0 +1,356 @@
+/**
+ * The journal on SQLite: the main thread's half.
+ *
+ * Owns the open batch. Appends are encoded into it as they come; when the writer is free the batch is handed over
+ * whole, so one commit is the latency at low load and many packets share one at high load. At most one batch is with
+ * the writer, and the open one is bounded (V7), which is all the flow control that a worker thread needs. Settlements
+ * are told batch by batch, in the order of the appends (V3). When a batch fails, everything in the open one fails
+ * with it, because it may build on what was lost (V6).
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import type { Millis } from '../../clock.js'
+import { VoiceStreamError } from '../../errors.js'
+import { limits } from '../../limits.js'
+import type { CallState } from '../../protocol/call.js'
+import type { CallId } from '../../protocol/call-id.js'
+import type {
+  CallHistory,
+  CallReader,
+  CallSnapshot,
+  CallStream,
+  DueCall,
+  DueCursor,
+  Journal,
+  JournalEntry,
+  Settlement,
+  StoredCall,
+  StoredPacket,
+} from '../journal.js'
+import { readRecord, recordHeaderBytes, recordStarts, writeRecord } from './packet-record.js'
+import { SqliteReads } from './sqlite-reader.js'
+import type { CallRow, FromWriter, LifecycleRow, ToWriter, WriterData } from './thread-messages.js'
+
+export interface SqliteJournalOptions {
+  readonly dataDir: string
+  /** Service time at the start. */
+  readonly now: Millis
+  /** The longest that a deadline of each state may lie ahead. The wall clock may have moved since: clamped here (V8). */
+  readonly dueWithin: Readonly<Partial<Record<CallState, Millis>>>
+  /** The store cannot go on and nothing more is acknowledged: the process must end. */
+  readonly onFatal: (error: Error) => void
+  readonly onCommit?: (commit: CommitFigures) => void
+}
+
+export interface CommitFigures {
+  readonly packets: number
+  readonly bytes: number
+  readonly commitMs: number
+  readonly tailBytes: number
+  readonly walPages: number
+}
+
+/** A batch's appends are pending until it is committed or failed. */
+type BatchState = 'pending' | 'committed' | 'failed'
+
+class Batch {
+  readonly id: number
+  state: BatchState = 'pending'
+  packets = 0
+  bytes = 0
+  readonly settlements: Settlement[] = []
+  readonly calls: CallRow[] = []
+  readonly lifecycle: LifecycleRow[] = []
+  readonly folds: number[] = []
+
+  constructor(id: number) {
+    this.id = id
+  }
+
+  get isEmpty(): boolean {
+    return this.settlements.length === 0
+  }
+}
+
+class Stream implements CallStream {
+  readonly callId: CallId
+  readonly key: number
+  version: number
+  /** The batch of the last append. */
+  batch: Batch | null = null
+
+  constructor(callId: CallId, key: number, version: number) {
+    this.callId = callId
+    this.key = key
+    this.version = version
+  }
+}
+
+export class SqliteJournal implements Journal, CallReader {
+  readonly #options: SqliteJournalOptions
+  readonly #worker: Worker
+  #reads: SqliteReads | null = null
+  readonly #streams = new Map<CallId, Stream>()
+  readonly #staging = Buffer.allocUnsafeSlow(limits.journalQueueBytesMax)
+  #open = new Batch(1)
+  #sent: Batch | null = null
+  #isPumping = false
+  #nextKey = 1
+  #fatal: Error | null = null
+  #isClosed = false
+  #closed: (() => void) | null = null
+
+  private constructor(options: SqliteJournalOptions, worker: Worker) {
+    this.#options = options
+    this.#worker = worker
+  }
+
+  /** Takes the instance lock, migrates and recovers. Rejects, with a message for people, when it cannot. */
+  static async open(options: SqliteJournalOptions): Promise<SqliteJournal> {
+    mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
+    const { dataDir, now, dueWithin } = options
+    const workerData: WriterData = { dataDir, now, dueWithin }
+    const worker = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData })
+    const journal = new SqliteJournal(options, worker)
+    await journal.#opened()
+    journal.#reads = await SqliteReads.open(options.dataDir, (error) => journal.#end(error))
+    return journal
+  }
+
+  #opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#worker.on('error', (error) => {
+        reject(error)
+        this.#end(error as Error)
+      })
+      this.#worker.on('exit', () => {
+        if (!this.#isClosed) this.#end(new Error('the writer thread ended'))
+        this.#closed?.()
+      })
+      this.#worker.once('message', (message: FromWriter) => {
+        if (message.type !== 'opened') {
+          this.#isClosed = true
+          void this.#worker.terminate()
+          reject(new Error(message.type === 'refused' ? message.message : `unexpected ${message.type}`))
+          return
+        }
+        this.#nextKey = message.nextKey
+        this.#worker.on('message', (next: FromWriter) => this.#take(next))
+        resolve()
+      })
+    })
+  }
+
+  get queuedEntries(): number {
+    return this.#open.settlements.length + (this.#sent?.settlements.length ?? 0)
+  }
+
+  get queuedBytes(): number {
+    return this.#open.bytes
+  }
+
+  // --- the journal ------------------------------------------------------------------------------------------------
+
+  create(callId: CallId): CallStream {
+    const known = this.#streams.get(callId)
+    if (known !== undefined && known.batch?.state !== 'failed') return known
+    const stream = new Stream(callId, this.#nextKey++, 0)
+    this.#streams.set(callId, stream)
+    return stream
+  }
+
+  async replay(callId: CallId): Promise<CallHistory | null> {
+    const row = await this.#ask('call', { callId })
+    if (row === null) return null
+    const { key, snapshot } = row
+    if (snapshot.isSettled) return { stream: this.#streamOf(callId, key, row.version), snapshot, entries: [] }
+    await this.#fold(key)
+    const { entries, version } = await this.#ask('tail', { callKey: key, afterVersion: row.version })
+    return { stream: this.#streamOf(callId, key, version), snapshot, entries }
+  }
+
+  #streamOf(callId: CallId, key: number, version: number): Stream {
+    const known = this.#streams.get(callId)
+    if (known !== undefined && known.batch?.state !== 'failed') return known
+    const stream = new Stream(callId, key, version)
+    this.#streams.set(callId, stream)
+    return stream
+  }
+
+  hasRoom(dataBytes: number): boolean {
+    return (
+      this.#open.settlements.length < limits.journalQueueEntriesMax &&
+      this.#open.bytes + recordHeaderBytes + dataBytes <= limits.journalQueueBytesMax
+    )
+  }
+
+  append(handle: CallStream, expectedVersion: number, entries: readonly JournalEntry[], snapshot: CallSnapshot | null, settlement: Settlement): void {
+    const stream = handle as Stream
+    if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
+    const isDead = stream.batch?.state === 'failed' || this.#streams.get(stream.callId) !== stream
+    if (isDead || expectedVersion !== stream.version)
+      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+    const batch = this.#open
+    for (const entry of entries) {
+      stream.version++
+      if (entry.type === 'packet') {
+        assert(this.hasRoom(entry.data.length), 'room is asked for before an append')
+        batch.bytes = writeRecord(this.#staging, batch.bytes, stream.key, stream.version, entry)
+        batch.packets++
+      } else batch.lifecycle.push({ callKey: stream.key, version: stream.version, entry: JSON.stringify(entry) })
+    }
+    if (snapshot !== null) batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })
+    batch.settlements.push(settlement)
+    stream.batch = batch
+    this.#pumpSoon()
+  }
+
+  settled(handle: CallStream, settlement: Settlement): void {
+    const { batch } = handle as Stream
+    if (batch?.state === 'pending') batch.settlements.push(settlement)
+    else if (batch?.state === 'failed') settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+    else settlement.committed()
+  }
+
+  hasPending(handle: CallStream): boolean {
+    return (handle as Stream).batch?.state === 'pending'
+  }
+
+  release(handle: CallStream): void {
+    assert(!this.hasPending(handle), 'a stream is released when nothing is pending')
+    if (this.#streams.get(handle.callId) === handle) this.#streams.delete(handle.callId)
+  }
+
+  // --- batches ----------------------------------------------------------------------------------------------------
+
+  /** At the end of this turn of the loop, so that what arrived together is committed together. */
+  #pumpSoon(): void {
+    if (this.#isPumping || this.#sent !== null) return
+    this.#isPumping = true
+    setImmediate(() => {
+      this.#isPumping = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    if (this.#sent !== null || this.#open.isEmpty || this.#fatal !== null) return
+    const batch = this.#open
+    this.#sent = batch
+    this.#open = new Batch(batch.id + 1)
+    const records = this.#staging.buffer.slice(this.#staging.byteOffset, this.#staging.byteOffset + batch.bytes) as ArrayBuffer
+    const { id, packets, calls, lifecycle, folds } = batch
+    this.#worker.postMessage({ type: 'batch', id, records, packets, calls, lifecycle, folds } satisfies ToWriter, [records])
+  }
+
+  #take(message: FromWriter): void {
+    switch (message.type) {
+      case 'committed':
+        return this.#committed(message)
+      case 'failed':
+        return this.#failed(message)
+      case 'closed':
+      case 'opened':
+      case 'refused':
+        return
+    }
+  }
+
+  #committed(message: Extract<FromWriter, { type: 'committed' }>): void {
+    const batch = this.#sent
+    assert(batch !== null && batch.id === message.id, 'the writer settles the batch that it has')
+    this.#sent = null
+    batch.state = 'committed'
+    // The writer gets the next batch before this one is answered: both threads work.
+    this.#pump()
+    for (const settlement of batch.settlements) settlement.committed()
+    const { commitMs, tailBytes, walPages } = message
+    this.#options.onCommit?.({ packets: batch.packets, bytes: batch.bytes, commitMs, tailBytes, walPages })
+  }
+
+  #failed(message: Extract<FromWriter, { type: 'failed' }>): void {
+    const cause = new Error(`${message.code}: ${message.message}`)
+    if (message.isFatal) this.#end(cause)
+    else this.#failPending(new VoiceStreamError('commit_failed', 'the packet could not be stored', { cause }))
+  }
+
+  /** Everything that is not committed fails, and its streams are dead (V6). */
+  #failPending(error: VoiceStreamError): void {
+    const batches = [this.#sent, this.#open].filter((batch) => batch !== null)
+    this.#sent = null
+    this.#open = new Batch(this.#open.id + 1)
+    for (const batch of batches) batch.state = 'failed'
+    for (const batch of batches) for (const settlement of batch.settlements) settlement.failed(error)
+  }
+
+  #end(error: Error): void {
+    if (this.#fatal !== null || this.#isClosed) return
+    this.#fatal = error
+    this.#failPending(failedBy(error))
+    this.#options.onFatal(error)
+  }
+
+  // --- reads ------------------------------------------------------------------------------------------------------
+
+  #ask: SqliteReads['ask'] = (name, query) => {
+    if (this.#reads === null) return Promise.reject(new VoiceStreamError('starting', 'the store is not open yet'))
+    return this.#reads.ask(name, query)
+  }
+
+  /** Afterwards every packet of the call that is committed now is in its runs. */
+  #fold(callKey: number): Promise<void> {
+    if (this.#fatal !== null) return Promise.reject(failedBy(this.#fatal))
+    return new Promise((resolve, reject) => {
+      this.#open.folds.push(callKey)
+      this.#open.settlements.push({ committed: resolve, failed: reject })
+      this.#pumpSoon()
+    })
+  }
+
+  async call(callId: CallId): Promise<StoredCall | null> {
+    return this.#ask('call', { callId })
+  }
+
+  calls(query: { state: CallState | null; cursor: number | null; limit: number }): ReturnType<CallReader['calls']> {
+    return this.#ask('calls', query)
+  }
+
+  async packets(callId: CallId, from: number, limit: number): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
+    const key = this.#streams.get(callId)?.key ?? (await this.#ask('call', { callId }))?.key
+    if (key === undefined) return { packets: [], nextFrom: null }
+    await this.#fold(key)
+    const { records, nextFrom } = await this.#ask('packets', { callKey: key, from, limit })
+    const page = Buffer.from(records)
+    return { packets: [...recordStarts(page)].map((at) => readRecord(page, at)), nextFrom }
+  }
+
+  due(after: DueCursor, through: number, limit: number): Promise<readonly DueCall[]> {
+    return this.#ask('due', { after, through, limit })
+  }
+
+  stateCounts(): Promise<Readonly<Record<CallState, number>>> {
+    return this.#ask('stateCounts', {})
+  }
+
+  /** Settles what is pending, folds the tail, checkpoints and unlocks. */
+  async close(): Promise<void> {
+    if (this.#fatal === null)
+      await new Promise<void>((resolve) => {
+        this.#open.settlements.push({ committed: resolve, failed: () => resolve() })
+        this.#pumpSoon()
+      })
+    await this.#reads?.close()
+    const ended = new Promise<void>((resolve) => {
+      this.#closed = resolve
+    })
+    this.#isClosed = true
+    if (this.#fatal === null) this.#worker.postMessage({ type: 'close' } satisfies ToWriter)
+    else void this.#worker.terminate()
+    await ended
+  }
+}
+
+function failedBy(cause: Error): VoiceStreamError {
+  return new VoiceStreamError('commit_failed', 'the store has failed', { cause })
+}

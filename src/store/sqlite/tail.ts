@@ -1,0 +1,127 @@
+/**
+ * The journal's tail in the writer's memory: which packets of which call are committed but not yet folded into a run.
+ *
+ * It plans folds and learns what was committed; a plan changes nothing before `folded`, so a failed transaction needs
+ * no undoing. Batches are kept whole until all of them is folded; past `limits.tailBytesMax` the oldest ones are
+ * folded whatever their runs hold, so memory and the journal table stay bounded (V7).
+ */
+import { limits } from '../../limits.js'
+import { recordCallKey, recordEnd, recordStarts } from './packet-record.js'
+
+interface Batch {
+  readonly offset: number
+  readonly records: Buffer
+  /** Records that are not folded yet. */
+  pending: number
+}
+
+interface PendingRecord {
+  readonly batch: Batch
+  readonly at: number
+}
+
+export interface Fold {
+  readonly callKey: number
+  /** In the order of their appends. */
+  readonly records: readonly Buffer[]
+}
+
+export interface FoldPlan {
+  readonly folds: readonly Fold[]
+  /** Journal rows that hold nothing else. */
+  readonly emptied: readonly number[]
+}
+
+export class Tail {
+  readonly #batches = new Map<number, Batch>()
+  readonly #pending = new Map<number, PendingRecord[]>()
+  /** Calls with a full run pending, oldest first. A call may have been folded since. */
+  readonly #due = new Set<number>()
+  #bytes = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get batchCount(): number {
+    return this.#batches.size
+  }
+
+  /** A batch is committed. */
+  add(offset: number, records: Buffer): void {
+    const batch: Batch = { offset, records, pending: 0 }
+    for (const at of recordStarts(records)) {
+      batch.pending++
+      const callKey = recordCallKey(records, at)
+      const pending = this.#pending.get(callKey)
+      if (pending === undefined) this.#pending.set(callKey, [{ batch, at }])
+      else if (pending.push({ batch, at }) >= limits.runPackets) this.#due.add(callKey)
+    }
+    this.#batches.set(offset, batch)
+    this.#bytes += records.length
+  }
+
+  /** What to fold now: the calls asked for, and of the others so many that about `recordsMax` records are folded. */
+  plan(asked: Iterable<number>, recordsMax: number): FoldPlan {
+    const chosen = new Map<number, readonly PendingRecord[]>()
+    let room = recordsMax
+    const choose = (callKey: number) => {
+      const pending = this.#pending.get(callKey)
+      if (pending === undefined || chosen.has(callKey)) return
+      chosen.set(callKey, pending)
+      room -= pending.length
+    }
+    for (const callKey of asked) choose(callKey)
+    for (const callKey of this.#due) {
+      if (room <= 0) break
+      choose(callKey)
+    }
+    if (this.#bytes > limits.tailBytesMax) this.#chooseOldest(choose, () => room > 0)
+    return this.#planOf(chosen)
+  }
+
+  /** The calls of the oldest batch. */
+  oldestCalls(): ReadonlySet<number> {
+    const calls = new Set<number>()
+    for (const batch of this.#batches.values()) {
+      for (const at of recordStarts(batch.records)) calls.add(recordCallKey(batch.records, at))
+      break
+    }
+    return calls
+  }
+
+  #chooseOldest(choose: (callKey: number) => void, hasRoom: () => boolean): void {
+    for (const batch of this.#batches.values())
+      for (const at of recordStarts(batch.records)) {
+        if (!hasRoom()) return
+        choose(recordCallKey(batch.records, at))
+      }
+  }
+
+  #planOf(chosen: ReadonlyMap<number, readonly PendingRecord[]>): FoldPlan {
+    const taken = new Map<Batch, number>()
+    const folds: Fold[] = []
+    for (const [callKey, pending] of chosen) {
+      const records = pending.map(({ batch, at }) => {
+        taken.set(batch, (taken.get(batch) ?? 0) + 1)
+        return batch.records.subarray(at, recordEnd(batch.records, at))
+      })
+      folds.push({ callKey, records })
+    }
+    const emptied = [...taken].filter(([batch, count]) => batch.pending === count).map(([batch]) => batch.offset)
+    return { folds, emptied }
+  }
+
+  /** The plan is committed. Nothing was added since it was made. */
+  folded(plan: FoldPlan): void {
+    for (const { callKey } of plan.folds) {
+      for (const { batch } of this.#pending.get(callKey) ?? []) batch.pending--
+      this.#pending.delete(callKey)
+      this.#due.delete(callKey)
+    }
+    for (const offset of plan.emptied) {
+      this.#bytes -= this.#batches.get(offset)?.records.length ?? 0
+      this.#batches.delete(offset)
+    }
+  }
+}

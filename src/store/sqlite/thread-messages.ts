@@ -1,0 +1,85 @@
+/** What crosses the borders to the writer and the reader thread. Plain data and transferred buffers only. */
+import type { CallState } from '../../protocol/call.js'
+import type { CallId } from '../../protocol/call-id.js'
+import type { CallSnapshot, DueCall, DueCursor, ReplayEntry } from '../journal.js'
+
+export interface WriterData {
+  readonly dataDir: string
+  readonly now: number
+  readonly dueWithin: Readonly<Partial<Record<CallState, number>>>
+}
+
+export interface CallRow {
+  readonly key: number
+  readonly callId: CallId
+  readonly version: number
+  readonly snapshot: CallSnapshot
+}
+
+export interface LifecycleRow {
+  readonly callKey: number
+  readonly version: number
+  readonly entry: string
+}
+
+export interface WriteBatch {
+  readonly type: 'batch'
+  readonly id: number
+  readonly records: ArrayBuffer
+  readonly packets: number
+  readonly calls: readonly CallRow[]
+  readonly lifecycle: readonly LifecycleRow[]
+  /** Calls whose pending packets are to be folded, because somebody wants to read them. */
+  readonly folds: readonly number[]
+}
+
+export type ToWriter = WriteBatch | { readonly type: 'close' }
+
+export interface WriterStatus {
+  readonly tailBytes: number
+  readonly walPages: number
+}
+
+export type FromWriter =
+  | { readonly type: 'opened'; readonly nextKey: number; readonly tailPackets: number }
+  | { readonly type: 'refused'; readonly message: string }
+  | ({ readonly type: 'committed'; readonly id: number; readonly commitMs: number } & WriterStatus)
+  /** `isFatal`: what the file holds is unknown, and the process must not go on. */
+  | { readonly type: 'failed'; readonly id: number | null; readonly code: string; readonly message: string; readonly isFatal: boolean }
+  | { readonly type: 'closed' }
+
+export interface StoredCallRow {
+  readonly key: number
+  readonly callId: CallId
+  readonly version: number
+  readonly snapshot: CallSnapshot
+}
+
+/** Each read and its answer. */
+export interface Reads {
+  call: { query: { callId: CallId }; answer: StoredCallRow | null }
+  tail: { query: { callKey: number; afterVersion: number }; answer: { entries: readonly ReplayEntry[]; version: number } }
+  calls: {
+    query: { state: CallState | null; cursor: number | null; limit: number }
+    answer: { calls: readonly StoredCallRow[]; nextCursor: number | null }
+  }
+  packets: {
+    query: { callKey: number; from: number; limit: number }
+    /** Packet records, one behind the other. */
+    answer: { records: ArrayBuffer; nextFrom: number | null }
+  }
+  due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
+  stateCounts: { query: Record<string, never>; answer: Readonly<Record<CallState, number>> }
+}
+
+export type ReadName = keyof Reads
+
+export type ToReader =
+  | { [Name in ReadName]: { readonly type: 'read'; readonly id: number; readonly name: Name; readonly query: Reads[Name]['query'] } }[ReadName]
+  | { readonly type: 'close' }
+
+export type FromReader =
+  | { readonly type: 'opened' }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly type: 'failed'; readonly id: number; readonly message: string }
+  | { readonly type: 'closed' }

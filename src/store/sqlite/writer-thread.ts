@@ -1,0 +1,221 @@
+/**
+ * The writer thread: the only one that writes the database, one transaction a batch, each fsynced before it is told.
+ *
+ * Owns the instance lock, the connection and the tail. In comes a batch at a time (the main thread sends the next one
+ * when this one is settled); out goes `committed` or `failed`. After an fsync error nothing is known about the file,
+ * so that failure is fatal (V6); all others leave the database as it was before the batch.
+ */
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Statement } from 'better-sqlite3'
+import { limits } from '../../limits.js'
+import { takeInstanceLock } from './instance-lock.js'
+import { recordSequence, recordStarts, recordVersion } from './packet-record.js'
+import { type Db, openForWriting } from './schema.js'
+import { type Fold, type FoldPlan, Tail } from './tail.js'
+import type { FromWriter, ToWriter, WriteBatch, WriterData } from './thread-messages.js'
+
+/** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
+const foldRecordsMin = 512
+const foldRecordsPerPacket = 4
+/** Asking for the size of the WAL costs 8 µs, so not every commit does. */
+const walCheckCommits = 16
+
+class Writer {
+  readonly #db: Db
+  readonly #tail = new Tail()
+  readonly #insertBatch: Statement
+  readonly #deleteBatch: Statement
+  readonly #insertRun: Statement
+  readonly #upsertCall: Statement
+  readonly #insertLifecycle: Statement
+  #offset = 0
+  #commits = 0
+  #walPages = 0
+
+  constructor(path: string) {
+    const db = openForWriting(path)
+    this.#db = db
+    this.#insertBatch = db.prepare('INSERT INTO journal("offset", checksum, records) VALUES (?, ?, ?)')
+    this.#deleteBatch = db.prepare('DELETE FROM journal WHERE "offset" = ?')
+    this.#insertRun = db.prepare(
+      'INSERT INTO runs(call_key, first_sequence, last_sequence, last_version, checksum, records) VALUES (?, ?, ?, ?, ?, ?)',
+    )
+    this.#upsertCall = db.prepare(
+      `INSERT INTO calls(key, call_id, version, state, created_at, due_at, is_settled, snapshot)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(key) DO UPDATE SET version = excluded.version, state = excluded.state, due_at = excluded.due_at,
+         is_settled = excluded.is_settled, snapshot = excluded.snapshot`,
+    )
+    this.#insertLifecycle = db.prepare('INSERT INTO lifecycle(call_key, version, entry) VALUES (?, ?, ?)')
+  }
+
+  /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
+  recover(): number {
+    let packets = 0
+    const rows = this.#db.prepare<[], { offset: number; checksum: number; records: Buffer }>('SELECT "offset", checksum, records FROM journal ORDER BY "offset"')
+    for (const row of rows.iterate()) {
+      if (crc32(row.records) !== row.checksum) throw new Error(`the journal is damaged at offset ${row.offset}`)
+      this.#tail.add(row.offset, row.records)
+      this.#offset = row.offset
+      packets += [...recordStarts(row.records)].length
+    }
+    return packets
+  }
+
+  /** What is left of a deadline is at most its full delay, whatever the wall clock did between two starts (V8). */
+  clampDeadlines(nowMs: number, within: WriterData['dueWithin']): void {
+    const clamp = this.#db.prepare('UPDATE calls SET due_at = :latest WHERE due_at > :latest AND state = :state')
+    for (const [state, delayMs] of Object.entries(within)) clamp.run({ state, latest: nowMs + delayMs })
+  }
+
+  nextKey(): number {
+    return (this.#db.prepare('SELECT coalesce(max(key), 0) + 1 FROM calls').pluck().get() as number) ?? 1
+  }
+
+  commit(batch: WriteBatch): FromWriter {
+    const startedAt = performance.now()
+    const records = Buffer.from(batch.records)
+    const offset = this.#offset + 1
+    const plan = this.#tail.plan(batch.folds, Math.max(foldRecordsMin, foldRecordsPerPacket * batch.packets))
+    this.#transact(batch, records, offset, plan)
+    this.#tail.folded(plan)
+    if (records.length > 0) {
+      this.#offset = offset
+      this.#tail.add(offset, records)
+    }
+    const commitMs = performance.now() - startedAt
+    return { type: 'committed', id: batch.id, commitMs, tailBytes: this.#tail.bytes, walPages: this.#walPages }
+  }
+
+  #transact(batch: WriteBatch, records: Buffer, offset: number, plan: FoldPlan): void {
+    const isEmpty = records.length === 0 && batch.calls.length === 0 && batch.lifecycle.length === 0 && plan.folds.length === 0
+    if (isEmpty) return
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      if (records.length > 0) this.#insertBatch.run(offset, crc32(records), records)
+      for (const { key, callId, version, snapshot } of batch.calls)
+        this.#upsertCall.run(key, callId, version, snapshot.state, snapshot.createdAt, snapshot.dueAt, snapshot.isSettled ? 1 : 0, snapshot.body)
+      for (const { callKey, version, entry } of batch.lifecycle) this.#insertLifecycle.run(callKey, version, entry)
+      for (const fold of plan.folds) this.#fold(fold)
+      for (const emptied of plan.emptied) this.#deleteBatch.run(emptied)
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  #fold({ callKey, records }: Fold): void {
+    for (let first = 0; first < records.length; ) {
+      let end = first
+      let bytes = 0
+      while (end < records.length && (end === first || bytes + (records[end] as Buffer).length <= limits.runBytesMax))
+        bytes += (records[end++] as Buffer).length
+      this.#insertRunOf(callKey, records.slice(first, end))
+      first = end
+    }
+  }
+
+  #insertRunOf(callKey: number, records: readonly Buffer[]): void {
+    let first = Number.POSITIVE_INFINITY
+    let last = -1
+    let version = 0
+    for (const record of records) {
+      const sequence = recordSequence(record, 0)
+      if (sequence < first) first = sequence
+      if (sequence > last) last = sequence
+      version = recordVersion(record, 0)
+    }
+    const run = Buffer.concat(records)
+    this.#insertRun.run(callKey, first, last, version, crc32(run), run)
+  }
+
+  /** Moves what the WAL holds into the database once it has grown; readers that hold it back only delay that. */
+  checkpointIfDue(): void {
+    this.#commits++
+    if (this.#commits % walCheckCommits !== 0) return
+    this.#walPages = this.#checkpoint('NOOP').log
+    if (this.#walPages >= limits.checkpointPages) this.#checkpoint('PASSIVE')
+  }
+
+  #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): { log: number } {
+    return (this.#db.pragma(`wal_checkpoint(${mode})`) as { log: number }[])[0] ?? { log: 0 }
+  }
+
+  /** Folds everything, so that the next start finds an empty tail. */
+  close(): void {
+    while (this.#tail.batchCount > 0) {
+      const before = this.#tail.bytes
+      this.commit({ type: 'batch', id: 0, records: new ArrayBuffer(0), packets: 0, calls: [], lifecycle: [], folds: [...this.#tail.oldestCalls()] })
+      if (this.#tail.bytes === before) break
+    }
+    this.#checkpoint('TRUNCATE')
+    this.#db.close()
+  }
+}
+
+const port = parentPort
+if (port === null) throw new Error('writer-thread is not a program')
+const { dataDir, now, dueWithin } = workerData as WriterData
+const tell = (message: FromWriter) => port.postMessage(message)
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
+}
+
+function failure(id: number | null, error: unknown): FromWriter {
+  const code = codeOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  return { type: 'failed', id, code, message, isFatal: isFatal(code) }
+}
+
+/** An fsync error, a damaged file, a bug: going on could acknowledge what is not there. A full disk or a lock passes. */
+function isFatal(code: string): boolean {
+  const passing = ['SQLITE_FULL', 'SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_NOMEM', 'SQLITE_NOMEM', 'SQLITE_READONLY']
+  return !passing.some((prefix) => code === prefix || code.startsWith(`${prefix}_`))
+}
+
+let unlock = () => {}
+
+function open(): Writer | null {
+  try {
+    unlock = takeInstanceLock(dataDir)
+    const writer = new Writer(join(dataDir, 'voicestream.db'))
+    const tailPackets = writer.recover()
+    writer.clampDeadlines(now, dueWithin)
+    tell({ type: 'opened', nextKey: writer.nextKey(), tailPackets })
+    return writer
+  } catch (error) {
+    tell({ type: 'refused', message: error instanceof Error ? error.message : String(error) })
+    return null
+  }
+}
+
+const writer = open()
+port.on('message', (message: ToWriter) => {
+  if (writer === null) return
+  if (message.type === 'close') {
+    try {
+      writer.close()
+      unlock()
+      tell({ type: 'closed' })
+      port.close()
+    } catch (error) {
+      tell(failure(null, error))
+    }
+    return
+  }
+  try {
+    tell(writer.commit(message))
+  } catch (error) {
+    tell(failure(message.id, error))
+    return
+  }
+  try {
+    writer.checkpointIfDue()
+  } catch (error) {
+    tell(failure(null, error))
+  }
+})
