@@ -48,7 +48,8 @@ const rows: Variant = (db) => {
 function rowWriter(db: Database.Database) {
   const insert = db.prepare('INSERT INTO packets VALUES (?, ?, ?, ?, ?)')
   const commit = db.transaction((first: number, count: number) => {
-    for (let i = first; i < first + count; i++) insert.run(i % calls, Math.floor(i / calls), 1e9 + i, 1e12 + i, data)
+    for (let i = first; i < first + count; i++)
+      insert.run(i % calls, Math.floor(i / calls), 1e9 + i, 1e12 + i, data)
   })
   return { commit }
 }

@@ -10,7 +10,9 @@ import { join } from 'node:path'
 
 const words = process.argv.slice(2)
 rmSync('build', { recursive: true, force: true })
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'], { stdio: 'inherit' })
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'], {
+  stdio: 'inherit',
+})
 
 const find = (folder, ending) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -26,7 +28,12 @@ if (chosen.length === 0) throw new Error(`no test file matches ${words.join(' ')
 
 const runner = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-reporter=spec', ...chosen.map((path) => join('build/test', path))],
+  [
+    '--test',
+    '--test-concurrency=2',
+    '--test-reporter=spec',
+    ...chosen.map((path) => join('build/test', path)),
+  ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 )
 let tail = ''

@@ -9,7 +9,7 @@ import { Analyses } from './actors/analysis.js'
 import { CallRegistry } from './actors/call-registry.js'
 import { DuplicateCheck } from './actors/duplicate-check.js'
 import { EventFeed } from './actors/event-feed.js'
-import { ProviderUnavailable, type AnalysisProvider } from './ai/provider.js'
+import { type AnalysisProvider, ProviderUnavailable } from './ai/provider.js'
 import { type RetryPolicy, runWithRetry } from './ai/retry.js'
 import { SimulatedProvider } from './ai/simulated-provider.js'
 import { type Clock, systemClock } from './clock.js'
@@ -70,7 +70,10 @@ class Composition {
     this.#clock = clock
     this.#onFatal = onFatal
     this.#metrics = this.#createMetrics()
-    this.#server = new Server({ log, ended: (route, status, seconds) => this.#requestEnded(route, status, seconds) })
+    this.#server = new Server({
+      log,
+      ended: (route, status, seconds) => this.#requestEnded(route, status, seconds),
+    })
     this.#sockets = new SupervisorSockets(this.#server.app, {
       feed: this.#feed,
       owner: this.#server,
@@ -100,7 +103,11 @@ class Composition {
     return SqliteJournal.open({
       dataDir: DATA_DIR,
       now: this.#clock.now(),
-      dueWithin: { IN_PROGRESS: CALL_IDLE_TIMEOUT_MS, COMPLETED: GRACE_PERIOD_MS, PROCESSING_AI: AI_BUDGET_MS },
+      dueWithin: {
+        IN_PROGRESS: CALL_IDLE_TIMEOUT_MS,
+        COMPLETED: GRACE_PERIOD_MS,
+        PROCESSING_AI: AI_BUDGET_MS,
+      },
       onFatal: (error) => {
         this.#state = 'store_failed'
         this.#onFatal(error)
@@ -144,13 +151,17 @@ class Composition {
       clock: this.#clock,
       reader: this.#journal,
       ring: (callId, done) =>
-        this.#registry.tell(callId, { type: 'deadline', replyTo: { answered: () => done(true), failed: () => done(false) } }),
+        this.#registry.tell(callId, {
+          type: 'deadline',
+          replyTo: { answered: () => done(true), failed: () => done(false) },
+        }),
       readFailed: (error) => this.#log.warn({ err: error }, 'deadlines could not be read; trying again'),
     })
   }
 
   #createAnalyses(): Analyses {
-    const { AI_MAX_ATTEMPTS, AI_BUDGET_MS, AI_BACKOFF_BASE_MS, AI_ATTEMPT_TIMEOUT_MS, AI_CONCURRENCY } = this.#config
+    const { AI_MAX_ATTEMPTS, AI_BUDGET_MS, AI_BACKOFF_BASE_MS, AI_ATTEMPT_TIMEOUT_MS, AI_CONCURRENCY } =
+      this.#config
     const policy: RetryPolicy = {
       attemptsMax: AI_MAX_ATTEMPTS,
       budgetMs: AI_BUDGET_MS,
@@ -174,13 +185,19 @@ class Composition {
       postpone: (callId, delayMs) => this.#alarm.arm(callId, this.#clock.now() + delayMs),
       attemptEnded: (outcome) => this.#metrics.count('ai_attempts_total', outcome),
       interrupted: (callId, error) => {
-        if (this.#state === 'serving') this.#log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
+        if (this.#state === 'serving')
+          this.#log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
       },
     })
   }
 
   #createProvider(): AnalysisProvider {
-    const { AI_SIMULATED_FAILURE_RATE, AI_SIMULATED_LATENCY_MIN_MS, AI_SIMULATED_LATENCY_MAX_MS, AI_SIMULATED_SEED } = this.#config
+    const {
+      AI_SIMULATED_FAILURE_RATE,
+      AI_SIMULATED_LATENCY_MIN_MS,
+      AI_SIMULATED_LATENCY_MAX_MS,
+      AI_SIMULATED_SEED,
+    } = this.#config
     return new SimulatedProvider({
       failureRate: AI_SIMULATED_FAILURE_RATE,
       latencyMinMs: AI_SIMULATED_LATENCY_MIN_MS,
@@ -201,7 +218,10 @@ class Composition {
       unchecked: () => this.#metrics.count('duplicates_unchecked_total'),
       differs: (callId, sequence) => {
         this.#metrics.count('duplicate_mismatches_total')
-        this.#log.warn({ call_id: callId, sequence }, 'a duplicate has other content than the stored packet; the first stays')
+        this.#log.warn(
+          { call_id: callId, sequence },
+          'a duplicate has other content than the stored packet; the first stays',
+        )
       },
     })
   }
@@ -225,7 +245,8 @@ class Composition {
         registry: this.#registry,
         hasRoom,
         countLines: (result) => {
-          for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const) this.#metrics.count('packets_total', status, result[status])
+          for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const)
+            this.#metrics.count('packets_total', status, result[status])
         },
         countPacket: (status) => this.#metrics.count('packets_total', status),
       }),
@@ -267,9 +288,12 @@ class Composition {
 
 async function* allPackets(reader: CallReader, callId: CallId): AsyncIterable<StoredPacket> {
   for (let from: number | null = 0; from !== null; ) {
-    const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(callId, from, limits.packetsPageMax)
+    const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(
+      callId,
+      from,
+      limits.packetsPageMax,
+    )
     yield* page.packets
     from = page.nextFrom
   }
 }
-

@@ -16,19 +16,44 @@ export const settings = {
   PORT: integer(8000, 0, 65_535, 'Port to listen on; 0 picks a free one.'),
   DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Folder of the database.' }),
   GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call takes late packets.'),
-  CALL_IDLE_TIMEOUT_MS: integer(900_000, 1000, 30 * dayMs, 'A call without a packet for so long is completed.'),
-  AI_PROVIDER: Type.Literal('simulated', { default: 'simulated', description: 'Who analyses finished calls.' }),
-  AI_SIMULATED_FAILURE_RATE: Type.Number({ default: 0.25, minimum: 0, maximum: 1, description: 'Share of simulated attempts that fail with 503.' }),
+  CALL_IDLE_TIMEOUT_MS: integer(
+    900_000,
+    1000,
+    30 * dayMs,
+    'A call without a packet for so long is completed.',
+  ),
+  AI_PROVIDER: Type.Literal('simulated', {
+    default: 'simulated',
+    description: 'Who analyses finished calls.',
+  }),
+  AI_SIMULATED_FAILURE_RATE: Type.Number({
+    default: 0.25,
+    minimum: 0,
+    maximum: 1,
+    description: 'Share of simulated attempts that fail with 503.',
+  }),
   AI_SIMULATED_LATENCY_MIN_MS: integer(1000, 0, 600_000, 'Shortest simulated attempt.'),
   AI_SIMULATED_LATENCY_MAX_MS: integer(3000, 0, 600_000, 'Longest simulated attempt.'),
   AI_SIMULATED_SEED: integer(1, 0, 2 ** 32 - 1, 'Seed of the simulated provider.'),
   AI_MAX_ATTEMPTS: integer(5, 1, 100, 'Attempts at a call’s analysis, over all restarts.'),
   AI_BUDGET_MS: integer(60_000, 1, 30 * dayMs, 'Time that attempts and waits of one call may use together.'),
-  AI_BACKOFF_BASE_MS: integer(1000, 0, 3_600_000, 'First wait between attempts; each one after it is twice as long.'),
+  AI_BACKOFF_BASE_MS: integer(
+    1000,
+    0,
+    3_600_000,
+    'First wait between attempts; each one after it is twice as long.',
+  ),
   AI_ATTEMPT_TIMEOUT_MS: integer(20_000, 1, 3_600_000, 'Deadline of one attempt, its whole answer included.'),
   AI_CONCURRENCY: integer(64, 1, 10_000, 'Attempts at a time.'),
   LOG_LEVEL: Type.Union(
-    [Type.Literal('fatal'), Type.Literal('error'), Type.Literal('warn'), Type.Literal('info'), Type.Literal('debug'), Type.Literal('silent')],
+    [
+      Type.Literal('fatal'),
+      Type.Literal('error'),
+      Type.Literal('warn'),
+      Type.Literal('info'),
+      Type.Literal('debug'),
+      Type.Literal('silent'),
+    ],
     { default: 'info', description: 'fatal, error, warn, info, debug or silent.' },
   ),
 } as const satisfies Record<string, TSchema>
@@ -56,7 +81,9 @@ export function readConfig({ args, environment, dotEnv }: ConfigSources): Config
   addEnvironment(texts, environment, 'environment')
   addFlags(texts, args)
 
-  const config = Object.fromEntries(Object.entries(settings).map(([key, schema]) => [key, readSetting(key, schema, texts.get(key))])) as Settings
+  const config = Object.fromEntries(
+    Object.entries(settings).map(([key, schema]) => [key, readSetting(key, schema, texts.get(key))]),
+  ) as Settings
   if (config.AI_SIMULATED_LATENCY_MIN_MS > config.AI_SIMULATED_LATENCY_MAX_MS)
     throw new ConfigError('AI_SIMULATED_LATENCY_MIN_MS is greater than AI_SIMULATED_LATENCY_MAX_MS')
   return config
@@ -64,7 +91,11 @@ export function readConfig({ args, environment, dotEnv }: ConfigSources): Config
 
 type Texts = Map<string, { text: string; source: string }>
 
-function addEnvironment(texts: Texts, variables: Readonly<Record<string, string | undefined>>, source: string): void {
+function addEnvironment(
+  texts: Texts,
+  variables: Readonly<Record<string, string | undefined>>,
+  source: string,
+): void {
   for (const [name, text] of Object.entries(variables)) {
     if (!name.startsWith(environmentPrefix) || text === undefined) continue
     const key = name.slice(environmentPrefix.length)
@@ -85,8 +116,16 @@ function addFlags(texts: Texts, args: readonly string[]): void {
   }
 }
 
-function readSetting(key: string, schema: TSchema, given: { text: string; source: string } | undefined): unknown {
-  const { type, description, ...bounds } = schema as TSchema & { type?: string; description: string; default: unknown }
+function readSetting(
+  key: string,
+  schema: TSchema,
+  given: { text: string; source: string } | undefined,
+): unknown {
+  const { type, description, ...bounds } = schema as TSchema & {
+    type?: string
+    description: string
+    default: unknown
+  }
   if (given === undefined) return bounds.default
   const { text, source } = given
   const isNumeric = type === 'integer' || type === 'number'
@@ -97,15 +136,21 @@ function readSetting(key: string, schema: TSchema, given: { text: string; source
 
 function boundsOf(schema: TSchema): string {
   const { type, minimum, maximum, anyOf, const: only } = schema as TSchema & Record<string, unknown>
-  if (type === 'integer' || type === 'number') return `it is ${type === 'integer' ? 'an integer' : 'a number'} from ${minimum} to ${maximum}`
-  if (Array.isArray(anyOf)) return `it is one of ${anyOf.map((choice: { const: string }) => choice.const).join(', ')}`
+  if (type === 'integer' || type === 'number')
+    return `it is ${type === 'integer' ? 'an integer' : 'a number'} from ${minimum} to ${maximum}`
+  if (Array.isArray(anyOf))
+    return `it is one of ${anyOf.map((choice: { const: string }) => choice.const).join(', ')}`
   return only === undefined ? 'it is text' : `it is ${String(only)}`
 }
 
 export function helpText(): string {
   const described = settings as unknown as Record<string, { description: string; default: unknown }>
   const rows = Object.entries(described).map(([key, { description, default: value }]) => {
-    return { flag: `--${key.toLowerCase().replaceAll('_', '-')}`, variable: environmentPrefix + key, text: `${description} Default: ${value}` }
+    return {
+      flag: `--${key.toLowerCase().replaceAll('_', '-')}`,
+      variable: environmentPrefix + key,
+      text: `${description} Default: ${value}`,
+    }
   })
   const width = Math.max(...rows.map(({ flag }) => flag.length))
   return [

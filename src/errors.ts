@@ -29,7 +29,11 @@ export class VoiceStreamError extends Error {
   readonly code: ErrorCode
   readonly fields: readonly FieldError[]
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; fields?: readonly FieldError[] }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown; fields?: readonly FieldError[] },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'VoiceStreamError'
     this.code = code

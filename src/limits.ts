@@ -79,5 +79,8 @@ assert(limits.bulkBodyBytesMax <= limits.journalQueueBytesMax / 2, 'a bulk reque
 assert(limits.dataBytesMax < limits.bodyBytesMax, 'the largest data must fit a body')
 assert(limits.dataBytesMax <= limits.runBytesMax, 'the largest packet must fit a run')
 assert(limits.runPackets <= limits.packetsPageMax, 'a page must hold at least one run')
-assert(limits.requestsInFlightMax <= limits.journalQueueEntriesMax, 'every request in flight must fit the open batch')
+assert(
+  limits.requestsInFlightMax <= limits.journalQueueEntriesMax,
+  'every request in flight must fit the open batch',
+)
 assert(limits.tailBytesMax > limits.journalQueueBytesMax, 'the tail must hold at least one batch')

@@ -31,12 +31,35 @@ export class Metrics {
   constructor(sources: MetricsSources) {
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry, prefix: 'voicestream_' })
-    this.#requestSeconds = new Histogram({ name: 'voicestream_request_seconds', help: 'Time from a request’s headers to its answer.', labelNames: ['route'], buckets: latencyBuckets, registers })
+    this.#requestSeconds = new Histogram({
+      name: 'voicestream_request_seconds',
+      help: 'Time from a request’s headers to its answer.',
+      labelNames: ['route'],
+      buckets: latencyBuckets,
+      registers,
+    })
     this.#ingestSeconds = this.#requestSeconds.labels('/v1/call/stream/{call_id}')
-    this.#commitSeconds = new Histogram({ name: 'voicestream_commit_seconds', help: 'Time of a journal commit, its fsync included.', buckets: latencyBuckets, registers })
-    this.#commitPackets = new Histogram({ name: 'voicestream_commit_packets', help: 'Packets in a journal commit.', buckets: [1, 4, 16, 64, 256, 1024, 4096, 16384], registers })
+    this.#commitSeconds = new Histogram({
+      name: 'voicestream_commit_seconds',
+      help: 'Time of a journal commit, its fsync included.',
+      buckets: latencyBuckets,
+      registers,
+    })
+    this.#commitPackets = new Histogram({
+      name: 'voicestream_commit_packets',
+      help: 'Packets in a journal commit.',
+      buckets: [1, 4, 16, 64, 256, 1024, 4096, 16384],
+      registers,
+    })
     const gauge = (name: string, help: string, read: () => number) =>
-      new Gauge({ name: `voicestream_${name}`, help, registers, collect() { this.set(read()) } })
+      new Gauge({
+        name: `voicestream_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(read())
+        },
+      })
     gauge('calls_active', 'Calls in memory.', sources.activeCalls)
     gauge('calls_activating', 'Calls that are being replayed.', sources.activatingCalls)
     gauge('deadlines_armed', 'Deadlines in memory.', sources.armedDeadlines)
@@ -47,13 +70,23 @@ export class Metrics {
     gauge('journal_tail_bytes', 'Packets committed and not yet folded into runs.', () => this.#tailBytes)
     gauge('wal_pages', 'Pages in the write-ahead log at the last look.', () => this.#walPages)
     const byState = this.#callsByState
-    new Gauge({ name: 'voicestream_calls', help: 'Calls by state, stored ones included.', labelNames: ['state'], registers, collect() {
-      for (const [state, count] of byState) this.set({ state }, count)
-    } })
+    new Gauge({
+      name: 'voicestream_calls',
+      help: 'Calls by state, stored ones included.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [state, count] of byState) this.set({ state }, count)
+      },
+    })
     this.#define('packets_total', 'Packets by outcome.', 'status')
     this.#define('responses_total', 'Answers by status; 0 for a sender that went away.', 'status')
     this.#define('duplicate_mismatches_total', 'Duplicates whose content differs from what is stored.', null)
-    this.#define('duplicates_unchecked_total', 'Duplicates that came too fast to compare their content.', null)
+    this.#define(
+      'duplicates_unchecked_total',
+      'Duplicates that came too fast to compare their content.',
+      null,
+    )
     this.#define('supervisors_dropped_total', 'Supervisor sockets closed because they read too slowly.', null)
     this.#define('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome')
     this.#define('commits_failed_total', 'Appends that were refused because a commit failed.', null)
@@ -64,17 +97,31 @@ export class Metrics {
     const values = new Map<string, number>(label === null ? [['', 0]] : [])
     this.#counters.set(name, { help, values, label })
     const full = `voicestream_${name}`
-    new Counter({ name: full, help, labelNames: label === null ? [] : [label], registers: [this.#registry], collect() {
-      this.reset()
-      for (const [value, count] of values) {
-        if (label === null) this.inc(count)
-        else this.inc({ [label]: value }, count)
-      }
-    } })
+    new Counter({
+      name: full,
+      help,
+      labelNames: label === null ? [] : [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [value, count] of values) {
+          if (label === null) this.inc(count)
+          else this.inc({ [label]: value }, count)
+        }
+      },
+    })
   }
 
   count(name: 'packets_total' | 'responses_total' | 'ai_attempts_total', label: string, by?: number): void
-  count(name: 'duplicate_mismatches_total' | 'duplicates_unchecked_total' | 'supervisors_dropped_total' | 'commits_failed_total', label?: '', by?: number): void
+  count(
+    name:
+      | 'duplicate_mismatches_total'
+      | 'duplicates_unchecked_total'
+      | 'supervisors_dropped_total'
+      | 'commits_failed_total',
+    label?: '',
+    by?: number,
+  ): void
   count(name: string, label = '', by = 1): void {
     const values = this.#counters.get(name)?.values
     values?.set(label, (values.get(label) ?? 0) + by)

@@ -118,7 +118,10 @@ export class Alarm {
     if (this.#isStopped) return
     // While all rings are out, the next one that is done wakes the alarm.
     const ringAt = this.#ringing < limits.alarmRingsMax ? this.#heap[0]?.dueAt : undefined
-    const wakeAt = Math.min(ringAt ?? Number.POSITIVE_INFINITY, this.#isReading ? Number.POSITIVE_INFINITY : this.#readAt())
+    const wakeAt = Math.min(
+      ringAt ?? Number.POSITIVE_INFINITY,
+      this.#isReading ? Number.POSITIVE_INFINITY : this.#readAt(),
+    )
     if (wakeAt >= this.#wakeAt) return
     this.#cancel?.()
     this.#wakeAt = wakeAt
@@ -158,7 +161,8 @@ function pop(heap: Deadline[]): void {
   for (;;) {
     let child = at * 2 + 1
     if (child >= heap.length) break
-    if (child + 1 < heap.length && (heap[child + 1] as Deadline).dueAt < (heap[child] as Deadline).dueAt) child++
+    if (child + 1 < heap.length && (heap[child + 1] as Deadline).dueAt < (heap[child] as Deadline).dueAt)
+      child++
     if ((heap[child] as Deadline).dueAt >= moved.dueAt) break
     heap[at] = heap[child] as Deadline
     at = child

@@ -6,11 +6,12 @@
  * step that is not admitted or not stored breaks the run off, and the call's next deadline starts another one from
  * what the journal says. A call that waits for a slot or between attempts holds no slot.
  */
-import { unreachable, VoiceStreamError } from '../errors.js'
-import type { Clock, Millis } from '../clock.js'
-import { limits } from '../limits.js'
+
 import type { AnalysisProvider, AnalysisRequest } from '../ai/provider.js'
 import type { FailedAttempt, RetryOutcome, RetryProgress, RetryTask } from '../ai/retry.js'
+import type { Clock, Millis } from '../clock.js'
+import { unreachable, VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
 import type { AnalysisResult } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { LifecycleEntry, StoredPacket } from '../store/journal.js'
@@ -22,7 +23,11 @@ export interface AnalysisPorts {
   /** At most so many attempts at a time run inside it. */
   withSlot<R>(attempt: () => Promise<R>): Promise<R>
   /** The retry policy, `ai/retry.ts`. */
-  retry(task: RetryTask<AnalysisResult>, before: RetryProgress, signal: AbortSignal): Promise<RetryOutcome<AnalysisResult>>
+  retry(
+    task: RetryTask<AnalysisResult>,
+    before: RetryProgress,
+    signal: AbortSignal,
+  ): Promise<RetryOutcome<AnalysisResult>>
   /** Journals a step; false when the call's state does not admit it. */
   record(callId: CallId, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
@@ -72,7 +77,8 @@ export class Analyses {
     const { clock, provider, retry } = this.#ports
     const task: RetryTask<AnalysisResult> = {
       withSlot: this.#ports.withSlot,
-      started: (attempt) => this.#record(callId, { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name }),
+      started: (attempt) =>
+        this.#record(callId, { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name }),
       run: (attempt, signal) => this.#attempt(callId, attempt, signal),
       failed: (failure) => this.#record(callId, this.#failureEntry(failure)),
     }
@@ -85,10 +91,18 @@ export class Analyses {
     const account = await read(callId, ({ context: { log } }) => ({
       packetCount: log.totalReceived,
       missingCount: log.missingCount,
-      missingRanges: log.missingRanges(0, limits.gapRangesListedMax).ranges.map(({ first, last }) => [first, last] as const),
+      missingRanges: log
+        .missingRanges(0, limits.gapRangesListedMax)
+        .ranges.map(({ first, last }) => [first, last] as const),
     }))
     if (account === null) throw new VoiceStreamError('call_not_found', 'a call under analysis is gone')
-    const request: AnalysisRequest = { callId, packets: () => packets(callId), ...account, attempt, idempotencyKey: `voicestream:${callId}` }
+    const request: AnalysisRequest = {
+      callId,
+      packets: () => packets(callId),
+      ...account,
+      attempt,
+      idempotencyKey: `voicestream:${callId}`,
+    }
     try {
       const result = check(await provider.analyse(request, signal))
       attemptEnded('succeeded')

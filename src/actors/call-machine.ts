@@ -52,7 +52,8 @@ export const callMachine = setup({
     tags: {} as 'receiving',
   },
   guards: {
-    hasNoTotal: ({ context }, entry: Entry<'completed'>) => context.log.expectedTotal === null && entry.totalPackets !== null,
+    hasNoTotal: ({ context }, entry: Entry<'completed'>) =>
+      context.log.expectedTotal === null && entry.totalPackets !== null,
     isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,
     isThisAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts,
   },
@@ -97,7 +98,12 @@ export const callMachine = setup({
         'attempt-started': {
           guard: { type: 'isNextAttempt', params: ({ event }) => event.attempt },
           actions: assign(({ context, event }) => ({
-            analysis: { ...context.analysis, attempts: event.attempt, provider: event.provider, nextAttemptAt: null },
+            analysis: {
+              ...context.analysis,
+              attempts: event.attempt,
+              provider: event.provider,
+              nextAttemptAt: null,
+            },
           })),
         },
         'attempt-failed': {

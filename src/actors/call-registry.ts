@@ -75,7 +75,8 @@ export class CallRegistry {
     if (!this.#active.has(callId) && !this.#activating.has(callId)) {
       const stored = await this.#ports.reader.call(callId)
       if (stored === null && !this.#active.has(callId) && !this.#activating.has(callId)) return null
-      if (stored?.snapshot.isSettled === true && !this.#active.has(callId)) return look(restoreSnapshot(callId, stored.snapshot))
+      if (stored?.snapshot.isSettled === true && !this.#active.has(callId))
+        return look(restoreSnapshot(callId, stored.snapshot))
     }
     return new Promise<T | null>((resolve, reject) => {
       let seen: T | null = null
@@ -100,7 +101,8 @@ export class CallRegistry {
     const isFull =
       this.#waitingMessages >= limits.activationQueueMax ||
       (waiting === undefined &&
-        (this.#activating.size >= limits.activationsMax || this.#active.size + this.#activating.size >= limits.activeCallsMax))
+        (this.#activating.size >= limits.activationsMax ||
+          this.#active.size + this.#activating.size >= limits.activeCallsMax))
     if (isFull) {
       message.replyTo.failed(new VoiceStreamError('overloaded', 'too many calls are being activated'))
       return
@@ -122,7 +124,9 @@ export class CallRegistry {
     } catch (error) {
       // Expected: the reader is overloaded or the disk cannot be read. Anything else is a bug, and must be seen.
       const expected = error instanceof VoiceStreamError
-      const answer = expected ? error : new VoiceStreamError('read_failed', 'the call could not be replayed', { cause: error })
+      const answer = expected
+        ? error
+        : new VoiceStreamError('read_failed', 'the call could not be replayed', { cause: error })
       for (const message of this.#takeWaiting(callId)) message.replyTo.failed(answer)
       if (!expected) throw error
     }
@@ -155,7 +159,10 @@ export class CallRegistry {
     for (const message of messages) {
       if (call === null && message.type === 'packet') {
         const stream = this.#ports.journal.create(callId)
-        call = this.#start(createCallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }), stream)
+        call = this.#start(
+          createCallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }),
+          stream,
+        )
         this.#add(callId, call)
       }
       if (call === null) findNothing(message)
@@ -223,7 +230,9 @@ export class CallRegistry {
   /** For a clean stop: every call's snapshot is journaled. Nothing may be told to calls any more. */
   async passivateAll(): Promise<void> {
     for (const part of inParts([...this.#active], limits.sweepCalls))
-      await Promise.all(part.map(([callId, call]) => new Promise<void>((resolve) => this.#passivate(callId, call, resolve))))
+      await Promise.all(
+        part.map(([callId, call]) => new Promise<void>((resolve) => this.#passivate(callId, call, resolve))),
+      )
   }
 }
 

@@ -13,9 +13,9 @@ import type { Clock, Millis } from '../clock.js'
 import { rfc3339 } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import type { Packet } from '../protocol/decode.js'
-import type { CallId } from '../protocol/call-id.js'
 import type { CallState } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { Packet } from '../protocol/decode.js'
 import type { CallStream, Journal, LifecycleEntry, Settlement } from '../store/journal.js'
 import { type AnalysisFacts, type CallMachineSnapshot, callMachine, newCall } from './call-machine.js'
 import { snapshotOf } from './call-replay.js'
@@ -45,13 +45,21 @@ export interface PacketMessage {
 
 export type CallMessage =
   | PacketMessage
-  | { readonly type: 'complete'; readonly totalPackets: number; readonly replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'> }
+  | {
+      readonly type: 'complete'
+      readonly totalPackets: number
+      readonly replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'>
+    }
   /** The alarm: a journaled deadline has come. `failed` when it could not be met: the alarm rings again. */
   | { readonly type: 'deadline'; readonly replyTo: ReplyTo<void> }
   /** The analysis reports; the answer says whether the call's state admitted it. */
   | { readonly type: 'record'; readonly entry: LifecycleEntry; readonly replyTo: ReplyTo<boolean> }
   /** Looks at the state in a turn of its own; told once everything that it shows is durable. */
-  | { readonly type: 'read'; readonly replyTo: ReplyTo<void>; readonly look: (state: CallMachineSnapshot) => void }
+  | {
+      readonly type: 'read'
+      readonly replyTo: ReplyTo<void>
+      readonly look: (state: CallMachineSnapshot) => void
+    }
   | { readonly type: 'passivate'; readonly replyTo: ReplyTo<void> }
 
 export interface CallPorts {
@@ -79,6 +87,11 @@ export interface CallInput {
   readonly isSettled: boolean
 }
 
+/** XState's own last message to an actor that is stopped. */
+interface StopMessage {
+  readonly type: 'xstate.stop'
+}
+
 type Move = (entry: LifecycleEntry) => CallMachineSnapshot
 
 export type CallActor = ActorRefFrom<Call>
@@ -88,7 +101,7 @@ export function createCallActor(ports: CallPorts, input: CallInput): CallActor {
 }
 
 /** Logic and bookkeeping of one actor: one object a call, because there may be 250,000 of them. */
-class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
+class Call implements ActorLogic<CallMachineSnapshot, CallMessage | StopMessage> {
   readonly #ports: CallPorts
   readonly #stream: CallStream
   readonly #callId: CallId
@@ -126,18 +139,23 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
 
   transition(
     state: CallMachineSnapshot,
-    message: CallMessage,
-    scope: ActorScope<CallMachineSnapshot, CallMessage>,
+    message: CallMessage | StopMessage,
+    scope: ActorScope<CallMachineSnapshot, CallMessage | StopMessage>,
   ): CallMachineSnapshot {
     if (message.type === 'packet') {
       this.#takePacket(state, message)
       return state
     }
+    if (message.type === 'xstate.stop') return state
     // The machine's actions use nothing of the scope, whose type names the messages of the actor around it.
     return this.#take(state, message, (entry) => callMachine.transition(state, entry, scope as AnyActorScope))
   }
 
-  #take(state: CallMachineSnapshot, message: Exclude<CallMessage, PacketMessage>, move: Move): CallMachineSnapshot {
+  #take(
+    state: CallMachineSnapshot,
+    message: Exclude<CallMessage, PacketMessage>,
+    move: Move,
+  ): CallMachineSnapshot {
     switch (message.type) {
       case 'complete':
         return this.#complete(state, message, move)
@@ -176,8 +194,15 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
     context.lastPacketAt = receivedAt
     const facts = receipt('accepted', state, packet.sequence)
     const settlement = new PacketSettlement(this, facts, receivedAt, replyTo, null)
-    const entry = { type: 'packet', receivedAt, sequence: packet.sequence, data: packet.data, timestamp: packet.timestamp } as const
-    const needsSnapshot = this.#isNew || this.#isSettledInJournal || ++this.#packetsSinceSnapshot >= limits.snapshotPackets
+    const entry = {
+      type: 'packet',
+      receivedAt,
+      sequence: packet.sequence,
+      data: packet.data,
+      timestamp: packet.timestamp,
+    } as const
+    const needsSnapshot =
+      this.#isNew || this.#isSettledInJournal || ++this.#packetsSinceSnapshot >= limits.snapshotPackets
     if (needsSnapshot) this.#appendWithSnapshot(state, [entry], settlement)
     else journal.append(this.#stream, this.#stream.version, [entry], null, settlement)
   }
@@ -200,14 +225,24 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
 
   // --- lifecycle --------------------------------------------------------------------------------------------------
 
-  #complete(state: CallMachineSnapshot, message: Extract<CallMessage, { type: 'complete' }>, move: Move): CallMachineSnapshot {
+  #complete(
+    state: CallMachineSnapshot,
+    message: Extract<CallMessage, { type: 'complete' }>,
+    move: Move,
+  ): CallMachineSnapshot {
     const { totalPackets, replyTo } = message
     const now = this.#ports.clock.now()
     if (state.context.log.expectedTotal === totalPackets) {
       this.#ports.journal.settled(this.#stream, new Answer(replyTo, 'accepted'))
       return state
     }
-    const entry = { type: 'completed', at: now, reason: 'completed', totalPackets, dueAt: now + this.#ports.graceMs } as const
+    const entry = {
+      type: 'completed',
+      at: now,
+      reason: 'completed',
+      totalPackets,
+      dueAt: now + this.#ports.graceMs,
+    } as const
     if (!state.can(entry)) {
       this.#ports.journal.settled(this.#stream, new Answer(replyTo, 'conflict'))
       return state
@@ -215,7 +250,11 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
     return this.#live(state, entry, move, new Answer(replyTo, 'accepted'))
   }
 
-  #record(state: CallMachineSnapshot, message: Extract<CallMessage, { type: 'record' }>, move: Move): CallMachineSnapshot {
+  #record(
+    state: CallMachineSnapshot,
+    message: Extract<CallMessage, { type: 'record' }>,
+    move: Move,
+  ): CallMachineSnapshot {
     const { entry, replyTo } = message
     if (state.can(entry)) return this.#live(state, entry, move, new Answer(replyTo, true))
     this.#ports.journal.settled(this.#stream, new Answer(replyTo, false))
@@ -231,7 +270,13 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
         const idleAt = context.lastPacketAt + this.#ports.idleMs
         // Packets moved the deadline without journaling it: journal it now, so that the alarm finds it (V8).
         if (now < idleAt) return this.#postpone(state, idleAt, met)
-        const entry = { type: 'completed', at: now, reason: 'idle_timeout', totalPackets: null, dueAt: now + graceMs } as const
+        const entry = {
+          type: 'completed',
+          at: now,
+          reason: 'idle_timeout',
+          totalPackets: null,
+          dueAt: now + graceMs,
+        } as const
         return this.#live(state, entry, move, met)
       }
       case 'COMPLETED':
@@ -267,7 +312,12 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
   }
 
   /** Moves the machine and appends the entry, in one turn (V2). */
-  #live(state: CallMachineSnapshot, entry: LifecycleEntry, move: Move, answer: Settlement): CallMachineSnapshot {
+  #live(
+    state: CallMachineSnapshot,
+    entry: LifecycleEntry,
+    move: Move,
+    answer: Settlement,
+  ): CallMachineSnapshot {
     assert(state.can(entry))
     if (!this.#ports.journal.hasRoom(0)) return this.#full(state, answer)
     const next = move(entry)
@@ -283,20 +333,35 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage> {
     else replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
   }
 
-  #appendWithSnapshot(state: CallMachineSnapshot, entries: Parameters<Journal['append']>[2], settlement: Settlement): void {
+  #appendWithSnapshot(
+    state: CallMachineSnapshot,
+    entries: Parameters<Journal['append']>[2],
+    settlement: Settlement,
+  ): void {
     // Nothing but duplicates can come after the end, and they are not journaled.
     const isSettled = state.value === 'ARCHIVED' || state.value === 'FAILED'
     this.#append(state, entries, isSettled, settlement)
   }
 
-  #append(state: CallMachineSnapshot, entries: Parameters<Journal['append']>[2], isSettled: boolean, settlement: Settlement): void {
+  #append(
+    state: CallMachineSnapshot,
+    entries: Parameters<Journal['append']>[2],
+    isSettled: boolean,
+    settlement: Settlement,
+  ): void {
     const { journal, arm } = this.#ports
     const { context } = state
     const isNew = this.#isNew
     this.#isNew = false
     this.#packetsSinceSnapshot = 0
     this.#isSettledInJournal = isSettled
-    const first = isNew ? new CreationSettlement(settlement, () => arm.call(this.#ports, context.callId, context.dueAt as number), this) : settlement
+    const first = isNew
+      ? new CreationSettlement(
+          settlement,
+          () => arm.call(this.#ports, context.callId, context.dueAt as number),
+          this,
+        )
+      : settlement
     journal.append(this.#stream, this.#stream.version, entries, snapshotOf(state, isSettled), first)
   }
 
@@ -332,7 +397,11 @@ function receipt(status: ReceiptFacts['status'], state: CallMachineSnapshot, seq
   }
 }
 
-function eventsOf(before: CallMachineSnapshot, after: CallMachineSnapshot, entry: LifecycleEntry): readonly UnplacedEvent[] {
+function eventsOf(
+  before: CallMachineSnapshot,
+  after: CallMachineSnapshot,
+  entry: LifecycleEntry,
+): readonly UnplacedEvent[] {
   if (before.value === after.value) return []
   const head = { at: rfc3339(entry.at), call_id: after.context.callId }
   const change = { event: 'state_changed', ...head, from_state: before.value, to_state: after.value } as const
@@ -342,9 +411,15 @@ function eventsOf(before: CallMachineSnapshot, after: CallMachineSnapshot, entry
     case 'grace-over':
       return [{ ...change, reason: 'grace_period_over' }]
     case 'analysed':
-      return [{ ...change, reason: 'analysed' }, { event: 'ai_completed', ...head, ...entry.result }]
+      return [
+        { ...change, reason: 'analysed' },
+        { event: 'ai_completed', ...head, ...entry.result },
+      ]
     case 'analysis-failed':
-      return [{ ...change, reason: 'analysis_failed' }, { event: 'ai_failed', ...head, reason: entry.error }]
+      return [
+        { ...change, reason: 'analysis_failed' },
+        { event: 'ai_failed', ...head, reason: entry.error },
+      ]
     case 'attempt-started':
     case 'attempt-failed':
       return []
@@ -371,7 +446,11 @@ class Answer<T> implements Settlement {
   }
 }
 
-const packetEvents = { accepted: 'packet_received', duplicate: 'packet_duplicate', rejected: 'packet_rejected' } as const
+const packetEvents = {
+  accepted: 'packet_received',
+  duplicate: 'packet_duplicate',
+  rejected: 'packet_rejected',
+} as const
 
 class PacketSettlement implements Settlement {
   readonly #call: Call
@@ -380,7 +459,13 @@ class PacketSettlement implements Settlement {
   readonly #replyTo: ReplyTo<ReceiptFacts>
   readonly #refusedIn: CallState | null
 
-  constructor(call: Call, facts: ReceiptFacts, at: Millis, replyTo: ReplyTo<ReceiptFacts>, refusedIn: CallState | null) {
+  constructor(
+    call: Call,
+    facts: ReceiptFacts,
+    at: Millis,
+    replyTo: ReplyTo<ReceiptFacts>,
+    refusedIn: CallState | null,
+  ) {
     this.#call = call
     this.#facts = facts
     this.#at = at
@@ -409,7 +494,12 @@ class PacketSettlement implements Settlement {
       missing_count: missingCount,
     }
     if (status !== 'rejected') return { event: packetEvents[status], ...event }
-    return { event: 'packet_rejected', ...event, reason: 'grace_period_over', state: this.#refusedIn as CallState }
+    return {
+      event: 'packet_rejected',
+      ...event,
+      reason: 'grace_period_over',
+      state: this.#refusedIn as CallState,
+    }
   }
 }
 
@@ -459,4 +549,3 @@ class CreationSettlement implements Settlement {
     this.#inner.failed(error)
   }
 }
-

@@ -36,7 +36,8 @@ export class DuplicateCheck {
 
   async #run(): Promise<void> {
     this.#isRunning = true
-    for (let check = this.#waiting.shift(); check !== undefined; check = this.#waiting.shift()) await this.#compare(check)
+    for (let check = this.#waiting.shift(); check !== undefined; check = this.#waiting.shift())
+      await this.#compare(check)
     this.#isRunning = false
   }
 
@@ -45,7 +46,8 @@ export class DuplicateCheck {
       const { packets } = await this.#ports.reader.packets(callId, packet.sequence, 1)
       const original = packets[0]
       if (original?.sequence !== packet.sequence) return this.#ports.unchecked()
-      const isSame = original.timestamp === packet.timestamp && Buffer.compare(original.data, packet.data) === 0
+      const isSame =
+        original.timestamp === packet.timestamp && Buffer.compare(original.data, packet.data) === 0
       if (!isSame) this.#ports.differs(callId, packet.sequence)
     } catch {
       // The read was refused or failed: the comparison is lost, and counted as such.

@@ -44,7 +44,11 @@ export class EventFeed {
     this.#offset++
     if (this.#subscribers.size === 0) return
     const { event: name, ...members } = event
-    const text = JSON.stringify({ event: name, position: `${this.#epoch}.${this.#offset.toString(36)}`, ...members })
+    const text = JSON.stringify({
+      event: name,
+      position: `${this.#epoch}.${this.#offset.toString(36)}`,
+      ...members,
+    })
     for (const subscriber of this.#subscribers) subscriber.take(text)
     if (this.#isFlushing) return
     this.#isFlushing = true

@@ -1,7 +1,8 @@
 /** The port to an AI provider, and the two ways in which one can fail. */
-import type { StoredPacket } from '../store/journal.js'
+
 import type { AnalysisResult } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import type { StoredPacket } from '../store/journal.js'
 
 export interface AnalysisRequest {
   readonly callId: CallId

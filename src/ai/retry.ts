@@ -57,12 +57,14 @@ export async function runWithRetry<T>(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<RetryOutcome<T>> {
-  if (before.attempts >= policy.attemptsMax) return failed(`the process ended during attempt ${before.attempts}, the last one`)
+  if (before.attempts >= policy.attemptsMax)
+    return failed(`the process ended during attempt ${before.attempts}, the last one`)
   const run = new RetryRun(task, policy, before, clock, signal)
   try {
     return { kind: 'succeeded', result: await run.start() }
   } catch (error) {
-    if (signal.aborted || error instanceof RunInterrupted) throw new RunInterrupted('interrupted', { cause: error })
+    if (signal.aborted || error instanceof RunInterrupted)
+      throw new RunInterrupted('interrupted', { cause: error })
     return failed(reasonOf(error))
   }
 }
@@ -80,7 +82,13 @@ class RetryRun<T> {
   #spentMs: Millis
   #lastAttemptMs: Millis = 0
 
-  constructor(task: RetryTask<T>, policy: RetryPolicy, before: RetryProgress, clock: Clock, signal: AbortSignal) {
+  constructor(
+    task: RetryTask<T>,
+    policy: RetryPolicy,
+    before: RetryProgress,
+    clock: Clock,
+    signal: AbortSignal,
+  ) {
     this.#task = task
     this.#policy = policy
     this.#attemptsBefore = before.attempts
@@ -96,7 +104,8 @@ class RetryRun<T> {
       minTimeout: this.#backoffMs(this.#attemptsBefore + 1, backoffBaseMs),
       factor: 2,
       signal: this.#signal,
-      onFailedAttempt: ({ error, attemptNumber }) => this.#afterFailure(this.#attemptsBefore + attemptNumber, error),
+      onFailedAttempt: ({ error, attemptNumber }) =>
+        this.#afterFailure(this.#attemptsBefore + attemptNumber, error),
     })
   }
 
@@ -115,7 +124,9 @@ class RetryRun<T> {
         // A deadline, an unknown error of an adapter, a provider that is down: all may pass. A rejection does not.
         if (error instanceof ProviderRejected) throw new AbortError(error)
         // p-retry gives up on most TypeErrors at once, but a bug met on one answer may not be met on the next.
-        throw error instanceof ProviderUnavailable ? error : new ProviderUnavailable(reasonOf(error), { cause: error })
+        throw error instanceof ProviderUnavailable
+          ? error
+          : new ProviderUnavailable(reasonOf(error), { cause: error })
       } finally {
         this.#lastAttemptMs = this.#clock.now() - startedAt
         this.#spentMs += this.#lastAttemptMs
@@ -133,8 +144,13 @@ class RetryRun<T> {
         deadline.abort(reason)
         reject(reason)
       }
-      cancel = this.#clock.after(limitMs, () => expire(new ProviderUnavailable(`no answer within ${limitMs} ms`)))
-      this.#signal.addEventListener('abort', () => expire(new RunInterrupted('shutting down')), { once: true, signal: deadline.signal })
+      cancel = this.#clock.after(limitMs, () =>
+        expire(new ProviderUnavailable(`no answer within ${limitMs} ms`)),
+      )
+      this.#signal.addEventListener('abort', () => expire(new RunInterrupted('shutting down')), {
+        once: true,
+        signal: deadline.signal,
+      })
     })
     try {
       return await Promise.race([run(signal), expired])
@@ -154,9 +170,16 @@ class RetryRun<T> {
     const asked = error instanceof ProviderUnavailable ? error.retryAfterMs : null
     const waitMs = Math.max(backoffMs, asked ?? 0)
     if (this.#spentMs + waitMs >= budgetMs)
-      throw new AbortError(`${reasonOf(error)}; a wait of ${waitMs} ms would pass the budget of ${budgetMs} ms`)
+      throw new AbortError(
+        `${reasonOf(error)}; a wait of ${waitMs} ms would pass the budget of ${budgetMs} ms`,
+      )
     this.#spentMs += waitMs
-    await this.#task.failed({ attempt, error: reasonOf(error), spentMs: this.#lastAttemptMs + waitMs, waitMs })
+    await this.#task.failed({
+      attempt,
+      error: reasonOf(error),
+      spentMs: this.#lastAttemptMs + waitMs,
+      waitMs,
+    })
     // p-retry waits for the backoff itself; a longer Retry-After is waited for here.
     if (waitMs > backoffMs) await this.#sleep(waitMs - backoffMs)
   }

@@ -41,17 +41,25 @@ export class SimulatedProvider implements AnalysisProvider {
       bytes += packet.data.length
     }
     const missing = request.missingCount === 0 ? 'none missing' : `${request.missingCount} missing`
-    return { transcription: `Simulated transcription of ${packets} packets, ${bytes} bytes of data, ${missing}.`, sentiment, confidence }
+    return {
+      transcription: `Simulated transcription of ${packets} packets, ${bytes} bytes of data, ${missing}.`,
+      sentiment,
+      confidence,
+    }
   }
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    }, { once: true })
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        reject(signal.reason)
+      },
+      { once: true },
+    )
   })
 }
 

@@ -3,8 +3,9 @@
  * 4 MiB delays nobody else's packet by more than a few milliseconds. It is answered when every line has its answer; if
  * one could not be stored, all of it is "unknown, send it again".
  */
-import type { CallRegistry } from '../actors/call-registry.js'
+
 import type { ReceiptFacts } from '../actors/call.js'
+import type { CallRegistry } from '../actors/call-registry.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type BulkPacket, decodeBulkLine } from '../protocol/decode.js'
@@ -21,14 +22,27 @@ export class BulkRequest {
   readonly #registry: CallRegistry
   readonly #hasRoom: () => boolean
   readonly #countLines: (result: BulkResult) => void
-  readonly #result: BulkResult = { received: 0, accepted: 0, duplicate: 0, rejected: 0, invalid: 0, lines: [] }
+  readonly #result: BulkResult = {
+    received: 0,
+    accepted: 0,
+    duplicate: 0,
+    rejected: 0,
+    invalid: 0,
+    lines: [],
+  }
   #at = 0
   #line = 0
   /** Lines without an answer, and one for the reading itself. */
   #pending = 1
   #error: VoiceStreamError | null = null
 
-  constructor(exchange: Exchange, body: Uint8Array, registry: CallRegistry, hasRoom: () => boolean, countLines: (result: BulkResult) => void) {
+  constructor(
+    exchange: Exchange,
+    body: Uint8Array,
+    registry: CallRegistry,
+    hasRoom: () => boolean,
+    countLines: (result: BulkResult) => void,
+  ) {
     this.#exchange = exchange
     this.#body = body
     this.#registry = registry
@@ -45,7 +59,8 @@ export class BulkRequest {
     while (this.#at < this.#body.length && this.#error === null && !this.#exchange.isEnded) {
       if (this.#line % linesPerLook === 0 && performance.now() >= until) return this.#later()
       // The engine has no room: wait for it rather than fail, until the answer is overdue.
-      if (!this.#hasRoom() || this.#registry.activatingCount >= limits.activationsMax / 2) return this.#later()
+      if (!this.#hasRoom() || this.#registry.activatingCount >= limits.activationsMax / 2)
+        return this.#later()
       this.#takeLine()
     }
     this.#answerOne()
@@ -111,6 +126,7 @@ export class BulkRequest {
 }
 
 function isBlank(bytes: Uint8Array, first: number, end: number): boolean {
-  for (let at = first; at < end; at++) if (bytes[at] !== 0x20 && bytes[at] !== 0x0d && bytes[at] !== 0x09) return false
+  for (let at = first; at < end; at++)
+    if (bytes[at] !== 0x20 && bytes[at] !== 0x0d && bytes[at] !== 0x09) return false
   return true
 }

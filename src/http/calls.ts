@@ -5,15 +5,26 @@ import { callView } from '../actors/call-view.js'
 import { rfc3339 } from '../clock.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import {
+  CallPage,
+  CallState,
+  type CallView,
+  CallView as CallViewSchema,
+  callStates,
+  GapPage,
+  PacketPage,
+} from '../protocol/call.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
-import { CallPage, CallState, type CallView, CallView as CallViewSchema, callStates, GapPage, PacketPage } from '../protocol/call.js'
 import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
 import type { CallReader } from '../store/journal.js'
 import type { Exchange } from './exchange.js'
 import type { Route, RouteRequest } from './routes.js'
 
-const limitParameter = (fallback: number, max: number) => ({ name: 'limit', schema: Type.Integer({ minimum: 1, maximum: max, default: fallback }) })
+const limitParameter = (fallback: number, max: number) => ({
+  name: 'limit',
+  schema: Type.Integer({ minimum: 1, maximum: max, default: fallback }),
+})
 const fromParameter = { name: 'from', schema: { ...Sequence, default: 0 } }
 const callNotFound = { 404: { description: 'Unknown call.' } }
 
@@ -57,7 +68,12 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
         known(await registry.read(callId, () => true), callId)
         const { packets, nextFrom } = await reader.packets(callId, from, limit)
         exchange.json({
-          packets: packets.map(({ sequence, data, timestamp, receivedAt }) => ({ sequence, data: textOf(data), timestamp, received_at: rfc3339(receivedAt) })),
+          packets: packets.map(({ sequence, data, timestamp, receivedAt }) => ({
+            sequence,
+            data: textOf(data),
+            timestamp,
+            received_at: rfc3339(receivedAt),
+          })),
           next_from: nextFrom,
         })
       },
@@ -73,20 +89,29 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
         const callId = decodeCallId(segment)
         const from = integerOf(query('from'), 'from', 0, limits.sequenceMax, 0)
         const limit = integerOf(query('limit'), 'limit', 1, limits.gapRangesPageMax, 100)
-        const page = known(await registry.read(callId, ({ context }) => context.log.missingRanges(from, limit)), callId)
+        const page = known(
+          await registry.read(callId, ({ context }) => context.log.missingRanges(from, limit)),
+          callId,
+        )
         exchange.json({ gaps: page.ranges.map(({ first, last }) => [first, last]), next_from: page.nextFrom })
       },
     },
   ]
 }
 
-async function answerCalls({ exchange, query }: RouteRequest, registry: CallRegistry, reader: CallReader): Promise<void> {
+async function answerCalls(
+  { exchange, query }: RouteRequest,
+  registry: CallRegistry,
+  reader: CallReader,
+): Promise<void> {
   const state = stateOf(query('state'))
   const limit = integerOf(query('limit'), 'limit', 1, limits.callsPageMax, 50)
   const page = await reader.calls({ state, cursor: cursorOf(query('cursor')), limit })
   const views = await Promise.all(page.calls.map(({ callId }) => registry.read(callId, callView)))
   // Between the page and the look at each call one may have moved on to another state.
-  const calls = views.filter((view): view is CallView => view !== null && (state === null || view.state === state))
+  const calls = views.filter(
+    (view): view is CallView => view !== null && (state === null || view.state === state),
+  )
   sendPage(exchange, calls, page.nextCursor)
 }
 
@@ -112,7 +137,13 @@ function cursorOf(text: string | undefined): number | null {
   return Number.parseInt(text, 36)
 }
 
-function integerOf(text: string | undefined, name: string, minimum: number, maximum: number, fallback: number): number {
+function integerOf(
+  text: string | undefined,
+  name: string,
+  minimum: number,
+  maximum: number,
+  fallback: number,
+): number {
   if (text === undefined) return fallback
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (value >= minimum && value <= maximum) return value
@@ -120,5 +151,7 @@ function integerOf(text: string | undefined, name: string, minimum: number, maxi
 }
 
 function invalid(name: string, message: string): VoiceStreamError {
-  return new VoiceStreamError('schema_violation', `${name} ${message}`, { fields: [{ path: `/query/${name}`, message }] })
+  return new VoiceStreamError('schema_violation', `${name} ${message}`, {
+    fields: [{ path: `/query/${name}`, message }],
+  })
 }

@@ -29,7 +29,10 @@ const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLink
 
 export function docsFiles(): ReadonlyMap<string, StaticFile> {
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
-  const packaged = (name: string, contentType: string): StaticFile => ({ contentType, body: readFileSync(join(folder, name)) })
+  const packaged = (name: string, contentType: string): StaticFile => ({
+    contentType,
+    body: readFileSync(join(folder, name)),
+  })
   return new Map<string, StaticFile>([
     ['/docs', { contentType: 'text/html; charset=utf-8', body: Buffer.from(page) }],
     ['/docs/start.js', { contentType: 'text/javascript; charset=utf-8', body: Buffer.from(start) }],
@@ -41,7 +44,10 @@ export function docsFiles(): ReadonlyMap<string, StaticFile> {
 
 /** Swagger UI sets styles from script, and draws its icons from data URLs. */
 export const docsHeaders = [
-  ['Content-Security-Policy', "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"],
+  [
+    'Content-Security-Policy',
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+  ],
   ['X-Content-Type-Options', 'nosniff'],
   ['Cache-Control', 'no-cache'],
 ] as const

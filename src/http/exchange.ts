@@ -34,7 +34,13 @@ export class Exchange {
     res.onAborted(() => this.#aborted())
   }
 
-  send(status: string, contentType: string, body: string | Uint8Array, headers?: readonly (readonly [string, string])[], closes = false): void {
+  send(
+    status: string,
+    contentType: string,
+    body: string | Uint8Array,
+    headers?: readonly (readonly [string, string])[],
+    closes = false,
+  ): void {
     if (this.isEnded) return
     this.isEnded = true
     this.#res.cork(() => {
@@ -52,7 +58,8 @@ export class Exchange {
 
   problem(error: VoiceStreamError, headers: readonly (readonly [string, string])[] = []): void {
     const { status, retryAfter, closes } = problemKinds[error.code]
-    const all = retryAfter === undefined ? headers : [...headers, ['Retry-After', String(retryAfter)] as const]
+    const all =
+      retryAfter === undefined ? headers : [...headers, ['Retry-After', String(retryAfter)] as const]
     this.send(status, problemType, JSON.stringify(problemOf(error)), all, closes)
   }
 

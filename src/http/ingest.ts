@@ -1,10 +1,11 @@
 /** The way in: packets, whole trunks of them, completions. */
-import type { CallRegistry } from '../actors/call-registry.js'
+
 import type { ReceiptFacts, ReplyTo } from '../actors/call.js'
+import type { CallRegistry } from '../actors/call-registry.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import { decodeCallId } from '../protocol/call-id.js'
 import { CompletionBody, CompletionReceipt } from '../protocol/call.js'
+import { decodeCallId } from '../protocol/call-id.js'
 import { decodeCompletion, decodePacket } from '../protocol/decode.js'
 import { BulkLine, BulkResult, PacketBody, Receipt } from '../protocol/packet.js'
 import { BulkRequest } from './bulk.js'
@@ -35,7 +36,11 @@ class PacketReply implements ReplyTo<ReceiptFacts> {
 
   answered(facts: ReceiptFacts): void {
     this.#count(facts.status)
-    this.#exchange.send(facts.status === 'rejected' ? '409 Conflict' : '202 Accepted', jsonType, encodeReceipt(facts))
+    this.#exchange.send(
+      facts.status === 'rejected' ? '409 Conflict' : '202 Accepted',
+      jsonType,
+      encodeReceipt(facts),
+    )
   }
 
   failed(error: VoiceStreamError): void {
@@ -58,7 +63,8 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
       path: '/v1/call/stream/{call_id}',
       tag: 'ingest',
       summary: 'Take in one packet',
-      description: 'The first packet of an unknown call creates it. The answer comes when the packet is on disk.',
+      description:
+        'The first packet of an unknown call creates it. The answer comes when the packet is on disk.',
       answers: {
         202: { description: 'On disk, now or before (`duplicate`).', schema: Receipt },
         409: { description: 'Not stored: it came after the grace period (`rejected`).', schema: Receipt },
@@ -69,7 +75,11 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
         bytesMax: limits.bodyBytesMax,
         take({ exchange, segment }, body) {
           const callId = decodeCallId(segment)
-          registry.tell(callId, { type: 'packet', packet: decodePacket(body), replyTo: new PacketReply(exchange, countPacket) })
+          registry.tell(callId, {
+            type: 'packet',
+            packet: decodePacket(body),
+            replyTo: new PacketReply(exchange, countPacket),
+          })
         },
       },
     },
@@ -78,7 +88,8 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
       path: '/v1/packets',
       tag: 'ingest',
       summary: 'Take in packets of many calls, one a line',
-      description: 'For a gateway that forwards a whole trunk. A bad line never spoils the others. After a 503 send all of it again.',
+      description:
+        'For a gateway that forwards a whole trunk. A bad line never spoils the others. After a 503 send all of it again.',
       answers: { 202: { description: 'All of it has an answer.', schema: BulkResult } },
       body: {
         mediaType: 'application/x-ndjson',
@@ -86,7 +97,13 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
         bytesMax: limits.bulkBodyBytesMax,
         take({ exchange }, body, isView) {
           // It is worked off over several turns of the loop, and a view is gone after this one.
-          new BulkRequest(exchange, isView ? Uint8Array.from(body) : body, registry, hasRoom, countLines).start()
+          new BulkRequest(
+            exchange,
+            isView ? Uint8Array.from(body) : body,
+            registry,
+            hasRoom,
+            countLines,
+          ).start()
         },
       },
     },
@@ -95,11 +112,14 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
       path: '/v1/call/complete/{call_id}',
       tag: 'ingest',
       summary: 'Complete a call',
-      description: 'Starts the grace period. Repeating it with the same total changes nothing, in every state.',
+      description:
+        'Starts the grace period. Repeating it with the same total changes nothing, in every state.',
       answers: {
         202: { description: 'The completion is on disk.', schema: CompletionReceipt },
         404: { description: 'Unknown call.' },
-        409: { description: 'Another total, or after the grace period of a call that the idle timeout completed.' },
+        409: {
+          description: 'Another total, or after the grace period of a call that the idle timeout completed.',
+        },
       },
       body: {
         mediaType: jsonType,
@@ -119,10 +139,28 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
   ]
 }
 
-function answerCompletion(exchange: Exchange, callId: string, totalPackets: number, answer: 'accepted' | 'conflict' | 'unknown-call'): void {
-  if (answer === 'unknown-call') return exchange.problem(new VoiceStreamError('call_not_found', `no packet of call ${callId} was ever received`))
+function answerCompletion(
+  exchange: Exchange,
+  callId: string,
+  totalPackets: number,
+  answer: 'accepted' | 'conflict' | 'unknown-call',
+): void {
+  if (answer === 'unknown-call')
+    return exchange.problem(
+      new VoiceStreamError('call_not_found', `no packet of call ${callId} was ever received`),
+    )
   if (answer === 'conflict')
-    return exchange.problem(new VoiceStreamError('total_packets_conflict', `call ${callId} has another total, or its grace period is over`))
-  const receipt = { status: 'accepted', message: 'Call completion signal received', call_id: callId, expected_total_packets: totalPackets }
+    return exchange.problem(
+      new VoiceStreamError(
+        'total_packets_conflict',
+        `call ${callId} has another total, or its grace period is over`,
+      ),
+    )
+  const receipt = {
+    status: 'accepted',
+    message: 'Call completion signal received',
+    call_id: callId,
+    expected_total_packets: totalPackets,
+  }
   exchange.send('202 Accepted', jsonType, JSON.stringify(receipt))
 }

@@ -1,11 +1,11 @@
 /** `/openapi.json`, out of the route table and the schemas: there is no second description to keep true. */
 import type { TSchema } from 'typebox'
 import { eventSchemas } from '../protocol/event.js'
+import { CallIdText } from '../protocol/packet.js'
 import { Problem } from '../protocol/problem.js'
 import { jsonType, problemType } from './exchange.js'
 import { version } from './operations.js'
 import type { Route, RouteAnswer } from './routes.js'
-import { CallIdText } from '../protocol/packet.js'
 
 export function openApi(routes: readonly Route[]): unknown {
   const paths: Record<string, Record<string, unknown>> = {}
@@ -25,7 +25,9 @@ export function openApi(routes: readonly Route[]): unknown {
     },
     paths,
     components: { schemas: { Problem: bare(Problem) } },
-    'x-events': Object.fromEntries(eventSchemas.map((schema) => [(schema as { $id?: string }).$id, bare(schema)])),
+    'x-events': Object.fromEntries(
+      eventSchemas.map((schema) => [(schema as { $id?: string }).$id, bare(schema)]),
+    ),
   }
 }
 
@@ -38,24 +40,54 @@ function bare(schema: TSchema): unknown {
 function operation(route: Route): unknown {
   const { tag, summary, description } = route
   const parameters = [
-    ...(route.path.includes('{call_id}') ? [{ name: 'call_id', in: 'path', required: true, schema: CallIdText }] : []),
+    ...(route.path.includes('{call_id}')
+      ? [{ name: 'call_id', in: 'path', required: true, schema: CallIdText }]
+      : []),
     ...(route.query ?? []).map(({ name, schema }) => ({ name, in: 'query', required: false, schema })),
   ]
-  const body = route.method === 'POST' ? { requestBody: { required: true, content: { [route.body.mediaType]: { schema: bare(route.body.schema) } } } } : {}
-  return { tags: [tag], summary, ...(description === undefined ? {} : { description }), parameters, ...body, responses: responses(route) }
+  const body =
+    route.method === 'POST'
+      ? {
+          requestBody: {
+            required: true,
+            content: { [route.body.mediaType]: { schema: bare(route.body.schema) } },
+          },
+        }
+      : {}
+  return {
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    parameters,
+    ...body,
+    responses: responses(route),
+  }
 }
 
 function responses(route: Route): Record<string, unknown> {
   const found: Record<string, unknown> = {}
   for (const [status, answer] of Object.entries(route.answers)) found[status] = response(status, answer)
-  const usual = route.method === 'POST' ? { 400: 'Malformed request.', 413: 'Body too large.', 415: 'Wrong media type.', 422: 'Invalid content.' } : { 400: 'Malformed request.' }
-  for (const [status, description] of Object.entries({ ...usual, 503: 'Unknown, send it again (`Retry-After`).' }))
+  const usual =
+    route.method === 'POST'
+      ? {
+          400: 'Malformed request.',
+          413: 'Body too large.',
+          415: 'Wrong media type.',
+          422: 'Invalid content.',
+        }
+      : { 400: 'Malformed request.' }
+  for (const [status, description] of Object.entries({
+    ...usual,
+    503: 'Unknown, send it again (`Retry-After`).',
+  }))
     found[status] ??= response(status, { description })
   return found
 }
 
 function response(status: string, { description, mediaType, schema }: RouteAnswer): unknown {
-  if (schema === undefined && Number(status) < 400) return { description, content: { [mediaType ?? jsonType]: {} } }
-  if (schema !== undefined) return { description, content: { [mediaType ?? jsonType]: { schema: bare(schema) } } }
+  if (schema === undefined && Number(status) < 400)
+    return { description, content: { [mediaType ?? jsonType]: {} } }
+  if (schema !== undefined)
+    return { description, content: { [mediaType ?? jsonType]: { schema: bare(schema) } } }
   return { description, content: { [problemType]: { schema: { $ref: '#/components/schemas/Problem' } } } }
 }

@@ -13,10 +13,19 @@ export interface OperationsPorts {
   metrics(): Promise<string>
 }
 
-export const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+export const version: string = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+).version
 
-const ServiceInformation = Type.Object({ service: Type.String(), status: Type.String(), version: Type.String() })
-const Readiness = Type.Object({ status: Type.Union([Type.Literal('ready'), Type.Literal('not_ready')]), reasons: Type.Array(Type.String()) })
+const ServiceInformation = Type.Object({
+  service: Type.String(),
+  status: Type.String(),
+  version: Type.String(),
+})
+const Readiness = Type.Object({
+  status: Type.Union([Type.Literal('ready'), Type.Literal('not_ready')]),
+  reasons: Type.Array(Type.String()),
+})
 
 export function operationRoutes(ports: OperationsPorts): readonly Route[] {
   const status = () => (ports.notReady().length === 0 ? 'running' : 'not_ready')
@@ -42,11 +51,16 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       path: '/health/ready',
       tag: 'operations',
       summary: 'Can it take packets now?',
-      answers: { 200: { description: 'Yes.', schema: Readiness }, 503: { description: 'No, with reasons.', mediaType: jsonType, schema: Readiness } },
+      answers: {
+        200: { description: 'Yes.', schema: Readiness },
+        503: { description: 'No, with reasons.', mediaType: jsonType, schema: Readiness },
+      },
       answer: ({ exchange }) => {
         const reasons = ports.notReady()
         if (reasons.length === 0) return exchange.json({ status: 'ready', reasons })
-        exchange.send('503 Service Unavailable', jsonType, JSON.stringify({ status: 'not_ready', reasons }), [['Retry-After', '1']])
+        exchange.send('503 Service Unavailable', jsonType, JSON.stringify({ status: 'not_ready', reasons }), [
+          ['Retry-After', '1'],
+        ])
       },
     },
     {

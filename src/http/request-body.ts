@@ -20,7 +20,8 @@ const takeHeader = (key: string, value: string): void => {
   else if (key === 'content-length') {
     contentLengths++
     contentLength = value
-  } else if (key === 'transfer-encoding') transferEncoding = transferEncoding === null ? value : `${transferEncoding},${value}`
+  } else if (key === 'transfer-encoding')
+    transferEncoding = transferEncoding === null ? value : `${transferEncoding},${value}`
 }
 
 /**
@@ -34,8 +35,10 @@ export function readHead(req: HttpRequest): RequestHead {
   transferEncoding = null
   req.forEach(takeHeader)
   if (contentLengths > 1) throw malformed('two Content-Length headers')
-  if (contentLengths === 1 && !/^\d{1,15}$/.test(contentLength)) throw malformed('Content-Length is not a number')
-  if (transferEncoding !== null && contentLengths > 0) throw malformed('both Content-Length and Transfer-Encoding')
+  if (contentLengths === 1 && !/^\d{1,15}$/.test(contentLength))
+    throw malformed('Content-Length is not a number')
+  if (transferEncoding !== null && contentLengths > 0)
+    throw malformed('both Content-Length and Transfer-Encoding')
   if (transferEncoding !== null && (transferEncoding as string).trim().toLowerCase() !== 'chunked')
     throw malformed('a Transfer-Encoding other than chunked')
   return { contentType, contentLength: contentLengths === 0 ? null : Number(contentLength) }

@@ -44,4 +44,3 @@ interface RouteBase {
 export type Route =
   | (RouteBase & { readonly method: 'GET'; answer(request: RouteRequest): void | Promise<void> })
   | (RouteBase & { readonly method: 'POST'; readonly body: RouteBody })
-

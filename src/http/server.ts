@@ -13,7 +13,16 @@ import { Exchange, type ExchangeOwner, jsonType } from './exchange.js'
 import { openApi } from './openapi.js'
 import { checkMediaType, type RequestHead, readBody, readHead } from './request-body.js'
 import type { Route, RouteBody, RouteRequest } from './routes.js'
-import { closeListenSocket, createApp, type HttpRequest, type HttpResponse, type ListenSocket, listenExclusively, localPort, type TemplatedApp } from './uws.js'
+import {
+  closeListenSocket,
+  createApp,
+  type HttpRequest,
+  type HttpResponse,
+  type ListenSocket,
+  listenExclusively,
+  localPort,
+  type TemplatedApp,
+} from './uws.js'
 
 export interface ServerPorts {
   readonly log: Log
@@ -51,9 +60,12 @@ export class Server implements ExchangeOwner {
     for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route])
     for (const [path, ofPath] of byPath) this.#register(path, ofPath)
     this.#registerFile('/openapi.json', jsonType, document, [])
-    for (const [path, { contentType, body }] of docsFiles()) this.#registerFile(path, contentType, body, docsHeaders)
+    for (const [path, { contentType, body }] of docsFiles())
+      this.#registerFile(path, contentType, body, docsHeaders)
     this.app.any('/*', (res, req) => {
-      this.#guarded(res, req, req.getUrl(), (exchange) => exchange.problem(new VoiceStreamError('not_found', 'there is no such route; see /docs')))
+      this.#guarded(res, req, req.getUrl(), (exchange) =>
+        exchange.problem(new VoiceStreamError('not_found', 'there is no such route; see /docs')),
+      )
     })
   }
 
@@ -71,7 +83,12 @@ export class Server implements ExchangeOwner {
     this.#registerRefusal(pattern, allowed)
   }
 
-  #registerFile(path: string, contentType: string, body: Buffer, headers: readonly (readonly [string, string])[]): void {
+  #registerFile(
+    path: string,
+    contentType: string,
+    body: Buffer,
+    headers: readonly (readonly [string, string])[],
+  ): void {
     const handler = (res: HttpResponse, req: HttpRequest) =>
       this.#guarded(res, req, path, (exchange) => exchange.send('200 OK', contentType, body, headers))
     this.app.get(path, handler)
@@ -98,7 +115,9 @@ export class Server implements ExchangeOwner {
           exchange.isReceived = true
           // The request is gone after this turn; what it asked for is read now.
           const search = new URLSearchParams(req.getQuery() ?? '')
-          return this.#answer(exchange, () => route.answer({ exchange, head, segment, query: (name) => search.get(name) ?? undefined }))
+          return this.#answer(exchange, () =>
+            route.answer({ exchange, head, segment, query: (name) => search.get(name) ?? undefined }),
+          )
         }
         default:
           return unreachable(route)
@@ -118,14 +137,20 @@ export class Server implements ExchangeOwner {
   }
 
   /** A throw out of a handler would end the process. */
-  #guarded(res: HttpResponse, req: HttpRequest, route: string, run: (exchange: Exchange, head: RequestHead) => void): void {
+  #guarded(
+    res: HttpResponse,
+    req: HttpRequest,
+    route: string,
+    run: (exchange: Exchange, head: RequestHead) => void,
+  ): void {
     const exchange = new Exchange(res, route, this)
     exchange.isHead = req.getMethod() === 'head'
     this.#inFlight.add(exchange)
     this.#answer(exchange, () => {
       const head = readHead(req)
       if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
-      if (this.#inFlight.size > limits.requestsInFlightMax) throw new VoiceStreamError('overloaded', 'too many requests are in flight')
+      if (this.#inFlight.size > limits.requestsInFlightMax)
+        throw new VoiceStreamError('overloaded', 'too many requests are in flight')
       run(exchange, head)
     })
   }
@@ -166,7 +191,8 @@ export class Server implements ExchangeOwner {
       if (age < Math.min(limits.bodyMsMax, limits.answerMsMax)) return
       // Half a body is no request: there is nothing to answer.
       if (!exchange.isReceived && age >= limits.bodyMsMax) exchange.cut()
-      else if (age >= limits.answerMsMax) exchange.problem(new VoiceStreamError('timed_out', 'there was no answer in time'))
+      else if (age >= limits.answerMsMax)
+        exchange.problem(new VoiceStreamError('timed_out', 'there was no answer in time'))
     }
   }
 

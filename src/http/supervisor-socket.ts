@@ -93,13 +93,23 @@ export class SupervisorSockets {
       upgrade: (res, req, context) => {
         const exchange = new Exchange(res, '/ws/supervisor', ports.owner)
         const refusal = this.#refusal(req.getHeader('sec-websocket-version'), () => readHead(req))
-        if (refusal !== null) return exchange.problem(refusal, refusal.code === 'upgrade_required' ? [['Sec-WebSocket-Version', '13']] : [])
+        if (refusal !== null)
+          return exchange.problem(
+            refusal,
+            refusal.code === 'upgrade_required' ? [['Sec-WebSocket-Version', '13']] : [],
+          )
         const key = req.getHeader('sec-websocket-key')
         const protocol = req.getHeader('sec-websocket-protocol')
         const extensions = req.getHeader('sec-websocket-extensions')
         exchange.isEnded = true
         ports.owner.ended(exchange, 101)
-        res.upgrade<SocketData>({ subscriber: null, unsubscribe: () => {} }, key, protocol, extensions, context)
+        res.upgrade<SocketData>(
+          { subscriber: null, unsubscribe: () => {} },
+          key,
+          protocol,
+          extensions,
+          context,
+        )
       },
       open: (socket) => this.#open(socket),
       drain: (socket) => socket.getUserData().subscriber?.flush(),
@@ -118,9 +128,14 @@ export class SupervisorSockets {
       if (error instanceof VoiceStreamError) return error
       throw error
     }
-    if (version !== '13') return new VoiceStreamError('upgrade_required', 'only version 13 of the WebSocket protocol is spoken here')
+    if (version !== '13')
+      return new VoiceStreamError(
+        'upgrade_required',
+        'only version 13 of the WebSocket protocol is spoken here',
+      )
     if (this.#ports.isDraining()) return new VoiceStreamError('draining', 'the service is shutting down')
-    if (this.#sockets.size >= limits.supervisorsMax) return new VoiceStreamError('overloaded', 'too many supervisors are connected')
+    if (this.#sockets.size >= limits.supervisorsMax)
+      return new VoiceStreamError('overloaded', 'too many supervisors are connected')
     return null
   }
 
@@ -154,6 +169,7 @@ export class SupervisorSockets {
   }
 
   closeAll(): void {
-    for (const socket of this.#sockets) this.#end(socket, closeCodes.goingAway, 'the service is shutting down')
+    for (const socket of this.#sockets)
+      this.#end(socket, closeCodes.goingAway, 'the service is shutting down')
   }
 }

@@ -1,8 +1,9 @@
 /**
  * The only importer of uWebSockets.js. Its types lack the `listen` with host, port and options, and its option; both work.
  */
-import * as uws from 'uWebSockets.js'
+
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, WebSocket } from 'uWebSockets.js'
+import * as uws from 'uWebSockets.js'
 
 export type { HttpRequest, HttpResponse, TemplatedApp, WebSocket }
 export type ListenSocket = us_listen_socket
@@ -22,7 +23,12 @@ export function listenExclusively(app: TemplatedApp, host: string, port: number)
   return new Promise((resolve, reject) => {
     const listening = app as unknown as ListeningApp
     listening.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
-      if (socket === false) reject(new Error(`cannot listen on ${host}:${port}: the port is taken or the address is not this machine’s`))
+      if (socket === false)
+        reject(
+          new Error(
+            `cannot listen on ${host}:${port}: the port is taken or the address is not this machine’s`,
+          ),
+        )
       else resolve(socket)
     })
   })

@@ -24,6 +24,8 @@ function percentDecoded(segment: string): string {
   try {
     return decodeURIComponent(segment)
   } catch (cause) {
-    throw new VoiceStreamError('invalid_call_id', `${rule}; this one is not valid percent-encoding`, { cause })
+    throw new VoiceStreamError('invalid_call_id', `${rule}; this one is not valid percent-encoding`, {
+      cause,
+    })
   }
 }

@@ -14,7 +14,13 @@ export const CallState = Type.Union(
   { description: 'IN_PROGRESS → COMPLETED (the grace period) → PROCESSING_AI → ARCHIVED or FAILED.' },
 )
 export type CallState = Static<typeof CallState>
-export const callStates: readonly CallState[] = ['IN_PROGRESS', 'COMPLETED', 'PROCESSING_AI', 'ARCHIVED', 'FAILED']
+export const callStates: readonly CallState[] = [
+  'IN_PROGRESS',
+  'COMPLETED',
+  'PROCESSING_AI',
+  'ARCHIVED',
+  'FAILED',
+]
 
 export const CompletionReason = Type.Union([Type.Literal('completed'), Type.Literal('idle_timeout')], {
   description: 'Why the call left IN_PROGRESS: the PBX said so, or no packet came for the idle timeout.',
@@ -45,7 +51,11 @@ export const CompletionReceipt = Type.Object(
 const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds.' })
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 
-export const Sentiment = Type.Union([Type.Literal('positive'), Type.Literal('neutral'), Type.Literal('negative')])
+export const Sentiment = Type.Union([
+  Type.Literal('positive'),
+  Type.Literal('neutral'),
+  Type.Literal('negative'),
+])
 export type Sentiment = Static<typeof Sentiment>
 
 /** What a provider answers. Text is bounded, because it is somebody else's. */
@@ -69,7 +79,9 @@ export const AnalysisView = Type.Object({
   error: nullable(Type.String()),
 })
 
-export const GapRange = Type.Tuple([Sequence, Sequence], { description: 'First and last missing number, inclusive.' })
+export const GapRange = Type.Tuple([Sequence, Sequence], {
+  description: 'First and last missing number, inclusive.',
+})
 
 export const CallView = Type.Object(
   {
@@ -85,7 +97,8 @@ export const CallView = Type.Object(
     late_count: Type.Integer({ minimum: 0 }),
     duplicate_count: Type.Integer({
       minimum: 0,
-      description: 'Duplicates leave nothing on disk; those since the last snapshot of the call are not counted after a crash.',
+      description:
+        'Duplicates leave nothing on disk; those since the last snapshot of the call are not counted after a crash.',
     }),
     created_at: Time,
     last_packet_at: Time,
@@ -99,7 +112,10 @@ export type CallView = Static<typeof CallView>
 
 export const CallPage = Type.Object(
   { calls: Type.Array(CallView), next_cursor: nullable(Type.String()) },
-  { $id: 'CallPage', description: 'Newest first. A page may end early; go on while `next_cursor` is not null.' },
+  {
+    $id: 'CallPage',
+    description: 'Newest first. A page may end early; go on while `next_cursor` is not null.',
+  },
 )
 
 export const StoredPacket = Type.Object({

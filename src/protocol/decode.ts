@@ -51,7 +51,8 @@ export function decodeBulkLine(bytes: Uint8Array, first: number, end: number): B
   const object = parseObject(bytes.subarray(first, end))
   checkSchema(lineCheck, object)
   const callId = object.values['call_id']
-  if (typeof callId !== 'string' || !isCallId(callId)) throw violation([{ path: '/call_id', message: 'is not a call id' }])
+  if (typeof callId !== 'string' || !isCallId(callId))
+    throw violation([{ path: '/call_id', message: 'is not a call id' }])
   return { callId, ...decodeFields(object) }
 }
 
@@ -108,13 +109,18 @@ function parseText(text: string): unknown {
 
 interface SchemaCheck {
   Check(value: unknown): boolean
-  Errors(value: unknown): readonly { instancePath: string; message: string }[] | Iterable<{ instancePath: string; message: string }>
+  Errors(
+    value: unknown,
+  ):
+    | readonly { instancePath: string; message: string }[]
+    | Iterable<{ instancePath: string; message: string }>
 }
 
 function checkSchema(check: SchemaCheck, object: ParsedObject): void {
   if (check.Check(object.values)) return
   const errors: FieldError[] = []
-  for (const error of check.Errors(object.values)) errors.push({ path: error.instancePath, message: error.message })
+  for (const error of check.Errors(object.values))
+    errors.push({ path: error.instancePath, message: error.message })
   throw violation(errors.slice(0, 20))
 }
 
@@ -123,7 +129,8 @@ function decodeFields(object: ParsedObject): Packet {
   // The schemas have been checked: these casts say what they said.
   const { sequence, data, timestamp } = object.values as { sequence: number; data: string; timestamp: number }
   if (!Number.isFinite(timestamp)) throw violation([{ path: '/timestamp', message: 'must be finite' }])
-  if (loneSurrogate.test(data)) throw violation([{ path: '/data', message: 'must not contain a lone surrogate' }])
+  if (loneSurrogate.test(data))
+    throw violation([{ path: '/data', message: 'must not contain a lone surrogate' }])
   if (data.includes('\u0000')) throw violation([{ path: '/data', message: 'must not contain U+0000' }])
   const bytes = Buffer.from(data, 'utf8')
   if (bytes.length > limits.dataBytesMax) throw dataTooLong(bytes.length)
@@ -132,7 +139,8 @@ function decodeFields(object: ParsedObject): Packet {
 
 function checkIntegerText(object: ParsedObject, key: string): void {
   const text = object.texts.get(key) as string
-  if (!integerText.test(text)) throw violation([{ path: `/${key}`, message: 'must be written as an integer, in digits only' }])
+  if (!integerText.test(text))
+    throw violation([{ path: `/${key}`, message: 'must be written as an integer, in digits only' }])
 }
 
 function malformed(detail: string): VoiceStreamError {
@@ -141,13 +149,19 @@ function malformed(detail: string): VoiceStreamError {
 
 function violation(fields: readonly FieldError[]): VoiceStreamError {
   const first = fields[0]
-  return new VoiceStreamError('schema_violation', first === undefined ? 'invalid' : `${first.path || 'the body'} ${first.message}`, {
-    fields,
-  })
+  return new VoiceStreamError(
+    'schema_violation',
+    first === undefined ? 'invalid' : `${first.path || 'the body'} ${first.message}`,
+    {
+      fields,
+    },
+  )
 }
 
 function dataTooLong(bytes: number): VoiceStreamError {
-  return violation([{ path: '/data', message: `has ${bytes} bytes, and at most ${limits.dataBytesMax} are allowed` }])
+  return violation([
+    { path: '/data', message: `has ${bytes} bytes, and at most ${limits.dataBytesMax} are allowed` },
+  ])
 }
 
 // --- the canonical form -------------------------------------------------------------------------------------------
@@ -306,4 +320,3 @@ export function textOf(data: Uint8Array): string {
   if (!isUtf8(data)) throw new VoiceStreamError('read_failed', 'stored data is no longer valid UTF-8')
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')
 }
-

@@ -5,7 +5,9 @@ import { CallIdText, MissingSequences, Sequence } from './packet.js'
 
 const head = <Name extends string>(name: Name) => ({
   event: Type.Literal(name),
-  position: Type.String({ description: 'A short token, opaque to clients. Events are in the order of their positions.' }),
+  position: Type.String({
+    description: 'A short token, opaque to clients. Events are in the order of their positions.',
+  }),
   at: Type.String({ format: 'date-time' }),
   call_id: CallIdText,
 })
@@ -53,7 +55,14 @@ export const AiFailed = Type.Object(
   { $id: 'ai_failed', description: 'The analysis has failed for good.' },
 )
 
-export const eventSchemas = [PacketReceived, PacketDuplicate, PacketRejected, StateChanged, AiCompleted, AiFailed] as const
+export const eventSchemas = [
+  PacketReceived,
+  PacketDuplicate,
+  PacketRejected,
+  StateChanged,
+  AiCompleted,
+  AiFailed,
+] as const
 export const SupervisorEvent = Type.Union([...eventSchemas], { $id: 'SupervisorEvent' })
 export type SupervisorEvent = Static<typeof SupervisorEvent>
 export type StateChangeReason = Static<typeof StateChanged>['reason']

@@ -52,7 +52,8 @@ function valueEnd(text: string, from: number): number | null {
     const character = text[at]
     if (character === '"') at = stringEnd(text, at) - 1
     else if (character === '{' || character === '[') depth++
-    else if (depth === 0 && (character === ',' || character === '}' || character === ']')) return trimEnd(text, from, at)
+    else if (depth === 0 && (character === ',' || character === '}' || character === ']'))
+      return trimEnd(text, from, at)
     else if (character === '}' || character === ']') depth--
     // The object around the value is a level of its own.
     if (depth >= limits.jsonDepthMax) return null

@@ -5,7 +5,8 @@ import { limits } from '../limits.js'
 export const Sequence = Type.Integer({
   minimum: 0,
   maximum: limits.sequenceMax,
-  description: 'A plain counter from 0 for each call: no wrap, no window. Written as digits only: `1.0` and `1e2` are refused.',
+  description:
+    'A plain counter from 0 for each call: no wrap, no window. Written as digits only: `1.0` and `1e2` are refused.',
 })
 
 export const PacketTimestamp = Type.Number({

@@ -11,8 +11,9 @@
  *
  * Every implementation passes `test/contract/journal-contract.ts`.
  */
-import type { VoiceStreamError } from '../errors.js'
+
 import type { Millis } from '../clock.js'
+import type { VoiceStreamError } from '../errors.js'
 import type { AnalysisResult, CallState, CompletionReason } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 
@@ -37,7 +38,12 @@ export type LifecycleEntry =
       readonly dueAt: Millis
     }
   | { readonly type: 'grace-over'; readonly at: Millis }
-  | { readonly type: 'attempt-started'; readonly at: Millis; readonly attempt: number; readonly provider: string }
+  | {
+      readonly type: 'attempt-started'
+      readonly at: Millis
+      readonly attempt: number
+      readonly provider: string
+    }
   | {
       readonly type: 'attempt-failed'
       readonly at: Millis
@@ -136,7 +142,11 @@ export interface CallReader {
     nextCursor: number | null
   }>
   /** Ascending from sequence `from`; ends early at a bound of bytes, but never before the first packet. */
-  packets(callId: CallId, from: number, limit: number): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
+  packets(
+    callId: CallId,
+    from: number,
+    limit: number,
+  ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
   /** Deadlines behind `after` up to `through`, earliest first. */
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
   stateCounts(): Promise<Readonly<Record<CallState, number>>>

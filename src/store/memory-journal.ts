@@ -46,7 +46,11 @@ interface MemoryStream extends CallStream {
   isDead: boolean
 }
 
-type Queued = { readonly append: Append | null; readonly stream: MemoryStream; readonly settlement: Settlement }
+type Queued = {
+  readonly append: Append | null
+  readonly stream: MemoryStream
+  readonly settlement: Settlement
+}
 
 export class MemoryJournal implements Journal, CallReader {
   readonly #calls = new Map<CallId, Call>()
@@ -76,7 +80,9 @@ export class MemoryJournal implements Journal, CallReader {
   async replay(callId: CallId): Promise<CallHistory | null> {
     const call = this.#calls.get(callId)
     if (call === undefined) return null
-    const entries = call.entries.filter(({ version }) => version > call.snapshotVersion).map(({ entry }) => entry)
+    const entries = call.entries
+      .filter(({ version }) => version > call.snapshotVersion)
+      .map(({ entry }) => entry)
     return { stream: this.#streamOf(callId, call.key, call.version), snapshot: call.snapshot, entries }
   }
 
@@ -84,7 +90,13 @@ export class MemoryJournal implements Journal, CallReader {
     return this.#queue.length < limits.journalQueueEntriesMax
   }
 
-  append(handle: CallStream, expectedVersion: number, entries: readonly JournalEntry[], snapshot: CallSnapshot | null, settlement: Settlement): void {
+  append(
+    handle: CallStream,
+    expectedVersion: number,
+    entries: readonly JournalEntry[],
+    snapshot: CallSnapshot | null,
+    settlement: Settlement,
+  ): void {
     const stream = handle as MemoryStream
     if (stream.isDead || this.#streams.get(stream.callId) !== stream || expectedVersion !== stream.version)
       return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
@@ -98,7 +110,8 @@ export class MemoryJournal implements Journal, CallReader {
 
   settled(handle: CallStream, settlement: Settlement): void {
     const stream = handle as MemoryStream
-    if (stream.isDead) settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+    if (stream.isDead)
+      settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
     else if (stream.pending === 0) settlement.committed()
     else this.#enqueue({ append: null, stream, settlement })
   }
@@ -157,7 +170,15 @@ export class MemoryJournal implements Journal, CallReader {
 
   #newCall(stream: MemoryStream, snapshot: CallSnapshot | null): Call {
     assert(snapshot !== null, 'the first append of a call brings a snapshot')
-    const call: Call = { key: stream.key, callId: stream.callId, version: 0, snapshot, snapshotVersion: 0, entries: [], packets: [] }
+    const call: Call = {
+      key: stream.key,
+      callId: stream.callId,
+      version: 0,
+      snapshot,
+      snapshotVersion: 0,
+      entries: [],
+      packets: [],
+    }
     this.#calls.set(stream.callId, call)
     return call
   }
@@ -166,16 +187,32 @@ export class MemoryJournal implements Journal, CallReader {
     return this.#calls.get(callId) ?? null
   }
 
-  async calls({ state, cursor, limit }: { state: CallState | null; cursor: number | null; limit: number }): ReturnType<CallReader['calls']> {
+  async calls({
+    state,
+    cursor,
+    limit,
+  }: {
+    state: CallState | null
+    cursor: number | null
+    limit: number
+  }): ReturnType<CallReader['calls']> {
     const found = [...this.#calls.values()]
-      .filter((call) => (state === null || call.snapshot.state === state) && (cursor === null || call.key < cursor))
+      .filter(
+        (call) => (state === null || call.snapshot.state === state) && (cursor === null || call.key < cursor),
+      )
       .sort((a, b) => b.key - a.key)
     const calls = found.slice(0, limit)
     return { calls, nextCursor: found.length > limit ? (calls.at(-1)?.key ?? null) : null }
   }
 
-  async packets(callId: CallId, from: number, limit: number): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
-    const found = (this.#calls.get(callId)?.packets ?? []).filter(({ sequence }) => sequence >= from).sort((a, b) => a.sequence - b.sequence)
+  async packets(
+    callId: CallId,
+    from: number,
+    limit: number,
+  ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
+    const found = (this.#calls.get(callId)?.packets ?? [])
+      .filter(({ sequence }) => sequence >= from)
+      .sort((a, b) => a.sequence - b.sequence)
     return { packets: found.slice(0, limit), nextFrom: found[limit]?.sequence ?? null }
   }
 

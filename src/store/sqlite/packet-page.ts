@@ -27,7 +27,9 @@ export class PacketPages {
     this.#runs = db.prepare<[number, number], Run>(
       'SELECT key, first_sequence AS first FROM runs WHERE call_key = ? AND last_sequence >= ? ORDER BY first_sequence',
     )
-    this.#records = db.prepare<[number], { checksum: number; records: Buffer }>('SELECT checksum, records FROM runs WHERE key = ?')
+    this.#records = db.prepare<[number], { checksum: number; records: Buffer }>(
+      'SELECT checksum, records FROM runs WHERE key = ?',
+    )
   }
 
   page(callKey: number, from: number, limit: number): { records: ArrayBuffer; nextFrom: number | null } {
@@ -61,10 +63,17 @@ function smallest(kept: readonly Candidate[], more: readonly Candidate[], count:
   return [...kept, ...more]
     .sort((a, b) => a.sequence - b.sequence)
     .slice(0, count)
-    .map((candidate) => (fresh.has(candidate) ? { sequence: candidate.sequence, record: Buffer.from(candidate.record) } : candidate))
+    .map((candidate) =>
+      fresh.has(candidate)
+        ? { sequence: candidate.sequence, record: Buffer.from(candidate.record) }
+        : candidate,
+    )
 }
 
-function cut(candidates: readonly Candidate[], limit: number): { records: ArrayBuffer; nextFrom: number | null } {
+function cut(
+  candidates: readonly Candidate[],
+  limit: number,
+): { records: ArrayBuffer; nextFrom: number | null } {
   let count = 0
   let bytes = 0
   for (const { record } of candidates.slice(0, limit)) {

@@ -33,12 +33,16 @@ const pages = new PacketPages(db)
 
 const callById = db.prepare<[string], Row>('SELECT * FROM calls WHERE call_id = ?')
 const callsBefore = db.prepare<[number], Row>('SELECT * FROM calls WHERE key < ? ORDER BY key DESC')
-const callsOfStateBefore = db.prepare<[string, number], Row>('SELECT * FROM calls WHERE state = ? AND key < ? ORDER BY key DESC')
+const callsOfStateBefore = db.prepare<[string, number], Row>(
+  'SELECT * FROM calls WHERE state = ? AND key < ? ORDER BY key DESC',
+)
 const dueCalls = db.prepare<{ dueAt: number; key: number; through: number; limit: number }, DueCall>(
   `SELECT key, call_id AS callId, due_at AS dueAt FROM calls
    WHERE due_at IS NOT NULL AND (due_at, key) > (:dueAt, :key) AND due_at <= :through ORDER BY due_at, key LIMIT :limit`,
 )
-const counts = db.prepare<[], { state: CallState; count: number }>('SELECT state, count(*) AS count FROM calls GROUP BY state')
+const counts = db.prepare<[], { state: CallState; count: number }>(
+  'SELECT state, count(*) AS count FROM calls GROUP BY state',
+)
 const runsAfter = db.prepare<[number, number], { checksum: number; records: Buffer }>(
   'SELECT checksum, records FROM runs WHERE call_key = ? AND last_version > ? ORDER BY last_version',
 )
@@ -51,7 +55,13 @@ function storedCall(row: Row): StoredCallRow {
     key: row.key,
     callId: row.call_id,
     version: row.version,
-    snapshot: { state: row.state, createdAt: row.created_at, dueAt: row.due_at, isSettled: row.is_settled === 1, body: row.snapshot },
+    snapshot: {
+      state: row.state,
+      createdAt: row.created_at,
+      dueAt: row.due_at,
+      isSettled: row.is_settled === 1,
+      body: row.snapshot,
+    },
   }
 }
 
@@ -68,7 +78,11 @@ const answers: Answers = {
       for (const at of recordStarts(records)) {
         const version = recordVersion(records, at)
         if (version <= afterVersion) continue
-        const entry = { type: 'packet', sequence: recordSequence(records, at), receivedAt: recordReceivedAt(records, at) } as const
+        const entry = {
+          type: 'packet',
+          sequence: recordSequence(records, at),
+          receivedAt: recordReceivedAt(records, at),
+        } as const
         entries.push({ version, entry })
       }
     }
@@ -85,7 +99,8 @@ const answers: Answers = {
     let bytes = 0
     for (const row of rows) {
       bytes += row.snapshot.length
-      if (calls.length === limit || (calls.length > 0 && bytes > limits.pageBytesMax)) return { calls, nextCursor: calls.at(-1)?.key ?? null }
+      if (calls.length === limit || (calls.length > 0 && bytes > limits.pageBytesMax))
+        return { calls, nextCursor: calls.at(-1)?.key ?? null }
       calls.push(storedCall(row))
     }
     return { calls, nextCursor: null }
@@ -101,7 +116,10 @@ const answers: Answers = {
 
   stateCounts() {
     const found = new Map(counts.all().map(({ state, count }) => [state, count]))
-    return Object.fromEntries(callStates.map((state) => [state, found.get(state) ?? 0])) as Record<CallState, number>
+    return Object.fromEntries(callStates.map((state) => [state, found.get(state) ?? 0])) as Record<
+      CallState,
+      number
+    >
   },
 }
 

@@ -95,11 +95,17 @@ function assertOurs(db: Db): void {
   if (id !== applicationId) throw new Error('the database file belongs to another program')
   const version = db.pragma('user_version', { simple: true }) as number
   if (version > migrations.length)
-    throw new Error(`the database has schema version ${version}, and this program knows ${migrations.length} at most`)
+    throw new Error(
+      `the database has schema version ${version}, and this program knows ${migrations.length} at most`,
+    )
 }
 
 function migrate(db: Db): void {
-  for (let version = db.pragma('user_version', { simple: true }) as number; version < migrations.length; version++)
+  for (
+    let version = db.pragma('user_version', { simple: true }) as number;
+    version < migrations.length;
+    version++
+  )
     db.transaction(() => {
       db.exec(migrations[version] as string)
       db.pragma(`application_id = ${applicationId}`)

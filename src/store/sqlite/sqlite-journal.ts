@@ -185,7 +185,13 @@ export class SqliteJournal implements Journal, CallReader {
     )
   }
 
-  append(handle: CallStream, expectedVersion: number, entries: readonly JournalEntry[], snapshot: CallSnapshot | null, settlement: Settlement): void {
+  append(
+    handle: CallStream,
+    expectedVersion: number,
+    entries: readonly JournalEntry[],
+    snapshot: CallSnapshot | null,
+    settlement: Settlement,
+  ): void {
     const stream = handle as Stream
     if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
     const isDead = stream.batch?.state === 'failed' || this.#streams.get(stream.callId) !== stream
@@ -198,9 +204,11 @@ export class SqliteJournal implements Journal, CallReader {
         assert(this.hasRoom(entry.data.length), 'room is asked for before an append')
         batch.bytes = writeRecord(this.#staging, batch.bytes, stream.key, stream.version, entry)
         batch.packets++
-      } else batch.lifecycle.push({ callKey: stream.key, version: stream.version, entry: JSON.stringify(entry) })
+      } else
+        batch.lifecycle.push({ callKey: stream.key, version: stream.version, entry: JSON.stringify(entry) })
     }
-    if (snapshot !== null) batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })
+    if (snapshot !== null)
+      batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })
     batch.settlements.push(settlement)
     stream.batch = batch
     this.#pumpSoon()
@@ -209,7 +217,8 @@ export class SqliteJournal implements Journal, CallReader {
   settled(handle: CallStream, settlement: Settlement): void {
     const { batch } = handle as Stream
     if (batch?.state === 'pending') batch.settlements.push(settlement)
-    else if (batch?.state === 'failed') settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+    else if (batch?.state === 'failed')
+      settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
     else settlement.committed()
   }
 
@@ -239,9 +248,15 @@ export class SqliteJournal implements Journal, CallReader {
     const batch = this.#open
     this.#sent = batch
     this.#open = new Batch(batch.id + 1)
-    const records = this.#staging.buffer.slice(this.#staging.byteOffset, this.#staging.byteOffset + batch.bytes) as ArrayBuffer
+    const records = this.#staging.buffer.slice(
+      this.#staging.byteOffset,
+      this.#staging.byteOffset + batch.bytes,
+    ) as ArrayBuffer
     const { id, packets, calls, lifecycle, folds } = batch
-    this.#worker.postMessage({ type: 'batch', id, records, packets, calls, lifecycle, folds } satisfies ToWriter, [records])
+    this.#worker.postMessage(
+      { type: 'batch', id, records, packets, calls, lifecycle, folds } satisfies ToWriter,
+      [records],
+    )
   }
 
   #take(message: FromWriter): void {
@@ -294,7 +309,8 @@ export class SqliteJournal implements Journal, CallReader {
   // --- reads ------------------------------------------------------------------------------------------------------
 
   #ask: SqliteReads['ask'] = (name, query) => {
-    if (this.#reads === null) return Promise.reject(new VoiceStreamError('starting', 'the store is not open yet'))
+    if (this.#reads === null)
+      return Promise.reject(new VoiceStreamError('starting', 'the store is not open yet'))
     return this.#reads.ask(name, query)
   }
 
@@ -312,11 +328,19 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#ask('call', { callId })
   }
 
-  calls(query: { state: CallState | null; cursor: number | null; limit: number }): ReturnType<CallReader['calls']> {
+  calls(query: {
+    state: CallState | null
+    cursor: number | null
+    limit: number
+  }): ReturnType<CallReader['calls']> {
     return this.#ask('calls', query)
   }
 
-  async packets(callId: CallId, from: number, limit: number): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
+  async packets(
+    callId: CallId,
+    from: number,
+    limit: number,
+  ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
     const key = this.#streams.get(callId)?.key ?? (await this.#ask('call', { callId }))?.key
     if (key === undefined) return { packets: [], nextFrom: null }
     await this.#fold(key)

@@ -40,7 +40,8 @@ export class SqliteReads {
 
   ask<Name extends ReadName>(name: Name, query: Reads[Name]['query']): Promise<Reads[Name]['answer']> {
     if (this.#isClosed) return Promise.reject(new VoiceStreamError('draining', 'the store is closed'))
-    if (this.#asked.size >= limits.readsInFlightMax) return Promise.reject(new VoiceStreamError('overloaded', 'too many reads are in flight'))
+    if (this.#asked.size >= limits.readsInFlightMax)
+      return Promise.reject(new VoiceStreamError('overloaded', 'too many reads are in flight'))
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve: resolve as Question['resolve'], reject })
@@ -53,11 +54,17 @@ export class SqliteReads {
     const question = this.#asked.get(message.id)
     this.#asked.delete(message.id)
     if (message.type === 'answer') question?.resolve(message.answer)
-    else question?.reject(new VoiceStreamError('read_failed', 'the database could not be read', { cause: new Error(message.message) }))
+    else
+      question?.reject(
+        new VoiceStreamError('read_failed', 'the database could not be read', {
+          cause: new Error(message.message),
+        }),
+      )
   }
 
   #refuseAll(): void {
-    for (const { reject } of this.#asked.values()) reject(new VoiceStreamError('read_failed', 'the reader thread has ended'))
+    for (const { reject } of this.#asked.values())
+      reject(new VoiceStreamError('read_failed', 'the reader thread has ended'))
     this.#asked.clear()
   }
 

@@ -108,7 +108,9 @@ export class Tail {
       })
       folds.push({ callKey, records })
     }
-    const emptied = [...taken].filter(([batch, count]) => batch.pending === count).map(([batch]) => batch.offset)
+    const emptied = [...taken]
+      .filter(([batch, count]) => batch.pending === count)
+      .map(([batch]) => batch.offset)
     return { folds, emptied }
   }
 

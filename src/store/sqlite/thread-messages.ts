@@ -45,7 +45,13 @@ export type FromWriter =
   | { readonly type: 'refused'; readonly message: string }
   | ({ readonly type: 'committed'; readonly id: number; readonly commitMs: number } & WriterStatus)
   /** `isFatal`: what the file holds is unknown, and the process must not go on. */
-  | { readonly type: 'failed'; readonly id: number | null; readonly code: string; readonly message: string; readonly isFatal: boolean }
+  | {
+      readonly type: 'failed'
+      readonly id: number | null
+      readonly code: string
+      readonly message: string
+      readonly isFatal: boolean
+    }
   | { readonly type: 'closed' }
 
 export interface StoredCallRow {
@@ -58,7 +64,10 @@ export interface StoredCallRow {
 /** Each read and its answer. */
 export interface Reads {
   call: { query: { callId: CallId }; answer: StoredCallRow | null }
-  tail: { query: { callKey: number; afterVersion: number }; answer: { entries: readonly ReplayEntry[]; version: number } }
+  tail: {
+    query: { callKey: number; afterVersion: number }
+    answer: { entries: readonly ReplayEntry[]; version: number }
+  }
   calls: {
     query: { state: CallState | null; cursor: number | null; limit: number }
     answer: { calls: readonly StoredCallRow[]; nextCursor: number | null }
@@ -75,7 +84,14 @@ export interface Reads {
 export type ReadName = keyof Reads
 
 export type ToReader =
-  | { [Name in ReadName]: { readonly type: 'read'; readonly id: number; readonly name: Name; readonly query: Reads[Name]['query'] } }[ReadName]
+  | {
+      [Name in ReadName]: {
+        readonly type: 'read'
+        readonly id: number
+        readonly name: Name
+        readonly query: Reads[Name]['query']
+      }
+    }[ReadName]
   | { readonly type: 'close' }
 
 export type FromReader =

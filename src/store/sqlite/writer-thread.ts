@@ -6,8 +6,8 @@
  * so that failure is fatal (V6); all others leave the database as it was before the batch.
  */
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { parentPort, workerData } from 'node:worker_threads'
+import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { limits } from '../../limits.js'
 import { takeInstanceLock } from './instance-lock.js'
@@ -54,9 +54,12 @@ class Writer {
   /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
   recover(): number {
     let packets = 0
-    const rows = this.#db.prepare<[], { offset: number; checksum: number; records: Buffer }>('SELECT "offset", checksum, records FROM journal ORDER BY "offset"')
+    const rows = this.#db.prepare<[], { offset: number; checksum: number; records: Buffer }>(
+      'SELECT "offset", checksum, records FROM journal ORDER BY "offset"',
+    )
     for (const row of rows.iterate()) {
-      if (crc32(row.records) !== row.checksum) throw new Error(`the journal is damaged at offset ${row.offset}`)
+      if (crc32(row.records) !== row.checksum)
+        throw new Error(`the journal is damaged at offset ${row.offset}`)
       this.#tail.add(row.offset, row.records)
       this.#offset = row.offset
       packets += [...recordStarts(row.records)].length
@@ -66,7 +69,9 @@ class Writer {
 
   /** What is left of a deadline is at most its full delay, whatever the wall clock did between two starts (V8). */
   clampDeadlines(nowMs: number, within: WriterData['dueWithin']): void {
-    const clamp = this.#db.prepare('UPDATE calls SET due_at = :latest WHERE due_at > :latest AND state = :state')
+    const clamp = this.#db.prepare(
+      'UPDATE calls SET due_at = :latest WHERE due_at > :latest AND state = :state',
+    )
     for (const [state, delayMs] of Object.entries(within)) clamp.run({ state, latest: nowMs + delayMs })
   }
 
@@ -86,18 +91,38 @@ class Writer {
       this.#tail.add(offset, records)
     }
     const commitMs = performance.now() - startedAt
-    return { type: 'committed', id: batch.id, commitMs, tailBytes: this.#tail.bytes, walPages: this.#walPages }
+    return {
+      type: 'committed',
+      id: batch.id,
+      commitMs,
+      tailBytes: this.#tail.bytes,
+      walPages: this.#walPages,
+    }
   }
 
   #transact(batch: WriteBatch, records: Buffer, offset: number, plan: FoldPlan): void {
-    const isEmpty = records.length === 0 && batch.calls.length === 0 && batch.lifecycle.length === 0 && plan.folds.length === 0
+    const isEmpty =
+      records.length === 0 &&
+      batch.calls.length === 0 &&
+      batch.lifecycle.length === 0 &&
+      plan.folds.length === 0
     if (isEmpty) return
     this.#db.exec('BEGIN IMMEDIATE')
     try {
       if (records.length > 0) this.#insertBatch.run(offset, crc32(records), records)
       for (const { key, callId, version, snapshot } of batch.calls)
-        this.#upsertCall.run(key, callId, version, snapshot.state, snapshot.createdAt, snapshot.dueAt, snapshot.isSettled ? 1 : 0, snapshot.body)
-      for (const { callKey, version, entry } of batch.lifecycle) this.#insertLifecycle.run(callKey, version, entry)
+        this.#upsertCall.run(
+          key,
+          callId,
+          version,
+          snapshot.state,
+          snapshot.createdAt,
+          snapshot.dueAt,
+          snapshot.isSettled ? 1 : 0,
+          snapshot.body,
+        )
+      for (const { callKey, version, entry } of batch.lifecycle)
+        this.#insertLifecycle.run(callKey, version, entry)
       for (const fold of plan.folds) this.#fold(fold)
       for (const emptied of plan.emptied) this.#deleteBatch.run(emptied)
       this.#db.exec('COMMIT')
@@ -111,7 +136,10 @@ class Writer {
     for (let first = 0; first < records.length; ) {
       let end = first
       let bytes = 0
-      while (end < records.length && (end === first || bytes + (records[end] as Buffer).length <= limits.runBytesMax))
+      while (
+        end < records.length &&
+        (end === first || bytes + (records[end] as Buffer).length <= limits.runBytesMax)
+      )
         bytes += (records[end++] as Buffer).length
       this.#insertRunOf(callKey, records.slice(first, end))
       first = end
@@ -148,7 +176,15 @@ class Writer {
   close(): void {
     while (this.#tail.batchCount > 0) {
       const before = this.#tail.bytes
-      this.commit({ type: 'batch', id: 0, records: new ArrayBuffer(0), packets: 0, calls: [], lifecycle: [], folds: [...this.#tail.oldestCalls()] })
+      this.commit({
+        type: 'batch',
+        id: 0,
+        records: new ArrayBuffer(0),
+        packets: 0,
+        calls: [],
+        lifecycle: [],
+        folds: [...this.#tail.oldestCalls()],
+      })
       if (this.#tail.bytes === before) break
     }
     this.#checkpoint('TRUNCATE')
@@ -173,7 +209,15 @@ function failure(id: number | null, error: unknown): FromWriter {
 
 /** An fsync error, a damaged file, a bug: going on could acknowledge what is not there. A full disk or a lock passes. */
 function isFatal(code: string): boolean {
-  const passing = ['SQLITE_FULL', 'SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_NOMEM', 'SQLITE_NOMEM', 'SQLITE_READONLY']
+  const passing = [
+    'SQLITE_FULL',
+    'SQLITE_BUSY',
+    'SQLITE_LOCKED',
+    'SQLITE_IOERR_WRITE',
+    'SQLITE_IOERR_NOMEM',
+    'SQLITE_NOMEM',
+    'SQLITE_READONLY',
+  ]
   return !passing.some((prefix) => code === prefix || code.startsWith(`${prefix}_`))
 }
 

@@ -1,0 +1,144 @@
+/**
+ * The real service as a child process: `dist/main.js` on a free port and a data folder of its own, on a real disk.
+ * It is ended and its folder removed when the test is over, whatever happened.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+
+export interface ServiceOptions {
+  readonly dataDir?: string
+  /** Settings without their prefix, for example `{ GRACE_PERIOD_MS: 200 }`. */
+  readonly settings?: Readonly<Record<string, string | number>>
+  /** Put in front of the command, for example `['strace', '-f', …]`. */
+  readonly wrapper?: readonly string[]
+}
+
+export interface Service {
+  readonly url: string
+  readonly port: number
+  readonly dataDir: string
+  /** The process that was spawned: with a wrapper, the wrapper. */
+  readonly child: ChildProcess
+  /** Every line of the log so far, parsed. */
+  readonly log: readonly Record<string, unknown>[]
+  /** What it wrote to stderr. */
+  readonly errors: readonly string[]
+  /** Resolves with the exit code (null after a signal). */
+  readonly exited: Promise<number | null>
+  kill(signal: NodeJS.Signals): void
+}
+
+/** Fast enough for tests, and without chance: no simulated failures. */
+export const quickSettings = {
+  GRACE_PERIOD_MS: 200,
+  AI_SIMULATED_FAILURE_RATE: 0,
+  AI_SIMULATED_LATENCY_MIN_MS: 1,
+  AI_SIMULATED_LATENCY_MAX_MS: 5,
+  LOG_LEVEL: 'info',
+} as const
+
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'voicestream-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Resolves once the service listens; rejects with its output when it ends before that. */
+export async function startService(t: TestContext, options: ServiceOptions = {}): Promise<Service> {
+  const dataDir = options.dataDir ?? temporaryFolder(t)
+  const settings = { ...quickSettings, PORT: 0, DATA_DIR: dataDir, ...options.settings }
+  const variables = Object.entries(settings).map(([key, value]) => [`VOICESTREAM_${key}`, String(value)])
+  const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, 'dist/main.js']
+  const child = spawn(command, args, {
+    env: { ...process.env, ...Object.fromEntries(variables) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  t.after(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await exited
+  })
+
+  const log: Record<string, unknown>[] = []
+  const errors: string[] = []
+  createInterface({ input: child.stderr }).on('line', (line) => errors.push(line))
+  const address = await new Promise<{ host: string; port: number }>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const entry: Record<string, unknown> = line.startsWith('{') ? JSON.parse(line) : { line }
+      log.push(entry)
+      if (entry['msg'] === 'listening') resolve(entry as unknown as { host: string; port: number })
+    })
+    child.once('close', (code) =>
+      reject(
+        new Error(`the service ended with ${code}: ${JSON.stringify(log.slice(-2))} ${errors.join('\n')}`),
+      ),
+    )
+  })
+  return {
+    url: `http://${address.host}:${address.port}`,
+    port: address.port,
+    dataDir,
+    child,
+    log,
+    errors,
+    exited,
+    kill: (signal) => child.kill(signal),
+  }
+}
+
+/** A POST of JSON with its answer, parsed. */
+export async function post(
+  service: { readonly url: string },
+  path: string,
+  body: unknown,
+): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
+  const answer = await fetch(service.url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  return {
+    status: answer.status,
+    body: (await answer.json()) as Record<string, unknown>,
+    headers: answer.headers,
+  }
+}
+
+export async function get(
+  service: { readonly url: string },
+  path: string,
+): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
+  const answer = await fetch(service.url + path)
+  return {
+    status: answer.status,
+    body: (await answer.json()) as Record<string, unknown>,
+    headers: answer.headers,
+  }
+}
+
+export function packet(
+  sequence: number,
+  data = `packet ${sequence}`,
+): { sequence: number; data: string; timestamp: number } {
+  return { sequence, data, timestamp: 1_700_000_000 + sequence / 50 }
+}
+
+/** Asks until `isDone` says so; fails after `msMax`. For states that only time brings. */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  isDone: (answer: T) => boolean,
+  msMax = 15_000,
+): Promise<T> {
+  const until = Date.now() + msMax
+  for (;;) {
+    const answer = await ask()
+    if (isDone(answer)) return answer
+    if (Date.now() > until) throw new Error(`still not so after ${msMax} ms: ${JSON.stringify(answer)}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
