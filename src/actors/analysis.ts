@@ -43,8 +43,8 @@ export interface AnalysisPorts {
 
 export class Analyses {
   readonly #ports: AnalysisPorts
-  readonly #running = new Map<CallId, Promise<void>>()
-  readonly #stop = new AbortController()
+  readonly #running = new Map<CallId, { readonly run: Promise<void>; readonly abort: AbortController }>()
+  #isStopped = false
 
   constructor(ports: AnalysisPorts) {
     this.#ports = ports
@@ -55,25 +55,28 @@ export class Analyses {
   }
 
   start(callId: CallId, facts: AnalysisFacts): void {
-    if (this.#running.has(callId) || this.#stop.signal.aborted) return
+    if (this.#running.has(callId) || this.#isStopped) return
     // Waiting is free for a call: it lies in the journal, and its deadline rings again.
     if (this.#running.size >= limits.analysesMax) return this.#ports.postpone(callId, limits.analysisRetryMs)
-    const run = this.#run(callId, facts)
+    const abort = new AbortController()
+    const run = this.#run(callId, facts, abort.signal)
       .catch((error) => {
         this.#ports.interrupted(callId, error)
-        if (!this.#stop.signal.aborted) this.#ports.postpone(callId, limits.analysisRetryMs)
+        if (!this.#isStopped) this.#ports.postpone(callId, limits.analysisRetryMs)
       })
       .finally(() => this.#running.delete(callId))
-    this.#running.set(callId, run)
+    this.#running.set(callId, { run, abort })
   }
 
   /** Breaks off every run; resolves when none is left. What they had reached is in the journal. */
   async stop(): Promise<void> {
-    this.#stop.abort(new Error('shutting down'))
-    await Promise.all(this.#running.values())
+    this.#isStopped = true
+    const running = [...this.#running.values()]
+    for (const { abort } of running) abort.abort(new Error('shutting down'))
+    await Promise.all(running.map(({ run }) => run))
   }
 
-  async #run(callId: CallId, facts: AnalysisFacts): Promise<void> {
+  async #run(callId: CallId, facts: AnalysisFacts, stop: AbortSignal): Promise<void> {
     const { clock, provider, retry } = this.#ports
     const task: RetryTask<AnalysisResult> = {
       withSlot: this.#ports.withSlot,
@@ -82,8 +85,8 @@ export class Analyses {
       run: (attempt, signal) => this.#attempt(callId, attempt, signal),
       failed: (failure) => this.#record(callId, this.#failureEntry(failure)),
     }
-    const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, this.#stop.signal)
-    await this.#record(callId, this.#outcomeEntry(outcome))
+    const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)
+    await this.#recordOutcome(callId, this.#outcomeEntry(outcome), stop)
   }
 
   async #attempt(callId: CallId, attempt: number, signal: AbortSignal): Promise<AnalysisResult> {
@@ -127,6 +130,19 @@ export class Analyses {
         return { type: 'analysis-failed', at, error: outcome.error }
       default:
         return unreachable(outcome)
+    }
+  }
+
+  /** The outcome is in hand and cost an attempt: while the journal cannot take it, it is offered again. */
+  async #recordOutcome(callId: CallId, entry: LifecycleEntry, stop: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#record(callId, entry)
+      } catch (error) {
+        const passes = error instanceof VoiceStreamError && error.code !== 'version_conflict'
+        if (!passes || stop.aborted) throw error
+        await new Promise<void>((resolve) => this.#ports.clock.after(limits.analysisRetryMs, resolve))
+      }
     }
   }
 

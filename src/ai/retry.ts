@@ -116,7 +116,9 @@ class RetryRun<T> {
   #attempt(attempt: number): Promise<T> {
     return this.#task.withSlot(async () => {
       this.#signal.throwIfAborted()
-      await this.#task.started(attempt)
+      await recorded(this.#task.started(attempt)).catch((error: RunInterrupted) => {
+        throw new AbortError(error)
+      })
       const startedAt = this.#clock.now()
       try {
         return await this.#withinDeadline((signal) => this.#task.run(attempt, signal))
@@ -174,26 +176,39 @@ class RetryRun<T> {
         `${reasonOf(error)}; a wait of ${waitMs} ms would pass the budget of ${budgetMs} ms`,
       )
     this.#spentMs += waitMs
-    await this.#task.failed({
-      attempt,
-      error: reasonOf(error),
-      spentMs: this.#lastAttemptMs + waitMs,
-      waitMs,
-    })
+    await recorded(
+      this.#task.failed({
+        attempt,
+        error: reasonOf(error),
+        spentMs: this.#lastAttemptMs + waitMs,
+        waitMs,
+      }),
+    )
     // p-retry waits for the backoff itself; a longer Retry-After is waited for here.
     if (waitMs > backoffMs) await this.#sleep(waitMs - backoffMs)
   }
 
   #sleep(ms: Millis): Promise<void> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#clock.after(ms, resolve)
-      const abort = () => {
+      const woken = new AbortController()
+      const cancel = this.#clock.after(ms, () => {
+        woken.abort()
+        resolve()
+      })
+      const interrupt = () => {
         cancel()
         reject(new RunInterrupted('shutting down'))
       }
-      this.#signal.addEventListener('abort', abort, { once: true })
+      this.#signal.addEventListener('abort', interrupt, { once: true, signal: woken.signal })
     })
   }
+}
+
+/** What is not recorded has not happened: the run is broken off, and goes on from what the journal says. */
+function recorded(record: Promise<void>): Promise<void> {
+  return record.catch((cause) => {
+    throw new RunInterrupted('a step could not be recorded', { cause })
+  })
 }
 
 function reasonOf(error: unknown): string {
