@@ -1,0 +1,164 @@
+/** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
+import type { CallMessage, CallPorts, PacketMessage, ReceiptFacts, ReplyTo } from '../../src/actors/call.js'
+import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
+import { CallRegistry } from '../../src/actors/call-registry.js'
+import { callView } from '../../src/actors/call-view.js'
+import type { UnplacedEvent } from '../../src/actors/event-feed.js'
+import type { VoiceStreamError } from '../../src/errors.js'
+import type { CallState, CallView } from '../../src/protocol/call.js'
+import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
+import type { LifecycleEntry } from '../../src/store/journal.js'
+import { FakeClock } from './fake-clock.js'
+import { HeldJournal } from './held-journal.js'
+
+export const graceMs = 3000
+export const idleMs = 900_000
+
+export const callId = (text: string): CallId => decodeCallId(text)
+
+/** What has become of a message; `answer` is set once it is answered. */
+export interface Told<Answer> {
+  state: 'waiting' | 'answered' | 'failed'
+  answer: Answer | null
+  error: VoiceStreamError | null
+  readonly promise: Promise<Answer>
+}
+
+export function reply<Answer>(tell?: (outcome: string) => void): {
+  told: Told<Answer>
+  replyTo: ReplyTo<Answer>
+} {
+  let resolve!: (answer: Answer) => void
+  let reject!: (error: VoiceStreamError) => void
+  const promise = new Promise<Answer>((...settle) => {
+    ;[resolve, reject] = settle
+  })
+  // Many tests look at the state instead of awaiting it.
+  promise.catch(() => {})
+  const told: Told<Answer> = { state: 'waiting', answer: null, error: null, promise }
+  const settle = (state: 'answered' | 'failed', settled: () => void) => {
+    if (told.state !== 'waiting') throw new Error(`told twice: ${told.state}, then ${state}`)
+    told.state = state
+    settled()
+  }
+  const replyTo: ReplyTo<Answer> = {
+    answered: (answer) =>
+      settle('answered', () => {
+        told.answer = answer
+        tell?.('answered')
+        resolve(answer)
+      }),
+    failed: (error) =>
+      settle('failed', () => {
+        told.error = error
+        tell?.(error.code)
+        reject(error)
+      }),
+  }
+  return { told, replyTo }
+}
+
+export function packetMessage(
+  sequence: number,
+  replyTo: ReplyTo<ReceiptFacts>,
+  data = `packet ${sequence}`,
+): PacketMessage {
+  return {
+    type: 'packet',
+    packet: { sequence, data: Buffer.from(data), timestamp: 1_700_000_000 + sequence },
+    replyTo,
+  }
+}
+
+export class Calls {
+  readonly clock = new FakeClock()
+  readonly journal: HeldJournal
+  readonly registry: CallRegistry
+  /** Replies and events in the order in which they were told. */
+  readonly story: string[] = []
+  readonly events: UnplacedEvent[] = []
+  readonly armed: { callId: CallId; dueAt: number }[] = []
+  readonly analyses: { callId: CallId; facts: AnalysisFacts }[] = []
+  readonly stateChanges: { from: CallState | null; to: CallState }[] = []
+  readonly duplicates: number[] = []
+  readonly activationFailures: unknown[] = []
+
+  constructor(journal = new HeldJournal()) {
+    this.journal = journal
+    this.registry = new CallRegistry(
+      { journal, reader: journal, clock: this.clock, failed: (error) => this.activationFailures.push(error) },
+      this.ports(),
+    )
+  }
+
+  ports(): Omit<CallPorts, 'drop'> {
+    return {
+      journal: this.journal,
+      clock: this.clock,
+      graceMs,
+      idleMs,
+      publish: (event) => {
+        this.events.push(event)
+        this.story.push(`event ${event.event}${'sequence' in event ? ` ${event.sequence}` : ''}`)
+      },
+      arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
+      analyse: (callId, facts) => this.analyses.push({ callId, facts }),
+      stateChanged: (from, to) => this.stateChanges.push({ from, to }),
+      duplicate: (_, { sequence }) => this.duplicates.push(sequence),
+    }
+  }
+
+  packet(id: CallId, sequence: number, data?: string): Told<ReceiptFacts> {
+    const { told, replyTo } = reply<ReceiptFacts>((outcome) =>
+      this.story.push(`reply ${sequence} ${outcome === 'answered' ? told.answer?.status : outcome}`),
+    )
+    this.registry.tell(id, packetMessage(sequence, replyTo, data))
+    return told
+  }
+
+  complete(id: CallId, totalPackets: number): Told<'accepted' | 'conflict' | 'unknown-call'> {
+    const { told, replyTo } = reply<'accepted' | 'conflict' | 'unknown-call'>((outcome) =>
+      this.story.push(`complete ${outcome === 'answered' ? told.answer : outcome}`),
+    )
+    this.registry.tell(id, { type: 'complete', totalPackets, replyTo })
+    return told
+  }
+
+  deadline(id: CallId): Told<void> {
+    return this.#tell<void>(id, (replyTo) => ({ type: 'deadline', replyTo }))
+  }
+
+  record(id: CallId, entry: LifecycleEntry): Told<boolean> {
+    return this.#tell<boolean>(id, (replyTo) => ({ type: 'record', entry, replyTo }))
+  }
+
+  #tell<Answer>(id: CallId, message: (replyTo: ReplyTo<Answer>) => CallMessage): Told<Answer> {
+    const { told, replyTo } = reply<Answer>()
+    this.registry.tell(id, message(replyTo))
+    return told
+  }
+
+  view(id: CallId): Promise<CallView | null> {
+    return this.registry.read(id, callView)
+  }
+
+  look<T>(id: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null> {
+    return this.registry.read(id, look)
+  }
+
+  /** Lives a call up to `state`, two packets in it, of three that were announced. */
+  async bring(id: CallId, state: CallState): Promise<void> {
+    const at = this.clock.now()
+    await Promise.all([this.packet(id, 0).promise, this.packet(id, 2).promise])
+    if (state === 'IN_PROGRESS') return
+    await this.complete(id, 3).promise
+    if (state === 'COMPLETED') return
+    await this.record(id, { type: 'grace-over', at }).promise
+    if (state === 'PROCESSING_AI') return
+    await this.record(id, { type: 'attempt-started', at, attempt: 1, provider: 'fake' }).promise
+    if (state === 'ARCHIVED') await this.record(id, { type: 'analysed', at, result }).promise
+    else await this.record(id, { type: 'analysis-failed', at, error: 'no' }).promise
+  }
+}
+
+export const result = { transcription: 'hello', sentiment: 'neutral', confidence: 0.5 } as const

@@ -1,0 +1,54 @@
+/** One keep-alive connection of a PBX: a request at a time, and every way in which it can end. */
+import { Agent, request } from 'node:http'
+
+export type Answer =
+  | { readonly kind: 'answered'; readonly status: number; readonly text: string }
+  /** Reset, refused, cut off in the middle of the answer, or none in time. */
+  | { readonly kind: 'broken'; readonly reason: string }
+
+const answerMsMax = 20_000
+
+export class Connection {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #port: number
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  post(path: string, body: string): Promise<Answer> {
+    return this.#send('POST', path, body)
+  }
+
+  get(path: string): Promise<Answer> {
+    return this.#send('GET', path, null)
+  }
+
+  #send(method: string, path: string, body: string | null): Promise<Answer> {
+    return new Promise((resolve) => {
+      const broken = (reason: string) => resolve({ kind: 'broken', reason })
+      const headers =
+        body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+      const outgoing = request(
+        { agent: this.#agent, host: '127.0.0.1', port: this.#port, method, path, headers },
+        (incoming) => {
+          const chunks: Buffer[] = []
+          incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+          incoming.on('error', (error) => broken(`cut off: ${error.message}`))
+          incoming.on('close', () => {
+            const text = Buffer.concat(chunks).toString()
+            if (incoming.complete) resolve({ kind: 'answered', status: incoming.statusCode ?? 0, text })
+            else broken('cut off')
+          })
+        },
+      )
+      outgoing.setTimeout(answerMsMax, () => outgoing.destroy(new Error(`no answer in ${answerMsMax} ms`)))
+      outgoing.on('error', (error: NodeJS.ErrnoException) => broken(error.code ?? error.message))
+      outgoing.end(body)
+    })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}

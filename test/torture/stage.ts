@@ -1,0 +1,56 @@
+/**
+ * What a scenario has set up, taken down in the opposite order: processes end before their folders go. A test hands
+ * the work to its own `t.after`; the torture run clears the stage after each scenario.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type Service, type ServiceOptions, startService } from '../support/service.js'
+
+export class Stage {
+  readonly #undo: (() => unknown)[] = []
+
+  /** The stage of one test. */
+  static of(t: TestContext): Stage {
+    const stage = new Stage()
+    t.after(() => stage.clear())
+    return stage
+  }
+
+  after(undo: () => unknown): void {
+    this.#undo.push(undo)
+  }
+
+  async clear(): Promise<void> {
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) await undo()
+  }
+
+  /** On a real disk: on a tmpfs an fsync costs nothing and shows nothing. */
+  folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'voicestream-torture-'))
+    this.after(() => rmSync(folder, { recursive: true, force: true }))
+    return folder
+  }
+
+  service(options: ServiceOptions & { readonly dataDir: string }): Promise<Service> {
+    // Nothing of the test context is used but `after`.
+    return startService(this as unknown as TestContext, options)
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Milliseconds since 1970 with fractions, comparable with the times of other processes on this machine. */
+export function epochMs(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/** `kill -9`, and the end of it: afterwards its locks and its port are free. */
+export async function killHard(service: Service): Promise<void> {
+  service.kill('SIGKILL')
+  await service.exited
+  if (service.child.signalCode !== 'SIGKILL') throw new Error('the service ended before it was killed')
+}
