@@ -18,7 +18,7 @@ import { callRoutes } from './http/calls.js'
 import { ingestRoutes } from './http/ingest.js'
 import { type NotReadyReason, operationRoutes } from './http/operations.js'
 import { Server } from './http/server.js'
-import { SupervisorSockets } from './http/supervisor-socket.js'
+import { SupervisorSockets, supervisorRoute } from './http/supervisor-socket.js'
 import { limits } from './limits.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics.js'
@@ -251,6 +251,7 @@ class Composition {
         countPacket: (status) => this.#metrics.count('packets_total', status),
       }),
       ...callRoutes(this.#registry, this.#journal),
+      supervisorRoute,
       ...operationRoutes({
         notReady: () => this.#notReady(hasRoom),
         metricsType: this.#metrics.contentType,

@@ -10,6 +10,7 @@ import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
 import { readHead } from './request-body.js'
+import type { Route } from './routes.js'
 import type { TemplatedApp, WebSocket } from './uws.js'
 
 /** Past this we keep the rest ourselves: uWebSockets.js would drop messages at its own bound, silently. */
@@ -68,6 +69,21 @@ class SocketSubscriber implements FeedSubscriber {
       this.#next = 0
     }
   }
+}
+
+/** What a request without an upgrade gets; it also puts the socket into the documents. */
+export const supervisorRoute: Route = {
+  method: 'GET',
+  path: '/ws/supervisor',
+  tag: 'supervisors',
+  summary: 'Live events over WebSocket',
+  description:
+    'One JSON object a message; their schemas are under `x-events`. What a client sends is ignored.',
+  answers: { 101: { description: 'The socket is open.' }, 426: { description: 'Not a WebSocket upgrade.' } },
+  answer: ({ exchange }) =>
+    exchange.problem(new VoiceStreamError('upgrade_required', 'connect with a WebSocket'), [
+      ['Upgrade', 'websocket'],
+    ]),
 }
 
 export interface SupervisorSocketPorts {

@@ -59,7 +59,14 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
       const asked = request(
-        { agent: this.#agent, host: '127.0.0.1', port: this.#port, method, path, headers: { ...length, ...headers } },
+        {
+          agent: this.#agent,
+          host: '127.0.0.1',
+          port: this.#port,
+          method,
+          path,
+          headers: { ...length, ...headers },
+        },
         (answer) => {
           const parts: Buffer[] = []
           answer.on('data', (part: Buffer) => parts.push(part))

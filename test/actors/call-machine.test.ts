@@ -1,0 +1,252 @@
+/** Every state × every lifecycle entry: the table is written out, and complete. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { createActor, transition } from 'xstate'
+import { type CallMachineSnapshot, callMachine, newCall } from '../../src/actors/call-machine.js'
+import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { type CallState, callStates } from '../../src/protocol/call.js'
+import type { LifecycleEntry } from '../../src/store/journal.js'
+import { callId, result } from '../support/calls.js'
+import { holds } from '../support/property.js'
+
+const at = 1_700_000_000_000
+
+/** In every state below one attempt was started, where the state can have one. */
+const entries = {
+  'completed, with a total': {
+    type: 'completed',
+    at,
+    reason: 'completed',
+    totalPackets: 3,
+    dueAt: at + 3000,
+  },
+  'completed, without a total': {
+    type: 'completed',
+    at,
+    reason: 'idle_timeout',
+    totalPackets: null,
+    dueAt: at + 3000,
+  },
+  'grace-over': { type: 'grace-over', at },
+  'attempt-started, the next one': { type: 'attempt-started', at, attempt: 2, provider: 'fake' },
+  'attempt-started, the one that is known': { type: 'attempt-started', at, attempt: 1, provider: 'fake' },
+  'attempt-started, one too far': { type: 'attempt-started', at, attempt: 3, provider: 'fake' },
+  'attempt-failed, the running one': {
+    type: 'attempt-failed',
+    at,
+    attempt: 1,
+    error: 'no',
+    spentMs: 5,
+    nextAttemptAt: at + 1000,
+  },
+  'attempt-failed, another one': {
+    type: 'attempt-failed',
+    at,
+    attempt: 2,
+    error: 'no',
+    spentMs: 5,
+    nextAttemptAt: at + 1000,
+  },
+  analysed: { type: 'analysed', at, result },
+  'analysis-failed': { type: 'analysis-failed', at, error: 'no' },
+} as const satisfies Record<string, LifecycleEntry>
+
+type EntryName = keyof typeof entries
+
+/** '·' is "not admitted". COMPLETED stands twice: a call that the idle timeout completed still takes its total. */
+const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, CallState | '·'>> = {
+  IN_PROGRESS: {
+    'completed, with a total': 'COMPLETED',
+    'completed, without a total': 'COMPLETED',
+    'grace-over': '·',
+    'attempt-started, the next one': '·',
+    'attempt-started, the one that is known': '·',
+    'attempt-started, one too far': '·',
+    'attempt-failed, the running one': '·',
+    'attempt-failed, another one': '·',
+    analysed: '·',
+    'analysis-failed': '·',
+  },
+  COMPLETED: {
+    'completed, with a total': '·',
+    'completed, without a total': '·',
+    'grace-over': 'PROCESSING_AI',
+    'attempt-started, the next one': '·',
+    'attempt-started, the one that is known': '·',
+    'attempt-started, one too far': '·',
+    'attempt-failed, the running one': '·',
+    'attempt-failed, another one': '·',
+    analysed: '·',
+    'analysis-failed': '·',
+  },
+  'COMPLETED without a total': {
+    'completed, with a total': 'COMPLETED',
+    'completed, without a total': '·',
+    'grace-over': 'PROCESSING_AI',
+    'attempt-started, the next one': '·',
+    'attempt-started, the one that is known': '·',
+    'attempt-started, one too far': '·',
+    'attempt-failed, the running one': '·',
+    'attempt-failed, another one': '·',
+    analysed: '·',
+    'analysis-failed': '·',
+  },
+  PROCESSING_AI: {
+    'completed, with a total': '·',
+    'completed, without a total': '·',
+    'grace-over': '·',
+    'attempt-started, the next one': 'PROCESSING_AI',
+    'attempt-started, the one that is known': '·',
+    'attempt-started, one too far': '·',
+    'attempt-failed, the running one': 'PROCESSING_AI',
+    'attempt-failed, another one': '·',
+    analysed: 'ARCHIVED',
+    'analysis-failed': 'FAILED',
+  },
+  ARCHIVED: {
+    'completed, with a total': '·',
+    'completed, without a total': '·',
+    'grace-over': '·',
+    'attempt-started, the next one': '·',
+    'attempt-started, the one that is known': '·',
+    'attempt-started, one too far': '·',
+    'attempt-failed, the running one': '·',
+    'attempt-failed, another one': '·',
+    analysed: '·',
+    'analysis-failed': '·',
+  },
+  FAILED: {
+    'completed, with a total': '·',
+    'completed, without a total': '·',
+    'grace-over': '·',
+    'attempt-started, the next one': '·',
+    'attempt-started, the one that is known': '·',
+    'attempt-started, one too far': '·',
+    'attempt-failed, the running one': '·',
+    'attempt-failed, another one': '·',
+    analysed: '·',
+    'analysis-failed': '·',
+  },
+}
+
+function begin(): CallMachineSnapshot {
+  const context = newCall(callId('c1'), at, at + 900_000, new ReceiveLog())
+  return callMachine.resolveState({ value: 'IN_PROGRESS', context })
+}
+
+const roads: Record<keyof typeof table, readonly EntryName[]> = {
+  IN_PROGRESS: [],
+  COMPLETED: ['completed, with a total'],
+  'COMPLETED without a total': ['completed, without a total'],
+  PROCESSING_AI: ['completed, with a total', 'grace-over', 'attempt-started, the one that is known'],
+  ARCHIVED: ['completed, with a total', 'grace-over', 'attempt-started, the one that is known', 'analysed'],
+  FAILED: [
+    'completed, with a total',
+    'grace-over',
+    'attempt-started, the one that is known',
+    'analysis-failed',
+  ],
+}
+
+function move(state: CallMachineSnapshot, entry: LifecycleEntry): CallMachineSnapshot {
+  return transition(callMachine, state, entry)[0]
+}
+
+function bring(name: keyof typeof table): CallMachineSnapshot {
+  return roads[name].reduce((state, entry) => move(state, entries[entry]), begin())
+}
+
+const order: Record<CallState, number> = {
+  IN_PROGRESS: 0,
+  COMPLETED: 1,
+  PROCESSING_AI: 2,
+  ARCHIVED: 3,
+  FAILED: 3,
+}
+
+describe('the table of the call machine', () => {
+  test('has every state and every entry of the machine, and no other', () => {
+    const states = Object.keys(table).map((name) => name.split(' ')[0])
+    assert.deepEqual(new Set(states), new Set(callStates))
+    assert.deepEqual(new Set(Object.keys(callMachine.states)), new Set(callStates))
+    assert.deepEqual(new Set(Object.values(entries).map(({ type }) => type)), new Set(callMachine.events))
+    for (const row of Object.values(table)) assert.deepEqual(Object.keys(row), Object.keys(entries))
+  })
+
+  for (const [name, row] of Object.entries(table) as [keyof typeof table, (typeof table)['FAILED']][])
+    for (const [entryName, answer] of Object.entries(row) as [EntryName, CallState | '·'][])
+      test(`says that in ${name} the entry “${entryName}” ${answer === '·' ? 'is not admitted' : `leads to ${answer}`}`, () => {
+        // Guards against: a transition backwards (V9), a second outcome (V10), a total that changes, an attempt counted twice.
+        const state = bring(name)
+        const entry = entries[entryName]
+        assert.equal(state.can(entry), answer !== '·')
+        const next = move(state, entry)
+        assert.equal(next.value, answer === '·' ? state.value : answer)
+        if (answer === '·') assert.deepEqual(next.context, state.context)
+        assert.equal(next.status, 'active')
+      })
+})
+
+describe('the lifecycle', () => {
+  test('has no final state, so that no message is dropped silently', () => {
+    for (const name of Object.keys(table) as (keyof typeof table)[])
+      assert.equal(bring(name).status, 'active')
+    for (const state of Object.values(callMachine.states)) assert.notEqual(state.type, 'final')
+  })
+
+  test('has no timers and no children: deadlines are journaled times (V8)', () => {
+    // XState does not arm `after` again on a restart, and calls an invoked provider twice.
+    for (const state of Object.values(callMachine.states)) {
+      assert.deepEqual(state.after, [])
+      assert.deepEqual(state.invoke, [])
+    }
+  })
+
+  test('only moves forward, whatever comes in whatever order (V9)', async (t) => {
+    const all = Object.values(entries) as LifecycleEntry[]
+    let moves = 0
+    await holds(t, fc.array(fc.constantFrom(...all), { maxLength: 40 }), 300, (sequence) => {
+      const actor = createActor(callMachine, { snapshot: begin(), input: begin().context }).start()
+      let before = actor.getSnapshot()
+      for (const entry of sequence) {
+        actor.send(entry)
+        const after = actor.getSnapshot()
+        assert(order[after.value] >= order[before.value], `${before.value} → ${after.value}`)
+        if (order[before.value] === 3) assert.equal(after.value, before.value)
+        assert(order[after.value] - order[before.value] <= 1, 'no state is skipped')
+        assert(after.context.analysis.attempts - before.context.analysis.attempts <= 1)
+        if (after.value !== before.value) moves++
+        before = after
+      }
+      actor.stop()
+    })
+    assert(moves > 100, `${moves} moves`)
+  })
+
+  test('keeps the total, the reason and the deadline of its first completion', () => {
+    const idle = bring('COMPLETED without a total')
+    const late = move(idle, { ...entries['completed, with a total'], at: at + 1, dueAt: at + 9999 })
+    assert.equal(late.context.log.expectedTotal, 3)
+    assert.equal(late.context.reason, 'idle_timeout')
+    assert.equal(late.context.completedAt, at)
+    assert.equal(late.context.dueAt, at + 3000)
+  })
+
+  test('adds up what attempts have used and forgets their error once one succeeds', () => {
+    let state = bring('PROCESSING_AI')
+    state = move(state, entries['attempt-failed, the running one'])
+    assert.equal(state.context.analysis.spentMs, 5)
+    assert.equal(state.context.dueAt, at + 1000)
+    assert.equal(state.context.analysis.nextAttemptAt, at + 1000)
+    state = move(state, entries['attempt-started, the next one'])
+    assert.equal(state.context.analysis.nextAttemptAt, null)
+    state = move(state, { ...entries['attempt-failed, another one'], spentMs: 7 })
+    assert.equal(state.context.analysis.spentMs, 12)
+    state = move(state, entries.analysed)
+    assert.deepEqual(state.context.analysis.result, result)
+    assert.equal(state.context.analysis.error, null)
+    assert.equal(state.context.dueAt, null)
+    assert.equal(state.context.endedAt, at)
+  })
+})

@@ -1,0 +1,184 @@
+/** V5: replaying a call gives the same receive log and lifecycle as living through it, from any of its snapshots. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { CallMachineSnapshot } from '../../src/actors/call-machine.js'
+import { replay, restoreSnapshot, snapshotOf } from '../../src/actors/call-replay.js'
+import { callView } from '../../src/actors/call-view.js'
+import type { LifecycleEntry } from '../../src/store/journal.js'
+import { Calls, callId, graceMs, idleMs, result } from '../support/calls.js'
+import { turns } from '../support/fake-clock.js'
+import { holds } from '../support/property.js'
+
+const id = callId('c1')
+
+type Step =
+  | { kind: 'packet'; sequence: number }
+  | { kind: 'complete'; totalPackets: number }
+  | { kind: 'deadline'; afterMs: number }
+  | { kind: 'record'; entry: 'attempt-started' | 'attempt-failed' | 'analysed' | 'analysis-failed' }
+  | { kind: 'silence' }
+  | { kind: 'commit' }
+
+const packetStep = fc
+  .oneof(fc.nat(25), fc.constantFrom(1000, 65_536, 2 ** 31 - 1))
+  .map((sequence): Step => ({ kind: 'packet', sequence }))
+const otherStep: fc.Arbitrary<Step> = fc.oneof(
+  fc.integer({ min: 1, max: 30 }).map((totalPackets): Step => ({ kind: 'complete', totalPackets })),
+  fc.constantFrom(0, 1, graceMs, idleMs).map((afterMs): Step => ({ kind: 'deadline', afterMs })),
+  fc
+    .constantFrom(
+      'attempt-started' as const,
+      'attempt-failed' as const,
+      'analysed' as const,
+      'analysis-failed' as const,
+    )
+    .map((entry): Step => ({ kind: 'record', entry })),
+  fc.constant<Step>({ kind: 'silence' }),
+  fc.constant<Step>({ kind: 'commit' }),
+)
+const lives = fc.array(fc.oneof({ weight: 3, arbitrary: packetStep }, { weight: 2, arbitrary: otherStep }), {
+  minLength: 5,
+  maxLength: 60,
+})
+
+function entryOf(
+  name: Extract<Step, { kind: 'record' }>['entry'],
+  attempts: number,
+  at: number,
+): LifecycleEntry {
+  switch (name) {
+    case 'attempt-started':
+      return { type: name, at, attempt: attempts + 1, provider: 'fake' }
+    case 'attempt-failed':
+      return { type: name, at, attempt: attempts, error: 'no', spentMs: 17, nextAttemptAt: at + 1000 }
+    case 'analysed':
+      return { type: name, at, result }
+    case 'analysis-failed':
+      return { type: name, at, error: 'no' }
+  }
+}
+
+/** All that a replay owes: the view and the log, but for duplicates, which leave nothing in the journal. */
+function remembered(state: CallMachineSnapshot) {
+  return {
+    ...callView(state),
+    duplicate_count: 0,
+    log: Buffer.from(state.context.log.snapshot()).toString('hex'),
+  }
+}
+
+/** Sends without waiting, so that what follows meets a call whose past is not committed yet; `commit` lets it settle. */
+async function live(calls: Calls, step: Step): Promise<void> {
+  switch (step.kind) {
+    case 'packet':
+      calls.packet(id, step.sequence)
+      return
+    case 'complete':
+      calls.complete(id, step.totalPackets)
+      return
+    case 'deadline':
+      await calls.clock.advance(step.afterMs)
+      calls.deadline(id)
+      return
+    case 'record': {
+      const attempts = await calls.look(id, ({ context }) => context.analysis.attempts)
+      if (attempts !== null) calls.record(id, entryOf(step.entry, attempts, calls.clock.now()))
+      return
+    }
+    case 'silence':
+      calls.registry.startSweeping()
+      await calls.clock.advance(62_000)
+      calls.registry.stopSweeping()
+      return
+    case 'commit':
+      return turns()
+  }
+}
+
+function replayedFromEach(calls: Calls): CallMachineSnapshot[] {
+  const { appends } = calls.journal
+  return appends.flatMap(({ snapshot }, i) => {
+    if (snapshot === null) return []
+    const entries = appends.slice(i + 1).flatMap((append) => append.entries)
+    return [replay(restoreSnapshot(id, snapshot), entries)]
+  })
+}
+
+describe('a replayed call', () => {
+  test('equals the living one, whatever it has lived through and from whichever snapshot (V5)', async (t) => {
+    // Guards against a change of state that is not journaled, or that is made differently while replaying.
+    let snapshots = 0
+    const ended = new Set<string>()
+    await holds(t, lives, 150, async (steps) => {
+      const calls = new Calls()
+      for (const step of steps) await live(calls, step)
+      await turns()
+      const living = await calls.look(id, (state) => ({ ...remembered(state), dueAt: state.context.dueAt }))
+      if (living === null) return
+      const replayed = replayedFromEach(calls)
+      assert(replayed.length > 0)
+      const { dueAt, ...rest } = living
+      for (const state of replayed) assert.deepEqual(remembered(state), rest)
+      // A postponed deadline stands in snapshots only, so the last one has it.
+      assert.equal(replayed.at(-1)?.context.dueAt, dueAt)
+      snapshots += replayed.length
+      ended.add(living.state)
+    })
+    assert(snapshots > 300, `${snapshots} snapshots`)
+    assert(ended.size >= 4, [...ended].join())
+  })
+
+  test('equals the living one after each passivation, which is told apart by its snapshot alone', async () => {
+    for (const state of ['IN_PROGRESS', 'COMPLETED', 'PROCESSING_AI', 'ARCHIVED', 'FAILED'] as const) {
+      const calls = new Calls()
+      await calls.bring(id, state)
+      const before = await calls.view(id)
+      calls.registry.startSweeping()
+      await calls.clock.advance(62_000)
+      assert.equal(calls.registry.isActive(id), false, state)
+      assert.equal((await calls.journal.call(id))?.snapshot.isSettled, true)
+      assert.deepEqual(await calls.view(id), before)
+      calls.complete(id, 3)
+      await turns()
+      assert.equal(calls.registry.isActive(id), true)
+      assert.deepEqual(await calls.view(id), state === 'IN_PROGRESS' ? await calls.view(id) : before)
+      calls.registry.stopSweeping()
+    }
+  })
+
+  test('is refused where the journal holds a packet twice or an entry that does not follow', () => {
+    const calls = new Calls()
+    calls.packet(id, 0)
+    const start = () => restoreSnapshot(id, snapshotOf(stateOf(calls), false))
+    return turns().then(() => {
+      assert.throws(() => replay(start(), [{ type: 'packet', sequence: 0, receivedAt: 1 }]), /once/)
+      assert.throws(() => replay(start(), [{ type: 'grace-over', at: 1 }]), /follows/)
+    })
+  })
+})
+
+function stateOf(calls: Calls): CallMachineSnapshot {
+  const snapshot = calls.journal.appends[0]?.snapshot
+  assert(snapshot)
+  return restoreSnapshot(id, snapshot)
+}
+
+describe('a snapshot', () => {
+  test('gives back exactly the state that it was taken of', async () => {
+    for (const state of ['IN_PROGRESS', 'COMPLETED', 'PROCESSING_AI', 'ARCHIVED', 'FAILED'] as const) {
+      const calls = new Calls()
+      await calls.bring(id, state)
+      await calls.packet(id, 0).promise
+      const [living, restored] =
+        (await calls.look(id, (now) => [now, restoreSnapshot(id, snapshotOf(now, true))])) ?? []
+      assert(living && restored)
+      assert.equal(restored.value, living.value)
+      const { log, ...context } = restored.context
+      const { log: livingLog, ...livingContext } = living.context
+      assert.deepEqual(context, livingContext)
+      assert.deepEqual(log.snapshot(), livingLog.snapshot())
+      assert.equal(context.duplicateCount, 1)
+    }
+  })
+})

@@ -1,0 +1,134 @@
+/**
+ * `kill -9` under load, again and again on one data folder: nothing that was acknowledged is lost, nothing is stored
+ * twice, and what was unknown can be sent again.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { quickSettings } from '../support/service.js'
+import { type DriverOptions, LoadDriver, ordinaryLoad } from './driver.js'
+import { describe, judge, type ReadBackCall } from './oracle.js'
+import { type Random, randomOf } from './random.js'
+import { readEverything } from './read-back.js'
+import { killHard, sleep, type Stage } from './stage.js'
+import type { Verdict } from './verdict.js'
+
+export interface KillPlan {
+  readonly seed: number
+  readonly kills: number
+  readonly load: Partial<DriverOptions>
+  readonly settings?: Readonly<Record<string, string | number>>
+  /** After so many of the kills (0 … 1) the next start is killed as well, while it recovers. */
+  readonly recoveryKillShare: number
+  /** The longest call must have so many packets: a plan that means folded runs must have made some. */
+  readonly longestCallMin?: number
+}
+
+const killAfterMs = { first: 50, last: 800 }
+/** A start takes about 300 ms, the first 100 of them without the database: killing only those would show nothing. */
+const recoveryKillAfterMs = { first: 1, last: 320 }
+
+export async function runKills(stage: Stage, plan: KillPlan): Promise<Verdict> {
+  const random = randomOf(plan.seed)
+  const dataDir = stage.folder()
+  const settings = { LOG_LEVEL: 'warn', ...plan.settings }
+  const driver = new LoadDriver(stage.folder(), { ...ordinaryLoad, ...plan.load }, random)
+  let underLoad = 0
+  let inRecovery = 0
+  for (let kill = 0; kill < plan.kills; kill++) {
+    const service = await stage.service({ dataDir, settings: { ...settings, LOG_LEVEL: 'info' } })
+    const before = driver.acknowledged
+    driver.start(service.port)
+    await sleep(random.integer(killAfterMs.first, killAfterMs.last))
+    const wasBusy = driver.inFlight > 0 && driver.acknowledged > before
+    await killHard(service)
+    await driver.halt()
+    if (wasBusy) underLoad++
+    if (random.chance(plan.recoveryKillShare) && (await killWhileStarting(dataDir, random))) inRecovery++
+  }
+  const findings = await verify(stage, dataDir, driver, plan)
+  return {
+    counts: { ...findings.counts, ...(plan.recoveryKillShare > 0 ? { inRecovery } : {}) },
+    faults: underLoad,
+    findings: [
+      ...findings.lines,
+      // A kill that finds nothing in flight shows nothing; most must.
+      ...(underLoad * 2 >= plan.kills ? [] : [`only ${underLoad} of ${plan.kills} kills met requests in flight`]),
+    ],
+  }
+}
+
+async function verify(
+  stage: Stage,
+  dataDir: string,
+  driver: LoadDriver,
+  plan: KillPlan,
+): Promise<{ counts: Record<string, number>; lines: readonly string[] }> {
+  const service = await stage.service({ dataDir, settings: plan.settings ?? {} })
+  const history = driver.history()
+  const called = new Set(history.packets.map(({ call }) => call))
+  const stored = await readEverything(service.port, called)
+  const lines = [...linesOf('after the kills', describe(judge(history, stored)))]
+
+  await driver.settleUnknown(service.port)
+  const settled = driver.history()
+  lines.push(
+    ...linesOf('after sending again', describe(judge(settled, await readEverything(service.port, called)))),
+  )
+  driver.close()
+  await killHard(service)
+
+  const longest = longestOf(stored)
+  if (longest < (plan.longestCallMin ?? 0)) lines.push(`the longest call has only ${longest} packets`)
+  return {
+    lines,
+    counts: {
+      attempts: history.packets.length,
+      acknowledged: history.packets.filter(({ outcome }) => outcome === 'accepted').length,
+      unknown: history.packets.filter(({ outcome }) => outcome === 'unknown').length,
+      stored: stored.reduce((sum, { packets }) => sum + packets.length, 0),
+      calls: stored.length,
+    },
+  }
+}
+
+export function linesOf(when: string, text: string): readonly string[] {
+  return text === '' ? [] : text.split('\n').map((line) => `${when}: ${line}`)
+}
+
+function longestOf(stored: readonly ReadBackCall[]): number {
+  return stored.reduce((longest, { packets }) => Math.max(longest, packets.length), 0)
+}
+
+/** False when the start was over before the kill came. */
+async function killWhileStarting(dataDir: string, random: Random): Promise<boolean> {
+  const variables = Object.entries({ ...quickSettings, PORT: 0, DATA_DIR: dataDir })
+  const environment = variables.map(([key, value]) => [`VOICESTREAM_${key}`, String(value)])
+  const child = spawn(process.execPath, ['dist/main.js'], {
+    env: { ...process.env, ...Object.fromEntries(environment) },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  const exited = once(child, 'exit')
+  await sleep(random.integer(recoveryKillAfterMs.first, recoveryKillAfterMs.last))
+  child.kill('SIGKILL')
+  await exited
+  return child.signalCode === 'SIGKILL' && !output.includes('"listening"')
+}
+
+/** The three shapes of load that stress different parts of the store. */
+export const killVariants = {
+  /** Many calls side by side. */
+  interleaved: { load: {}, recoveryKillShare: 0 },
+  /** Every third packet makes a call. */
+  'small calls': { load: { calls: 20, packetsPerCall: 3, packetsPerSecond: 800 }, recoveryKillShare: 0.5 },
+  /** Long calls: their packets are folded into runs while new ones come. */
+  folding: {
+    load: { calls: 4, connections: 16, skipShare: 0.05 },
+    recoveryKillShare: 0.5,
+    longestCallMin: 128,
+  },
+} as const satisfies Record<string, Omit<KillPlan, 'seed' | 'kills'>>
+
