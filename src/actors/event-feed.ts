@@ -43,12 +43,7 @@ export class EventFeed {
   publish(event: UnplacedEvent): void {
     this.#offset++
     if (this.#subscribers.size === 0) return
-    const { event: name, ...members } = event
-    const text = JSON.stringify({
-      event: name,
-      position: `${this.#epoch}.${this.#offset.toString(36)}`,
-      ...members,
-    })
+    const text = encodeEvent(event, `${this.#epoch}.${this.#offset.toString(36)}`)
     for (const subscriber of this.#subscribers) subscriber.take(text)
     if (this.#isFlushing) return
     this.#isFlushing = true
@@ -65,4 +60,14 @@ export class EventFeed {
     this.#subscribers.add(subscriber)
     return () => this.#subscribers.delete(subscriber)
   }
+}
+
+/** Packet events are nearly all there are, and none of their members needs an escape. */
+export function encodeEvent(event: UnplacedEvent, position: string): string {
+  if (event.event !== 'packet_received' && event.event !== 'packet_duplicate') {
+    const { event: name, ...members } = event
+    return JSON.stringify({ event: name, position, ...members })
+  }
+  const { at, call_id, sequence, total_received, missing_sequences, missing_count } = event
+  return `{"event":"${event.event}","position":"${position}","at":"${at}","call_id":"${call_id}","sequence":${sequence},"total_received":${total_received},"missing_sequences":[${missing_sequences.join(',')}],"missing_count":${missing_count}}`
 }

@@ -19,7 +19,7 @@ import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
 import type { CallReader } from '../store/journal.js'
 import type { Exchange } from './exchange.js'
-import type { Route, RouteRequest } from './routes.js'
+import type { Route } from './routes.js'
 
 const limitParameter = (fallback: number, max: number) => ({
   name: 'limit',
@@ -36,8 +36,8 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
       tag: 'calls',
       summary: 'One call',
       answers: { 200: { description: 'What is on disk of it.', schema: CallViewSchema }, ...callNotFound },
-      answer: async ({ exchange, segment }) => {
-        const callId = decodeCallId(segment)
+      answer: async (exchange) => {
+        const callId = decodeCallId(exchange.segment)
         exchange.json(known(await registry.read(callId, callView), callId))
       },
     },
@@ -52,7 +52,7 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
         limitParameter(50, limits.callsPageMax),
       ],
       answers: { 200: { description: 'A page of calls.', schema: CallPage } },
-      answer: (request) => answerCalls(request, registry, reader),
+      answer: (exchange) => answerCalls(exchange, registry, reader),
     },
     {
       method: 'GET',
@@ -61,10 +61,10 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
       summary: 'The packets of a call, ascending',
       query: [fromParameter, limitParameter(100, limits.packetsPageMax)],
       answers: { 200: { description: 'A page of packets.', schema: PacketPage }, ...callNotFound },
-      answer: async ({ exchange, segment, query }) => {
-        const callId = decodeCallId(segment)
-        const from = integerOf(query('from'), 'from', 0, limits.sequenceMax, 0)
-        const limit = integerOf(query('limit'), 'limit', 1, limits.packetsPageMax, 100)
+      answer: async (exchange) => {
+        const callId = decodeCallId(exchange.segment)
+        const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
+        const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
         known(await registry.read(callId, () => true), callId)
         const { packets, nextFrom } = await reader.packets(callId, from, limit)
         exchange.json({
@@ -85,10 +85,10 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
       summary: 'The missing ranges of a call, ascending',
       query: [fromParameter, limitParameter(100, limits.gapRangesPageMax)],
       answers: { 200: { description: 'A page of ranges, inclusive.', schema: GapPage }, ...callNotFound },
-      answer: async ({ exchange, segment, query }) => {
-        const callId = decodeCallId(segment)
-        const from = integerOf(query('from'), 'from', 0, limits.sequenceMax, 0)
-        const limit = integerOf(query('limit'), 'limit', 1, limits.gapRangesPageMax, 100)
+      answer: async (exchange) => {
+        const callId = decodeCallId(exchange.segment)
+        const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
+        const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.gapRangesPageMax, 100)
         const page = known(
           await registry.read(callId, ({ context }) => context.log.missingRanges(from, limit)),
           callId,
@@ -99,14 +99,10 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
   ]
 }
 
-async function answerCalls(
-  { exchange, query }: RouteRequest,
-  registry: CallRegistry,
-  reader: CallReader,
-): Promise<void> {
-  const state = stateOf(query('state'))
-  const limit = integerOf(query('limit'), 'limit', 1, limits.callsPageMax, 50)
-  const page = await reader.calls({ state, cursor: cursorOf(query('cursor')), limit })
+async function answerCalls(exchange: Exchange, registry: CallRegistry, reader: CallReader): Promise<void> {
+  const state = stateOf(exchange.query('state'))
+  const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.callsPageMax, 50)
+  const page = await reader.calls({ state, cursor: cursorOf(exchange.query('cursor')), limit })
   const views = await Promise.all(page.calls.map(({ callId }) => registry.read(callId, callView)))
   // Between the page and the look at each call one may have moved on to another state.
   const calls = views.filter(

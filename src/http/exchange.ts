@@ -4,6 +4,7 @@
  */
 import type { VoiceStreamError } from '../errors.js'
 import { problemKinds, problemOf } from '../protocol/problem.js'
+import type { RequestHead } from './request-body.js'
 import type { HttpResponse } from './uws.js'
 
 export interface ExchangeOwner {
@@ -11,10 +12,15 @@ export interface ExchangeOwner {
   ended(exchange: Exchange, status: number): void
 }
 
+type HeaderList = readonly (readonly [name: string, value: string])[]
+
 export const jsonType = 'application/json'
 export const problemType = 'application/problem+json'
 /** What the log and the metrics call a request whose sender went away. */
 export const abortedStatus = 0
+
+const noHead: RequestHead = { contentType: '', contentLength: null }
+const noSearch = new URLSearchParams()
 
 export class Exchange {
   readonly route: string
@@ -26,6 +32,13 @@ export class Exchange {
   isReceived = false
   /** HEAD: the headers of the answer without its body. */
   isHead = false
+  head: RequestHead = noHead
+  /** The `{call_id}` of the path as it was written, or ''. */
+  segment = ''
+  search: URLSearchParams = noSearch
+  /** Neighbours in `ExchangeList`. */
+  previous: Exchange | null = null
+  next: Exchange | null = null
 
   constructor(res: HttpResponse, route: string, owner: ExchangeOwner) {
     this.#res = res
@@ -34,11 +47,15 @@ export class Exchange {
     res.onAborted(() => this.#aborted())
   }
 
+  query(name: string): string | undefined {
+    return this.search.get(name) ?? undefined
+  }
+
   send(
     status: string,
     contentType: string,
     body: string | Uint8Array,
-    headers?: readonly (readonly [string, string])[],
+    headers?: HeaderList,
     closes = false,
   ): void {
     if (this.isEnded) return
@@ -49,14 +66,14 @@ export class Exchange {
       if (this.isHead) this.#res.endWithoutBody(Buffer.byteLength(body), closes)
       else this.#res.end(body, closes)
     })
-    this.#owner.ended(this, Number(status.slice(0, 3)))
+    this.#owner.ended(this, Number.parseInt(status, 10))
   }
 
   json(body: unknown): void {
     this.send('200 OK', jsonType, JSON.stringify(body))
   }
 
-  problem(error: VoiceStreamError, headers: readonly (readonly [string, string])[] = []): void {
+  problem(error: VoiceStreamError, headers: HeaderList = []): void {
     const { status, retryAfter, closes } = problemKinds[error.code]
     const all =
       retryAfter === undefined ? headers : [...headers, ['Retry-After', String(retryAfter)] as const]
@@ -72,5 +89,46 @@ export class Exchange {
     if (this.isEnded) return
     this.isEnded = true
     this.#owner.ended(this, abortedStatus)
+  }
+}
+
+/** Exchanges in the order of their requests. A linked list: every request enters and leaves it, mostly from the front. */
+export class ExchangeList {
+  #first: Exchange | null = null
+  #last: Exchange | null = null
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  add(exchange: Exchange): void {
+    exchange.previous = this.#last
+    if (this.#last === null) this.#first = exchange
+    else this.#last.next = exchange
+    this.#last = exchange
+    this.#size++
+  }
+
+  /** Does nothing for one that is not in the list. */
+  delete(exchange: Exchange): void {
+    const { previous, next } = exchange
+    if (previous === null && this.#first !== exchange) return
+    if (previous === null) this.#first = next
+    else previous.next = next
+    if (next === null) this.#last = previous
+    else next.previous = previous
+    exchange.previous = null
+    exchange.next = null
+    this.#size--
+  }
+
+  /** Oldest first; an exchange may leave the list while it is visited. */
+  *[Symbol.iterator](): Generator<Exchange> {
+    for (let exchange = this.#first; exchange !== null; ) {
+      const { next } = exchange
+      yield exchange
+      exchange = next
+    }
   }
 }

@@ -73,8 +73,8 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
         mediaType: jsonType,
         schema: PacketBody,
         bytesMax: limits.bodyBytesMax,
-        take({ exchange, segment }, body) {
-          const callId = decodeCallId(segment)
+        take(exchange, body) {
+          const callId = decodeCallId(exchange.segment)
           registry.tell(callId, {
             type: 'packet',
             packet: decodePacket(body),
@@ -95,7 +95,7 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
         mediaType: 'application/x-ndjson',
         schema: BulkLine,
         bytesMax: limits.bulkBodyBytesMax,
-        take({ exchange }, body, isView) {
+        take(exchange, body, isView) {
           // It is worked off over several turns of the loop, and a view is gone after this one.
           new BulkRequest(
             exchange,
@@ -125,8 +125,8 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
         mediaType: jsonType,
         schema: CompletionBody,
         bytesMax: limits.bodyBytesMax,
-        take({ exchange, segment }, body) {
-          const callId = decodeCallId(segment)
+        take(exchange, body) {
+          const callId = decodeCallId(exchange.segment)
           const { totalPackets } = decodeCompletion(body)
           const replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'> = {
             answered: (answer) => answerCompletion(exchange, callId, totalPackets, answer),

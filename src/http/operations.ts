@@ -36,7 +36,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       tag: 'operations',
       summary: 'Service information',
       answers: { 200: { description: 'Name, status and version.', schema: ServiceInformation } },
-      answer: ({ exchange }) => exchange.json({ service: 'VoiceStream', status: status(), version }),
+      answer: (exchange) => exchange.json({ service: 'VoiceStream', status: status(), version }),
     },
     {
       method: 'GET',
@@ -44,7 +44,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       tag: 'operations',
       summary: 'Does the process live?',
       answers: { 200: { description: 'Yes.', schema: Type.Object({ status: Type.Literal('live') }) } },
-      answer: ({ exchange }) => exchange.json({ status: 'live' }),
+      answer: (exchange) => exchange.json({ status: 'live' }),
     },
     {
       method: 'GET',
@@ -55,7 +55,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
         200: { description: 'Yes.', schema: Readiness },
         503: { description: 'No, with reasons.', mediaType: jsonType, schema: Readiness },
       },
-      answer: ({ exchange }) => {
+      answer: (exchange) => {
         const reasons = ports.notReady()
         if (reasons.length === 0) return exchange.json({ status: 'ready', reasons })
         exchange.send('503 Service Unavailable', jsonType, JSON.stringify({ status: 'not_ready', reasons }), [
@@ -69,7 +69,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       tag: 'operations',
       summary: 'Metrics in the Prometheus text format',
       answers: { 200: { description: 'Metrics.', mediaType: 'text/plain' } },
-      answer: async ({ exchange }) => exchange.send('200 OK', ports.metricsType, await ports.metrics()),
+      answer: async (exchange) => exchange.send('200 OK', ports.metricsType, await ports.metrics()),
     },
   ]
 }

@@ -1,22 +1,13 @@
 /** What a route is: its place in the table that feeds the server, the 404/405 answers and `/openapi.json`. */
 import type { TSchema } from 'typebox'
 import type { Exchange } from './exchange.js'
-import type { RequestHead } from './request-body.js'
-
-export interface RouteRequest {
-  readonly exchange: Exchange
-  readonly head: RequestHead
-  /** The `{call_id}` of the path as it was written, or ''. */
-  readonly segment: string
-  query(name: string): string | undefined
-}
 
 export interface RouteBody {
   readonly mediaType: string
   readonly schema: TSchema
   readonly bytesMax: number
   /** Takes the whole body, in the turn in which its last byte came; `isView` when it is gone after this turn. */
-  take(request: RouteRequest, body: Uint8Array, isView: boolean): void
+  take(exchange: Exchange, body: Uint8Array, isView: boolean): void
 }
 
 export interface RouteAnswer {
@@ -41,6 +32,14 @@ interface RouteBase {
   readonly answers: Readonly<Record<number, RouteAnswer>>
 }
 
-export type Route =
-  | (RouteBase & { readonly method: 'GET'; answer(request: RouteRequest): void | Promise<void> })
-  | (RouteBase & { readonly method: 'POST'; readonly body: RouteBody })
+export interface GetRoute extends RouteBase {
+  readonly method: 'GET'
+  answer(exchange: Exchange): void | Promise<void>
+}
+
+export interface PostRoute extends RouteBase {
+  readonly method: 'POST'
+  readonly body: RouteBody
+}
+
+export type Route = GetRoute | PostRoute

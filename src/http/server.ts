@@ -5,14 +5,14 @@
  * flight, while draining, and when its answer is overdue; cut off when its body does not come; and refused with 400
  * where its framing is ambiguous, before anything else looks at it.
  */
-import { unreachable, VoiceStreamError } from '../errors.js'
+import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import { docsFiles, docsHeaders } from './docs.js'
-import { Exchange, type ExchangeOwner, jsonType } from './exchange.js'
+import { Exchange, ExchangeList, type ExchangeOwner, jsonType } from './exchange.js'
 import { openApi } from './openapi.js'
-import { checkMediaType, type RequestHead, readBody, readHead } from './request-body.js'
-import type { Route, RouteBody, RouteRequest } from './routes.js'
+import { checkMediaType, readBody, readHead } from './request-body.js'
+import type { GetRoute, PostRoute, Route } from './routes.js'
 import {
   closeListenSocket,
   createApp,
@@ -35,7 +35,7 @@ export class Server implements ExchangeOwner {
   readonly app: TemplatedApp = createApp()
   readonly #ports: ServerPorts
   /** In the order of their headers, so the overdue ones are in front. */
-  readonly #inFlight = new Set<Exchange>()
+  readonly #inFlight = new ExchangeList()
   #listenSocket: ListenSocket | null = null
   #isDraining = false
   #overdueTimer: NodeJS.Timeout | null = null
@@ -63,24 +63,25 @@ export class Server implements ExchangeOwner {
     for (const [path, { contentType, body }] of docsFiles())
       this.#registerFile(path, contentType, body, docsHeaders)
     this.app.any('/*', (res, req) => {
-      this.#guarded(res, req, req.getUrl(), (exchange) =>
-        exchange.problem(new VoiceStreamError('not_found', 'there is no such route; see /docs')),
+      this.#begin(res, req, '')?.problem(
+        new VoiceStreamError('not_found', 'there is no such route; see /docs'),
       )
     })
   }
 
   #register(path: string, routes: readonly Route[]): void {
     const pattern = path.replace('{call_id}', ':call_id')
-    const allowed = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
     for (const route of routes) {
-      const handler = (res: HttpResponse, req: HttpRequest) => this.#handle(res, req, route)
-      if (route.method === 'POST') this.app.post(pattern, handler)
+      if (route.method === 'POST') this.app.post(pattern, (res, req) => this.#receive(res, req, route))
       else {
-        this.app.get(pattern, handler)
-        this.app.head(pattern, handler)
+        this.app.get(pattern, (res, req) => this.#read(res, req, route))
+        this.app.head(pattern, (res, req) => this.#read(res, req, route))
       }
     }
-    this.#registerRefusal(pattern, allowed)
+    this.#registerRefusal(
+      pattern,
+      routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])),
+    )
   }
 
   #registerFile(
@@ -90,7 +91,7 @@ export class Server implements ExchangeOwner {
     headers: readonly (readonly [string, string])[],
   ): void {
     const handler = (res: HttpResponse, req: HttpRequest) =>
-      this.#guarded(res, req, path, (exchange) => exchange.send('200 OK', contentType, body, headers))
+      this.#begin(res, req, path)?.send('200 OK', contentType, body, headers)
     this.app.get(path, handler)
     this.app.head(path, handler)
     this.#registerRefusal(path, ['GET', 'HEAD'])
@@ -98,68 +99,63 @@ export class Server implements ExchangeOwner {
 
   #registerRefusal(pattern: string, allowed: readonly string[]): void {
     this.app.any(pattern, (res, req) => {
-      this.#guarded(res, req, pattern, (exchange) => {
-        const error = new VoiceStreamError('method_not_allowed', `this route takes ${allowed.join(', ')}`)
-        exchange.problem(error, [['Allow', allowed.join(', ')]])
-      })
+      const error = new VoiceStreamError('method_not_allowed', `this route takes ${allowed.join(', ')}`)
+      this.#begin(res, req, pattern)?.problem(error, [['Allow', allowed.join(', ')]])
     })
   }
 
-  #handle(res: HttpResponse, req: HttpRequest, route: Route): void {
-    this.#guarded(res, req, route.path, (exchange, head) => {
-      const segment = route.path.includes('{call_id}') ? (req.getParameter(0) ?? '') : ''
-      switch (route.method) {
-        case 'POST':
-          return this.#receive(res, { exchange, head, segment, query: () => undefined }, route.body)
-        case 'GET': {
-          exchange.isReceived = true
-          // The request is gone after this turn; what it asked for is read now.
-          const search = new URLSearchParams(req.getQuery() ?? '')
-          return this.#answer(exchange, () =>
-            route.answer({ exchange, head, segment, query: (name) => search.get(name) ?? undefined }),
-          )
-        }
-        default:
-          return unreachable(route)
-      }
-    })
-  }
-
-  #receive(res: HttpResponse, request: RouteRequest, body: RouteBody): void {
-    const { exchange, head } = request
-    checkMediaType(head.contentType, body.mediaType)
-    const whole = (bytes: Uint8Array, isView: boolean) => {
-      if (exchange.isEnded) return
-      exchange.isReceived = true
-      this.#answer(exchange, () => body.take(request, bytes, isView))
+  #receive(res: HttpResponse, req: HttpRequest, route: PostRoute): void {
+    const exchange = this.#begin(res, req, route.path)
+    if (exchange === null) return
+    const { mediaType, bytesMax } = route.body
+    exchange.segment = req.getParameter(0) ?? ''
+    try {
+      checkMediaType(exchange.head.contentType, mediaType)
+      const whole = (body: Uint8Array, isView: boolean) => this.#take(exchange, route, body, isView)
+      readBody(res, exchange.head, bytesMax, whole, (error) => exchange.problem(error))
+    } catch (error) {
+      this.#failed(exchange, error)
     }
-    readBody(res, head, body.bytesMax, whole, (error) => exchange.problem(error))
   }
 
-  /** A throw out of a handler would end the process. */
-  #guarded(
-    res: HttpResponse,
-    req: HttpRequest,
-    route: string,
-    run: (exchange: Exchange, head: RequestHead) => void,
-  ): void {
+  #take(exchange: Exchange, route: PostRoute, body: Uint8Array, isView: boolean): void {
+    if (exchange.isEnded) return
+    exchange.isReceived = true
+    try {
+      route.body.take(exchange, body, isView)
+    } catch (error) {
+      this.#failed(exchange, error)
+    }
+  }
+
+  #read(res: HttpResponse, req: HttpRequest, route: GetRoute): void {
+    const exchange = this.#begin(res, req, route.path)
+    if (exchange === null) return
+    exchange.isReceived = true
+    exchange.segment = req.getParameter(0) ?? ''
+    exchange.search = new URLSearchParams(req.getQuery() ?? '')
+    try {
+      route.answer(exchange)?.catch((error: unknown) => this.#failed(exchange, error))
+    } catch (error) {
+      this.#failed(exchange, error)
+    }
+  }
+
+  /** Counts the request and checks how it is framed. Null when it has its answer already. */
+  #begin(res: HttpResponse, req: HttpRequest, route: string): Exchange | null {
     const exchange = new Exchange(res, route, this)
-    exchange.isHead = req.getMethod() === 'head'
     this.#inFlight.add(exchange)
-    this.#answer(exchange, () => {
-      const head = readHead(req)
+    // A throw out of a handler would end the process.
+    try {
+      exchange.isHead = req.getMethod() === 'head'
+      exchange.head = readHead(req)
       if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
       if (this.#inFlight.size > limits.requestsInFlightMax)
         throw new VoiceStreamError('overloaded', 'too many requests are in flight')
-      run(exchange, head)
-    })
-  }
-
-  #answer(exchange: Exchange, run: () => void | Promise<void>): void {
-    try {
-      run()?.catch((error: unknown) => this.#failed(exchange, error))
+      return exchange
     } catch (error) {
       this.#failed(exchange, error)
+      return null
     }
   }
 

@@ -80,7 +80,7 @@ export const supervisorRoute: Route = {
   description:
     'One JSON object a message; their schemas are under `x-events`. What a client sends is ignored.',
   answers: { 101: { description: 'The socket is open.' }, 426: { description: 'Not a WebSocket upgrade.' } },
-  answer: ({ exchange }) =>
+  answer: (exchange) =>
     exchange.problem(new VoiceStreamError('upgrade_required', 'connect with a WebSocket'), [
       ['Upgrade', 'websocket'],
     ]),

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import { replay, restoreSnapshot, snapshotOf } from '../../src/actors/call-replay.js'
 import { callView } from '../../src/actors/call-view.js'
+import { callStates } from '../../src/protocol/call.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
 import { Calls, callId, graceMs, idleMs, result } from '../support/calls.js'
 import { turns } from '../support/fake-clock.js'
@@ -87,10 +88,7 @@ async function live(calls: Calls, step: Step): Promise<void> {
       return
     }
     case 'silence':
-      calls.registry.startSweeping()
-      await calls.clock.advance(62_000)
-      calls.registry.stopSweeping()
-      return
+      return calls.fallSilent()
     case 'commit':
       return turns()
   }
@@ -129,44 +127,33 @@ describe('a replayed call', () => {
     assert(ended.size >= 4, [...ended].join())
   })
 
-  test('equals the living one after each passivation, which is told apart by its snapshot alone', async () => {
-    for (const state of ['IN_PROGRESS', 'COMPLETED', 'PROCESSING_AI', 'ARCHIVED', 'FAILED'] as const) {
+  test('equals the living one after it was passivated and activated again, in every state', async () => {
+    for (const state of callStates) {
       const calls = new Calls()
       await calls.bring(id, state)
       const before = await calls.view(id)
-      calls.registry.startSweeping()
-      await calls.clock.advance(62_000)
+      await calls.fallSilent()
       assert.equal(calls.registry.isActive(id), false, state)
-      assert.equal((await calls.journal.call(id))?.snapshot.isSettled, true)
-      assert.deepEqual(await calls.view(id), before)
-      calls.complete(id, 3)
-      await turns()
+      assert.deepEqual(await calls.view(id), before, 'as it is stored')
+      assert.deepEqual(await calls.activate(id), before, 'as it is replayed')
       assert.equal(calls.registry.isActive(id), true)
-      assert.deepEqual(await calls.view(id), state === 'IN_PROGRESS' ? await calls.view(id) : before)
-      calls.registry.stopSweeping()
     }
   })
 
-  test('is refused where the journal holds a packet twice or an entry that does not follow', () => {
+  test('is refused where the journal holds a packet twice or an entry that does not follow', async () => {
     const calls = new Calls()
-    calls.packet(id, 0)
-    const start = () => restoreSnapshot(id, snapshotOf(stateOf(calls), false))
-    return turns().then(() => {
-      assert.throws(() => replay(start(), [{ type: 'packet', sequence: 0, receivedAt: 1 }]), /once/)
-      assert.throws(() => replay(start(), [{ type: 'grace-over', at: 1 }]), /follows/)
-    })
+    await calls.packet(id, 0).promise
+    const snapshot = calls.journal.appends[0]?.snapshot
+    assert(snapshot)
+    const start = () => restoreSnapshot(id, snapshot)
+    assert.throws(() => replay(start(), [{ type: 'packet', sequence: 0, receivedAt: 1 }]), /once/)
+    assert.throws(() => replay(start(), [{ type: 'grace-over', at: 1 }]), /follows/)
   })
 })
 
-function stateOf(calls: Calls): CallMachineSnapshot {
-  const snapshot = calls.journal.appends[0]?.snapshot
-  assert(snapshot)
-  return restoreSnapshot(id, snapshot)
-}
-
 describe('a snapshot', () => {
   test('gives back exactly the state that it was taken of', async () => {
-    for (const state of ['IN_PROGRESS', 'COMPLETED', 'PROCESSING_AI', 'ARCHIVED', 'FAILED'] as const) {
+    for (const state of callStates) {
       const calls = new Calls()
       await calls.bring(id, state)
       await calls.packet(id, 0).promise

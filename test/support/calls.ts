@@ -138,6 +138,23 @@ export class Calls {
     return told
   }
 
+  /** A look at the living call: brings it into memory, which `view` does not do for one whose snapshot is exact. */
+  async activate(id: CallId): Promise<CallView | null> {
+    let seen: CallView | null = null
+    const look = (state: CallMachineSnapshot) => {
+      seen = callView(state)
+    }
+    await this.#tell<void>(id, (replyTo) => ({ type: 'read', look, replyTo })).promise
+    return seen
+  }
+
+  /** Time passes until every silent call has been passivated. */
+  async fallSilent(): Promise<void> {
+    this.registry.startSweeping()
+    await this.clock.advance(62_000)
+    this.registry.stopSweeping()
+  }
+
   view(id: CallId): Promise<CallView | null> {
     return this.registry.read(id, callView)
   }

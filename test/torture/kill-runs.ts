@@ -9,7 +9,7 @@ import { type DriverOptions, LoadDriver, ordinaryLoad } from './driver.js'
 import { describe, judge, type ReadBackCall } from './oracle.js'
 import { type Random, randomOf } from './random.js'
 import { readEverything } from './read-back.js'
-import { killHard, sleep, type Stage } from './stage.js'
+import { killHard, type Stage, sleep } from './stage.js'
 import type { Verdict } from './verdict.js'
 
 export interface KillPlan {
@@ -52,7 +52,9 @@ export async function runKills(stage: Stage, plan: KillPlan): Promise<Verdict> {
     findings: [
       ...findings.lines,
       // A kill that finds nothing in flight shows nothing; most must.
-      ...(underLoad * 2 >= plan.kills ? [] : [`only ${underLoad} of ${plan.kills} kills met requests in flight`]),
+      ...(underLoad * 2 >= plan.kills
+        ? []
+        : [`only ${underLoad} of ${plan.kills} kills met requests in flight`]),
     ],
   }
 }
@@ -123,7 +125,7 @@ export const killVariants = {
   /** Many calls side by side. */
   interleaved: { load: {}, recoveryKillShare: 0 },
   /** Every third packet makes a call. */
-  'small calls': { load: { calls: 20, packetsPerCall: 3, packetsPerSecond: 800 }, recoveryKillShare: 0.5 },
+  'small calls': { load: { calls: 20, packetsPerCall: 3, connections: 4 }, recoveryKillShare: 0.5 },
   /** Long calls: their packets are folded into runs while new ones come. */
   folding: {
     load: { calls: 4, connections: 16, skipShare: 0.05 },
@@ -131,4 +133,3 @@ export const killVariants = {
     longestCallMin: 128,
   },
 } as const satisfies Record<string, Omit<KillPlan, 'seed' | 'kills'>>
-

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { HttpClient } from '../support/http-client.js'
+import { residentBytes } from '../support/metrics.js'
+import { RawConnection, rawRequest } from '../support/raw-connection.js'
+import { packet } from '../support/service.js'
+import { suiteService } from '../support/suite-service.js'
+
+const mib = 1024 * 1024
+
+async function timed<T>(run: () => Promise<T>): Promise<{ result: T; ms: number }> {
+  const startedAt = performance.now()
+  const result = await run()
+  return { result, ms: performance.now() - startedAt }
+}
+
+describe('a request with something huge in it', () => {
+  const service = suiteService()
+
+  // Guards against C4: sequence 5,000,000 took 1.4 s, held the loop for 1.2 s, and peak memory rose by 370 MB.
+  test('a huge sequence costs no noticeable time or memory', async (t) => {
+    const client = new HttpClient(t, service())
+    for (let i = 0; i < 200; i++) await client.packet(`warm-${i}`, packet(i))
+    const before = await residentBytes(service())
+    assert(before > 10 * mib, 'the metric is there')
+    let slowest = 0
+    for (let i = 0; i < 1000; i++) {
+      const { result, ms } = await timed(() => client.packet(`huge-${i}`, packet(2 ** 31 - 1 - i)))
+      assert.equal(result.status, 202)
+      assert.equal(result.body['missing_count'], 2 ** 31 - 1 - i)
+      slowest = Math.max(slowest, ms)
+    }
+    const grown = (await residentBytes(service())) - before
+    t.diagnostic(`slowest ${slowest.toFixed(1)} ms, grown by ${(grown / mib).toFixed(1)} MiB`)
+    assert(slowest < 500, `the slowest took ${slowest} ms`)
+    assert(grown < 64 * mib, `1,000 calls with a huge sequence took ${grown} bytes`)
+  })
+
+  test('sequences spread over the whole range keep receipts and memory small', async (t) => {
+    const client = new HttpClient(t, service())
+    const before = await residentBytes(service())
+    const count = 2000
+    const stride = Math.floor(2 ** 31 / count)
+    let largest = 0
+    for (let i = count - 1; i >= 0; i--) {
+      const { body, text } = await client.packet('sparse', packet(i * stride))
+      assert.equal(body['status'], 'accepted')
+      largest = Math.max(largest, text.length)
+    }
+    const { body, text } = await client.call('sparse')
+    assert.equal(body['missing_count'], (count - 1) * stride + 1 - count)
+    assert.equal((body['missing_ranges'] as unknown[]).length, 100)
+    assert(Math.max(largest, text.length) < 16 * 1024, 'receipts and views stay under 16 KiB')
+    const grown = (await residentBytes(service())) - before
+    assert(grown < 32 * mib, `it took ${grown} bytes`)
+  })
+
+  // Guards against C5: 50,000,000 characters of data were taken and stored.
+  test('a body of 50 MB is refused before it is here', async (t) => {
+    const before = await residentBytes(service())
+    const connection = await RawConnection.open(service())
+    t.after(() => connection.socket.destroy())
+    const { result: answers, ms } = await timed(() => {
+      connection.write(
+        rawRequest({
+          path: '/v1/call/stream/fifty',
+          lines: ['Content-Length: 50000000'],
+          body: '{"sequence":0,"timestamp":1,"data":"',
+        }),
+      )
+      return connection.answered(1)
+    })
+    assert.equal(answers[0]?.status, 413)
+    await connection.closed()
+    assert(ms < 1000, `it took ${ms} ms`)
+    const grown = (await residentBytes(service())) - before
+    assert(grown < 16 * mib, `it took ${grown} bytes`)
+    assert.equal((await new HttpClient(t, service()).call('fifty')).status, 404)
+  })
+
+  // The size is not known beforehand: what came must be counted, and not kept.
+  test('a chunked body without end is cut off at the bound', async (t) => {
+    const before = await residentBytes(service())
+    const connection = await RawConnection.open(service())
+    t.after(() => connection.socket.destroy())
+    connection.write(
+      rawRequest({ path: '/v1/call/stream/endless', lines: ['Transfer-Encoding: chunked'] }),
+    )
+    const chunk = `2000\r\n${'a'.repeat(0x2000)}\r\n`
+    let sent = 0
+    while (connection.answers.length === 0 && !connection.isClosed && sent < 50 * mib) {
+      await new Promise((resolve) => connection.socket.write(chunk, resolve))
+      sent += chunk.length
+    }
+    await connection.closed()
+    assert.equal(connection.answers[0]?.status, 413)
+    assert(sent >= 64 * 1024 && sent < 20 * mib, `${sent} bytes went out`)
+    assert((await residentBytes(service())) - before < 16 * mib)
+    assert.equal((await new HttpClient(t, service()).call('endless')).status, 404)
+  })
+
+  test('a call id of 3,000 or 20,000 characters is refused at once', async (t) => {
+    const client = new HttpClient(t, service())
+    for (const [characters, expected] of [
+      [3000, 400],
+      // Longer than all header lines may be: refused by the HTTP layer itself.
+      [20_000, 431],
+    ] as const) {
+      const { result, ms } = await timed(() => client.packet('i'.repeat(characters), packet(0)))
+      assert.equal(result.status, expected)
+      assert(ms < 500, `${ms} ms`)
+    }
+  })
+})
