@@ -78,7 +78,9 @@ class Composition {
       feed: this.#feed,
       owner: this.#server,
       isDraining: () => this.#state === 'draining',
-      dropped: () => this.#metrics.count('supervisors_dropped_total'),
+      dropped: () => {
+        this.#metrics.counts.supervisorsDropped++
+      },
     })
   }
 
@@ -113,6 +115,11 @@ class Composition {
         this.#onFatal(error)
       },
       onCommit: (commit) => this.#metrics.observeCommit(commit),
+      onCheckpointFailed: (error) => this.#log.warn({ err: error }, 'a checkpoint failed; it is tried again'),
+      onCommitFailed: (appends, error) => {
+        this.#metrics.counts.appendsFailed += appends
+        this.#log.error({ err: error, appends }, 'a commit failed; its senders were told to send again')
+      },
     })
   }
 
@@ -183,7 +190,9 @@ class Composition {
         throw new ProviderUnavailable('the provider’s answer is not a result')
       },
       postpone: (callId, delayMs) => this.#alarm.arm(callId, this.#clock.now() + delayMs),
-      attemptEnded: (outcome) => this.#metrics.count('ai_attempts_total', outcome),
+      attemptEnded: (outcome) => {
+        this.#metrics.attempts[outcome]++
+      },
       interrupted: (callId, error) => {
         if (this.#state === 'serving')
           this.#log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
@@ -215,9 +224,11 @@ class Composition {
   #createDuplicateCheck(): DuplicateCheck {
     return new DuplicateCheck({
       reader: this.#journal,
-      unchecked: () => this.#metrics.count('duplicates_unchecked_total'),
+      unchecked: () => {
+        this.#metrics.counts.duplicatesUnchecked++
+      },
       differs: (callId, sequence) => {
-        this.#metrics.count('duplicate_mismatches_total')
+        this.#metrics.counts.duplicateMismatches++
         this.#log.warn(
           { call_id: callId, sequence },
           'a duplicate has other content than the stored packet; the first stays',
@@ -246,9 +257,11 @@ class Composition {
         hasRoom,
         countLines: (result) => {
           for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const)
-            this.#metrics.count('packets_total', status, result[status])
+            this.#metrics.packets[status] += result[status]
         },
-        countPacket: (status) => this.#metrics.count('packets_total', status),
+        countPacket: (status) => {
+          this.#metrics.packets[status]++
+        },
       }),
       ...callRoutes(this.#registry, this.#journal),
       supervisorRoute,
@@ -269,7 +282,7 @@ class Composition {
   }
 
   #requestEnded(route: string, status: number, seconds: number): void {
-    this.#metrics.count('responses_total', String(status))
+    this.#metrics.countResponse(status)
     if (route === ingestRoute) this.#metrics.observeIngest(seconds)
     else if (route.startsWith('/v1/')) this.#metrics.observeRequest(route, seconds)
   }

@@ -2,6 +2,7 @@
  * Service time: the wall clock at the start of the process plus what the monotonic clock has counted since. It never
  * jumps, so a deadline is neither early nor late when somebody sets the wall clock; a restart takes the wall clock anew.
  */
+import { performance } from 'node:perf_hooks'
 export type Millis = number
 
 export interface Clock {

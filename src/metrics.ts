@@ -20,7 +20,17 @@ const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 export class Metrics {
   readonly #registry = new Registry()
   readonly #callsByState = new Map<CallState, number>(callStates.map((state) => [state, 0]))
-  readonly #counters = new Map<string, { help: string; values: Map<string, number>; label: string | null }>()
+  /** Plain numbers for the hot path; they become prom-client's when they are read. */
+  readonly packets = { accepted: 0, duplicate: 0, rejected: 0, invalid: 0 }
+  readonly attempts = { succeeded: 0, failed: 0 }
+  readonly counts = {
+    duplicateMismatches: 0,
+    duplicatesUnchecked: 0,
+    supervisorsDropped: 0,
+    appendsFailed: 0,
+  }
+  /** By status. */
+  readonly #responses = new Float64Array(600)
   readonly #requestSeconds: Histogram<'route'>
   readonly #commitSeconds: Histogram
   readonly #commitPackets: Histogram
@@ -79,32 +89,48 @@ export class Metrics {
         for (const [state, count] of byState) this.set({ state }, count)
       },
     })
-    this.#define('packets_total', 'Packets by outcome.', 'status')
-    this.#define('responses_total', 'Answers by status; 0 for a sender that went away.', 'status')
-    this.#define('duplicate_mismatches_total', 'Duplicates whose content differs from what is stored.', null)
-    this.#define(
+    const { packets, attempts, counts } = this
+    this.#counter('packets_total', 'Packets by outcome.', 'status', () => Object.entries(packets))
+    this.#counter('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome', () =>
+      Object.entries(attempts),
+    )
+    this.#counter('responses_total', 'Answers by status; 0 for a sender that went away.', 'status', () =>
+      [...this.#responses.entries()].filter(([, count]) => count > 0),
+    )
+    const total = (name: string, help: string, key: keyof typeof counts) =>
+      this.#counter(name, help, null, () => [['', counts[key]]])
+    total(
+      'duplicate_mismatches_total',
+      'Duplicates whose content differs from what is stored.',
+      'duplicateMismatches',
+    )
+    total(
       'duplicates_unchecked_total',
       'Duplicates that came too fast to compare their content.',
-      null,
+      'duplicatesUnchecked',
     )
-    this.#define('supervisors_dropped_total', 'Supervisor sockets closed because they read too slowly.', null)
-    this.#define('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome')
-    this.#define('commits_failed_total', 'Appends that were refused because a commit failed.', null)
+    total(
+      'supervisors_dropped_total',
+      'Supervisor sockets closed because they read too slowly.',
+      'supervisorsDropped',
+    )
+    total('appends_failed_total', 'Appends that were refused because a commit failed.', 'appendsFailed')
   }
 
-  /** Counters are plain numbers here, and become prom-client's when they are read. */
-  #define(name: string, help: string, label: string | null): void {
-    const values = new Map<string, number>(label === null ? [['', 0]] : [])
-    this.#counters.set(name, { help, values, label })
-    const full = `voicestream_${name}`
+  #counter(
+    name: string,
+    help: string,
+    label: string | null,
+    read: () => readonly (readonly [string | number, number])[],
+  ) {
     new Counter({
-      name: full,
+      name: `voicestream_${name}`,
       help,
       labelNames: label === null ? [] : [label],
       registers: [this.#registry],
       collect() {
         this.reset()
-        for (const [value, count] of values) {
+        for (const [value, count] of read()) {
           if (label === null) this.inc(count)
           else this.inc({ [label]: value }, count)
         }
@@ -112,19 +138,8 @@ export class Metrics {
     })
   }
 
-  count(name: 'packets_total' | 'responses_total' | 'ai_attempts_total', label: string, by?: number): void
-  count(
-    name:
-      | 'duplicate_mismatches_total'
-      | 'duplicates_unchecked_total'
-      | 'supervisors_dropped_total'
-      | 'commits_failed_total',
-    label?: '',
-    by?: number,
-  ): void
-  count(name: string, label = '', by = 1): void {
-    const values = this.#counters.get(name)?.values
-    values?.set(label, (values.get(label) ?? 0) + by)
+  countResponse(status: number): void {
+    this.#responses[status] = (this.#responses[status] ?? 0) + 1
   }
 
   observeIngest(seconds: number): void {

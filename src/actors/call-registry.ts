@@ -22,7 +22,10 @@ import { replay, restoreSnapshot } from './call-replay.js'
 interface ActiveCall {
   readonly actor: CallActor
   readonly stream: CallStream
-  touchedAt: Millis
+  /** How many messages it was told; the sweep finds silent calls by it without a look at the clock for each message. */
+  messages: number
+  messagesAtSweep: number
+  silentSince: Millis
   isPassivating: boolean
 }
 
@@ -60,7 +63,7 @@ export class CallRegistry {
   tell(callId: CallId, message: CallMessage): void {
     const call = this.#active.get(callId)
     if (call !== undefined) {
-      call.touchedAt = this.#ports.clock.now()
+      call.messages++
       call.actor.send(message)
       return
     }
@@ -149,7 +152,14 @@ export class CallRegistry {
   }
 
   #start(actor: CallActor, stream: CallStream): ActiveCall {
-    return { actor, stream, touchedAt: this.#ports.clock.now(), isPassivating: false }
+    return {
+      actor,
+      stream,
+      messages: 0,
+      messagesAtSweep: 0,
+      silentSince: this.#ports.clock.now(),
+      isPassivating: false,
+    }
   }
 
   /** A call that the journal does not hold begins with its first packet; other messages to it find nothing. */
@@ -197,7 +207,7 @@ export class CallRegistry {
   }
 
   #sweepSome(): void {
-    const silentSince = this.#ports.clock.now() - limits.passivateAfterMs
+    const now = this.#ports.clock.now()
     this.#sweep ??= this.#active.entries()
     for (let i = 0; i < limits.sweepCalls; i++) {
       const next = this.#sweep.next()
@@ -206,14 +216,17 @@ export class CallRegistry {
         return
       }
       const [callId, call] = next.value
-      if (call.touchedAt <= silentSince) this.#passivate(callId, call, () => {})
+      if (call.messages !== call.messagesAtSweep) {
+        call.messagesAtSweep = call.messages
+        call.silentSince = now
+      } else if (now - call.silentSince >= limits.passivateAfterMs) this.#passivate(callId, call, () => {})
     }
   }
 
   #passivate(callId: CallId, call: ActiveCall, done: () => void): void {
     if (call.isPassivating) return done()
     call.isPassivating = true
-    const { touchedAt } = call
+    const { messages } = call
     const end = (isIdle: boolean) => {
       call.isPassivating = false
       if (isIdle && this.#active.get(callId) === call && !this.#ports.journal.hasPending(call.stream)) {
@@ -223,7 +236,7 @@ export class CallRegistry {
       done()
     }
     // What came between is journaled after the snapshot, so keeping the actor is always right.
-    const replyTo = { answered: () => end(call.touchedAt === touchedAt), failed: () => end(false) }
+    const replyTo = { answered: () => end(call.messages === messages), failed: () => end(false) }
     call.actor.send({ type: 'passivate', replyTo })
   }
 

@@ -3,6 +3,7 @@
  * 4 MiB delays nobody else's packet by more than a few milliseconds. It is answered when every line has its answer; if
  * one could not be stored, all of it is "unknown, send it again".
  */
+import { performance } from 'node:perf_hooks'
 
 import type { ReceiptFacts } from '../actors/call.js'
 import type { CallRegistry } from '../actors/call-registry.js'

@@ -2,6 +2,8 @@
  * One request and its answer. uWebSockets.js ends the process when a response is touched after its connection broke
  * off, so every answer goes through here, where that is known; and the answer is given once.
  */
+import { Buffer } from 'node:buffer'
+import { performance } from 'node:perf_hooks'
 import type { VoiceStreamError } from '../errors.js'
 import { problemKinds, problemOf } from '../protocol/problem.js'
 import type { RequestHead } from './request-body.js'

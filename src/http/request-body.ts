@@ -2,6 +2,7 @@
  * The body of a request: bounded, and whole before anything is done with it, because uWebSockets.js runs handlers
  * before it has checked how the request is framed.
  */
+import { Buffer } from 'node:buffer'
 import { VoiceStreamError } from '../errors.js'
 import type { HttpRequest, HttpResponse } from './uws.js'
 

@@ -5,6 +5,7 @@
  * flight, while draining, and when its answer is overdue; cut off when its body does not come; and refused with 400
  * where its framing is ambiguous, before anything else looks at it.
  */
+import { performance } from 'node:perf_hooks'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'

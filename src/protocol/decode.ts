@@ -4,7 +4,7 @@
  * schemas for everything else, which also words the errors. The scan never refuses; it only says "not canonical".
  * `test/protocol/decode.test.ts` holds the two equal.
  */
-import { isUtf8 } from 'node:buffer'
+import { Buffer, isUtf8 } from 'node:buffer'
 import { Compile } from 'typebox/compile'
 import { type FieldError, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -168,8 +168,7 @@ function dataTooLong(bytes: number): VoiceStreamError {
 
 interface CanonicalFields {
   sequence: number
-  timestampFirst: number
-  timestampEnd: number
+  timestamp: number
   dataFirst: number
   dataEnd: number
   callIdFirst: number
@@ -179,8 +178,7 @@ interface CanonicalFields {
 /** One instance, filled anew by every scan: the scan must cost no allocation. */
 const fields: CanonicalFields = {
   sequence: 0,
-  timestampFirst: 0,
-  timestampEnd: 0,
+  timestamp: 0,
   dataFirst: 0,
   dataEnd: 0,
   callIdFirst: -1,
@@ -197,7 +195,7 @@ function canonicalPacket(body: Uint8Array, found: CanonicalFields): Packet {
   return {
     sequence: found.sequence,
     data: body.subarray(found.dataFirst, found.dataEnd),
-    timestamp: Number(latin1(body, found.timestampFirst, found.timestampEnd)),
+    timestamp: found.timestamp,
   }
 }
 
@@ -256,11 +254,7 @@ function keyIs(bytes: Uint8Array, at: number, key: Uint8Array): boolean {
 
 function scanValue(bytes: Uint8Array, first: number, end: number, member: number): number {
   if (member === 1) return scanSequence(bytes, first)
-  if (member === 4) {
-    fields.timestampFirst = first
-    fields.timestampEnd = scanDecimal(bytes, first)
-    return fields.timestampEnd
-  }
+  if (member === 4) return scanDecimal(bytes, first)
   if (bytes[first] !== quote) return -1
   const close = plainStringEnd(bytes, first + 1, end)
   if (close < 0) return -1
@@ -296,19 +290,30 @@ function scanSequence(bytes: Uint8Array, first: number): number {
   return at
 }
 
-/** Digits, a point, digits: at most 20 characters, so that the number is finite, and above 0. */
+/**
+ * Digits, a point, digits: at most 15 of them, so that they and the power of ten are exact as numbers, and their
+ * quotient is the number that the text says, correctly rounded (Clinger, "How to read floating point numbers
+ * accurately", 1990). The complete way decides on everything else, 0 and 0.5 included.
+ */
 function scanDecimal(bytes: Uint8Array, first: number): number {
   let at = first
-  while (isDigit(bytes[at])) at++
-  const whole = at - first
-  // The complete way decides on 0, on 0.5 and on what is no number.
-  if (whole === 0 || bytes[first] === zero) return -1
+  let digits = 0
+  let scale = 1
+  while (isDigit(bytes[at])) digits = digits * 10 + (bytes[at++] as number) - zero
+  if (at === first || bytes[first] === zero) return -1
+  let count = at - first
   if (bytes[at] === 0x2e) {
-    at++
-    if (!isDigit(bytes[at])) return -1
-    while (isDigit(bytes[at])) at++
+    const point = at++
+    while (isDigit(bytes[at])) {
+      digits = digits * 10 + (bytes[at++] as number) - zero
+      scale *= 10
+    }
+    if (at === point + 1) return -1
+    count = at - first - 1
   }
-  return at - first <= 20 ? at : -1
+  if (count > 15) return -1
+  fields.timestamp = digits / scale
+  return at
 }
 
 function isDigit(byte: number | undefined): boolean {

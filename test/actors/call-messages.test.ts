@@ -152,10 +152,10 @@ describe('a deadline of a call', () => {
     await calls.clock.advance(1)
     await calls.deadline(id).promise
     assert.equal((await calls.view(id))?.state, 'PROCESSING_AI')
-    assert.equal(calls.analyses.length, 0, 'the analysis waits for the commit and its own deadline')
+    assert.equal(calls.analysesAsked.length, 0, 'the analysis waits for the commit and its own deadline')
     assert.deepEqual(calls.armed.at(-1), { callId: id, dueAt: calls.clock.now() })
     await calls.deadline(id).promise
-    assert.equal(calls.analyses.length, 1)
+    assert.equal(calls.analysesAsked.length, 1)
   })
 
   test('leaves a call that the idle timeout completed open for its total during the grace period', async () => {

@@ -71,27 +71,32 @@ export function packetMessage(
 }
 
 export class Calls {
-  readonly clock = new FakeClock()
+  readonly clock: FakeClock
   readonly journal: HeldJournal
   readonly registry: CallRegistry
   /** Replies and events in the order in which they were told. */
   readonly story: string[] = []
   readonly events: UnplacedEvent[] = []
   readonly armed: { callId: CallId; dueAt: number }[] = []
-  readonly analyses: { callId: CallId; facts: AnalysisFacts }[] = []
+  readonly analysesAsked: { callId: CallId; facts: AnalysisFacts }[] = []
   readonly stateChanges: { from: CallState | null; to: CallState }[] = []
   readonly duplicates: number[] = []
   readonly activationFailures: unknown[] = []
 
-  constructor(journal = new HeldJournal()) {
+  constructor(
+    journal = new HeldJournal(),
+    clock = new FakeClock(),
+    ports: Partial<Pick<CallPorts, 'arm' | 'analyse'>> = {},
+  ) {
     this.journal = journal
+    this.clock = clock
     this.registry = new CallRegistry(
       { journal, reader: journal, clock: this.clock, failed: (error) => this.activationFailures.push(error) },
-      this.ports(),
+      { ...this.#ports(), ...ports },
     )
   }
 
-  ports(): Omit<CallPorts, 'drop'> {
+  #ports(): Omit<CallPorts, 'drop'> {
     return {
       journal: this.journal,
       clock: this.clock,
@@ -102,7 +107,7 @@ export class Calls {
         this.story.push(`event ${event.event}${'sequence' in event ? ` ${event.sequence}` : ''}`)
       },
       arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
-      analyse: (callId, facts) => this.analyses.push({ callId, facts }),
+      analyse: (callId, facts) => this.analysesAsked.push({ callId, facts }),
       stateChanged: (from, to) => this.stateChanges.push({ from, to }),
       duplicate: (_, { sequence }) => this.duplicates.push(sequence),
     }

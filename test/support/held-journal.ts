@@ -18,6 +18,8 @@ export interface RecordedAppend {
 export class HeldJournal extends MemoryJournal {
   readonly appends: RecordedAppend[] = []
   isFull = false
+  /** Commits that are to fail, from the next one on. */
+  failures = 0
   replays = 0
   /** While it is set, replays wait for it. */
   replayGate: Promise<void> | null = null
@@ -25,6 +27,12 @@ export class HeldJournal extends MemoryJournal {
 
   override hasRoom(): boolean {
     return !this.isFull && super.hasRoom()
+  }
+
+  override commit(): void {
+    if (this.failures === 0) return super.commit()
+    this.failures--
+    this.fail()
   }
 
   override async replay(callId: CallId): Promise<CallHistory | null> {

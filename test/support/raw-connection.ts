@@ -55,6 +55,16 @@ export class RawConnection {
     return this.answers
   }
 
+  /** Resolves once what has come `isEnough`. Rejects after 5 s. */
+  receivedText(isEnough: (text: string) => boolean): Promise<void> {
+    return this.#until(() => this.#isClosed || isEnough(this.#received.toString('latin1')), 5000)
+  }
+
+  /** From here on only what comes later counts. */
+  forget(): void {
+    this.#received = Buffer.alloc(0)
+  }
+
   /** Says that nothing more will come, and resolves once the other side has taken that in. */
   async end(msMax = 5000): Promise<void> {
     this.socket.end()
@@ -103,7 +113,7 @@ function parseAnswers(bytes: Buffer): RawAnswer[] {
     const status = Number(statusLine.split(' ')[1])
     const bodyEnd = headEnd + 4 + Number(headers.get('content-length') ?? 0)
     if (bodyEnd > bytes.length) return found
-    if (status >= 200) found.push({ status, headers, body: bytes.toString('utf8', headEnd + 4, bodyEnd) })
+    if (status !== 100) found.push({ status, headers, body: bytes.toString('utf8', headEnd + 4, bodyEnd) })
     at = bodyEnd
   }
 }

@@ -43,6 +43,19 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
+/** What `work` comes to, or null when it takes longer. Leaves no timer behind. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<{ readonly value: T } | null> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms)
+  })
+  try {
+    return await Promise.race([work.then((value) => ({ value })), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Milliseconds since 1970 with fractions, comparable with the times of other processes on this machine. */
 export function epochMs(): number {
   return performance.timeOrigin + performance.now()

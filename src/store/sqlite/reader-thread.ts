@@ -12,7 +12,15 @@ import type { DueCall, LifecycleEntry, ReplayEntry } from '../journal.js'
 import { PacketPages } from './packet-page.js'
 import { recordReceivedAt, recordSequence, recordStarts, recordVersion } from './packet-record.js'
 import { openForReading } from './schema.js'
-import type { FromReader, ReadName, Reads, StoredCallRow, ToReader } from './thread-messages.js'
+import type {
+  FromReader,
+  Question,
+  ReadName,
+  Reads,
+  Reply,
+  StoredCallRow,
+  ToReader,
+} from './thread-messages.js'
 
 interface Row {
   readonly key: number
@@ -127,8 +135,18 @@ const port = parentPort
 if (port === null) throw new Error('reader-thread is not a program')
 const tell = (message: FromReader, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
-function read<Name extends ReadName>(name: Name, query: Reads[Name]['query']): Reads[Name]['answer'] {
+function answerTo<Name extends ReadName>(name: Name, query: Reads[Name]['query']): Reads[Name]['answer'] {
   return answers[name](query)
+}
+
+function reply({ id, name, query }: Question, transfer: ArrayBuffer[]): Reply {
+  try {
+    const answer = answerTo(name, query)
+    if (name === 'packets') transfer.push((answer as Reads['packets']['answer']).records)
+    return { id, answer }
+  } catch (error) {
+    return { id, failure: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 port.on('message', (message: ToReader) => {
@@ -138,13 +156,7 @@ port.on('message', (message: ToReader) => {
     port.close()
     return
   }
-  const { id } = message
-  try {
-    const answer = read(message.name, message.query)
-    const isPage = answer !== null && 'records' in (answer as object)
-    tell({ type: 'answer', id, answer }, isPage ? [(answer as Reads['packets']['answer']).records] : [])
-  } catch (error) {
-    tell({ type: 'failed', id, message: error instanceof Error ? error.message : String(error) })
-  }
+  const transfer: ArrayBuffer[] = []
+  tell({ type: 'replies', replies: message.questions.map((question) => reply(question, transfer)) }, transfer)
 })
 tell({ type: 'opened' })

@@ -74,6 +74,13 @@ export function openForWriting(path: string): Db {
   }
 }
 
+/** Like every connection that writes, it syncs what it moves. */
+export function openForCheckpoints(path: string): Db {
+  const db = new Database(path, { fileMustExist: true, timeout: 1500 })
+  db.pragma('synchronous = FULL')
+  return db
+}
+
 export function openForReading(path: string): Db {
   const db = new Database(path, { readonly: true, timeout: 1500 })
   db.pragma('query_only = ON')

@@ -7,11 +7,13 @@
  * are told batch by batch, in the order of the appends (V3). When a batch fails, everything in the open one fails
  * with it, because it may build on what was lost (V6).
  */
+
 import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
 import { mkdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Millis } from '../../clock.js'
-import { VoiceStreamError } from '../../errors.js'
+import { unreachable, VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
@@ -41,6 +43,10 @@ export interface SqliteJournalOptions {
   /** The store cannot go on and nothing more is acknowledged: the process must end. */
   readonly onFatal: (error: Error) => void
   readonly onCommit?: (commit: CommitFigures) => void
+  /** The log could not be moved into the database; it is tried again when it has grown further. */
+  readonly onCheckpointFailed?: (error: Error) => void
+  /** So many appends were told that they failed. */
+  readonly onCommitFailed?: (appends: number, error: Error) => void
 }
 
 export interface CommitFigures {
@@ -265,10 +271,18 @@ export class SqliteJournal implements Journal, CallReader {
         return this.#committed(message)
       case 'failed':
         return this.#failed(message)
+      case 'checkpoint-failed': {
+        const error = new Error(`${message.code}: ${message.message}`)
+        if (message.isFatal) this.#end(error)
+        else this.#options.onCheckpointFailed?.(error)
+        return
+      }
       case 'closed':
       case 'opened':
       case 'refused':
         return
+      default:
+        return unreachable(message)
     }
   }
 
@@ -296,6 +310,8 @@ export class SqliteJournal implements Journal, CallReader {
     this.#sent = null
     this.#open = new Batch(this.#open.id + 1)
     for (const batch of batches) batch.state = 'failed'
+    const appends = batches.reduce((sum, batch) => sum + batch.settlements.length, 0)
+    this.#options.onCommitFailed?.(appends, error)
     for (const batch of batches) for (const settlement of batch.settlements) settlement.failed(error)
   }
 

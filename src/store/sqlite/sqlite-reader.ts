@@ -2,16 +2,18 @@
 import { Worker } from 'node:worker_threads'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
-import type { FromReader, ReadName, Reads, ToReader } from './thread-messages.js'
+import type { FromReader, Question, ReadName, Reads, ToReader } from './thread-messages.js'
 
-interface Question {
+interface Asker {
   resolve(answer: unknown): void
   reject(error: VoiceStreamError): void
 }
 
 export class SqliteReads {
   readonly #worker: Worker
-  readonly #asked = new Map<number, Question>()
+  readonly #asked = new Map<number, Asker>()
+  /** Asked in this turn of the loop. */
+  #outbox: Question[] = []
   #nextId = 1
   #isClosed = false
 
@@ -44,22 +46,30 @@ export class SqliteReads {
       return Promise.reject(new VoiceStreamError('overloaded', 'too many reads are in flight'))
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve: resolve as Question['resolve'], reject })
-      this.#worker.postMessage({ type: 'read', id, name, query } as ToReader)
+      this.#asked.set(id, { resolve: resolve as Asker['resolve'], reject })
+      if (this.#outbox.length === 0) setImmediate(() => this.#post())
+      this.#outbox.push({ id, name, query } as Question)
     })
   }
 
+  #post(): void {
+    this.#worker.postMessage({ type: 'ask', questions: this.#outbox } satisfies ToReader)
+    this.#outbox = []
+  }
+
   #take(message: FromReader): void {
-    if (message.type !== 'answer' && message.type !== 'failed') return
-    const question = this.#asked.get(message.id)
-    this.#asked.delete(message.id)
-    if (message.type === 'answer') question?.resolve(message.answer)
-    else
-      question?.reject(
-        new VoiceStreamError('read_failed', 'the database could not be read', {
-          cause: new Error(message.message),
-        }),
-      )
+    if (message.type !== 'replies') return
+    for (const reply of message.replies) {
+      const asker = this.#asked.get(reply.id)
+      this.#asked.delete(reply.id)
+      if ('answer' in reply) asker?.resolve(reply.answer)
+      else
+        asker?.reject(
+          new VoiceStreamError('read_failed', 'the database could not be read', {
+            cause: new Error(reply.failure),
+          }),
+        )
+    }
   }
 
   #refuseAll(): void {

@@ -47,7 +47,13 @@ export type FromWriter =
   /** `isFatal`: what the file holds is unknown, and the process must not go on. */
   | {
       readonly type: 'failed'
-      readonly id: number | null
+      readonly id: number
+      readonly code: string
+      readonly message: string
+      readonly isFatal: boolean
+    }
+  | {
+      readonly type: 'checkpoint-failed'
       readonly code: string
       readonly message: string
       readonly isFatal: boolean
@@ -83,19 +89,26 @@ export interface Reads {
 
 export type ReadName = keyof Reads
 
+export type Question = {
+  [Name in ReadName]: { readonly id: number; readonly name: Name; readonly query: Reads[Name]['query'] }
+}[ReadName]
+
+export type Reply =
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly failure: string }
+
+/** Questions of one turn of the loop go together, and so do their replies: a message costs more than most reads. */
 export type ToReader =
-  | {
-      [Name in ReadName]: {
-        readonly type: 'read'
-        readonly id: number
-        readonly name: Name
-        readonly query: Reads[Name]['query']
-      }
-    }[ReadName]
+  | { readonly type: 'ask'; readonly questions: readonly Question[] }
   | { readonly type: 'close' }
 
 export type FromReader =
   | { readonly type: 'opened' }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
-  | { readonly type: 'failed'; readonly id: number; readonly message: string }
+  | { readonly type: 'replies'; readonly replies: readonly Reply[] }
   | { readonly type: 'closed' }
+
+export type ToCheckpointer = { readonly type: 'checkpoint' } | { readonly type: 'close' }
+
+export type FromCheckpointer =
+  | { readonly type: 'done' }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }

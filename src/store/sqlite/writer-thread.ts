@@ -10,6 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { limits } from '../../limits.js'
+import { Checkpoints } from './checkpoints.js'
 import { takeInstanceLock } from './instance-lock.js'
 import { recordSequence, recordStarts, recordVersion } from './packet-record.js'
 import { type Db, openForWriting } from './schema.js'
@@ -19,24 +20,22 @@ import type { FromWriter, ToWriter, WriteBatch, WriterData } from './thread-mess
 /** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
 const foldRecordsMin = 512
 const foldRecordsPerPacket = 4
-/** Asking for the size of the WAL costs 8 µs, so not every commit does. */
-const walCheckCommits = 16
 
 class Writer {
   readonly #db: Db
   readonly #tail = new Tail()
+  readonly #checkpoints: Checkpoints
   readonly #insertBatch: Statement
   readonly #deleteBatch: Statement
   readonly #insertRun: Statement
   readonly #upsertCall: Statement
   readonly #insertLifecycle: Statement
   #offset = 0
-  #commits = 0
-  #walPages = 0
 
-  constructor(path: string) {
-    const db = openForWriting(path)
+  constructor(folder: string, checkpointFailed: (code: string, message: string) => void) {
+    const db = openForWriting(join(folder, 'voicestream.db'))
     this.#db = db
+    this.#checkpoints = new Checkpoints(db, folder, checkpointFailed)
     this.#insertBatch = db.prepare('INSERT INTO journal("offset", checksum, records) VALUES (?, ?, ?)')
     this.#deleteBatch = db.prepare('DELETE FROM journal WHERE "offset" = ?')
     this.#insertRun = db.prepare(
@@ -96,7 +95,7 @@ class Writer {
       id: batch.id,
       commitMs,
       tailBytes: this.#tail.bytes,
-      walPages: this.#walPages,
+      walPages: this.#checkpoints.pages,
     }
   }
 
@@ -160,20 +159,13 @@ class Writer {
     this.#insertRun.run(callKey, first, last, version, crc32(run), run)
   }
 
-  /** Moves what the WAL holds into the database once it has grown; readers that hold it back only delay that. */
-  checkpointIfDue(): void {
-    this.#commits++
-    if (this.#commits % walCheckCommits !== 0) return
-    this.#walPages = this.#checkpoint('NOOP').log
-    if (this.#walPages >= limits.checkpointPages) this.#checkpoint('PASSIVE')
-  }
-
-  #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): { log: number } {
-    return (this.#db.pragma(`wal_checkpoint(${mode})`) as { log: number }[])[0] ?? { log: 0 }
+  /** To be called after a commit has been told. */
+  committed(): void {
+    this.#checkpoints.committed()
   }
 
   /** Folds everything, so that the next start finds an empty tail. */
-  close(): void {
+  async close(): Promise<void> {
     while (this.#tail.batchCount > 0) {
       const before = this.#tail.bytes
       this.commit({
@@ -187,7 +179,7 @@ class Writer {
       })
       if (this.#tail.bytes === before) break
     }
-    this.#checkpoint('TRUNCATE')
+    await this.#checkpoints.close()
     this.#db.close()
   }
 }
@@ -201,7 +193,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
 }
 
-function failure(id: number | null, error: unknown): FromWriter {
+function failure(id: number, error: unknown): FromWriter {
   const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
   return { type: 'failed', id, code, message, isFatal: isFatal(code) }
@@ -221,12 +213,17 @@ function isFatal(code: string): boolean {
   return !passing.some((prefix) => code === prefix || code.startsWith(`${prefix}_`))
 }
 
+/** Commits are safe without it; but an fsync that failed leaves the database in a state that nobody knows. */
+function checkpointFailed(code: string, message: string): void {
+  tell({ type: 'checkpoint-failed', code, message, isFatal: isFatal(code) })
+}
+
 let unlock = () => {}
 
 function open(): Writer | null {
   try {
     unlock = takeInstanceLock(dataDir)
-    const writer = new Writer(join(dataDir, 'voicestream.db'))
+    const writer = new Writer(dataDir, checkpointFailed)
     const tailPackets = writer.recover()
     writer.clampDeadlines(now, dueWithin)
     tell({ type: 'opened', nextKey: writer.nextKey(), tailPackets })
@@ -238,17 +235,22 @@ function open(): Writer | null {
 }
 
 const writer = open()
+
+async function close(open: Writer): Promise<void> {
+  try {
+    await open.close()
+    unlock()
+    tell({ type: 'closed' })
+    port?.close()
+  } catch (error) {
+    tell(failure(0, error))
+  }
+}
+
 port.on('message', (message: ToWriter) => {
   if (writer === null) return
   if (message.type === 'close') {
-    try {
-      writer.close()
-      unlock()
-      tell({ type: 'closed' })
-      port.close()
-    } catch (error) {
-      tell(failure(null, error))
-    }
+    void close(writer)
     return
   }
   try {
@@ -258,8 +260,8 @@ port.on('message', (message: ToWriter) => {
     return
   }
   try {
-    writer.checkpointIfDue()
+    writer.committed()
   } catch (error) {
-    tell(failure(null, error))
+    checkpointFailed(codeOf(error), String(error))
   }
 })

@@ -1,0 +1,303 @@
+/** The analysis of ended calls: one outcome each (V10), slots for attempts only, and what interrupts it. */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { Analyses, type AnalysisPorts } from '../../src/actors/analysis.js'
+import { type AnalysisRequest, ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
+import { limits } from '../../src/limits.js'
+import { AnalysedCalls } from '../support/analysed-calls.js'
+import { callId, result } from '../support/calls.js'
+import { turns } from '../support/fake-clock.js'
+
+const id = callId('c1')
+const other = callId('c2')
+const down = () => Promise.reject(new ProviderUnavailable('503'))
+const hang = () => new Promise<never>(() => {})
+
+/** The first append of such an entry is lost in a failed commit. */
+function losesFirst(t: TestContext, calls: AnalysedCalls, type: string): void {
+  const append = calls.journal.append.bind(calls.journal)
+  let isLost = false
+  t.mock.method(calls.journal, 'append', (...given: Parameters<typeof append>) => {
+    append(...given)
+    if (given[2][0]?.type !== type || isLost) return
+    isLost = true
+    calls.journal.failures = 1
+  })
+  t.after(() => assert.equal(isLost, true, `no ${type} was lost`))
+}
+
+describe('a call that has ended', () => {
+  test('is analysed once after its grace period and archived with the result', async (t) => {
+    const requests: AnalysisRequest[] = []
+    const calls = new AnalysedCalls(async (request) => {
+      requests.push(request)
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    await calls.clock.advance(600_000)
+    assert.equal(requests.length, 1)
+    const view = await calls.view(id)
+    assert.equal(view?.state, 'ARCHIVED')
+    assert.deepEqual(view.ai, {
+      attempts: 1,
+      next_attempt_at: null,
+      provider: 'fake',
+      ...result,
+      error: null,
+    })
+    assert.equal(calls.events.filter(({ event }) => event === 'ai_completed').length, 1)
+    assert.deepEqual(calls.attempts, ['succeeded'])
+    calls.alarm.stop()
+  })
+
+  test('is described to the provider: its packets in order, what is missing, attempt and key', async (t) => {
+    // Guards against a key a try: the provider would take, and bill, each attempt as a new call.
+    const requests: AnalysisRequest[] = []
+    const read: number[][] = []
+    const calls = new AnalysedCalls(async (request) => {
+      requests.push(request)
+      const sequences: number[] = []
+      for await (const packet of request.packets()) sequences.push(packet.sequence)
+      read.push(sequences)
+      if (requests.length < 3) return down()
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    await calls.clock.advance(60_000)
+    assert.deepEqual(
+      requests.map(({ attempt }) => attempt),
+      [1, 2, 3],
+    )
+    assert.deepEqual([...new Set(requests.map(({ idempotencyKey }) => idempotencyKey))], ['voicestream:c1'])
+    for (const { callId, packetCount, missingCount, missingRanges } of requests)
+      assert.deepEqual([callId, packetCount, missingCount, missingRanges], ['c1', 2, 1, [[1, 1]]])
+    assert.deepEqual(read, [
+      [0, 2],
+      [0, 2],
+      [0, 2],
+    ])
+    calls.alarm.stop()
+  })
+
+  test('is FAILED once every attempt was in vain, and says why', async (t) => {
+    let asked = 0
+    const calls = new AnalysedCalls(() => {
+      asked++
+      return down()
+    })
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    await calls.clock.advance(3000)
+    const waiting = await calls.view(id)
+    assert.equal(waiting?.state, 'PROCESSING_AI')
+    assert.equal(waiting.ai.error, '503')
+    assert.notEqual(waiting.ai.next_attempt_at, null)
+    await calls.clock.advance(600_000)
+    const view = await calls.view(id)
+    assert.equal(view?.state, 'FAILED')
+    assert.deepEqual([asked, view.ai.attempts, view.ai.error, view.ai.next_attempt_at], [5, 5, '503', null])
+    assert.equal(calls.events.filter(({ event }) => event === 'ai_failed').length, 1)
+    calls.alarm.stop()
+  })
+
+  test('is FAILED at the first permanent error', async (t) => {
+    const calls = new AnalysedCalls(() => Promise.reject(new ProviderRejected('no audio')))
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    const view = await calls.view(id)
+    assert.deepEqual([view?.state, view?.ai.attempts, view?.ai.error], ['FAILED', 1, 'no audio'])
+    calls.alarm.stop()
+  })
+
+  test('is tried again when the answer is not a result', async (t) => {
+    // p-retry does not retry a TypeError, which is what a `null` body makes of most adapters.
+    const answers = [null, 'text', { ...result, confidence: 7 }, { ...result, sentiment: 'angry' }, result]
+    const calls = new AnalysedCalls(async () => answers.shift())
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    await calls.clock.advance(60_000)
+    const view = await calls.view(id)
+    assert.deepEqual([view?.state, view?.ai.attempts], ['ARCHIVED', 5])
+    assert.deepEqual(calls.attempts, ['failed', 'failed', 'failed', 'failed', 'succeeded'])
+    calls.alarm.stop()
+  })
+})
+
+describe('a slot', () => {
+  test('is held by an attempt and by no wait, so that waiting calls cost nothing', async (t) => {
+    // Guards against one broken call that keeps all others from being analysed while it waits.
+    const begins: [string, number, number][] = []
+    let underWay = 0
+    let most = 0
+    const calls = new AnalysedCalls(async ({ callId, attempt }) => {
+      begins.push([callId, attempt, calls.clock.now() - ended])
+      most = Math.max(most, ++underWay)
+      await new Promise<void>((resolve) => void calls.clock.after(100, resolve))
+      underWay--
+      if (callId === id) return down()
+      return result
+    }, 1)
+    calls.clock.takeOverTimeouts(t)
+    const ended = calls.clock.now() + 3000
+    await calls.end(id, other)
+    await calls.clock.advance(60_000)
+    assert.equal(most, 1)
+    assert.deepEqual(begins, [
+      ['c1', 1, 0],
+      ['c2', 1, 100],
+      ['c1', 2, 1100],
+      ['c1', 3, 3200],
+      ['c1', 4, 7300],
+      ['c1', 5, 15_400],
+    ])
+    calls.alarm.stop()
+  })
+})
+
+describe('an analysis is interrupted without an outcome, and goes on a second later,', () => {
+  test('when the start of an attempt cannot be stored', async (t) => {
+    // Guards against a full disk that makes calls FAILED for ever, and against a call of the provider that nobody counts.
+    let asked = 0
+    const calls = new AnalysedCalls(async () => {
+      asked++
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    assert.equal((await calls.view(id))?.state, 'ARCHIVED')
+
+    await calls.packet(other, 0).promise
+    await calls.complete(other, 1).promise
+    await calls.clock.advance(2999)
+    const appends = calls.journal.appends.length
+    // The end of the grace period is stored, the start of the attempt is not.
+    const stored = calls.journal.commit.bind(calls.journal)
+    let commits = 0
+    t.mock.method(calls.journal, 'commit', () => (++commits === 2 ? calls.journal.fail() : stored()))
+    await calls.clock.advance(1)
+    assert.equal(calls.journal.appends[appends + 1]?.entries[0]?.type, 'attempt-started')
+    assert.equal(asked, 1)
+    assert.equal(calls.interruptions.length, 1)
+    assert.equal((await calls.view(other))?.state, 'PROCESSING_AI')
+    await calls.clock.advance(999)
+    assert.equal(asked, 1)
+    await calls.clock.advance(1)
+    assert.deepEqual(
+      [(await calls.view(other))?.state, (await calls.view(other))?.ai.attempts],
+      ['ARCHIVED', 1],
+    )
+    assert.equal(asked, 2)
+    calls.alarm.stop()
+  })
+
+  test('when the failure of an attempt cannot be stored', async (t) => {
+    let asked = 0
+    const calls = new AnalysedCalls(async () => (++asked === 1 ? down() : result))
+    calls.clock.takeOverTimeouts(t)
+    losesFirst(t, calls, 'attempt-failed')
+    await calls.end(id)
+    assert.equal((await calls.view(id))?.state, 'PROCESSING_AI')
+    assert.equal(calls.interruptions.length, 1)
+    await calls.clock.advance(60_000)
+    const view = await calls.view(id)
+    assert.deepEqual([view?.state, view?.ai.attempts, asked], ['ARCHIVED', 2, 2])
+    calls.alarm.stop()
+  })
+
+  test('when the service stops, at once, even while an attempt hangs', async (t) => {
+    const calls = new AnalysedCalls(hang)
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id, other)
+    assert.equal(calls.analyses.runningCount, 2)
+    const begin = calls.clock.now()
+    await calls.analyses.stop()
+    assert.equal(calls.clock.now(), begin)
+    assert.equal(calls.analyses.runningCount, 0)
+    assert.equal((await calls.view(id))?.state, 'PROCESSING_AI')
+    calls.alarm.stop()
+
+    const next = await calls.restart(async () => result)
+    await next.clock.advance(1)
+    const view = await next.view(id)
+    assert.deepEqual([view?.state, view?.ai.attempts], ['ARCHIVED', 2], 'the attempt that hung counts')
+    next.alarm.stop()
+  })
+})
+
+describe('an outcome that cannot be stored', () => {
+  test('is offered again until it is, and the provider is not asked again', async (t) => {
+    // Guards against a result that is lost with the fifth attempt: the call would be FAILED although it was analysed.
+    let asked = 0
+    const calls = new AnalysedCalls(async () => {
+      asked++
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    losesFirst(t, calls, 'analysed')
+    await calls.end(id)
+    assert.equal((await calls.view(id))?.state, 'PROCESSING_AI')
+    await calls.clock.advance(limits.analysisRetryMs)
+    const view = await calls.view(id)
+    assert.deepEqual([view?.state, view?.ai.attempts, asked], ['ARCHIVED', 1, 1])
+    assert.equal(calls.events.filter(({ event }) => event === 'ai_completed').length, 1)
+    assert.deepEqual(calls.interruptions, [])
+    calls.alarm.stop()
+  })
+
+  test('does not keep the service from stopping', async (t) => {
+    const calls = new AnalysedCalls(async () => result)
+    calls.clock.takeOverTimeouts(t)
+    losesFirst(t, calls, 'analysed')
+    await calls.end(id)
+    calls.journal.failures = Number.POSITIVE_INFINITY
+    let isStopped = false
+    const stopped = calls.analyses.stop().then(() => {
+      isStopped = true
+    })
+    await calls.clock.advance(limits.analysisRetryMs)
+    assert.equal(isStopped, true)
+    await stopped
+    calls.alarm.stop()
+  })
+})
+
+describe('the analyses', () => {
+  test('run one at a time for a call, however often its deadline rings', async (t) => {
+    let asked = 0
+    const calls = new AnalysedCalls(() => {
+      asked++
+      return hang()
+    })
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    for (let i = 0; i < 5; i++) await calls.deadline(id).promise
+    await turns()
+    assert.deepEqual([asked, calls.analyses.runningCount], [1, 1])
+    await calls.analyses.stop()
+    calls.analyses.start(id, {
+      attempts: 0,
+      spentMs: 0,
+      nextAttemptAt: null,
+      provider: null,
+      error: null,
+      result: null,
+    })
+    assert.equal(calls.analyses.runningCount, 0, 'nothing starts after the stop')
+    calls.alarm.stop()
+  })
+
+  test('beyond their bound wait in the journal and not in memory (V7)', () => {
+    const postponed: [string, number][] = []
+    const analyses = new Analyses({
+      provider: { name: 'fake', analyse: hang },
+      retry: hang,
+      postpone: (callId: string, delayMs: number) => postponed.push([callId, delayMs]),
+    } as unknown as AnalysisPorts)
+    const facts = { attempts: 0, spentMs: 0, nextAttemptAt: null, provider: null, error: null, result: null }
+    for (let i = 0; i <= limits.analysesMax; i++) analyses.start(callId(`c${i}`), facts)
+    assert.equal(analyses.runningCount, limits.analysesMax)
+    assert.deepEqual(postponed, [[`c${limits.analysesMax}`, limits.analysisRetryMs]])
+  })
+})

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { DuplicateCheck } from '../../src/actors/duplicate-check.js'
+import { limits } from '../../src/limits.js'
+import type { StoredPacket } from '../../src/store/journal.js'
+import { callId } from '../support/calls.js'
+import { turns } from '../support/fake-clock.js'
+
+const id = callId('c1')
+
+function checkOver(packets: readonly StoredPacket[]) {
+  const told = { differs: [] as number[], unchecked: 0, readsAtOnce: 0, mostReadsAtOnce: 0 }
+  let error: Error | null = null
+  const check = new DuplicateCheck({
+    reader: {
+      async packets(_, from, limit) {
+        told.mostReadsAtOnce = Math.max(told.mostReadsAtOnce, ++told.readsAtOnce)
+        await turns(1)
+        told.readsAtOnce--
+        if (error !== null) throw error
+        return { packets: packets.filter(({ sequence }) => sequence >= from).slice(0, limit), nextFrom: null }
+      },
+    },
+    differs: (_, sequence) => told.differs.push(sequence),
+    unchecked: () => told.unchecked++,
+  })
+  return { check, told, break: (cause: Error) => (error = cause) }
+}
+
+const stored = (sequence: number, data: string): StoredPacket => ({
+  sequence,
+  data: Buffer.from(data),
+  timestamp: 1,
+  receivedAt: 1,
+})
+const packet = (sequence: number, data: string, timestamp = 1) => ({
+  sequence,
+  data: Buffer.from(data),
+  timestamp,
+})
+
+describe('a duplicate', () => {
+  test('that says what its original says is not told', async () => {
+    const { check, told } = checkOver([stored(3, 'same')])
+    check.add(id, packet(3, 'same'))
+    await turns()
+    assert.deepEqual([told.differs, told.unchecked], [[], 0])
+  })
+
+  test('with other data or another time is told as different', async () => {
+    const { check, told } = checkOver([stored(3, 'same'), stored(4, 'same')])
+    check.add(id, packet(3, 'Same'))
+    check.add(id, packet(4, 'same', 2))
+    await turns()
+    assert.deepEqual(told.differs, [3, 4])
+  })
+
+  test('is compared with what it said when it came, although its body is used again', async () => {
+    const { check, told } = checkOver([stored(3, 'same')])
+    const body = Buffer.from('same')
+    check.add(id, { sequence: 3, data: body, timestamp: 1 })
+    body.fill('x')
+    await turns()
+    assert.deepEqual([told.differs, told.unchecked], [[], 0])
+  })
+
+  test('whose original cannot be read counts as unchecked, and the next one is compared', async () => {
+    const { check, told, break: breakReads } = checkOver([stored(5, 'same')])
+    check.add(id, packet(3, 'same'))
+    await turns()
+    assert.equal(told.unchecked, 1, 'the reader found another packet')
+    breakReads(new Error('the disk is away'))
+    check.add(id, packet(5, 'same'))
+    check.add(id, packet(5, 'same'))
+    await turns()
+    assert.deepEqual([told.differs, told.unchecked], [[], 3])
+  })
+
+  test('is compared alone, and those that come too fast count as unchecked (V7)', async () => {
+    const { check, told } = checkOver([stored(3, 'same')])
+    // One is under way, `duplicateChecksMax` wait.
+    for (let i = 0; i < limits.duplicateChecksMax + 11; i++) check.add(id, packet(3, 'other'))
+    assert.equal(told.unchecked, 10)
+    await turns(limits.duplicateChecksMax * 2 + 10)
+    assert.equal(told.differs.length, limits.duplicateChecksMax + 1)
+    assert.equal(told.mostReadsAtOnce, 1)
+  })
+})

@@ -1,0 +1,11 @@
+import { openJournal, whileLocked } from '../support/sqlite.js'
+import { journalContract, type OpenJournal } from './journal-contract.js'
+import { readerContract } from './reader-contract.js'
+
+const open: OpenJournal = async (t) => {
+  const { journal, dataDir } = await openJournal(t)
+  return { journal, failing: (work) => whileLocked(dataDir, work) }
+}
+
+journalContract('the journal on SQLite', open)
+readerContract('the journal on SQLite', open)

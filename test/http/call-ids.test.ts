@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { HttpClient } from '../support/http-client.js'
+import { assertProblem } from '../support/problems.js'
+import { packet } from '../support/service.js'
+import { suiteService } from '../support/suite-service.js'
+
+/** As they stand in the path; bytes above 0x7F are sent as they are. */
+const refused: Record<string, string> = {
+  'U+0000': 'a%00b',
+  'a slash': 'a%2Fb',
+  'a backslash': 'a%5Cb',
+  'one dot': '.',
+  'two dots': '..',
+  'an encoded dot': '%2e',
+  'two encoded dots': '%2E%2e',
+  // Guards against table D: both became U+FFFD, and so one call.
+  'half a character': '%C3',
+  'a byte that is no UTF-8': '%FF',
+  'a whole character that is not allowed': '%C3%A9',
+  'a raw byte above 0x7F': 'a\xff',
+  'another raw byte above 0x7F': 'a\xe9',
+  'a truncated escape': 'a%4',
+  'a lone percent sign': 'a%',
+  'an escape that is none': 'a%zz',
+  'an escape in an escape': '%2561',
+  'a truncated character': '%E0%A4%A',
+  'a space': 'a%20b',
+  'a line feed': 'a%0Ab',
+  'a tilde': 'a~b',
+  'a plus sign': 'a+b',
+  'a semicolon': 'a;v=1',
+  'a comma': 'a,b',
+  'an at sign': 'a@b',
+  '129 characters': 'i'.repeat(129),
+  '129 characters, once decoded': `%69${'i'.repeat(128)}`,
+  '3,000 characters': 'i'.repeat(3000),
+}
+
+const routes = [
+  ['POST', (id: string) => `/v1/call/stream/${id}`, JSON.stringify(packet(0))],
+  ['POST', (id: string) => `/v1/call/complete/${id}`, '{"total_packets":1}'],
+  ['GET', (id: string) => `/v1/call/${id}`, undefined],
+  ['GET', (id: string) => `/v1/call/${id}/packets`, undefined],
+  ['GET', (id: string) => `/v1/call/${id}/gaps`, undefined],
+] as const
+
+describe('a call id', () => {
+  const service = suiteService()
+
+  test('that breaks the rule is refused with 400 by every route and makes no call', async (t) => {
+    const client = new HttpClient(t, service())
+    let cases = 0
+    for (const [name, segment] of Object.entries(refused)) {
+      await t.test(name, async () => {
+        for (const [method, path, body] of routes) {
+          const answer = await client.send(method, path(segment), { 'content-type': 'application/json' }, body)
+          const problem = assertProblem(answer, 400)
+          assert.equal(problem.type, 'urn:voicestream:problem:invalid_call_id')
+          cases++
+        }
+      })
+    }
+    assert.equal(cases, Object.keys(refused).length * routes.length)
+    const { body } = await client.get('/v1/calls')
+    assert.deepEqual(body['calls'], [], 'no call was made')
+  })
+
+  test('of 5,000 characters is refused with a 4xx', async (t) => {
+    const client = new HttpClient(t, service())
+    const { status } = await client.packet('i'.repeat(5000), packet(0))
+    assert(status >= 400 && status < 500, `${status}`)
+  })
+
+  test('may have every allowed character, and 128 of them', async (t) => {
+    const client = new HttpClient(t, service())
+    const all = 'ABCXYZabcxyz0123456789._:-'
+    for (const callId of [all, '...', '.a', '-', ':', '_', '0', 'i'.repeat(128), 'stream', 'complete', 'packets']) {
+      const stored = await client.packet(callId, packet(0))
+      assert.equal(stored.status, 202, callId)
+      assert.equal(stored.body['call_id'], callId)
+      assert.equal((await client.call(callId)).body['call_id'], callId)
+      const { body } = await client.get(`/v1/call/${callId}/packets`)
+      assert.equal((body['packets'] as unknown[]).length, 1, callId)
+    }
+  })
+
+  test('with percent-encoded characters is the same as in plain letters', async (t) => {
+    const client = new HttpClient(t, service())
+    await client.packet('plain:call-1', packet(0))
+    for (const written of ['plain%3Acall-1', 'plain%3acall%2D1', '%70%6C%61%69%6E%3A%63%61%6C%6C%2D%31']) {
+      const again = await client.packet(written, packet(0))
+      assert.equal(again.body['status'], 'duplicate')
+      assert.equal(again.body['call_id'], 'plain:call-1')
+      assert.equal((await client.call(written)).body['call_id'], 'plain:call-1')
+      assert.equal((await client.get(`/v1/call/${written}/packets`)).status, 200)
+    }
+  })
+
+  test('is not the rest of a query', async (t) => {
+    const client = new HttpClient(t, service())
+    const { body } = await client.packet('asked?sequence=9', packet(0))
+    assert.equal(body['call_id'], 'asked')
+    assert.equal(body['sequence'], 0)
+  })
+})

@@ -1,0 +1,59 @@
+/**
+ * A second instance: on the same data folder it would corrupt what the first one believes, on the same port it would
+ * take half of its connections. Guards against a lock that is not held and a port that is shared (SO_REUSEPORT).
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { packet, post } from '../support/service.js'
+import { type Refusal, startRefused } from '../torture/refusal.js'
+import { killHard, Stage } from '../torture/stage.js'
+
+function assertRefused(refusal: Refusal, reason: RegExp): void {
+  assert.notEqual(refusal.code, null, 'it did not end')
+  assert.notEqual(refusal.code, 0)
+  // The promise is 2 s; a second of it is left to a busy machine.
+  assert(refusal.ms <= 3000, `it took ${Math.round(refusal.ms)} ms`)
+  assert.equal(refusal.reasons.length, 1, `one clear line, not ${JSON.stringify(refusal)}`)
+  assert.match(refusal.reasons[0] ?? '', reason)
+  assert.equal(refusal.stderr, '')
+}
+
+test('a second instance on the same data folder ends and leaves the first one alone', async (t) => {
+  const stage = Stage.of(t)
+  const dataDir = stage.folder()
+  const first = await stage.service({ dataDir })
+  await post(first, '/v1/call/stream/c1', packet(0))
+  assertRefused(await startRefused(stage, { DATA_DIR: dataDir }), /another instance/)
+  const { status, body } = await post(first, '/v1/call/stream/c1', packet(1))
+  assert.equal(status, 202)
+  assert.equal(body['total_received'], 2)
+  // The lock goes with the process that held it.
+  await killHard(first)
+  const next = await stage.service({ dataDir })
+  assert.equal((await post(next, '/v1/call/stream/c1', packet(0))).body['status'], 'duplicate')
+})
+
+test('a second instance on the same port ends and takes no connection from the first one', async (t) => {
+  const stage = Stage.of(t)
+  const first = await stage.service({ dataDir: stage.folder() })
+  const refused = startRefused(stage, { DATA_DIR: stage.folder(), PORT: first.port })
+  // Each request is a new connection: while the second one tries, all must reach the first.
+  let requests = 0
+  let isOver = false
+  const received: unknown[] = []
+  const ending = refused.finally(() => {
+    isOver = true
+  })
+  while (!isOver || requests < 50) {
+    const { status, body } = await post(first, '/v1/call/stream/c1', packet(requests))
+    assert.equal(status, 202)
+    received.push(body['total_received'])
+    requests++
+  }
+  assertRefused(await ending, /cannot listen/)
+  assert.deepEqual(
+    received,
+    Array.from({ length: requests }, (_, i) => i + 1),
+    'every packet reached the same process',
+  )
+})

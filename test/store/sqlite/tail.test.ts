@@ -1,0 +1,155 @@
+/** The tail in the writer’s memory: what it folds, what it keeps, and that a failed plan changes nothing. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { limits } from '../../../src/limits.js'
+import { readRecord, recordHeaderBytes, writeRecord } from '../../../src/store/sqlite/packet-record.js'
+import { type FoldPlan, Tail } from '../../../src/store/sqlite/tail.js'
+import { randomNumbers, seed } from '../../support/property.js'
+
+interface Written {
+  readonly call: number
+  readonly sequence: number
+}
+
+let version = 0
+
+function batchOf(packets: readonly Written[], dataBytes = 3): Buffer {
+  const batch = Buffer.alloc(packets.length * (recordHeaderBytes + dataBytes))
+  let at = 0
+  for (const { call, sequence } of packets)
+    at = writeRecord(batch, at, call, ++version, {
+      sequence,
+      data: new Uint8Array(dataBytes),
+      timestamp: 1,
+      receivedAt: 1,
+    })
+  return batch
+}
+
+const many = (call: number, count: number, from = 0): Written[] =>
+  [...Array(count).keys()].map((i) => ({ call, sequence: from + i }))
+
+function folded(plan: FoldPlan): Map<number, number[]> {
+  return new Map(
+    plan.folds.map(({ callKey, records }) => {
+      const packets = records.map((record) => readRecord(record, 0))
+      for (const packet of packets) assert.equal(packet.callKey, callKey)
+      return [callKey, packets.map(({ sequence }) => sequence)]
+    }),
+  )
+}
+
+const sequences = (count: number, from = 0) => many(0, count, from).map(({ sequence }) => sequence)
+
+describe('the tail', () => {
+  test('folds nothing before a call has a full run, and then all that is pending of it, in the order of arrival', () => {
+    const tail = new Tail()
+    tail.add(1, batchOf([...many(7, limits.runPackets - 1), { call: 8, sequence: 5 }]))
+    assert.deepEqual(tail.plan([], 1000), { folds: [], emptied: [] })
+    tail.add(
+      2,
+      batchOf([
+        { call: 7, sequence: 900 },
+        { call: 7, sequence: 3000 },
+      ]),
+    )
+    const plan = tail.plan([], 1000)
+    assert.deepEqual(folded(plan), new Map([[7, [...sequences(limits.runPackets - 1), 900, 3000]]]))
+    assert.deepEqual(plan.emptied, [2], 'the first batch still holds a packet of another call')
+  })
+
+  test('folds a call that is asked for, however little is pending of it, and knows when nothing is', () => {
+    const tail = new Tail()
+    tail.add(1, batchOf([...many(1, 2), ...many(2, 3)]))
+    assert.deepEqual(folded(tail.plan([1, 1, 99], 0)), new Map([[1, [0, 1]]]))
+    assert.deepEqual(tail.plan([99], 100), { folds: [], emptied: [] })
+    assert.deepEqual(tail.plan([1, 2], 0).emptied, [1])
+  })
+
+  test('is changed by what was folded and not by a plan, so a failed commit costs nothing', () => {
+    // Guards against packets that leave the tail with a transaction that is rolled back: they would never be in a run.
+    const tail = new Tail()
+    const batch = batchOf([...many(1, 70), ...many(2, 2)])
+    tail.add(1, batch)
+    const failed = tail.plan([2], 1000)
+    assert.deepEqual([tail.bytes, tail.batchCount], [batch.length, 1])
+    const again = tail.plan([2], 1000)
+    assert.deepEqual(folded(again), folded(failed))
+    assert.deepEqual(again.emptied, [1])
+    tail.folded(again)
+    assert.deepEqual([tail.bytes, tail.batchCount], [0, 0])
+    assert.deepEqual(tail.plan([1, 2], 1000), { folds: [], emptied: [] })
+  })
+
+  test('folds about as much as it is told to, the calls that wait longest first', () => {
+    const tail = new Tail()
+    for (let call = 1; call <= 10; call++) tail.add(call, batchOf(many(call, limits.runPackets)))
+    const plan = tail.plan([], limits.runPackets * 2 + 1)
+    assert.deepEqual([...folded(plan).keys()], [1, 2, 3])
+    assert.deepEqual(plan.emptied, [1, 2, 3])
+    tail.folded(plan)
+    assert.deepEqual([...folded(tail.plan([9], 1)).keys()], [9], 'what is asked for comes first')
+  })
+
+  test('folds the oldest batches whatever their runs hold once it is too large (V7)', () => {
+    // Guards against a tail, and a journal table, that a million slow calls let grow for ever.
+    const tail = new Tail()
+    const bytes = 1024 * 1024
+    let call = 0
+    while (tail.bytes <= limits.tailBytesMax) {
+      assert.deepEqual(tail.plan([], 10).folds, [])
+      tail.add(++call, batchOf([{ call, sequence: 0 }], bytes))
+    }
+    assert(call > 90)
+    const plan = tail.plan([], 10)
+    assert.deepEqual([...folded(plan).keys()], sequences(10, 1))
+    tail.folded(plan)
+    assert(tail.bytes <= limits.tailBytesMax - 9 * bytes)
+    assert.deepEqual(tail.plan([], 10).folds, [])
+  })
+
+  test('names the calls of its oldest batch', () => {
+    const tail = new Tail()
+    assert.deepEqual([...tail.oldestCalls()], [])
+    tail.add(4, batchOf([...many(3, 2), ...many(9, 1)]))
+    tail.add(5, batchOf(many(1, 1)))
+    assert.deepEqual([...tail.oldestCalls()], [3, 9])
+    tail.folded(tail.plan([3, 9], 0))
+    assert.deepEqual([...tail.oldestCalls()], [1])
+  })
+
+  test('hands every packet out exactly once, whatever is asked, planned, failed and folded', (t) => {
+    t.diagnostic(`VSTEST_SEED=${seed}`)
+    const random = randomNumbers(20)
+    for (let round = 0; round < 30; round++) {
+      const tail = new Tail()
+      const added = new Map<number, number[]>()
+      const seen = new Map<number, number[]>()
+      const live = new Map<number, number>()
+      for (let offset = 1; offset <= 60; offset++) {
+        const packets = [...Array(1 + Math.floor(random() * 40))].map((_, i) => ({
+          call: Math.floor(random() ** 2 * 12),
+          sequence: offset * 100 + i,
+        }))
+        for (const { call, sequence } of packets) added.set(call, [...(added.get(call) ?? []), sequence])
+        const batch = batchOf(packets)
+        live.set(offset, batch.length)
+        tail.add(offset, batch)
+        const plan = tail.plan([Math.floor(random() * 12)], Math.floor(random() * 100))
+        if (random() < 0.3) continue
+        for (const [call, taken] of folded(plan)) seen.set(call, [...(seen.get(call) ?? []), ...taken])
+        for (const emptied of plan.emptied) assert(live.delete(emptied), `${emptied} was emptied before`)
+        tail.folded(plan)
+        assert.equal(tail.batchCount, live.size)
+        assert.equal(
+          tail.bytes,
+          [...live.values()].reduce((sum, bytes) => sum + bytes, 0),
+        )
+      }
+      const rest = tail.plan(added.keys(), 0)
+      for (const [call, taken] of folded(rest)) seen.set(call, [...(seen.get(call) ?? []), ...taken])
+      assert.deepEqual(new Set(rest.emptied), new Set(live.keys()), 'a batch goes when all of it is folded')
+      assert.deepEqual(new Map([...seen].sort()), new Map([...added].sort()))
+    }
+  })
+})

@@ -1,0 +1,115 @@
+/** What tests of journals append and read back. */
+import type { VoiceStreamError } from '../../src/errors.js'
+import type { CallState } from '../../src/protocol/call.js'
+import type { CallId } from '../../src/protocol/call-id.js'
+import type {
+  CallReader,
+  CallSnapshot,
+  CallStream,
+  Journal,
+  JournalEntry,
+  LifecycleEntry,
+  PacketEntry,
+  ReplayEntry,
+  Settlement,
+  StoredPacket,
+} from '../../src/store/journal.js'
+
+export type AnyJournal = Journal & CallReader
+
+export function packetEntry(sequence: number, data: string | Uint8Array = `packet ${sequence}`): PacketEntry {
+  return {
+    type: 'packet',
+    sequence,
+    data: typeof data === 'string' ? Buffer.from(data) : data,
+    timestamp: 1_700_000_000.25 + sequence / 50,
+    receivedAt: 1_700_000_000_000 + (sequence % 1000),
+  }
+}
+
+export function lifecycleEntry(attempt: number): LifecycleEntry {
+  return { type: 'attempt-started', at: 1_700_000_000_000 + attempt, attempt, provider: 'ünïcode “provider”' }
+}
+
+export function snapshot(changes: Partial<CallSnapshot> = {}): CallSnapshot {
+  const state: CallState = 'IN_PROGRESS'
+  return {
+    state,
+    createdAt: 1_700_000_000_000,
+    dueAt: null,
+    isSettled: false,
+    body: '{"any":"bödy"}',
+    ...changes,
+  }
+}
+
+/** Resolves when the append is committed. */
+export function append(
+  journal: Journal,
+  stream: CallStream,
+  entries: readonly JournalEntry[],
+  taken: CallSnapshot | null = null,
+  version = stream.version,
+): Promise<void> {
+  return new Promise((committed, failed) =>
+    journal.append(stream, version, entries, taken, { committed, failed }),
+  )
+}
+
+export function settled(journal: Journal, stream: CallStream): Promise<void> {
+  return new Promise((committed, failed) => journal.settled(stream, { committed, failed }))
+}
+
+/** A new call that holds these packets, committed. */
+export async function storedCall(
+  journal: Journal,
+  callId: CallId,
+  sequences: readonly number[] = [0],
+  taken: CallSnapshot = snapshot(),
+): Promise<CallStream> {
+  const stream = journal.create(callId)
+  await append(
+    journal,
+    stream,
+    sequences.map((sequence) => packetEntry(sequence)),
+    taken,
+  )
+  return stream
+}
+
+/** Tells into a list, so that the order of settlements can be seen. */
+export function telling(story: string[], name: string): Settlement {
+  return {
+    committed: () => story.push(name),
+    failed: (error: VoiceStreamError) => story.push(`${name} ${error.code}`),
+  }
+}
+
+/** Of a packet a replay owes what the call remembers; an implementation may give more. */
+export function remembered(entries: readonly ReplayEntry[]): ReplayEntry[] {
+  return entries.map((entry) =>
+    entry.type === 'packet'
+      ? { type: entry.type, sequence: entry.sequence, receivedAt: entry.receivedAt }
+      : entry,
+  )
+}
+
+/** Every page of a call's packets from `from` on, in order. */
+export async function pagesOf(
+  reader: CallReader,
+  callId: CallId,
+  limit: number,
+  from = 0,
+): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }[]> {
+  const pages: { packets: readonly StoredPacket[]; nextFrom: number | null }[] = []
+  for (let next: number | null = from; next !== null; ) {
+    const page = await reader.packets(callId, next, limit)
+    pages.push(page)
+    next = page.nextFrom
+  }
+  return pages
+}
+
+export function plain({ sequence, data, timestamp, receivedAt }: StoredPacket) {
+  return { sequence, data: Buffer.from(data).toString('base64'), timestamp, receivedAt }
+}

@@ -1,0 +1,65 @@
+/** A journal on real files in a folder of its own, which is closed and removed when the test is over. */
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import Database from 'better-sqlite3'
+import { SqliteJournal, type SqliteJournalOptions } from '../../src/store/sqlite/sqlite-journal.js'
+import { temporaryFolder } from './service.js'
+
+export interface OpenedJournal {
+  readonly journal: SqliteJournal
+  readonly dataDir: string
+  readonly fatal: Error[]
+}
+
+export const fileOf = (dataDir: string) => join(dataDir, 'voicestream.db')
+
+export async function openJournal(
+  t: TestContext,
+  options: Partial<SqliteJournalOptions> = {},
+): Promise<OpenedJournal> {
+  let opened: SqliteJournal | null = null
+  // Before the folder, whose removal is a cleanup too.
+  t.after(async () => {
+    if (opened !== null) await close(opened)
+  })
+  const dataDir = options.dataDir ?? temporaryFolder(t)
+  const fatal: Error[] = []
+  opened = await SqliteJournal.open({
+    now: 1_700_000_000_000,
+    dueWithin: {},
+    onFatal: (error) => fatal.push(error),
+    ...options,
+    dataDir,
+  })
+  return { journal: opened, dataDir, fatal }
+}
+
+const closed = new WeakMap<SqliteJournal, Promise<void>>()
+
+/** Closing twice is closing once, so a test may close what its cleanup closes too. */
+export function close(journal: SqliteJournal): Promise<void> {
+  const running = closed.get(journal) ?? journal.close()
+  closed.set(journal, running)
+  return running
+}
+
+/** While `work` is under way another connection holds the write lock, so that no commit succeeds. */
+export async function whileLocked(dataDir: string, work: () => Promise<unknown>): Promise<void> {
+  const holder = new Database(fileOf(dataDir))
+  try {
+    holder.exec('BEGIN IMMEDIATE')
+    await work()
+  } finally {
+    holder.close()
+  }
+}
+
+/** Looks into the file of a journal, open or closed, without changing it. */
+export function inspect<T>(dataDir: string, look: (db: Database.Database) => T): T {
+  const db = new Database(fileOf(dataDir), { readonly: true })
+  try {
+    return look(db)
+  } finally {
+    db.close()
+  }
+}

@@ -1,0 +1,100 @@
+/** Kills all over the lives of many short calls: each goes on by itself and ends once (P7). */
+import { judgeAndSettle } from './disk-faults.js'
+import { LoadDriver, ordinaryLoad } from './driver.js'
+import { describeLives, judgeLives, type Sighting, type State, states } from './lifecycle-oracle.js'
+import { randomOf } from './random.js'
+import { readViews } from './read-back.js'
+import { epochMs, killHard, type Stage, sleep } from './stage.js'
+import { Supervisor } from './supervisor.js'
+import type { Verdict } from './verdict.js'
+
+export interface LifecyclePlan {
+  readonly seed: number
+  readonly kills: number
+}
+
+/** A life of about half a second, so that a kill finds calls in every state. */
+const settings = {
+  GRACE_PERIOD_MS: 150,
+  AI_SIMULATED_FAILURE_RATE: 0.5,
+  AI_SIMULATED_LATENCY_MIN_MS: 5,
+  AI_SIMULATED_LATENCY_MAX_MS: 120,
+  AI_BACKOFF_BASE_MS: 30,
+}
+const load = {
+  ...ordinaryLoad,
+  connections: 4,
+  calls: 10,
+  packetsPerCall: 5,
+  completes: true,
+  packetsPerSecond: 400,
+}
+const attemptsMax = 5
+/** Much longer than a life; the promise is grace period + budget + 10 s. */
+const endMsMax = 20_000
+
+export async function runLifecycleKills(stage: Stage, { seed, kills }: LifecyclePlan): Promise<Verdict> {
+  const random = randomOf(seed)
+  const dataDir = stage.folder()
+  const driver = new LoadDriver(stage.folder(), load, random)
+  const supervisor = new Supervisor(stage)
+  const sightings: Sighting[] = []
+  const found: Record<State, number> = {
+    IN_PROGRESS: 0,
+    COMPLETED: 0,
+    PROCESSING_AI: 0,
+    ARCHIVED: 0,
+    FAILED: 0,
+  }
+  const look = async (port: number) => {
+    const seen = (await readViews(port)).map(
+      ({ call_id, state, ai, ended_at }): Sighting => ({
+        call: call_id,
+        state,
+        attempts: ai.attempts,
+        endedAt: ended_at,
+      }),
+    )
+    sightings.push(...seen)
+    return seen
+  }
+  for (let kill = 0; kill < kills; kill++) {
+    const service = await stage.service({ dataDir, settings })
+    for (const { state } of await look(service.port)) found[state]++
+    await supervisor.connect(service.port)
+    driver.start(service.port)
+    await sleep(random.integer(300, 900))
+    await killHard(service)
+    await driver.halt()
+  }
+  const service = await stage.service({ dataDir, settings })
+  await supervisor.connect(service.port)
+  for (const { state } of await look(service.port)) found[state]++
+  const judged = await judgeAndSettle(service, driver)
+  const completed = driver
+    .history()
+    .completions.flatMap(({ call, outcome }) => (outcome === 'accepted' ? [call] : []))
+  const until = epochMs() + endMsMax
+  while (
+    epochMs() < until &&
+    (await look(service.port)).some(({ call, state }) => isUnderWay(state) && completed.includes(call))
+  )
+    await sleep(100)
+  const lives = judgeLives({ changes: supervisor.changes, sightings, completed, attemptsMax })
+  await killHard(service)
+  driver.close()
+  const text = describeLives(lives)
+  return {
+    counts: {
+      ...judged.counts,
+      completed: completed.length,
+      ...Object.fromEntries(states.map((state) => [`killed ${state}`, found[state]])),
+    },
+    faults: kills,
+    findings: [...judged.lines, ...(text === '' ? [] : text.split('\n'))],
+  }
+}
+
+function isUnderWay(state: State): boolean {
+  return state !== 'ARCHIVED' && state !== 'FAILED'
+}
