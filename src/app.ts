@@ -101,9 +101,10 @@ class Composition {
   }
 
   #openJournal(): Promise<SqliteJournal> {
-    const { DATA_DIR, GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS, AI_BUDGET_MS } = this.#config
+    const { DATA_DIR, ACCEPT_DATA_LOSS, GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS, AI_BUDGET_MS } = this.#config
     return SqliteJournal.open({
       dataDir: DATA_DIR,
+      acceptDataLoss: ACCEPT_DATA_LOSS,
       now: this.#clock.now(),
       dueWithin: {
         IN_PROGRESS: CALL_IDLE_TIMEOUT_MS,

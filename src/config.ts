@@ -15,6 +15,10 @@ export const settings = {
   HOST: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on.' }),
   PORT: integer(8000, 0, 65_535, 'Port to listen on; 0 picks a free one.'),
   DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Folder of the database.' }),
+  ACCEPT_DATA_LOSS: Type.Boolean({
+    default: false,
+    description: 'Start even where acknowledged packets are known to be missing from the files.',
+  }),
   GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call takes late packets.'),
   CALL_IDLE_TIMEOUT_MS: integer(
     900_000,
@@ -129,7 +133,8 @@ function readSetting(
   if (given === undefined) return bounds.default
   const { text, source } = given
   const isNumeric = type === 'integer' || type === 'number'
-  const value = isNumeric && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+  const isBoolean = type === 'boolean' && (text === 'true' || text === 'false')
+  const value = isNumeric && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : isBoolean ? text === 'true' : text
   if (Compile(schema).Check(value)) return value
   throw new ConfigError(`${source}: ${JSON.stringify(text)} is not allowed for ${key}; ${boundsOf(schema)}`)
 }
@@ -138,6 +143,7 @@ function boundsOf(schema: TSchema): string {
   const { type, minimum, maximum, anyOf, const: only } = schema as TSchema & Record<string, unknown>
   if (type === 'integer' || type === 'number')
     return `it is ${type === 'integer' ? 'an integer' : 'a number'} from ${minimum} to ${maximum}`
+  if (type === 'boolean') return 'it is true or false'
   if (Array.isArray(anyOf))
     return `it is one of ${anyOf.map((choice: { const: string }) => choice.const).join(', ')}`
   return only === undefined ? 'it is text' : `it is ${String(only)}`

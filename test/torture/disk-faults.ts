@@ -70,12 +70,12 @@ async function verify(
   dataDir: string,
   driver: LoadDriver,
   findings: readonly string[],
-): Promise<Pick<Verdict, 'counts' | 'findings'>> {
+): Promise<Omit<Verdict, 'faults'>> {
   const service = await stage.service({ dataDir })
   const found = await judgeAndSettle(service, driver)
   await killHard(service)
   driver.close()
-  return { counts: found.counts, findings: [...findings, ...found.lines] }
+  return { ...found, findings: [...findings, ...found.findings] }
 }
 
 /**
@@ -86,7 +86,7 @@ export async function judgeAndSettle(
   service: Service,
   driver: LoadDriver,
   isOurs: (call: string) => boolean = () => true,
-): Promise<{ counts: Record<string, number>; lines: readonly string[] }> {
+): Promise<Required<Omit<Verdict, 'faults'>>> {
   const history = driver.history()
   const calls = new Set(history.packets.map(({ call }) => call))
   const stored = async () => (await readEverything(service.port, calls)).filter(({ call }) => isOurs(call))
@@ -97,9 +97,9 @@ export async function judgeAndSettle(
     counts: {
       attempts: history.packets.length,
       acknowledged: history.packets.filter(({ outcome }) => outcome === 'accepted').length,
-      sentAgain,
     },
-    lines: [
+    notes: { sentAgain },
+    findings: [
       ...linesOf('after the fault', describe(before)),
       ...linesOf('after sending again', describe(after)),
     ],
@@ -143,7 +143,12 @@ export async function runFailingWrites(stage: Stage, { seed, rounds }: DiskFault
     return { counts: { refused }, faults, findings: [`it ended: ${lastLines(service)}`] }
   const found = await judgeAndSettle(service, driver)
   driver.close()
-  return { counts: { ...found.counts, refused }, faults, findings: [...findings, ...found.lines] }
+  return {
+    counts: { ...found.counts, refused },
+    notes: found.notes,
+    faults,
+    findings: [...findings, ...found.findings],
+  }
 }
 
 /** A checkpoint begins at 64 MiB of log; a tracer slows everything down, so it is attached only shortly before. */
@@ -174,7 +179,7 @@ export async function runFailingCheckpoint(stage: Stage, { seed }: { seed: numbe
   const found = await judgeAndSettle(service, driver)
   await killHard(service)
   driver.close()
-  return { counts: found.counts, faults, findings: found.lines }
+  return { ...found, faults }
 }
 
 function logBytes(file: string): number {

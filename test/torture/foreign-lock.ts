@@ -53,5 +53,5 @@ export async function runForeignLock(stage: Stage, { seed, holdMs }: LockPlan): 
   const found = await judgeAndSettle(service, driver)
   await killHard(service)
   driver.close()
-  return { counts: { ...found.counts, refused }, faults: refused, findings: [...findings, ...found.lines] }
+  return { counts: { ...found.counts, refused }, faults: refused, findings: [...findings, ...found.findings] }
 }

@@ -95,7 +95,7 @@ export async function runFullDisk(stage: Stage, plan: FullDiskPlan): Promise<Ver
   return {
     counts: { attempts: found.counts['attempts'] ?? 0, acknowledged: whileFull, refused },
     faults: refused,
-    findings: [...findings, ...found.lines, ...recovered.lines],
+    findings: [...findings, ...found.findings, ...recovered.findings],
   }
 }
 
@@ -155,5 +155,9 @@ export async function runStopOnFullDisk(stage: Stage, plan: FullDiskPlan): Promi
   const found = await judgeAndSettle(next, driver)
   await killHard(next)
   driver.close()
-  return { counts: { acknowledged }, faults: driver.counts.unknown, findings: [...findings, ...found.lines] }
+  return {
+    counts: { acknowledged },
+    faults: driver.counts.unknown,
+    findings: [...findings, ...found.findings],
+  }
 }

@@ -66,7 +66,7 @@ export async function runStops(stage: Stage, { seed, stops }: StopPlan): Promise
   const found = await judgeAndSettle(service, driver, (call) => !call.startsWith('hanging-'))
   await killHard(service)
   driver.close()
-  return { counts: { ...found.counts, stops }, faults: inFlight, findings: [...findings, ...found.lines] }
+  return { counts: { ...found.counts, stops }, faults: inFlight, findings: [...findings, ...found.findings] }
 }
 
 async function stopUnderLoad(

@@ -2,6 +2,8 @@
 export interface Verdict {
   /** What was looked at, in numbers: all must be > 0, because a scenario that did nothing has shown nothing. */
   readonly counts: Readonly<Record<string, number>>
+  /** What else is worth knowing; may be 0. */
+  readonly notes?: Readonly<Record<string, number>>
   /** Faults that were seen to happen. */
   readonly faults: number
   /** Broken promises, a line each. Empty: the promise held. */

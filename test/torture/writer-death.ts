@@ -54,5 +54,5 @@ export async function runWriterDeaths(
   const found = await judgeAndSettle(service, driver)
   await killHard(service)
   driver.close()
-  return { counts: found.counts, faults: died, findings: [...findings, ...found.lines] }
+  return { counts: found.counts, faults: died, findings: [...findings, ...found.findings] }
 }

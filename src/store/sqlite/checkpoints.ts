@@ -5,7 +5,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.js'
-import type { Db } from './schema.js'
+import { type Db, markClosed } from './schema.js'
 import type { FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does. */
@@ -73,6 +73,7 @@ export class Checkpoints {
     const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#worker.postMessage({ type: 'close' } satisfies ToCheckpointer)
     await ended
+    markClosed(this.#db)
     this.#checkpoint('TRUNCATE')
   }
 }

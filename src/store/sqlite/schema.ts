@@ -8,7 +8,10 @@
  * (`bench/schema.ts`): there each call's index leaf is a page of its own, written again with every packet.
  */
 import assert from 'node:assert/strict'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { checkWal, type WalVerdict } from './wal-check.js'
 
 export type Db = Database.Database
 
@@ -49,21 +52,38 @@ const migrations: readonly string[] = [
      checksum INTEGER NOT NULL,
      records BLOB NOT NULL
    ) STRICT;
-   CREATE INDEX runs_by_call ON runs(call_key, first_sequence, last_sequence, last_version);`,
+   CREATE INDEX runs_by_call ON runs(call_key, first_sequence, last_sequence, last_version);
+   CREATE TABLE run_mark(
+     only INTEGER PRIMARY KEY CHECK (only = 1),
+     is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))
+   ) STRICT;
+   INSERT INTO run_mark VALUES (1, 0);`,
 ]
 
-/** Opens for writing, creates or migrates. Throws when the file is not ours or newer than this program. */
-export function openForWriting(path: string): Db {
+/** What was acknowledged may be missing from the database; only an operator can decide to go on without it. */
+export class DataLossError extends Error {
+  override readonly name = 'DataLossError'
+}
+
+/**
+ * Opens for writing, creates or migrates, and marks the database as open. Throws when the file is not ours, newer than
+ * this program, or has lost what it once held (`DataLossError`, unless `acceptDataLoss`).
+ */
+export function openForWriting(path: string, acceptDataLoss: boolean): Db {
+  if (!existsSync(path)) create(path)
+  const wal = checkWal(`${path}-wal`)
+  if (!acceptDataLoss) assertNothingLost(path, wal)
   const db = new Database(path, { timeout: 1500 })
   try {
     assertSqliteVersion(db)
     assertOurs(db)
-    db.pragma('journal_mode = WAL')
-    db.pragma('synchronous = FULL')
-    db.pragma('wal_autocheckpoint = 0')
-    db.pragma('journal_size_limit = 67108864')
-    db.pragma('cache_size = -32768')
+    if (!acceptDataLoss) assertLogIsThere(db, wal)
+    configure(db)
     migrate(db)
+    // In the database file itself, so that a log that goes missing is missed. Until the clean stop the log holds at
+    // least this one frame.
+    db.exec('UPDATE run_mark SET is_open = 1')
+    db.pragma('wal_checkpoint(PASSIVE)')
     // WAL would answer with its default before the first write: asserted after it.
     assert.equal(db.pragma('synchronous', { simple: true }), 2, 'synchronous is FULL')
     assert.equal(db.pragma('journal_mode', { simple: true }), 'wal')
@@ -72,6 +92,53 @@ export function openForWriting(path: string): Db {
     db.close()
     throw error
   }
+}
+
+/** The last write of a clean stop; the checkpoint after it empties the log. */
+export function markClosed(db: Db): void {
+  db.exec('UPDATE run_mark SET is_open = 0')
+}
+
+/** Whole or not at all, so that an empty database file is always a damaged one. */
+function create(path: string): void {
+  const fresh = `${path}.new`
+  for (const suffix of ['', '-wal', '-shm']) rmSync(fresh + suffix, { force: true })
+  const db = new Database(fresh)
+  configure(db)
+  migrate(db)
+  db.close()
+  syncFile(fresh)
+  renameSync(fresh, path)
+  syncFile(dirname(path))
+}
+
+function syncFile(path: string): void {
+  const file = openSync(path, 'r')
+  fsyncSync(file)
+  closeSync(file)
+}
+
+function configure(db: Db): void {
+  db.pragma('journal_mode = WAL')
+  db.pragma('synchronous = FULL')
+  db.pragma('wal_autocheckpoint = 0')
+  db.pragma('journal_size_limit = 67108864')
+  db.pragma('cache_size = -32768')
+}
+
+function assertNothingLost(path: string, wal: WalVerdict): void {
+  if (statSync(path).size === 0) throw new DataLossError(`the database ${path} is empty`)
+  if (wal.kind === 'damaged')
+    throw new DataLossError(
+      `the write-ahead log is damaged at frame ${wal.frame}, and ${wal.commitsAfter} commits follow that SQLite would drop`,
+    )
+}
+
+function assertLogIsThere(db: Db, wal: WalVerdict): void {
+  if (wal.kind !== 'missing' && wal.kind !== 'empty') return
+  const isOpen = db.prepare('SELECT is_open FROM run_mark').pluck().get()
+  if (isOpen === 1)
+    throw new DataLossError('the database was not stopped cleanly, and its write-ahead log is gone')
 }
 
 /** Like every connection that writes, it syncs what it moves. */
@@ -97,7 +164,7 @@ function assertSqliteVersion(db: Db): void {
 
 function assertOurs(db: Db): void {
   const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number
-  if (tables === 0) return
+  if (tables === 0) throw new Error('the database has no tables')
   const id = db.pragma('application_id', { simple: true })
   if (id !== applicationId) throw new Error('the database file belongs to another program')
   const version = db.pragma('user_version', { simple: true }) as number

@@ -36,6 +36,8 @@ import type { CallRow, FromWriter, LifecycleRow, ToWriter, WriterData } from './
 
 export interface SqliteJournalOptions {
   readonly dataDir: string
+  /** Start even where acknowledged packets are known to be missing from the files. */
+  readonly acceptDataLoss?: boolean
   /** Service time at the start. */
   readonly now: Millis
   /** The longest that a deadline of each state may lie ahead. The wall clock may have moved since: clamped here (V8). */
@@ -115,8 +117,8 @@ export class SqliteJournal implements Journal, CallReader {
   /** Takes the instance lock, migrates and recovers. Rejects, with a message for people, when it cannot. */
   static async open(options: SqliteJournalOptions): Promise<SqliteJournal> {
     mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
-    const { dataDir, now, dueWithin } = options
-    const workerData: WriterData = { dataDir, now, dueWithin }
+    const { dataDir, now, dueWithin, acceptDataLoss = false } = options
+    const workerData: WriterData = { dataDir, acceptDataLoss, now, dueWithin }
     const worker = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData })
     const journal = new SqliteJournal(options, worker)
     await journal.#opened()

@@ -5,6 +5,7 @@ import type { CallSnapshot, DueCall, DueCursor, ReplayEntry } from '../journal.j
 
 export interface WriterData {
   readonly dataDir: string
+  readonly acceptDataLoss: boolean
   readonly now: number
   readonly dueWithin: Readonly<Partial<Record<CallState, number>>>
 }

@@ -32,8 +32,11 @@ class Writer {
   readonly #insertLifecycle: Statement
   #offset = 0
 
-  constructor(folder: string, checkpointFailed: (code: string, message: string) => void) {
-    const db = openForWriting(join(folder, 'voicestream.db'))
+  constructor(
+    { dataDir: folder, acceptDataLoss }: WriterData,
+    checkpointFailed: (code: string, message: string) => void,
+  ) {
+    const db = openForWriting(join(folder, 'voicestream.db'), acceptDataLoss)
     this.#db = db
     this.#checkpoints = new Checkpoints(db, folder, checkpointFailed)
     this.#insertBatch = db.prepare('INSERT INTO journal("offset", checksum, records) VALUES (?, ?, ?)')
@@ -186,7 +189,7 @@ class Writer {
 
 const port = parentPort
 if (port === null) throw new Error('writer-thread is not a program')
-const { dataDir, now, dueWithin } = workerData as WriterData
+const options = workerData as WriterData
 const tell = (message: FromWriter) => port.postMessage(message)
 
 function codeOf(error: unknown): string {
@@ -222,10 +225,10 @@ let unlock = () => {}
 
 function open(): Writer | null {
   try {
-    unlock = takeInstanceLock(dataDir)
-    const writer = new Writer(dataDir, checkpointFailed)
+    unlock = takeInstanceLock(options.dataDir)
+    const writer = new Writer(options, checkpointFailed)
     const tailPackets = writer.recover()
-    writer.clampDeadlines(now, dueWithin)
+    writer.clampDeadlines(options.now, options.dueWithin)
     tell({ type: 'opened', nextKey: writer.nextKey(), tailPackets })
     return writer
   } catch (error) {

@@ -92,6 +92,41 @@ describe('everything that was committed', () => {
     assert.equal((await again.packets(ids[0] as CallId, 9_999_999, 1)).packets.length, 1)
   })
 
+  test('is there once when a batch was folded in part before the crash', async (t) => {
+    // Guards against a recovery that takes the whole batch as not folded: packets would stand twice, and the call could
+    // not be replayed any more.
+    const { journal, dataDir } = await openJournal(t)
+    const [busy, quiet] = [journal.create(callId('busy')), journal.create(callId('quiet'))]
+    const first = append(
+      journal,
+      busy,
+      [...Array(70).keys()].map((i) => packetEntry(i)),
+      snapshot(),
+    )
+    await Promise.all([first, append(journal, quiet, [packetEntry(0), packetEntry(5)], snapshot())])
+    // The next commit folds the full run of the busy call; the quiet one keeps the batch in the tail.
+    await append(journal, busy, [packetEntry(70)])
+    const image = join(temporaryFolder(t), 'image')
+    cpSync(dataDir, image, { recursive: true })
+    inspect(image, (db) => {
+      assert.equal(db.prepare('SELECT count(*) FROM runs').pluck().get(), 1, 'one is folded')
+      assert.equal(db.prepare('SELECT count(*) FROM journal').pluck().get(), 2, 'its batch is still there')
+    })
+    const { journal: recovered } = await openJournal(t, { dataDir: image })
+    for (const [name, expected] of [
+      ['busy', [...Array(71).keys()]],
+      ['quiet', [0, 5]],
+    ] as const) {
+      const { packets } = await recovered.packets(callId(name), 0, 1000)
+      assert.deepEqual(
+        packets.map(({ sequence }) => sequence),
+        expected,
+      )
+      // The snapshot was taken with the first append; what came after it is replayed once.
+      assert.equal((await recovered.replay(callId(name)))?.entries.length, name === 'busy' ? 1 : 0)
+    }
+  })
+
   test('stands once in the runs and not at all in the tail once the journal is closed', async (t) => {
     // Guards against a fold that leaves its packets in the tail: the next start would fold, and give, them twice.
     const { journal, dataDir } = await openJournal(t)

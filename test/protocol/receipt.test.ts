@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { Compile } from 'typebox/compile'
+import type { ReceiptFacts } from '../../src/actors/call.js'
+import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { encodeReceipt } from '../../src/http/ingest.js'
+import { Receipt } from '../../src/protocol/packet.js'
+import { callId } from '../support/calls.js'
+import { holds } from '../support/property.js'
+
+const check = Compile(Receipt)
+
+const facts = fc.record({
+  status: fc.constantFrom('accepted' as const, 'duplicate' as const, 'rejected' as const),
+  callId: fc.stringMatching(/^[A-Za-z0-9_:-]{1,128}$/).map(callId),
+  sequence: fc.nat(2 ** 31 - 1),
+  totalReceived: fc.nat(2 ** 31),
+  missingSequences: fc
+    .uniqueArray(fc.nat(2 ** 31 - 1), { maxLength: 100 })
+    .map((all) => all.sort((a, b) => a - b)),
+  missingCount: fc.nat(2 ** 31),
+})
+
+describe('a receipt', () => {
+  test('is JSON of its schema that says what the call said', async (t) => {
+    await holds(t, facts, 1000, (given: ReceiptFacts) => {
+      const receipt = JSON.parse(encodeReceipt(given))
+      assert.equal(check.Check(receipt), true)
+      const { message, ...rest } = receipt
+      assert(message.length > 0)
+      assert.deepEqual(rest, {
+        status: given.status,
+        call_id: given.callId,
+        sequence: given.sequence,
+        total_received: given.totalReceived,
+        missing_sequences: given.missingSequences,
+        missing_count: given.missingCount,
+        duplicate: given.status === 'duplicate',
+      })
+    })
+  })
+
+  test('is the one of the contract', () => {
+    const log = new ReceiveLog()
+    for (const sequence of [0, 5]) log.mark(sequence)
+    const text = encodeReceipt({
+      status: 'accepted',
+      callId: callId('c1'),
+      sequence: 5,
+      totalReceived: log.totalReceived,
+      missingSequences: log.missingSequences(),
+      missingCount: log.missingCount,
+    })
+    assert.equal(
+      text,
+      '{"status":"accepted","message":"Packet received successfully","call_id":"c1","sequence":5,"total_received":2,"missing_sequences":[1,2,3,4],"missing_count":4,"duplicate":false}',
+    )
+  })
+
+  test('has at most 16 KiB, whatever is missing', () => {
+    const log = new ReceiveLog()
+    log.mark(2 ** 31 - 1)
+    const text = encodeReceipt({
+      status: 'accepted',
+      callId: callId('x'.repeat(128)),
+      sequence: 2 ** 31 - 1,
+      totalReceived: 1,
+      missingSequences: log.missingSequences(),
+      missingCount: log.missingCount,
+    })
+    assert(text.length < 16 * 1024)
+    assert.equal(JSON.parse(text).missing_sequences.length, 100)
+    assert.equal(JSON.parse(text).missing_count, 2 ** 31 - 1)
+  })
+})

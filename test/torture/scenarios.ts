@@ -1,0 +1,145 @@
+/** Every scenario of `npm run torture`, by name. Each sets up its own stage and promises to assert its own faults. */
+import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
+import { runForeignLock } from './foreign-lock.js'
+import { killVariants, runKills } from './kill-runs.js'
+import { runLifecycleKills } from './lifecycle-runs.js'
+import { runSlowSyncs } from './slow-syncs.js'
+import { mountUnavailable, runFullDisk, runReadsOnFullDisk, runStopOnFullDisk } from './small-disk.js'
+import type { Stage } from './stage.js'
+import { runStops } from './stops.js'
+import { straceUnavailable } from './strace.js'
+import type { Unavailable, Verdict } from './verdict.js'
+import { runWriterDeaths } from './writer-death.js'
+
+export interface Size {
+  readonly seed: number
+  /** Kills of a run, shared out among its variants. */
+  readonly kills: number
+}
+
+export interface Scenario {
+  /** `--only` takes its beginning. */
+  readonly name: string
+  readonly promise: string
+  run(stage: Stage, size: Size): Promise<Verdict>
+  unavailable(): Unavailable
+}
+
+const always = () => null
+/** Kills on one database before the next one is begun. */
+const killsPerDatabase = 20
+
+/** A long run is cut into databases, so that reading back stays quick and a new database is killed too. */
+async function killsOnManyDatabases(
+  stage: Stage,
+  variant: keyof typeof killVariants,
+  { seed, kills }: Size,
+): Promise<Verdict> {
+  const variants = Object.keys(killVariants).length
+  const verdicts: Verdict[] = []
+  for (let left = Math.ceil(kills / variants); left > 0; left -= killsPerDatabase) {
+    const plan = {
+      ...killVariants[variant],
+      seed: seed + verdicts.length,
+      kills: Math.min(left, killsPerDatabase),
+    }
+    verdicts.push(await runKills(stage, plan))
+  }
+  return {
+    counts: sum(verdicts.map(({ counts }) => counts)),
+    faults: verdicts.reduce((faults, verdict) => faults + verdict.faults, 0),
+    findings: verdicts.flatMap(({ findings }) => findings),
+  }
+}
+
+function sum(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const ofOne of counts)
+    for (const [name, count] of Object.entries(ofOne)) sums[name] = (sums[name] ?? 0) + count
+  return sums
+}
+
+const killScenarios = (Object.keys(killVariants) as (keyof typeof killVariants)[]).map(
+  (variant): Scenario => ({
+    name: `kills/${variant.replaceAll(' ', '-')}`,
+    promise: 'P1: kill -9 loses and doubles nothing that was acknowledged',
+    run: (stage, size) => killsOnManyDatabases(stage, variant, size),
+    unavailable: always,
+  }),
+)
+
+export const scenarios: readonly Scenario[] = [
+  ...killScenarios,
+  {
+    name: 'lifecycle',
+    promise: 'P7: every completed call ends once, whenever it is killed',
+    run: (stage, { seed, kills }) => runLifecycleKills(stage, { seed, kills: Math.ceil(kills / 2) }),
+    unavailable: always,
+  },
+  {
+    name: 'disk/slow-fsync',
+    promise: 'P4: no 202 comes before its fsync',
+    run: (stage, { seed }) => runSlowSyncs(stage, { seed, delayMs: 300, loadMs: 15_000 }),
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'disk/failing-fsync',
+    promise: 'P12: after an fsync error nothing is acknowledged',
+    run: (stage, { seed }) => runFailingSyncs(stage, { seed, rounds: 10 }),
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'disk/failing-write',
+    promise: 'P6: a refused packet is stored once when it is sent again',
+    run: (stage, { seed }) => runFailingWrites(stage, { seed, rounds: 6 }),
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'disk/failing-checkpoint',
+    promise: 'P6: a checkpoint that fails costs nothing',
+    run: (stage, { seed }) => runFailingCheckpoint(stage, { seed }),
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'disk/full',
+    promise: 'P11: a full disk refuses, and recovers when it grows',
+    run: (stage, { seed }) => runFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 }),
+    unavailable: mountUnavailable,
+  },
+  {
+    name: 'disk/full-in-checkpoint',
+    promise: 'P11: likewise, when the log leaves no room for its checkpoint',
+    run: (stage, { seed }) => runFullDisk(stage, { seed, mebibytes: 80, grownMebibytes: 400 }),
+    unavailable: mountUnavailable,
+  },
+  {
+    name: 'disk/full-reads',
+    promise: 'P11: calls can be read while the disk is full',
+    run: (stage, { seed }) => runReadsOnFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 }),
+    unavailable: mountUnavailable,
+  },
+  {
+    name: 'disk/full-stop',
+    promise: 'P19: SIGTERM ends a service whose disk is full',
+    run: (stage, { seed }) => runStopOnFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 }),
+    unavailable: mountUnavailable,
+  },
+  {
+    name: 'lock/foreign',
+    promise: 'P14: behind somebody else’s lock requests are refused in time',
+    run: (stage, { seed }) => runForeignLock(stage, { seed, holdMs: 10_000 }),
+    unavailable: always,
+  },
+  {
+    name: 'stop/sigterm',
+    promise: 'P19: SIGTERM answers what is in flight and loses nothing',
+    run: (stage, { seed }) => runStops(stage, { seed, stops: 6 }),
+    unavailable: always,
+  },
+  {
+    name: 'writer/death',
+    promise: 'P21: without its writer thread the process ends',
+    run: (stage, { seed }) => runWriterDeaths(stage, { seed, deaths: ['exit', 'throw', 'exit', 'throw'] }),
+    unavailable: always,
+  },
+]
