@@ -103,7 +103,7 @@ function addEnvironment(
   for (const [name, text] of Object.entries(variables)) {
     if (!name.startsWith(environmentPrefix) || text === undefined) continue
     const key = name.slice(environmentPrefix.length)
-    if (!(key in settings)) throw new ConfigError(`unknown setting ${name} (${source})`)
+    if (!Object.hasOwn(settings, key)) throw new ConfigError(`unknown setting ${name} (${source})`)
     texts.set(key, { text, source: `${name} (${source})` })
   }
 }
@@ -113,7 +113,8 @@ function addFlags(texts: Texts, args: readonly string[]): void {
     const arg = args[i] as string
     const [, name, inline] = /^--([a-z][a-z-]*)(?:=(.*))?$/s.exec(arg) ?? []
     const key = name?.replaceAll('-', '_').toUpperCase()
-    if (key === undefined || !(key in settings)) throw new ConfigError(`unknown flag ${arg}; see --help`)
+    if (key === undefined || !Object.hasOwn(settings, key))
+      throw new ConfigError(`unknown flag ${arg}; see --help`)
     const text = inline ?? args[++i]
     if (text === undefined) throw new ConfigError(`--${name} wants a value`)
     texts.set(key, { text, source: `--${name}` })

@@ -61,7 +61,8 @@ async function post(url: string, { bytes, lines }: Body): Promise<BulkResult | n
   })
   const text = await answer.text()
   if (answer.status === 503) return null
-  if (answer.status !== 202) throw new Error(`a bulk request was answered ${answer.status}: ${text.slice(0, 200)}`)
+  if (answer.status !== 202)
+    throw new Error(`a bulk request was answered ${answer.status}: ${text.slice(0, 200)}`)
   const result: BulkResult = JSON.parse(text)
   if (result.accepted + result.duplicate !== lines || result.rejected + result.invalid > 0)
     throw new Error(`a bulk request of ${lines} lines was answered ${text.slice(0, 200)}`)

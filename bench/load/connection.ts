@@ -50,8 +50,8 @@ export class Connection {
       noDelay: true,
       onread: {
         buffer: shared,
-        callback: (bytes, buffer) => {
-          const answer = this.#reader.take((buffer as Buffer).latin1Slice(0, bytes))
+        callback: (bytes) => {
+          const answer = this.#reader.take(shared.toString('latin1', 0, bytes))
           if (answer !== null) owner.answered(this, answer)
           return true
         },

@@ -14,7 +14,15 @@ const tickMs = 0.5
 const connectsAtOnce = 128
 const answerMsMax = 15_000
 const reconnectMs = 20
-const outcomes = { unsent: 0, inFlight: 1, accepted: 2, refused: 3, duplicate: 4, other: 5, broken: 6 } as const
+const outcomes = {
+  unsent: 0,
+  inFlight: 1,
+  accepted: 2,
+  refused: 3,
+  duplicate: 4,
+  other: 5,
+  broken: 6,
+} as const
 
 interface Packet {
   readonly call: number

@@ -74,4 +74,3 @@ export function generatorFault(figures: OpenLoopFigures): string | null {
   if (lateMs.p99 > 5) return `the generator itself was late by ${lateMs.p99.toFixed(1)} ms at p99`
   return null
 }
-

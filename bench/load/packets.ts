@@ -45,3 +45,10 @@ export function* rangeLines(
     for (let call = lane; call < count; call += lanes) yield packetLine(`${prefix}-${call}`, sequence)
   }
 }
+
+/** What comes after the warm-up, without an end. */
+export function* endlessLines(set: CallSet, lane: number, lanes: number): Generator<string> {
+  for (let turn = 0; ; turn++)
+    for (let call = lane; call < set.calls; call += lanes)
+      yield packetLine(callIdOf(set, call), firstSequence(set, call) + turn)
+}

@@ -31,7 +31,8 @@ function open(port: number): Promise<void> {
       const end = head.indexOf('\r\n\r\n')
       if (end < 0) return
       opening.off('data', take)
-      if (!head.startsWith('HTTP/1.1 101')) return reject(new Error(`the socket was answered ${head.slice(0, 60)}`))
+      if (!head.startsWith('HTTP/1.1 101'))
+        return reject(new Error(`the socket was answered ${head.slice(0, 60)}`))
       opening.on('data', (next: Buffer) => counter.push(next))
       counter.push(Buffer.from(head.slice(end + 4), 'latin1'))
       resolve()

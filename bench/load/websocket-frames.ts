@@ -65,7 +65,8 @@ export class FrameCounter {
     const payload = Buffer.concat(this.#control)
     this.#control = []
     if ((first & 0x0f) === opcodes.ping) this.#watcher.ping(payload)
-    if ((first & 0x0f) === opcodes.close) this.#watcher.closed(payload.length >= 2 ? payload.readUInt16BE(0) : 1005)
+    if ((first & 0x0f) === opcodes.close)
+      this.#watcher.closed(payload.length >= 2 ? payload.readUInt16BE(0) : 1005)
   }
 }
 

@@ -103,7 +103,16 @@ export async function runWrk(stage: Stage, options: WrkOptions): Promise<WrkFigu
   const scriptPath = join(stage.folder, 'wrk.lua')
   writeFileSync(scriptPath, script)
   const host = `127.0.0.1:${port}`
-  const load = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptPath, `http://${host}`]
+  const load = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '10s',
+    '-s',
+    scriptPath,
+    `http://${host}`,
+  ]
   const words = [set.prefix, String(set.calls), String(set.warmPackets), host]
   const child = spawn('wrk', [...load, '--', ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
   stage.track(child)

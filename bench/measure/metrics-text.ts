@@ -83,3 +83,17 @@ export function cumulative({ count, buckets }: BucketHistogram): readonly (reado
       return [bucket.most, below / count] as const
     })
 }
+
+/** All that several of the same bounds counted. */
+export function merged(histograms: readonly BucketHistogram[]): BucketHistogram {
+  const sumOf = (value: (histogram: BucketHistogram) => number) =>
+    histograms.reduce((sum, histogram) => sum + value(histogram), 0)
+  return {
+    count: sumOf(({ count }) => count),
+    sum: sumOf(({ sum }) => sum),
+    buckets: (histograms[0]?.buckets ?? []).map(({ most }, index) => ({
+      most,
+      count: sumOf(({ buckets }) => buckets[index]?.count ?? 0),
+    })),
+  }
+}

@@ -30,7 +30,9 @@ function threadCpuMicros(task: string): number {
   const [runNanos = '0'] = readIfThere(`${task}/schedstat`).split(' ')
   if (Number(runNanos) > 0) return Number(runNanos) / 1000
   // The second field is a name in brackets, which may hold spaces.
-  const fields = readIfThere(`${task}/stat`).replace(/^.*\) /s, '').split(' ')
+  const fields = readIfThere(`${task}/stat`)
+    .replace(/^.*\) /s, '')
+    .split(' ')
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10_000
 }
 

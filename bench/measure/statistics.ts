@@ -57,3 +57,12 @@ export function mediansOf<Key extends string>(
   const pairs = keys.map((key) => [key, median(runs.map((run) => run[key]))] as const)
   return Object.fromEntries(pairs) as Record<Key, number>
 }
+
+/** The curve of the medians of several runs, at the shares that all of them have. */
+export function medianCurve(curves: readonly (readonly CurvePoint[])[]): readonly CurvePoint[] {
+  const valuesAt = (share: number) =>
+    curves.flatMap((curve) => curve.filter(([other]) => other === share).map(([, value]) => value))
+  return (curves[0] ?? [])
+    .filter(([share]) => valuesAt(share).length === curves.length)
+    .map(([share]) => [share, median(valuesAt(share))] as const)
+}

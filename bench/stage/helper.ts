@@ -25,7 +25,8 @@ export class Helper {
     this.pid = this.#child.pid as number
     this.#child.on('message', (answer: Answer) => this.#take(answer))
     this.#child.on('exit', (code, signal) => {
-      for (const { reject } of this.#asked.values()) reject(new Error(`a helper ended with ${code ?? signal}`))
+      for (const { reject } of this.#asked.values())
+        reject(new Error(`a helper ended with ${code ?? signal}`))
       this.#asked.clear()
     })
   }
@@ -75,7 +76,10 @@ export function serveTasks(tasks: Readonly<Record<string, (input: never) => unkn
       const output = await tasks[name]?.(input as never)
       process.send?.({ id, output } satisfies Answer)
     } catch (error) {
-      process.send?.({ id, error: error instanceof Error ? String(error.stack) : String(error) } satisfies Answer)
+      process.send?.({
+        id,
+        error: error instanceof Error ? String(error.stack) : String(error),
+      } satisfies Answer)
     }
   })
 }

@@ -27,7 +27,12 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VOICESTREAM_')))
 }
 
-export function spawnServer(stage: Stage, program: string, args: readonly string[], folder: string): ChildProcess {
+export function spawnServer(
+  stage: Stage,
+  program: string,
+  args: readonly string[],
+  folder: string,
+): ChildProcess {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   // A `.env` file of the working folder would change the configuration.
   const child = spawn(process.execPath, [program, ...args], {
@@ -43,9 +48,14 @@ function listening(child: ChildProcess, warnings: string[]): Promise<number> {
   const { stdout } = child
   if (stdout === null) throw new Error('the server has no output')
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the server did not listen in ${startMsMax} ms`)), startMsMax)
+    const timer = setTimeout(
+      () => reject(new Error(`the server did not listen in ${startMsMax} ms`)),
+      startMsMax,
+    )
     createInterface({ input: stdout }).on('line', (line) => {
-      const entry: { msg?: string; port?: number; level?: number } = line.startsWith('{') ? JSON.parse(line) : {}
+      const entry: { msg?: string; port?: number; level?: number } = line.startsWith('{')
+        ? JSON.parse(line)
+        : {}
       if ((entry.level ?? 0) >= 40 && warnings.length < warningsKeptMax) warnings.push(line)
       if (entry.msg !== 'listening' || entry.port === undefined) return
       clearTimeout(timer)

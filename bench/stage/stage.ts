@@ -4,7 +4,18 @@
  * handler and `exit` leave no time to wait.
  */
 import type { ChildProcess } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { unfitFolder } from '../measure/environment.js'
 
@@ -28,9 +39,15 @@ export class Stage {
   }
 
   /** A copy of a database that no process has open. */
-  copyFolder(source: string, name: string): string {
-    const copy = this.newFolder(name)
+  copyFolder(source: string, label: string): string {
+    const copy = this.newFolder(label)
     cpSync(source, copy, { recursive: true })
+    // Otherwise the kernel would write the copy out while somebody measures on it.
+    for (const name of readdirSync(copy)) {
+      const file = openSync(join(copy, name), 'r+')
+      fsyncSync(file)
+      closeSync(file)
+    }
     return copy
   }
 
@@ -44,9 +61,13 @@ export class Stage {
     child.once('exit', () => this.#children.delete(child))
   }
 
-  clear(): void {
+  endAll(): void {
     for (const child of this.#children) child.kill('SIGKILL')
     this.#children.clear()
+  }
+
+  clear(): void {
+    this.endAll()
     this.removeFolder(this.folder)
   }
 }

@@ -111,7 +111,9 @@ export class Alarm {
   /** When to read on: in time before the horizon is reached, or as soon as there is room for more. */
   #readAt(): Millis {
     if (!this.#isBehind) return this.#readThrough.dueAt - limits.alarmHorizonMs / 2
-    return this.#heap.length < limits.alarmPageCalls ? this.#readAgainAt : Number.POSITIVE_INFINITY
+    if (this.#heap.length < limits.alarmPageCalls) return this.#readAgainAt
+    // What is armed may all be due later than what has not been read: that must be here when its time comes.
+    return Math.max(this.#readAgainAt, this.#readThrough.dueAt)
   }
 
   #schedule(): void {

@@ -177,6 +177,8 @@ export class CallRegistry {
       }
       if (call === null) findNothing(message)
       else call.actor.send(message)
+      // It may have been dropped at once: its first packet found no room.
+      if (call !== null && this.#active.get(callId) !== call) call = null
     }
   }
 
@@ -192,6 +194,7 @@ export class CallRegistry {
     if (call === undefined) return
     this.#active.delete(callId)
     call.actor.stop()
+    if (!this.#ports.journal.hasPending(call.stream)) this.#ports.journal.release(call.stream)
   }
 
   /** Passivates silent calls, a bounded part of them at a time. */
@@ -231,7 +234,6 @@ export class CallRegistry {
       call.isPassivating = false
       if (isIdle && this.#active.get(callId) === call && !this.#ports.journal.hasPending(call.stream)) {
         this.#drop(callId)
-        this.#ports.journal.release(call.stream)
       }
       done()
     }

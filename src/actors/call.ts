@@ -109,6 +109,8 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage | StopMessage>
   /** What the journal's row of the call says, or will say once all that was appended is committed. */
   #isSettledInJournal: boolean
   #isNew: boolean
+  /** Duplicates are not journaled, so a passivation writes their count even where nothing else has changed. */
+  #duplicatesInJournal: number
   #packetsSinceSnapshot = 0
 
   constructor(ports: CallPorts, input: CallInput) {
@@ -117,6 +119,7 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage | StopMessage>
     this.#callId = input.callId
     this.#initial = input.state
     this.#isSettledInJournal = input.isSettled
+    this.#duplicatesInJournal = input.state?.context.duplicateCount ?? 0
     this.#isNew = input.state === null
   }
 
@@ -186,6 +189,8 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage | StopMessage>
     }
     // Asked before the mark: once marked, the packet must be appended (V2).
     if (!journal.hasRoom(packet.data.length)) {
+      // Without its first packet there is no call.
+      if (this.#isNew) this.failed()
       replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
       return
     }
@@ -328,8 +333,10 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage | StopMessage>
 
   #passivate(state: CallMachineSnapshot, replyTo: ReplyTo<void>): void {
     const answer = new Answer(replyTo, undefined)
-    if (this.#isSettledInJournal) this.#ports.journal.settled(this.#stream, answer)
-    else if (this.#ports.journal.hasRoom(0)) this.#append(state, [], true, answer)
+    const isSettled = this.#isSettledInJournal && state.context.duplicateCount === this.#duplicatesInJournal
+    if (isSettled) this.#ports.journal.settled(this.#stream, answer)
+    else if (this.#ports.journal.hasRoom(0))
+      this.#append(state, [], true, new DroppingSettlement(this, answer))
     else replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
   }
 
@@ -355,6 +362,7 @@ class Call implements ActorLogic<CallMachineSnapshot, CallMessage | StopMessage>
     this.#isNew = false
     this.#packetsSinceSnapshot = 0
     this.#isSettledInJournal = isSettled
+    this.#duplicatesInJournal = context.duplicateCount
     const first = isNew
       ? new CreationSettlement(
           settlement,
@@ -518,6 +526,26 @@ class LifecycleSettlement implements Settlement {
 
   committed(): void {
     this.#call.committed(this.#next, this.#events)
+    this.#answer.committed()
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#call.failed()
+    this.#answer.failed(error)
+  }
+}
+
+/** After a failed commit the actor is ahead of the journal, whatever it appended. */
+class DroppingSettlement implements Settlement {
+  readonly #call: Call
+  readonly #answer: Settlement
+
+  constructor(call: Call, answer: Settlement) {
+    this.#call = call
+    this.#answer = answer
+  }
+
+  committed(): void {
     this.#answer.committed()
   }
 

@@ -139,7 +139,8 @@ export class ReceiveLog {
     const lastMissing = (this.#total ?? this.#highest + 1) - 1
     for (const gap of this.#gaps?.from(from) ?? []) {
       if (gap.first > lastMissing) return
-      yield gap.last <= lastMissing ? gap : { first: gap.first, last: lastMissing }
+      const last = Math.min(gap.last, lastMissing)
+      if (last >= from) yield { first: gap.first, last }
     }
     const tail = { first: this.#highest + 1, last: lastMissing }
     if (tail.first <= tail.last && tail.last >= from) yield tail

@@ -119,6 +119,8 @@ class RetryRun<T> {
       await recorded(this.#task.started(attempt)).catch((error: RunInterrupted) => {
         throw new AbortError(error)
       })
+      // A listener on a signal that has fired already would never be told.
+      if (this.#signal.aborted) throw new AbortError(new RunInterrupted('shutting down'))
       const startedAt = this.#clock.now()
       try {
         return await this.#withinDeadline((signal) => this.#task.run(attempt, signal))
@@ -185,7 +187,7 @@ class RetryRun<T> {
       }),
     )
     // p-retry waits for the backoff itself; a longer Retry-After is waited for here.
-    if (waitMs > backoffMs) await this.#sleep(waitMs - backoffMs)
+    if (waitMs > backoffMs && !this.#signal.aborted) await this.#sleep(waitMs - backoffMs)
   }
 
   #sleep(ms: Millis): Promise<void> {

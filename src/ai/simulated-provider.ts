@@ -51,6 +51,7 @@ export class SimulatedProvider implements AnalysisProvider {
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
     const timer = setTimeout(resolve, ms)
     signal.addEventListener(
       'abort',

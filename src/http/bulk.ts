@@ -109,7 +109,7 @@ export class BulkRequest {
   }
 
   #list(result: BulkLineResult): void {
-    if (this.#result.lines.length < limits.bulkLinesListedMax) this.#result.lines.push(result)
+    this.#result.lines.push(result)
   }
 
   #failed(error: VoiceStreamError): void {
@@ -121,8 +121,9 @@ export class BulkRequest {
     if (--this.#pending > 0) return
     this.#countLines(this.#result)
     if (this.#error !== null) return this.#exchange.problem(this.#error)
-    this.#result.lines.sort((a, b) => a.line - b.line)
-    this.#exchange.send('202 Accepted', jsonType, JSON.stringify(this.#result))
+    // Answers come in the order of commits; what is listed are the first lines of the request.
+    const lines = this.#result.lines.sort((a, b) => a.line - b.line).slice(0, limits.bulkLinesListedMax)
+    this.#exchange.send('202 Accepted', jsonType, JSON.stringify({ ...this.#result, lines }))
   }
 }
 

@@ -65,8 +65,12 @@ export class Exchange {
     this.#res.cork(() => {
       this.#res.writeStatus(status).writeHeader('Content-Type', contentType)
       if (headers !== undefined) for (const [name, value] of headers) this.#res.writeHeader(name, value)
-      if (this.isHead) this.#res.endWithoutBody(Buffer.byteLength(body), closes)
-      else this.#res.end(body, closes)
+      if (!this.isHead) this.#res.end(body, closes)
+      // Its own way to report a length closes the connection.
+      else
+        this.#res
+          .writeHeader('Content-Length', String(Buffer.byteLength(body)))
+          .endWithoutBody(undefined, closes)
     })
     this.#owner.ended(this, Number.parseInt(status, 10))
   }
@@ -79,7 +83,12 @@ export class Exchange {
     const { status, retryAfter, closes } = problemKinds[error.code]
     const all =
       retryAfter === undefined ? headers : [...headers, ['Retry-After', String(retryAfter)] as const]
-    this.send(status, problemType, JSON.stringify(problemOf(error)), all, closes)
+    const body = JSON.stringify(problemOf(error))
+    if (closes !== true) return this.send(status, problemType, body, all)
+    // After a closing answer uWebSockets.js still parses what it has read, and would serve a request that is hidden
+    // there. While this one has no answer it closes the connection instead: so answer in the next turn.
+    this.isReceived = true
+    setImmediate(() => this.send(status, problemType, body, all, true))
   }
 
   /** Breaks the connection off without an answer. */

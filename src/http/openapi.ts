@@ -33,8 +33,7 @@ export function openApi(routes: readonly Route[]): unknown {
 
 /** `$id` is for us; in a document it would be taken for an address. */
 function bare(schema: TSchema): unknown {
-  const { $id: _, ...rest } = schema as TSchema & { $id?: string }
-  return rest
+  return JSON.parse(JSON.stringify(schema, (key, value) => (key === '$id' ? undefined : value)))
 }
 
 function operation(route: Route): unknown {

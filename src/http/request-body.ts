@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
 import type { HttpRequest, HttpResponse } from './uws.js'
 
 export interface RequestHead {
@@ -58,7 +59,8 @@ export function checkMediaType(given: string, wanted: string): void {
 
 /**
  * Calls `whole` once with the body; it is valid in that turn only when it came in one piece (`isView`), as nearly all
- * do. Calls `tooLarge` instead as soon as that is known.
+ * do. A body that is too large is read to its end without being kept, because a sender that is cut off while it still
+ * writes never sees the answer; then, or past `limits.discardedBytesMax`, `tooLarge` is called.
  */
 export function readBody(
   res: HttpResponse,
@@ -67,29 +69,29 @@ export function readBody(
   whole: (body: Uint8Array, isView: boolean) => void,
   tooLarge: (error: VoiceStreamError) => void,
 ): void {
-  let parts: Buffer[] | null = null
+  let parts: Buffer[] = []
   let bytes = 0
+  let isTooLarge = head.contentLength !== null && head.contentLength > bytesMax
   let isOver = false
-  const refuse = () => {
-    isOver = true
-    parts = null
-    tooLarge(new VoiceStreamError('body_too_large', `the body is larger than ${bytesMax} bytes`))
-  }
   res.onData((chunk, isLast) => {
     // Chunks keep coming after an answer: they must cost nothing.
     if (isOver) return
     bytes += chunk.byteLength
-    if (bytes > bytesMax) return refuse()
-    if (isLast) {
+    if (bytes > bytesMax) isTooLarge = true
+    if (isTooLarge) {
+      parts = []
+      if (!isLast && bytes <= limits.discardedBytesMax) return
       isOver = true
-      if (parts === null) return whole(new Uint8Array(chunk), true)
-      parts.push(Buffer.from(chunk))
-      return whole(Buffer.concat(parts, bytes), false)
+      return tooLarge(new VoiceStreamError('body_too_large', `the body is larger than ${bytesMax} bytes`))
     }
-    if (chunk.byteLength === 0) return
-    parts ??= []
-    // The chunk is detached after this call.
-    parts.push(Buffer.from(chunk.slice(0)))
+    if (!isLast) {
+      // The chunk is detached after this call.
+      if (chunk.byteLength > 0) parts.push(Buffer.from(chunk.slice(0)))
+      return
+    }
+    isOver = true
+    if (parts.length === 0) return whole(new Uint8Array(chunk), true)
+    parts.push(Buffer.from(chunk))
+    whole(Buffer.concat(parts, bytes), false)
   })
-  if (head.contentLength !== null && head.contentLength > bytesMax) refuse()
 }

@@ -101,6 +101,7 @@ export class MemoryJournal implements Journal, CallReader {
     if (stream.isDead || this.#streams.get(stream.callId) !== stream || expectedVersion !== stream.version)
       return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
     assert(this.hasRoom(), 'room is asked for before an append')
+    assert(stream.version > 0 || snapshot !== null, 'the first append of a call brings a snapshot')
     const versioned = entries.map((entry) => ({
       version: ++stream.version,
       entry: entry.type === 'packet' ? { ...entry, data: Uint8Array.from(entry.data) } : entry,

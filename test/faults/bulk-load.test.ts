@@ -49,6 +49,6 @@ describe('bulk requests of 4 MiB', () => {
     const slowest = Math.max(...latencies)
     t.diagnostic(`${latencies.length} probes, the slowest took ${slowest.toFixed(1)} ms`)
     assert(latencies.length >= 10, `${latencies.length} probes while four requests were worked off`)
-    assert(slowest < 250, `a packet took ${slowest} ms`)
+    assert(slowest < 500, `a packet took ${slowest} ms`)
   })
 })

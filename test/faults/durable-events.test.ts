@@ -17,10 +17,9 @@ test('no event and no answer comes before its packet is on disk', {
   const trace = join(temporaryFolder(t), 'trace')
   const inject = `inject=fsync,fdatasync:delay_enter=${delayMs * 1000}`
   const service = await startService(t, {
-    wrapper: ['strace', '-f', '-qq', '-e', 'trace=fsync,fdatasync', '-e', inject, '-o', trace],
+    // -D: the service stays the process that was spawned, and is ended as any other.
+    wrapper: ['strace', '-D', '-f', '-qq', '-e', 'trace=fsync,fdatasync', '-e', inject, '-o', trace],
   })
-  // strace does not pass a kill on: its end detaches from the service, which ends by its own signal.
-  t.after(() => spawnSync('pkill', ['-KILL', '-P', String(service.child.pid)]))
   const client = new HttpClient(t, service)
   const supervisor = await SupervisorClient.connect(t, service)
   assert(existsSync(trace))

@@ -16,6 +16,7 @@ const routes: Record<string, readonly string[]> = {
   '/health/live': ['get'],
   '/health/ready': ['get'],
   '/metrics': ['get'],
+  '/ws/supervisor': ['get'],
 }
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json }

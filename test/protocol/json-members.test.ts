@@ -6,7 +6,7 @@ import { holds } from '../support/property.js'
 
 const space = fc.constantFrom('', '', ' ', '\t', '\n', '\r\n', '  ')
 const value = fc.oneof(
-  fc.json({ maxDepth: 4, noUnicodeString: false }),
+  fc.json({ maxDepth: 4 }),
   fc.constantFrom(
     '1.0',
     '-0',
@@ -24,7 +24,7 @@ const value = fc.oneof(
   ),
 )
 const members = fc.uniqueArray(fc.tuple(fc.string({ unit: 'binary', maxLength: 8 }), value), {
-  selector: ([key]) => key.toWellFormed(),
+  selector: ([key]) => key,
   maxLength: 6,
 })
 

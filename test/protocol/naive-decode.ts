@@ -13,6 +13,7 @@ export interface NaivePacket {
 
 export type NaiveDecoding = NaivePacket | Extract<ErrorCode, 'malformed_json' | 'schema_violation'>
 
+const loneSurrogate = /[\ud800-\udfff]/u
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function naiveDecode(bytes: Uint8Array, hasCallId: boolean): NaiveDecoding {
@@ -35,7 +36,7 @@ export function naiveDecode(bytes: Uint8Array, hasCallId: boolean): NaiveDecodin
   if (sequence > 2_147_483_647) return 'schema_violation'
   if (typeof timestamp !== 'number' || !(timestamp > 0) || timestamp === Number.POSITIVE_INFINITY)
     return 'schema_violation'
-  if (typeof data !== 'string' || data === '' || data.includes('\0') || !data.isWellFormed())
+  if (typeof data !== 'string' || data === '' || data.includes('\0') || loneSurrogate.test(data))
     return 'schema_violation'
   if (Buffer.byteLength(data) > 32_768) return 'schema_violation'
   if (!hasCallId) return { callId: null, sequence, data, timestamp }

@@ -17,6 +17,7 @@ export type Received = SupervisorEvent & {
 export class SupervisorClient {
   readonly socket: WebSocket
   readonly events: Received[] = []
+  receivedBytes = 0
   #problem: Error | null = null
   readonly #watch = new Watch()
 
@@ -55,6 +56,7 @@ export class SupervisorClient {
   }
 
   #take(message: Buffer, isBinary: boolean): void {
+    this.receivedBytes += message.length
     try {
       assert.equal(isBinary, false, 'an event is a text message')
       const event: unknown = JSON.parse(message.toString('utf8'))

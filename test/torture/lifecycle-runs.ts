@@ -13,9 +13,9 @@ export interface LifecyclePlan {
   readonly kills: number
 }
 
-/** A life of about a second, so that a kill finds calls in every state. */
+/** A restart takes up to a second; the grace period is longer, so that a start finds calls in every state. */
 const settings = {
-  GRACE_PERIOD_MS: 700,
+  GRACE_PERIOD_MS: 2000,
   AI_SIMULATED_FAILURE_RATE: 0.5,
   AI_SIMULATED_LATENCY_MIN_MS: 5,
   AI_SIMULATED_LATENCY_MAX_MS: 120,

@@ -10,10 +10,18 @@ import { epochMs, type Stage, within } from './stage.js'
 export interface Refusal {
   /** Null: it was still running after `refusalMsMax`. */
   readonly code: number | null
+  /** From its first line to its end: how long node itself takes to start says nothing about the service. */
   readonly ms: number
   /** The reasons that it gave, a line of the log each. */
   readonly reasons: readonly string[]
   readonly stderr: string
+}
+
+interface LogLine {
+  readonly level: number
+  readonly time: string
+  readonly msg: string
+  readonly reason?: string
 }
 
 const refusalMsMax = 8000
@@ -26,7 +34,6 @@ export async function startRefused(
   const environment = Object.fromEntries(
     variables.map(([key, value]) => [`VOICESTREAM_${key}`, String(value)]),
   )
-  const startedAt = epochMs()
   const child = spawn(process.execPath, ['dist/main.js'], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -41,14 +48,16 @@ export async function startRefused(
   })
   const closed = once(child, 'close')
   const end = await within(refusalMsMax, closed)
-  const ms = epochMs() - startedAt
-  const lines = output.stdout.split('\n').filter((line) => line.startsWith('{'))
-  const fatal = lines
-    .map((line) => JSON.parse(line) as { level: number; msg: string; reason?: string })
-    .filter(({ level }) => level >= 50)
+  const endedAt = epochMs()
+  const lines = output.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as LogLine)
+  const startedAt = Date.parse(lines[0]?.time ?? '')
+  const fatal = lines.filter(({ level }) => level >= 50)
   return {
     code: end === null ? null : child.exitCode,
-    ms,
+    ms: endedAt - startedAt,
     reasons: fatal.map(({ msg, reason }) => `${msg}: ${reason}`),
     stderr: output.stderr,
   }

@@ -8,9 +8,9 @@ import { crc32 } from 'node:zlib'
 import { limits } from '../../limits.js'
 import { type CallState, callStates } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
-import type { DueCall, LifecycleEntry, ReplayEntry } from '../journal.js'
+import type { DueCall, LifecycleEntry } from '../journal.js'
 import { PacketPages } from './packet-page.js'
-import { recordReceivedAt, recordSequence, recordStarts, recordVersion } from './packet-record.js'
+import { packetEntries } from './packet-record.js'
 import { openForReading } from './schema.js'
 import type {
   FromReader,
@@ -20,6 +20,7 @@ import type {
   Reply,
   StoredCallRow,
   ToReader,
+  VersionedEntry,
 } from './thread-messages.js'
 
 interface Row {
@@ -80,24 +81,14 @@ const answers: Answers = {
   },
 
   tail({ callKey, afterVersion }) {
-    const entries: { version: number; entry: ReplayEntry }[] = []
+    const entries: VersionedEntry[] = []
     for (const { checksum, records } of runsAfter.iterate(callKey, afterVersion)) {
       if (crc32(records) !== checksum) throw new Error(`a run of call ${callKey} is damaged`)
-      for (const at of recordStarts(records)) {
-        const version = recordVersion(records, at)
-        if (version <= afterVersion) continue
-        const entry = {
-          type: 'packet',
-          sequence: recordSequence(records, at),
-          receivedAt: recordReceivedAt(records, at),
-        } as const
-        entries.push({ version, entry })
-      }
+      entries.push(...packetEntries(records, afterVersion))
     }
     for (const { version, entry } of lifecycleAfter.iterate(callKey, afterVersion))
       entries.push({ version, entry: JSON.parse(entry) as LifecycleEntry })
-    entries.sort((a, b) => a.version - b.version)
-    return { entries: entries.map(({ entry }) => entry), version: entries.at(-1)?.version ?? afterVersion }
+    return entries
   },
 
   calls({ state, cursor, limit }) {

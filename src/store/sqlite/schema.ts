@@ -52,7 +52,7 @@ const migrations: readonly string[] = [
      checksum INTEGER NOT NULL,
      records BLOB NOT NULL
    ) STRICT;
-   CREATE INDEX runs_by_call ON runs(call_key, first_sequence, last_sequence, last_version);
+   CREATE INDEX runs_by_call ON runs(call_key, last_version, first_sequence, last_sequence);
    CREATE TABLE run_mark(
      only INTEGER PRIMARY KEY CHECK (only = 1),
      is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))
@@ -69,15 +69,11 @@ export class DataLossError extends Error {
  * Opens for writing, creates or migrates, and marks the database as open. Throws when the file is not ours, newer than
  * this program, or has lost what it once held (`DataLossError`, unless `acceptDataLoss`).
  */
-export function openForWriting(path: string, acceptDataLoss: boolean): Db {
+export function openForWriting(path: string, acceptDataLoss = false): Db {
   if (!existsSync(path)) create(path)
-  const wal = checkWal(`${path}-wal`)
-  if (!acceptDataLoss) assertNothingLost(path, wal)
+  assertUsable(path, acceptDataLoss)
   const db = new Database(path, { timeout: 1500 })
   try {
-    assertSqliteVersion(db)
-    assertOurs(db)
-    if (!acceptDataLoss) assertLogIsThere(db, wal)
     configure(db)
     migrate(db)
     // In the database file itself, so that a log that goes missing is missed. Until the clean stop the log holds at
@@ -91,6 +87,30 @@ export function openForWriting(path: string, acceptDataLoss: boolean): Db {
   } catch (error) {
     db.close()
     throw error
+  }
+}
+
+/** Looks without writing: a connection that could write would empty the log when it is closed. */
+function assertUsable(path: string, acceptDataLoss: boolean): void {
+  const wal = checkWal(`${path}-wal`)
+  if (!acceptDataLoss) assertNothingLost(path, wal)
+  const db = openForLooking(path)
+  try {
+    assertSqliteVersion(db)
+    assertOurs(db)
+    if (!acceptDataLoss) assertLogIsThere(db, wal)
+  } finally {
+    db.close()
+  }
+}
+
+function openForLooking(path: string): Db {
+  try {
+    return openForReading(path)
+  } catch (cause) {
+    throw new Error(`cannot open ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
   }
 }
 
@@ -145,6 +165,18 @@ function assertLogIsThere(db: Db, wal: WalVerdict): void {
 export function openForCheckpoints(path: string): Db {
   const db = new Database(path, { fileMustExist: true, timeout: 1500 })
   db.pragma('synchronous = FULL')
+  return db
+}
+
+/**
+ * Held open by the main thread for the life of the process. When a process exits, Node closes the connections of its
+ * worker threads, and SQLite's last close would move the log into the database and delete it; after an fsync error
+ * nobody knows what that would be worth, and a log that is gone looks like a loss. While this connection is open, it is
+ * not the last one; the main thread's are not closed at exit.
+ */
+export function openGuard(path: string): Db {
+  const db = openForReading(path)
+  db.prepare('SELECT is_open FROM run_mark').get()
   return db
 }
 

@@ -11,6 +11,7 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Millis } from '../../clock.js'
 import { unreachable, VoiceStreamError } from '../../errors.js'
@@ -30,9 +31,18 @@ import type {
   StoredCall,
   StoredPacket,
 } from '../journal.js'
-import { readRecord, recordHeaderBytes, recordStarts, writeRecord } from './packet-record.js'
+import { mergePage, packetsOf } from './packet-merge.js'
+import { packetEntries, recordHeaderBytes, writeRecord } from './packet-record.js'
+import { type Db, openGuard } from './schema.js'
 import { SqliteReads } from './sqlite-reader.js'
-import type { CallRow, FromWriter, LifecycleRow, ToWriter, WriterData } from './thread-messages.js'
+import type {
+  CallRow,
+  FromWriter,
+  LifecycleRow,
+  ToWriter,
+  VersionedEntry,
+  WriterData,
+} from './thread-messages.js'
 
 export interface SqliteJournalOptions {
   readonly dataDir: string
@@ -70,7 +80,6 @@ class Batch {
   readonly settlements: Settlement[] = []
   readonly calls: CallRow[] = []
   readonly lifecycle: LifecycleRow[] = []
-  readonly folds: number[] = []
 
   constructor(id: number) {
     this.id = id
@@ -99,11 +108,14 @@ export class SqliteJournal implements Journal, CallReader {
   readonly #options: SqliteJournalOptions
   readonly #worker: Worker
   #reads: SqliteReads | null = null
+  #guard: Db | null = null
   readonly #streams = new Map<CallId, Stream>()
   readonly #staging = Buffer.allocUnsafeSlow(limits.journalQueueBytesMax)
   #open = new Batch(1)
   #sent: Batch | null = null
   #isPumping = false
+  readonly #questions = new Map<number, { resolve(records: Buffer): void; reject(error: Error): void }>()
+  #nextQuestion = 1
   #nextKey = 1
   #fatal: Error | null = null
   #isClosed = false
@@ -122,6 +134,7 @@ export class SqliteJournal implements Journal, CallReader {
     const worker = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData })
     const journal = new SqliteJournal(options, worker)
     await journal.#opened()
+    journal.#guard = openGuard(join(dataDir, 'voicestream.db'))
     journal.#reads = await SqliteReads.open(options.dataDir, (error) => journal.#end(error))
     return journal
   }
@@ -173,9 +186,16 @@ export class SqliteJournal implements Journal, CallReader {
     if (row === null) return null
     const { key, snapshot } = row
     if (snapshot.isSettled) return { stream: this.#streamOf(callId, key, row.version), snapshot, entries: [] }
-    await this.#fold(key)
-    const { entries, version } = await this.#ask('tail', { callKey: key, afterVersion: row.version })
-    return { stream: this.#streamOf(callId, key, version), snapshot, entries }
+    // What is pending first: meanwhile it may be folded, and then stands in both.
+    const pending = packetEntries(await this.#pendingOf(key), row.version)
+    const stored = await this.#ask('tail', { callKey: key, afterVersion: row.version })
+    const entries = inOrder([...stored, ...pending])
+    const version = entries.at(-1)?.version ?? row.version
+    return {
+      stream: this.#streamOf(callId, key, version),
+      snapshot,
+      entries: entries.map(({ entry }) => entry),
+    }
   }
 
   #streamOf(callId: CallId, key: number, version: number): Stream {
@@ -205,6 +225,7 @@ export class SqliteJournal implements Journal, CallReader {
     const isDead = stream.batch?.state === 'failed' || this.#streams.get(stream.callId) !== stream
     if (isDead || expectedVersion !== stream.version)
       return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+    assert(stream.version > 0 || snapshot !== null, 'the first append of a call brings a snapshot')
     const batch = this.#open
     for (const entry of entries) {
       stream.version++
@@ -260,11 +281,10 @@ export class SqliteJournal implements Journal, CallReader {
       this.#staging.byteOffset,
       this.#staging.byteOffset + batch.bytes,
     ) as ArrayBuffer
-    const { id, packets, calls, lifecycle, folds } = batch
-    this.#worker.postMessage(
-      { type: 'batch', id, records, packets, calls, lifecycle, folds } satisfies ToWriter,
-      [records],
-    )
+    const { id, packets, calls, lifecycle } = batch
+    this.#worker.postMessage({ type: 'batch', id, records, packets, calls, lifecycle } satisfies ToWriter, [
+      records,
+    ])
   }
 
   #take(message: FromWriter): void {
@@ -279,6 +299,10 @@ export class SqliteJournal implements Journal, CallReader {
         else this.#options.onCheckpointFailed?.(error)
         return
       }
+      case 'pending':
+        this.#questions.get(message.id)?.resolve(Buffer.from(message.records))
+        this.#questions.delete(message.id)
+        return
       case 'closed':
       case 'opened':
       case 'refused':
@@ -320,6 +344,9 @@ export class SqliteJournal implements Journal, CallReader {
   #end(error: Error): void {
     if (this.#fatal !== null || this.#isClosed) return
     this.#fatal = error
+    for (const { reject } of this.#questions.values())
+      reject(new VoiceStreamError('read_failed', 'the store has ended'))
+    this.#questions.clear()
     this.#failPending(failedBy(error))
     this.#options.onFatal(error)
   }
@@ -332,14 +359,13 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#reads.ask(name, query)
   }
 
-  /** Afterwards every packet of the call that is committed now is in its runs. */
-  #fold(callKey: number): Promise<void> {
-    if (this.#fatal !== null) return Promise.reject(failedBy(this.#fatal))
-    return new Promise((resolve, reject) => {
-      this.#open.folds.push(callKey)
-      this.#open.settlements.push({ committed: resolve, failed: reject })
-      this.#pumpSoon()
-    })
+  /** The packets of a call that are committed and not in its runs yet. */
+  #pendingOf(callKey: number): Promise<Buffer> {
+    if (this.#fatal !== null || this.#isClosed)
+      return Promise.reject(new VoiceStreamError('read_failed', 'the store has ended'))
+    const id = this.#nextQuestion++
+    this.#worker.postMessage({ type: 'pending', id, callKey } satisfies ToWriter)
+    return new Promise((resolve, reject) => this.#questions.set(id, { resolve, reject }))
   }
 
   async call(callId: CallId): Promise<StoredCall | null> {
@@ -361,10 +387,10 @@ export class SqliteJournal implements Journal, CallReader {
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
     const key = this.#streams.get(callId)?.key ?? (await this.#ask('call', { callId }))?.key
     if (key === undefined) return { packets: [], nextFrom: null }
-    await this.#fold(key)
+    // What is pending first: meanwhile it may be folded, and then stands in both.
+    const pending = packetsOf(await this.#pendingOf(key))
     const { records, nextFrom } = await this.#ask('packets', { callKey: key, from, limit })
-    const page = Buffer.from(records)
-    return { packets: [...recordStarts(page)].map((at) => readRecord(page, at)), nextFrom }
+    return mergePage(packetsOf(Buffer.from(records)), nextFrom, pending, from, limit)
   }
 
   due(after: DueCursor, through: number, limit: number): Promise<readonly DueCall[]> {
@@ -383,6 +409,7 @@ export class SqliteJournal implements Journal, CallReader {
         this.#pumpSoon()
       })
     await this.#reads?.close()
+    this.#guard?.close()
     const ended = new Promise<void>((resolve) => {
       this.#closed = resolve
     })
@@ -391,6 +418,12 @@ export class SqliteJournal implements Journal, CallReader {
     else void this.#worker.terminate()
     await ended
   }
+}
+
+/** By version; one that stands twice is the same entry. */
+function inOrder(entries: VersionedEntry[]): readonly VersionedEntry[] {
+  entries.sort((a, b) => a.version - b.version)
+  return entries.filter(({ version }, index) => entries[index - 1]?.version !== version)
 }
 
 function failedBy(cause: Error): VoiceStreamError {

@@ -5,8 +5,9 @@
  * no undoing. Batches are kept whole until all of them is folded; past `limits.tailBytesMax` the oldest ones are
  * folded whatever their runs hold, so memory and the journal table stay bounded (V7).
  */
+import assert from 'node:assert/strict'
 import { limits } from '../../limits.js'
-import { recordCallKey, recordEnd, recordStarts } from './packet-record.js'
+import { recordCallKey, recordEnd, recordStarts, recordVersion } from './packet-record.js'
 
 interface Batch {
   readonly offset: number
@@ -19,6 +20,9 @@ interface PendingRecord {
   readonly batch: Batch
   readonly at: number
 }
+
+/** Whether a call's packet of that version is in a run. */
+export type IsFolded = (callKey: number, version: number) => boolean
 
 export interface Fold {
   readonly callKey: number
@@ -47,22 +51,32 @@ export class Tail {
     return this.#batches.size
   }
 
-  /** A batch is committed. */
-  add(offset: number, records: Buffer): void {
+  /** A batch is committed. After a restart part of it may have been folded before: `isFolded` knows. */
+  add(offset: number, records: Buffer, isFolded: IsFolded = () => false): void {
     const batch: Batch = { offset, records, pending: 0 }
     for (const at of recordStarts(records)) {
-      batch.pending++
       const callKey = recordCallKey(records, at)
+      if (isFolded(callKey, recordVersion(records, at))) continue
+      batch.pending++
       const pending = this.#pending.get(callKey)
       if (pending === undefined) this.#pending.set(callKey, [{ batch, at }])
       else if (pending.push({ batch, at }) >= limits.runPackets) this.#due.add(callKey)
     }
+    assert(batch.pending > 0, 'a journal row goes with the last of its records')
     this.#batches.set(offset, batch)
     this.#bytes += records.length
   }
 
-  /** What to fold now: the calls asked for, and of the others so many that about `recordsMax` records are folded. */
-  plan(asked: Iterable<number>, recordsMax: number): FoldPlan {
+  /** What is committed of a call and not folded yet, in the order of its appends. */
+  pendingOf(callKey: number): Buffer {
+    const pending = this.#pending.get(callKey) ?? []
+    return Buffer.concat(
+      pending.map(({ batch, at }) => batch.records.subarray(at, recordEnd(batch.records, at))),
+    )
+  }
+
+  /** What to fold now: about `recordsMax` records. */
+  plan(recordsMax: number): FoldPlan {
     const chosen = new Map<number, readonly PendingRecord[]>()
     let room = recordsMax
     const choose = (callKey: number) => {
@@ -71,7 +85,6 @@ export class Tail {
       chosen.set(callKey, pending)
       room -= pending.length
     }
-    for (const callKey of asked) choose(callKey)
     for (const callKey of this.#due) {
       if (room <= 0) break
       choose(callKey)
@@ -80,14 +93,17 @@ export class Tail {
     return this.#planOf(chosen)
   }
 
-  /** The calls of the oldest batch. */
-  oldestCalls(): ReadonlySet<number> {
-    const calls = new Set<number>()
-    for (const batch of this.#batches.values()) {
-      for (const at of recordStarts(batch.records)) calls.add(recordCallKey(batch.records, at))
-      break
-    }
-    return calls
+  /** Everything of the calls of the oldest batch, whatever their runs hold. */
+  planOldest(): FoldPlan {
+    const chosen = new Map<number, readonly PendingRecord[]>()
+    const [oldest] = this.#batches.values()
+    if (oldest !== undefined)
+      for (const at of recordStarts(oldest.records)) {
+        const callKey = recordCallKey(oldest.records, at)
+        const pending = this.#pending.get(callKey)
+        if (pending !== undefined) chosen.set(callKey, pending)
+      }
+    return this.#planOf(chosen)
   }
 
   #chooseOldest(choose: (callKey: number) => void, hasRoom: () => boolean): void {

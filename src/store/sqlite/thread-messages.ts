@@ -30,11 +30,13 @@ export interface WriteBatch {
   readonly packets: number
   readonly calls: readonly CallRow[]
   readonly lifecycle: readonly LifecycleRow[]
-  /** Calls whose pending packets are to be folded, because somebody wants to read them. */
-  readonly folds: readonly number[]
 }
 
-export type ToWriter = WriteBatch | { readonly type: 'close' }
+export type ToWriter =
+  | WriteBatch
+  /** Asks for what is committed of a call and not in its runs yet. */
+  | { readonly type: 'pending'; readonly id: number; readonly callKey: number }
+  | { readonly type: 'close' }
 
 export interface WriterStatus {
   readonly tailBytes: number
@@ -59,7 +61,14 @@ export type FromWriter =
       readonly message: string
       readonly isFatal: boolean
     }
+  /** Packet records, in the order of their appends. */
+  | { readonly type: 'pending'; readonly id: number; readonly records: ArrayBuffer }
   | { readonly type: 'closed' }
+
+export interface VersionedEntry {
+  readonly version: number
+  readonly entry: ReplayEntry
+}
 
 export interface StoredCallRow {
   readonly key: number
@@ -71,10 +80,7 @@ export interface StoredCallRow {
 /** Each read and its answer. */
 export interface Reads {
   call: { query: { callId: CallId }; answer: StoredCallRow | null }
-  tail: {
-    query: { callKey: number; afterVersion: number }
-    answer: { entries: readonly ReplayEntry[]; version: number }
-  }
+  tail: { query: { callKey: number; afterVersion: number }; answer: readonly VersionedEntry[] }
   calls: {
     query: { state: CallState | null; cursor: number | null; limit: number }
     answer: { calls: readonly StoredCallRow[]; nextCursor: number | null }

@@ -56,13 +56,25 @@ class Writer {
   /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
   recover(): number {
     let packets = 0
+    // A fold takes all that is pending of a call, so what it has left behind is told by one version a call.
+    const lastVersion = this.#db
+      .prepare<[number], number | null>('SELECT max(last_version) FROM runs WHERE call_key = ?')
+      .pluck()
+    const folded = new Map<number, number>()
+    const foldedThrough = (callKey: number): number => {
+      const known = folded.get(callKey)
+      if (known !== undefined) return known
+      const version = lastVersion.get(callKey) ?? 0
+      folded.set(callKey, version)
+      return version
+    }
     const rows = this.#db.prepare<[], { offset: number; checksum: number; records: Buffer }>(
       'SELECT "offset", checksum, records FROM journal ORDER BY "offset"',
     )
     for (const row of rows.iterate()) {
       if (crc32(row.records) !== row.checksum)
         throw new Error(`the journal is damaged at offset ${row.offset}`)
-      this.#tail.add(row.offset, row.records)
+      this.#tail.add(row.offset, row.records, (callKey, version) => version <= foldedThrough(callKey))
       this.#offset = row.offset
       packets += [...recordStarts(row.records)].length
     }
@@ -85,7 +97,7 @@ class Writer {
     const startedAt = performance.now()
     const records = Buffer.from(batch.records)
     const offset = this.#offset + 1
-    const plan = this.#tail.plan(batch.folds, Math.max(foldRecordsMin, foldRecordsPerPacket * batch.packets))
+    const plan = this.#tail.plan(Math.max(foldRecordsMin, foldRecordsPerPacket * batch.packets))
     this.#transact(batch, records, offset, plan)
     this.#tail.folded(plan)
     if (records.length > 0) {
@@ -102,7 +114,12 @@ class Writer {
     }
   }
 
-  #transact(batch: WriteBatch, records: Buffer, offset: number, plan: FoldPlan): void {
+  #transact(
+    batch: Pick<WriteBatch, 'calls' | 'lifecycle'>,
+    records: Buffer,
+    offset: number,
+    plan: FoldPlan,
+  ): void {
     const isEmpty =
       records.length === 0 &&
       batch.calls.length === 0 &&
@@ -162,6 +179,11 @@ class Writer {
     this.#insertRun.run(callKey, first, last, version, crc32(run), run)
   }
 
+  /** Copied, so that it can be handed over. */
+  pendingOf(callKey: number): ArrayBuffer {
+    return Uint8Array.from(this.#tail.pendingOf(callKey)).buffer
+  }
+
   /** To be called after a commit has been told. */
   committed(): void {
     this.#checkpoints.committed()
@@ -170,17 +192,9 @@ class Writer {
   /** Folds everything, so that the next start finds an empty tail. */
   async close(): Promise<void> {
     while (this.#tail.batchCount > 0) {
-      const before = this.#tail.bytes
-      this.commit({
-        type: 'batch',
-        id: 0,
-        records: new ArrayBuffer(0),
-        packets: 0,
-        calls: [],
-        lifecycle: [],
-        folds: [...this.#tail.oldestCalls()],
-      })
-      if (this.#tail.bytes === before) break
+      const plan = this.#tail.planOldest()
+      this.#transact({ calls: [], lifecycle: [] }, Buffer.alloc(0), 0, plan)
+      this.#tail.folded(plan)
     }
     await this.#checkpoints.close()
     this.#db.close()
@@ -254,6 +268,11 @@ port.on('message', (message: ToWriter) => {
   if (writer === null) return
   if (message.type === 'close') {
     void close(writer)
+    return
+  }
+  if (message.type === 'pending') {
+    const records = writer.pendingOf(message.callKey)
+    port.postMessage({ type: 'pending', id: message.id, records } satisfies FromWriter, [records])
     return
   }
   try {

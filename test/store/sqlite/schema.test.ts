@@ -10,7 +10,7 @@ import { close, fileOf, inspect, openJournal } from '../../support/sqlite.js'
 describe('the database', () => {
   test('is opened with synchronous = FULL in WAL mode, and checkpoints when we say so', (t) => {
     // Guards against NORMAL, with which a 202 does not wait for its fsync; WAL answers with its default before a write.
-    const db = openForWriting(fileOf(temporaryFolder(t)))
+    const db = openForWriting(fileOf(temporaryFolder(t)), false)
     t.after(() => db.close())
     db.exec("INSERT INTO calls VALUES (1, 'c1', 1, 'FAILED', 1, NULL, 1, '{}')")
     assert.equal(db.pragma('synchronous', { simple: true }), 2)
@@ -28,7 +28,7 @@ describe('the database', () => {
 
   test('cannot be written through the connection that reads', (t) => {
     const file = fileOf(temporaryFolder(t))
-    openForWriting(file).close()
+    openForWriting(file, false).close()
     const reader = openForReading(file)
     t.after(() => reader.close())
     assert.throws(() => reader.exec('DELETE FROM calls'), /readonly/)

@@ -1,0 +1,25 @@
+/** In the order in which they run. */
+import type { Scenario } from '../scenario.js'
+import { bulk } from './bulk.js'
+import { calls } from './calls.js'
+import { disk } from './disk.js'
+import { gate } from './gate.js'
+import { layers } from './layers.js'
+import { loadCurve } from './load-curve.js'
+import { longCall } from './long-call.js'
+import { openLoop } from './open-loop.js'
+import { restartScenario } from './restart.js'
+import { saturation } from './saturation.js'
+
+export const scenarios: readonly Scenario[] = [
+  gate,
+  saturation,
+  bulk,
+  openLoop,
+  loadCurve,
+  calls,
+  longCall,
+  restartScenario,
+  disk,
+  layers,
+]

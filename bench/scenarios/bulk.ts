@@ -1,0 +1,177 @@
+/** Whole trunks in one request: packets a second next to single packets, and how long a big request holds the loop. */
+import { bulkBytesMax, sendBulk, warmCalls } from '../load/bulk.js'
+import { type OpenLoop, type OpenLoopFigures, startOpenLoop } from '../load/open-loop.js'
+import { type CallSet, endlessLines } from '../load/packets.js'
+import { newCallSet, saturate } from '../load/saturate.js'
+import { readMetrics } from '../measure/metrics-text.js'
+import { median, mediansOf } from '../measure/statistics.js'
+import type { Context, Report, Scenario } from '../scenario.js'
+import type { MeasuredServer } from '../stage/server.js'
+import { assertSeen, perSecond, withHeadline } from './headline.js'
+
+const connections = 4
+const calls = 1024
+const probesPerSecond = 200
+const loopHeldMsMax = 10
+const bodies = [
+  { name: 'bulk, 4 MiB a request', bytes: bulkBytesMax },
+  { name: 'bulk, 256 KiB a request', bytes: 256 * 1024 },
+] as const
+/** The service's own look at its loop comes every 10 ms, and the lag that it counts includes that. */
+const lagResolutionMs = 10
+
+interface BulkRound {
+  readonly rate: number
+  readonly requestsPerSecond: number
+  readonly refused: number
+  readonly liveP99: number
+  readonly liveMax: number
+  readonly packetP99: number
+  readonly packetMax: number
+  readonly lagMax: number
+  readonly lateMax: number
+}
+
+async function probe(
+  loop: OpenLoop,
+  port: number,
+  seconds: number,
+  set: CallSet,
+): Promise<OpenLoopFigures[]> {
+  const plan = { port, rate: probesPerSecond, seconds, connections: 16, set } as const
+  return Promise.all([loop.run({ ...plan, target: 'live' }), loop.run({ ...plan, target: 'packet' })])
+}
+
+async function measure(
+  service: MeasuredServer,
+  loop: OpenLoop,
+  bodyBytesMax: number,
+  seconds: number,
+): Promise<BulkRound> {
+  const { url, port } = service
+  const set = newCallSet(calls)
+  const probed = newCallSet(64)
+  await warmCalls(url, set)
+  await warmCalls(url, probed)
+  // A look resets what the service knows of its loop's lag.
+  await readMetrics(url)
+  const lanes = Array.from({ length: connections }, (_, lane) => endlessLines(set, lane, connections))
+  const [bulk, probes] = await Promise.all([
+    sendBulk({ url, lanes, bodyBytesMax, seconds }),
+    probe(loop, port, seconds, probed),
+  ])
+  const lag = (await readMetrics(url)).get('voicestream_nodejs_eventloop_lag_max_seconds') ?? Number.NaN
+  const [live, packet] = probes
+  if (live === undefined || packet === undefined) throw new Error('a probe is missing')
+  return {
+    rate: (bulk.accepted * 1000) / bulk.elapsedMs,
+    requestsPerSecond: (bulk.requests * 1000) / bulk.elapsedMs,
+    refused: bulk.refused,
+    liveP99: live.latencyMs.p99,
+    liveMax: live.latencyMs.max,
+    packetP99: packet.latencyMs.p99,
+    packetMax: packet.latencyMs.max,
+    lagMax: lag * 1000 - lagResolutionMs,
+    lateMax: Math.max(live.lateMs.max, packet.lateMs.max),
+  }
+}
+
+function reportOf(single: readonly number[], bulk: readonly BulkRound[][]): Report {
+  const ratioOf = (rounds: readonly BulkRound[]) =>
+    median(rounds.map(({ rate }, round) => rate / (single[round] ?? Number.NaN)))
+  const ratios = bulk.map(ratioOf)
+  const rows = bulk.map((rounds, index) => {
+    const found = mediansOf(rounds, [
+      'rate',
+      'requestsPerSecond',
+      'liveP99',
+      'liveMax',
+      'packetP99',
+      'packetMax',
+      'lagMax',
+    ])
+    const refused = rounds.reduce((sum, round) => sum + round.refused, 0)
+    const { rate, requestsPerSecond, liveP99, liveMax, packetP99, packetMax, lagMax } = found
+    return [
+      bodies[index]?.name ?? '',
+      rate,
+      ratios[index] ?? null,
+      requestsPerSecond,
+      liveP99,
+      liveMax,
+      packetP99,
+      packetMax,
+      lagMax,
+      refused,
+    ]
+  })
+  const whole = bulk[0] ?? []
+  const heldMs = median(whole.map(({ liveMax, lagMax }) => Math.min(liveMax, lagMax)))
+  const msColumn = (name: string) => ({ name, unit: 'ms', digits: 1 })
+  return {
+    tables: [
+      {
+        title: `${connections} connections of bulk requests; single packets by wrk; ${probesPerSecond} probes a second of each kind`,
+        columns: [
+          { name: '' },
+          { name: 'rate', unit: 'packets/s' },
+          { name: 'to single', digits: 2 },
+          { name: 'requests/s', digits: 1 },
+          ...['/health/live p99', 'max', 'packet p99', 'max', 'loop lag max'].map(msColumn),
+          { name: '503' },
+        ],
+        rows: [['single packets', median(single), 1, null, null, null, null, null, null, null], ...rows],
+      },
+    ],
+    charts: [],
+    checks: [
+      ...ratios.map((ratio, index) => ({
+        name: `${bodies[index]?.name}: to single packets`,
+        wanted: '≥ 5',
+        found: ratio.toFixed(2),
+        isMet: ratio >= 5,
+      })),
+      {
+        name: 'bulk, 4 MiB a request: the loop is held at most',
+        wanted: `≤ ${loopHeldMsMax} ms`,
+        found: `${heldMs.toFixed(1)} ms`,
+        isMet: heldMs <= loopHeldMsMax,
+      },
+    ],
+    notes: [
+      'how long the loop is held: the smaller of the slowest /health/live and of the service’s own loop lag, because each also counts what is not the loop’s doing (the probe’s lateness, a thread that waits for a core)',
+      'a packet probe also waits for the commit that holds it, next to megabytes of bulk packets',
+      `the generator of the probes was late by up to ${median(bulk.flat().map(({ lateMax }) => lateMax)).toFixed(1)} ms (median of the rounds’ maxima)`,
+    ],
+  }
+}
+
+async function run(context: Context): Promise<Report> {
+  const { stage, rounds, seconds, tell } = context
+  const single: number[] = []
+  const bulk: BulkRound[][] = bodies.map(() => [])
+  await withHeadline(context, async ({ service, supervisor }) => {
+    const loop = startOpenLoop(stage)
+    let stored = 0
+    for (let round = 1; round <= rounds; round++) {
+      const one = await saturate(stage, service, { seconds, set: newCallSet(calls) })
+      stored += one.stored
+      single.push(one.wrk.rate)
+      for (const [index, { bytes }] of bodies.entries())
+        bulk[index]?.push(await measure(service, loop, bytes, seconds))
+      const rates = bulk.map((rounds_) => perSecond(rounds_.at(-1)?.rate ?? 0))
+      tell(`round ${round} of ${rounds}: single ${perSecond(one.wrk.rate)}, bulk ${rates.join(', ')}`)
+    }
+    loop.end()
+    await assertSeen(supervisor, stored)
+  })
+  return reportOf(single, bulk)
+}
+
+export const bulk: Scenario = {
+  name: 'bulk',
+  title: 'Many packets a request',
+  summary: 'POST /v1/packets against single packets, and what a request of 4 MiB does to everybody else.',
+  needsWrk: true,
+  run,
+}

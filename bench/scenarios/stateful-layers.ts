@@ -1,0 +1,184 @@
+/** Layers with a state of their own: the actor over a journal in memory, the feed, the journal on SQLite. */
+import { type CallActor, type CallPorts, createCallActor, type PacketMessage } from '../../src/actors/call.js'
+import { EventFeed, type UnplacedEvent } from '../../src/actors/event-feed.js'
+import { rfc3339, systemClock } from '../../src/clock.js'
+import { decodeCallId } from '../../src/protocol/call-id.js'
+import type { CallSnapshot } from '../../src/store/journal.js'
+import { MemoryJournal } from '../../src/store/memory-journal.js'
+import { SqliteJournal } from '../../src/store/sqlite/sqlite-journal.js'
+import { dataText } from '../load/packets.js'
+import type { Stage } from '../stage/stage.js'
+import { kept, type Layer, layer, writeOut } from './layer.js'
+
+const data = Buffer.from(dataText)
+const timestamp = 1_700_000_000.02
+const calls = 1024
+const callsText = calls.toLocaleString('en')
+/** So many are sent before the journal commits, as at saturation. */
+const batch = 256
+const ignore = () => {}
+const ignoreReply = { answered: ignore, failed: failLoudly }
+
+function failLoudly(error: Error): never {
+  throw error
+}
+
+// --- the actor ----------------------------------------------------------------------------------------------------
+
+function portsOn(journal: MemoryJournal): CallPorts {
+  return {
+    journal,
+    clock: systemClock,
+    graceMs: 3000,
+    idleMs: 900_000,
+    publish: (event) => {
+      kept.value = event
+    },
+    arm: ignore,
+    analyse: ignore,
+    drop: ignore,
+    stateChanged: ignore,
+    duplicate: ignore,
+  }
+}
+
+const message = (sequence: number): PacketMessage => ({
+  type: 'packet',
+  packet: { sequence, data, timestamp },
+  replyTo: ignoreReply,
+})
+
+function sendAll(journal: MemoryJournal, actors: readonly CallActor[], first: number, count: number): void {
+  for (let i = first; i < first + count; i++) {
+    actors[i % actors.length]?.send(message(Math.floor(i / actors.length)))
+    if (i % batch === batch - 1) journal.commit()
+  }
+  journal.commit()
+}
+
+/** Actors with `before` packets each, on a journal that commits when it is told to. */
+function actorsOn(count: number, before: number): { journal: MemoryJournal; actors: readonly CallActor[] } {
+  const journal = new MemoryJournal()
+  journal.hold()
+  const ports = portsOn(journal)
+  const actors = Array.from({ length: count }, (_, index) => {
+    const callId = decodeCallId(`layer-${index}`)
+    return createCallActor(ports, { callId, state: null, stream: journal.create(callId), isSettled: false })
+  })
+  sendAll(journal, actors, 0, before * count)
+  return { journal, actors }
+}
+
+export const actorLayers: readonly Layer[] = [
+  layer(
+    `call actor: a packet, ${callsText} calls, journal in memory`,
+    102_400,
+    () => actorsOn(calls, 1),
+    ({ journal, actors }, operations) => sendAll(journal, actors, calls, operations),
+  ),
+  layer(
+    'call actor: a packet, one call at packet 100,000',
+    102_400,
+    () => actorsOn(1, 100_000),
+    ({ journal, actors }, operations) => sendAll(journal, actors, 100_000, operations),
+  ),
+]
+
+// --- the feed -----------------------------------------------------------------------------------------------------
+
+function received(sequence: number): UnplacedEvent {
+  return {
+    event: 'packet_received',
+    at: rfc3339(1_700_000_000_000 + (sequence >> 6)),
+    call_id: 'load1-512',
+    sequence,
+    total_received: sequence + 1,
+    missing_sequences: [],
+    missing_count: 0,
+  }
+}
+
+function feedWith(subscribers: number): EventFeed {
+  const feed = new EventFeed('epoch', (task) => task())
+  for (let i = 0; i < subscribers; i++) {
+    feed.subscribe({
+      take: (text) => {
+        kept.value = writeOut(text)
+      },
+      flush: ignore,
+    })
+  }
+  return feed
+}
+
+export const feedLayers: readonly Layer[] = [0, 1, 50].map((subscribers) =>
+  layer(
+    `event feed: publish to ${subscribers} subscribers`,
+    100_000,
+    () => feedWith(subscribers),
+    (feed, operations) => {
+      for (let i = 0; i < operations; i++) feed.publish(received(i))
+    },
+  ),
+)
+
+// --- the journal on SQLite ----------------------------------------------------------------------------------------
+
+const snapshot: CallSnapshot = {
+  state: 'IN_PROGRESS',
+  createdAt: 1_700_000_000_000,
+  dueAt: 4_000_000_000_000,
+  isSettled: false,
+  body: '{}',
+}
+
+async function openJournal(dataDir: string): Promise<SqliteJournal> {
+  return SqliteJournal.open({ dataDir, now: systemClock.now(), dueWithin: {}, onFatal: failLoudly })
+}
+
+type Streams = readonly ReturnType<SqliteJournal['create']>[]
+
+/** Appends `size` packets at a time and waits for their commit, as a closed loop of so many connections would. */
+async function commitAll(
+  journal: SqliteJournal,
+  streams: Streams,
+  packets: number,
+  size: number,
+): Promise<void> {
+  for (let first = 0; first < packets; first += size)
+    await new Promise<void>((resolve, reject) => {
+      let pending = size
+      const settlement = {
+        committed: () => {
+          if (--pending === 0) resolve()
+        },
+        failed: reject,
+      }
+      for (let i = first; i < first + size; i++) {
+        const stream = streams[i % streams.length]
+        if (stream === undefined) return reject(new Error('there is no stream'))
+        const sequence = Math.floor(i / streams.length)
+        const entry = { type: 'packet', sequence, data, timestamp, receivedAt: 1_700_000_000_000 } as const
+        journal.append(stream, stream.version, [entry], sequence === 0 ? snapshot : null, settlement)
+      }
+    })
+}
+
+export function sqliteLayers(stage: Stage, packets: number): readonly Layer[] {
+  return [64, 256].map((size) => ({
+    name: `journal on SQLite: a packet, ${size} a commit, ${callsText} calls, fsync`,
+    sample: async () => {
+      const folder = stage.newFolder('journal')
+      const journal = await openJournal(folder)
+      const streams = Array.from({ length: calls }, (_, index) =>
+        journal.create(decodeCallId(`layer-${index}`)),
+      )
+      const startedAt = performance.now()
+      await commitAll(journal, streams, packets, size)
+      const elapsedMs = performance.now() - startedAt
+      await journal.close()
+      stage.removeFolder(folder)
+      return { operations: packets, elapsedMs }
+    },
+  }))
+}
