@@ -9,7 +9,7 @@ import { wrkVersion } from './load/wrk.js'
 import { describeEnvironment } from './measure/environment.js'
 import { helpText, type Options, readOptions, UsageError } from './options.js'
 import { pageOf } from './report/page.js'
-import { checkText, resultText } from './report/table.js'
+import { checkText, environmentText, resultText } from './report/table.js'
 import type { Check, Context, Outcome, Results, Scenario, ScenarioResult } from './scenario.js'
 import { scenarios } from './scenarios/all.js'
 import { resultsFolder } from './stage/paths.js'
@@ -17,6 +17,8 @@ import { Stage } from './stage/stage.js'
 
 /** A scenario that hangs is a failure, and must not hold the rest up for ever. */
 const scenarioMsMax = 60 * 60_000
+/** What a quiet machine stays below. */
+const busyLoad = 0.7
 
 async function outcomeOf(scenario: Scenario, context: Context, hasWrk: boolean): Promise<Outcome> {
   if (scenario.needsWrk && !hasWrk)
@@ -37,6 +39,11 @@ async function outcomeOf(scenario: Scenario, context: Context, hasWrk: boolean):
 async function runAll(options: Options, stage: Stage): Promise<Results> {
   const { rounds, seconds, isQuick, only } = options
   const environment = describeEnvironment(stage.folder)
+  console.log(environmentText(environment))
+  if (environment.loadAverage > busyLoad)
+    console.log(
+      `!!! others are at work here: the load average was ${environment.loadAverage} before the start`,
+    )
   const hasWrk = wrkVersion() !== null
   const context: Context = {
     stage,
@@ -81,6 +88,14 @@ function conclude(results: Results, folder: string): number {
   return isFailed ? 1 : 0
 }
 
+function openStage(dir: string): Stage {
+  try {
+    return new Stage(dir)
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
 async function main(): Promise<number> {
   const names = scenarios.map(({ name }) => name)
   const options = readOptions(process.argv.slice(2), names)
@@ -92,7 +107,7 @@ async function main(): Promise<number> {
     for (const { name, summary } of scenarios) console.log(`${name.padEnd(11)} ${summary}`)
     return 0
   }
-  const stage = new Stage(options.dir)
+  const stage = openStage(options.dir)
   process.on('exit', () => stage.clear())
   for (const [signal, code] of [
     ['SIGINT', 130],

@@ -15,8 +15,6 @@ export const limits = {
   dataBytesMax: 32 * kib,
   bodyBytesMax: 64 * kib,
   bulkBodyBytesMax: 4 * mib,
-  /** Of a body that is too large, so much is read and thrown away before its sender is cut off. */
-  discardedBytesMax: 16 * mib,
   bulkLinesListedMax: 1000,
   jsonDepthMax: 16,
 
@@ -71,7 +69,8 @@ export const limits = {
   duplicateChecksMax: 256,
 
   supervisorsMax: 10_000,
-  supervisorQueueBytesMax: 4 * mib,
+  /** More than the events of one bulk request, which come in one commit. Queues share the text of their events. */
+  supervisorQueueBytesMax: 16 * mib,
   supervisorInboundBytesMax: 4 * kib,
 
   drainMsMax: 8000,

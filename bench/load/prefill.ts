@@ -62,7 +62,11 @@ export class Prefill {
 
   /** A fresh copy, not yet opened by anybody. */
   async copy(name: string): Promise<string> {
-    this.#built ??= this.#build()
+    this.#built ??= this.#build().catch((error: unknown) => {
+      // The next scenario tries again.
+      this.#built = null
+      throw error
+    })
     return this.#stage.copyFolder(await this.#built, name)
   }
 

@@ -9,7 +9,7 @@ import type { MeasuredServer } from '../stage/server.js'
 import type { Stage } from '../stage/stage.js'
 import { warmCalls } from './bulk.js'
 import type { CallSet } from './packets.js'
-import { runWrk, type WrkFigures } from './wrk.js'
+import { runWrk, type WrkBuild, type WrkFigures } from './wrk.js'
 
 /** With 64 a group commit is bound by latency, not by work. */
 export const saturatingConnections = 256
@@ -31,6 +31,7 @@ export interface SaturationOptions {
   readonly connections?: number
   /** The set has been warmed up by the caller. */
   readonly isWarm?: boolean
+  readonly build?: WrkBuild
 }
 
 export async function saturate(
@@ -38,11 +39,11 @@ export async function saturate(
   server: MeasuredServer,
   options: SaturationOptions,
 ): Promise<Saturation> {
-  const { seconds, set, connections = saturatingConnections, isWarm = false } = options
+  const { seconds, set, connections = saturatingConnections, isWarm = false, build } = options
   if (!isWarm) await warmCalls(server.url, set)
   const before = await readMetrics(server.url)
   const useBefore = processUse(server.pid)
-  const wrk = await runWrk(stage, { port: server.port, connections, seconds, set })
+  const wrk = await runWrk(stage, { port: server.port, connections, seconds, set, build })
   await new Promise((resolve) => setTimeout(resolve, settleMs))
   const use = useBetween(useBefore, processUse(server.pid))
   const after = await readMetrics(server.url)

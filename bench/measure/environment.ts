@@ -1,6 +1,6 @@
 /** What the figures were measured on. No host name and no paths: the page may be shown to anybody. */
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileSystemOf } from './proc.js'
 import { distribution } from './statistics.js'
@@ -13,6 +13,8 @@ export interface Environment {
   readonly cores: number
   readonly memoryMib: number
   readonly fileSystem: string
+  /** Of the minute before the start: what others did on the machine. */
+  readonly loadAverage: number
   /** Milliseconds of an fdatasync after an append of 4 KiB, before anything else ran. */
   readonly fsyncP50Ms: number
   readonly fsyncP99Ms: number
@@ -50,6 +52,7 @@ export function describeEnvironment(folder: string): Environment {
     cores: cpus().length,
     memoryMib: Math.round(totalmem() / 2 ** 20),
     fileSystem: fileSystemOf(folder, readFileSync('/proc/mounts', 'utf8')),
+    loadAverage: Number((loadavg()[0] ?? 0).toFixed(2)),
     fsyncP50Ms: fsync.p50,
     fsyncP99Ms: fsync.p99,
   }

@@ -1,7 +1,7 @@
 /** The results as one HTML page that loads nothing from anywhere, in light and dark. */
 import type { Check, Report, Results, ScenarioResult, TableData } from '../scenario.js'
 import { chartFigure, escapeText } from './chart.js'
-import { formatCell } from './table.js'
+import { environmentText, formatCell } from './table.js'
 
 const style = `
 :root { color-scheme: light dark; --page: #fcfcfb; --card: #ffffff; --ink: #1a1a19; --soft: #5f5e5a; --line: #e3e2de;
@@ -68,13 +68,13 @@ function section({ name, title, summary, outcome }: ScenarioResult): string {
   return `<section id="${escapeText(name)}"><h2>${escapeText(title)}</h2><p>${escapeText(summary)}</p>${body}</section>`
 }
 
-function environmentText({ environment: found, rounds, seconds, isQuick }: Results): string {
-  return `${found.at} · Node ${found.node} · ${found.cores} cores, ${found.cpu} · ${found.memoryMib} MiB · Linux ${found.kernel} · ${found.fileSystem}, fdatasync p50 ${found.fsyncP50Ms.toFixed(2)} ms, p99 ${found.fsyncP99Ms.toFixed(2)} ms · medians of ${rounds} alternating rounds of ${seconds} s${isQuick ? ' (quick)' : ''}. The load generators share the cores with what they measure.`
+function headText({ environment, rounds, seconds, isQuick }: Results): string {
+  return `${environmentText(environment)} · medians of ${rounds} alternating rounds of ${seconds} s${isQuick ? ' (quick)' : ''}. The load generators share the cores with what they measure.`
 }
 
 export function pageOf(results: Results): string {
   const all = results.scenarios.flatMap(({ outcome }) =>
     outcome.kind === 'measured' ? outcome.report.checks : [],
   )
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>VoiceStream: measurements</title><style>${style}</style></head><body><h1>VoiceStream: measurements</h1><p>${escapeText(environmentText(results))}</p>${checks(all)}${results.scenarios.map(section).join('')}</body></html>\n`
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>VoiceStream: measurements</title><style>${style}</style></head><body><h1>VoiceStream: measurements</h1><p>${escapeText(headText(results))}</p>${checks(all)}${results.scenarios.map(section).join('')}</body></html>\n`
 }

@@ -1,5 +1,6 @@
 /** Reports on the terminal. The one importer of cli-table3 here. */
 import Table from 'cli-table3'
+import type { Environment } from '../measure/environment.js'
 import type { Check, Report, ScenarioResult, TableData } from '../scenario.js'
 
 export function formatCell(cell: string | number | null, digits = 0): string {
@@ -35,4 +36,9 @@ export function resultText({ name, title, elapsedSeconds, outcome }: ScenarioRes
   const head = `\n━━ ${name}: ${title} (${elapsedSeconds.toFixed(0)} s)`
   if (outcome.kind === 'measured') return `${head}\n${reportText(outcome.report)}`
   return `${head}\n${outcome.kind === 'skipped' ? '!!! SKIPPED' : '!!! FAILED'}: ${outcome.reason}`
+}
+
+export function environmentText(found: Environment): string {
+  const { at, node, cores, cpu, memoryMib, kernel, fileSystem, fsyncP50Ms, fsyncP99Ms, loadAverage } = found
+  return `${at} · Node ${node} · ${cores} cores, ${cpu} · ${memoryMib} MiB · Linux ${kernel} · ${fileSystem}, fdatasync p50 ${fsyncP50Ms.toFixed(2)} ms, p99 ${fsyncP99Ms.toFixed(2)} ms · load average before ${loadAverage}`
 }

@@ -2,7 +2,7 @@
 import { warmCalls } from '../load/bulk.js'
 import { newCallSet, saturate } from '../load/saturate.js'
 import { storeCalls } from '../load/stored-calls.js'
-import { readMetrics } from '../measure/metrics-text.js'
+import { type Readings, readMetrics } from '../measure/metrics-text.js'
 import { residentMib } from '../measure/proc.js'
 import { median, mediansOf } from '../measure/statistics.js'
 import type { Check, Context, Report, Scenario } from '../scenario.js'
@@ -21,6 +21,9 @@ interface CallsRound {
   readonly rate: number
   /** With the calls in memory, before the load. */
   readonly idleMib: number
+  /** Of the main thread, garbage included, and its buffers outside of the heap. */
+  readonly heapMib: number
+  readonly externalMib: number
   readonly loadedMib: number
 }
 
@@ -32,6 +35,8 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, settleMs))
  */
 const warmPacketsOf = (calls: number) => Math.min(64, Math.ceil(900_000 / calls))
 
+const mibOf = (readings: Readings, name: string) => (readings.get(name) ?? Number.NaN) / 2 ** 20
+
 async function measure({ stage, seconds }: Context, calls: number): Promise<CallsRound> {
   const folder = stage.newFolder('calls')
   const service = await startService(stage, folder)
@@ -39,11 +44,14 @@ async function measure({ stage, seconds }: Context, calls: number): Promise<Call
     const set = newCallSet(calls, warmPacketsOf(calls))
     await warmCalls(service.url, set)
     await settled()
-    const active = (await readMetrics(service.url)).get('voicestream_calls_active')
+    const readings = await readMetrics(service.url)
+    const active = readings.get('voicestream_calls_active')
     if (active !== calls) throw new Error(`${active} of ${calls} calls are active`)
     const idleMib = residentMib(service.pid)
+    const heapMib = mibOf(readings, 'voicestream_nodejs_heap_size_used_bytes')
+    const externalMib = mibOf(readings, 'voicestream_nodejs_external_memory_bytes')
     const { wrk } = await saturate(stage, service, { seconds, set, isWarm: true })
-    return { rate: wrk.rate, idleMib, loadedMib: residentMib(service.pid) }
+    return { rate: wrk.rate, idleMib, heapMib, externalMib, loadedMib: residentMib(service.pid) }
   } finally {
     await service.kill()
     stage.removeFolder(folder)
@@ -122,11 +130,17 @@ function checks(byCount: ReadonlyMap<number, readonly CallsRound[]>, stored: Sto
 
 function reportOf(byCount: ReadonlyMap<number, readonly CallsRound[]>, stored: Stored): Report {
   const rows = [...byCount].map(([calls, rounds]) => {
-    const { rate, idleMib, loadedMib } = mediansOf(rounds, ['rate', 'idleMib', 'loadedMib'])
+    const { rate, idleMib, heapMib, externalMib, loadedMib } = mediansOf(rounds, [
+      'rate',
+      'idleMib',
+      'heapMib',
+      'externalMib',
+      'loadedMib',
+    ])
     const toThousand = median(
       rounds.map((round, index) => round.rate / (byCount.get(1000)?.[index]?.rate ?? Number.NaN)),
     )
-    return [calls, rate, toThousand, idleMib, loadedMib] as const
+    return [calls, rate, toThousand, idleMib, loadedMib, heapMib, externalMib] as const
   })
   const storedRow = (name: string, rounds: readonly StoredRound[]) => {
     const { mib, readyMs } = mediansOf(rounds, ['mib', 'readyMs'])
@@ -143,6 +157,8 @@ function reportOf(byCount: ReadonlyMap<number, readonly CallsRound[]>, stored: S
           { name: 'to 1,000 calls', digits: 2 },
           { name: 'resident before the load', unit: 'MiB' },
           { name: 'resident after it', unit: 'MiB' },
+          { name: 'heap used before it', unit: 'MiB' },
+          { name: 'buffers before it', unit: 'MiB' },
         ],
         rows,
       },

@@ -138,6 +138,8 @@ async function restart({ stage }: Context, crashed: Crashed): Promise<Watched> {
   const startedAt = performance.now()
   const starting = startService(stage, folder, { port })
   const watching = watch(port, startedAt, crashed.readyMsMax * 5)
+  // It is awaited below; until then its failure must not count as nobody's.
+  watching.catch(() => {})
   const service = await starting
   try {
     const watched = await watching

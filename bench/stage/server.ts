@@ -73,7 +73,12 @@ async function start(stage: Stage, program: string, args: readonly string[], fol
   const exited = once(child, 'exit')
   const warnings: string[] = []
   const port = await listening(child, warnings)
+  let isEnding = false
+  child.once('exit', (code, signal) => {
+    if (!isEnding) console.error(`a server ended by itself with ${code ?? signal}: ${warnings.at(-1) ?? ''}`)
+  })
   const end = async (signal: NodeJS.Signals) => {
+    isEnding = true
     child.kill(signal)
     const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax)
     await exited

@@ -66,13 +66,15 @@ export class Exchange {
       this.#res.writeStatus(status).writeHeader('Content-Type', contentType)
       if (headers !== undefined) for (const [name, value] of headers) this.#res.writeHeader(name, value)
       if (!this.isHead) this.#res.end(body, closes)
-      // Its own way to report a length closes the connection.
-      else
-        this.#res
-          .writeHeader('Content-Length', String(Buffer.byteLength(body)))
-          .endWithoutBody(undefined, closes)
+      else this.#endHead(Buffer.byteLength(body), closes)
     })
     this.#owner.ended(this, Number.parseInt(status, 10))
+  }
+
+  /** `endWithoutBody` with a length, or with any argument, closes the connection. */
+  #endHead(bytes: number, closes: boolean): void {
+    if (closes) this.#res.endWithoutBody(bytes, true)
+    else this.#res.writeHeader('Content-Length', String(bytes)).endWithoutBody()
   }
 
   json(body: unknown): void {

@@ -4,7 +4,6 @@
  */
 import { Buffer } from 'node:buffer'
 import { VoiceStreamError } from '../errors.js'
-import { limits } from '../limits.js'
 import type { HttpRequest, HttpResponse } from './uws.js'
 
 export interface RequestHead {
@@ -59,8 +58,7 @@ export function checkMediaType(given: string, wanted: string): void {
 
 /**
  * Calls `whole` once with the body; it is valid in that turn only when it came in one piece (`isView`), as nearly all
- * do. A body that is too large is read to its end without being kept, because a sender that is cut off while it still
- * writes never sees the answer; then, or past `limits.discardedBytesMax`, `tooLarge` is called.
+ * do. Calls `tooLarge` instead as soon as that is known.
  */
 export function readBody(
   res: HttpResponse,
@@ -71,19 +69,17 @@ export function readBody(
 ): void {
   let parts: Buffer[] = []
   let bytes = 0
-  let isTooLarge = head.contentLength !== null && head.contentLength > bytesMax
   let isOver = false
+  const refuse = () => {
+    isOver = true
+    parts = []
+    tooLarge(new VoiceStreamError('body_too_large', `the body is larger than ${bytesMax} bytes`))
+  }
   res.onData((chunk, isLast) => {
     // Chunks keep coming after an answer: they must cost nothing.
     if (isOver) return
     bytes += chunk.byteLength
-    if (bytes > bytesMax) isTooLarge = true
-    if (isTooLarge) {
-      parts = []
-      if (!isLast && bytes <= limits.discardedBytesMax) return
-      isOver = true
-      return tooLarge(new VoiceStreamError('body_too_large', `the body is larger than ${bytesMax} bytes`))
-    }
+    if (bytes > bytesMax) return refuse()
     if (!isLast) {
       // The chunk is detached after this call.
       if (chunk.byteLength > 0) parts.push(Buffer.from(chunk.slice(0)))
@@ -94,4 +90,5 @@ export function readBody(
     parts.push(Buffer.from(chunk))
     whole(Buffer.concat(parts, bytes), false)
   })
+  if (head.contentLength !== null && head.contentLength > bytesMax) refuse()
 }

@@ -129,6 +129,22 @@ describe('the alarm', () => {
     assert.deepEqual(watch.rung, [['c1', 5000]])
   })
 
+  test('rings for a deadline that is journaled and armed while a read is under way that does not see it', async () => {
+    // Guards against taking what lies within the horizon as read before it is: nobody would look for it again.
+    const watch = new Watch()
+    let open!: () => void
+    watch.readGate = new Promise((resolve) => {
+      open = resolve
+    })
+    watch.alarm.start()
+    await turns()
+    watch.arm('c1', 5000)
+    open()
+    watch.readGate = null
+    await watch.clock.advance(120_000)
+    assert.deepEqual(watch.rung, [['c1', 5000]])
+  })
+
   test('follows the last deadline that was armed for a call, later or earlier', async () => {
     const watch = new Watch()
     watch.alarm.start()

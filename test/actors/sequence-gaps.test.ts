@@ -79,6 +79,17 @@ describe('gaps are what a set of missing numbers is', () => {
         assert.equal(gaps.bytes, 0)
       })
 
+  test('after a full block was split at any of its gaps', () => {
+    // Guards against an off-by-one at the middle, where the split gap is the first of the new block.
+    for (let index = 0; index < blockGaps; index++) {
+      const { gaps, missing } = gapsOf(blockGaps)
+      const middle = 2 + index * 5 + 1
+      assert.equal(gaps.remove(middle), true)
+      missing.delete(middle)
+      check(gaps, missing, middle)
+    }
+  })
+
   test('when numbers outside every gap are asked for or closed', () => {
     const { gaps } = gapsOf(600)
     for (const sequence of [0, 1, 5, 6, 2 + 511 * 5 + 3, 2 + 512 * 5 - 1, 2 + 599 * 5 + 3, 2 ** 31 - 1]) {

@@ -275,5 +275,25 @@ export function journalContract(name: string, open: OpenJournal): void {
         [5],
       )
     })
+
+    test('fails what was appended while that commit was under way, which builds on it', async (t) => {
+      // Guards against a later entry that is stored without the one before it: a gap in a call's own history.
+      const { journal, failing } = await open(t)
+      const stream = await storedCall(journal, id, [0])
+      const codes: (string | undefined)[] = []
+      await failing(async () => {
+        const note = (error: { code?: string }) => codes.push(error.code)
+        const first = append(journal, stream, [packetEntry(1)]).catch(note)
+        // The first one is on its way now; the second one waits for the next commit.
+        for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+        const second = append(journal, stream, [packetEntry(2)], snapshot({ state: 'COMPLETED' })).catch(note)
+        await Promise.all([first, second])
+      })
+      assert.equal(codes[0], 'commit_failed')
+      assert(codes[1] === 'commit_failed' || codes[1] === 'version_conflict', codes[1])
+      const history = await journal.replay(id)
+      assert.deepEqual([history?.snapshot.state, history?.entries], ['IN_PROGRESS', []])
+      assert.equal((await journal.packets(id, 0, 10)).packets.length, 1)
+    })
   })
 }

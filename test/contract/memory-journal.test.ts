@@ -1,15 +1,15 @@
-import { MemoryJournal } from '../../src/store/memory-journal.js'
+import { HeldJournal } from '../support/held-journal.js'
 import { journalContract, type OpenJournal } from './journal-contract.js'
 import { readerContract } from './reader-contract.js'
 
 const open: OpenJournal = async () => {
-  const journal = new MemoryJournal()
+  const journal = new HeldJournal()
   return {
     journal,
     failing: async (work) => {
-      const done = work()
-      journal.fail()
-      await done
+      journal.failures = Number.POSITIVE_INFINITY
+      await work()
+      journal.failures = 0
     },
   }
 }

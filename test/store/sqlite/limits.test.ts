@@ -78,9 +78,11 @@ describe('a page', () => {
     await append(
       journal,
       stream,
-      [...Array(40).keys()].map((i) => packetEntry(i + 1, data)),
+      [...Array(70).keys()].map((i) => packetEntry(i + 1, data)),
     )
-    assert.equal((await pagesOf(journal, id, 1000)).flatMap((page) => page.packets).length, 41)
+    // A full run is folded with the commit after it.
+    await append(journal, stream, [packetEntry(71)])
+    assert.equal((await pagesOf(journal, id, 1000)).flatMap((page) => page.packets).length, 72)
     const sizes = inspect(
       dataDir,
       (db) => db.prepare('SELECT length(records) FROM runs').pluck().all() as number[],
