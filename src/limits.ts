@@ -15,6 +15,8 @@ export const limits = {
   dataBytesMax: 32 * kib,
   bodyBytesMax: 64 * kib,
   bulkBodyBytesMax: 4 * mib,
+  /** Of a body that is too large, so much is read and thrown away before its sender is cut off. */
+  discardedBytesMax: 16 * mib,
   bulkLinesListedMax: 1000,
   jsonDepthMax: 16,
 

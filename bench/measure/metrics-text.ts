@@ -73,15 +73,17 @@ export function bucketQuantile({ count, buckets }: BucketHistogram, share: numbe
   return count === 0 ? Number.NaN : least
 }
 
-/** Share of the values up to each bound: the points of a cumulative curve. */
+/** Share of the values up to each bound: the points of a cumulative curve, from its last 0 to its first 1. */
 export function cumulative({ count, buckets }: BucketHistogram): readonly (readonly [number, number])[] {
   let below = 0
-  return buckets
-    .filter(({ most }) => most !== Number.POSITIVE_INFINITY)
-    .map((bucket) => {
-      below += bucket.count
-      return [bucket.most, below / count] as const
-    })
+  const points: (readonly [number, number])[] = []
+  for (const bucket of buckets) {
+    if (bucket.most === Number.POSITIVE_INFINITY || below === count) break
+    below += bucket.count
+    if (below === 0) points.length = 0
+    points.push([bucket.most, below / count])
+  }
+  return points
 }
 
 /** All that several of the same bounds counted. */

@@ -17,7 +17,7 @@ figcaption, caption { font-weight: 600; text-align: left; padding-bottom: 0.35re
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; margin: 1rem 0; }
 th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 500; }
-.met { color: var(--met); } .short { color: var(--short); font-weight: 600; }
+.met { color: var(--met); } .short { color: var(--short); font-weight: 600; } td.met, td.short { white-space: nowrap; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font-size: 12px; }
 svg .axis { fill: var(--ink); font-size: 13px; } .grid { stroke: var(--line); }
 .bound { stroke: var(--soft); stroke-dasharray: 5 4; }

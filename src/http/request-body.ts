@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
 import type { HttpRequest, HttpResponse } from './uws.js'
 
 export interface RequestHead {
@@ -58,7 +59,9 @@ export function checkMediaType(given: string, wanted: string): void {
 
 /**
  * Calls `whole` once with the body; it is valid in that turn only when it came in one piece (`isView`), as nearly all
- * do. Calls `tooLarge` instead as soon as that is known.
+ * do. A body that is too large is read to its end and thrown away before `tooLarge` is called, because a sender that is
+ * cut off while it still writes never sees the answer, and would send again for ever; but not past
+ * `limits.discardedBytesMax`, and not at all where its length is known to be more than that.
  */
 export function readBody(
   res: HttpResponse,
@@ -67,19 +70,25 @@ export function readBody(
   whole: (body: Uint8Array, isView: boolean) => void,
   tooLarge: (error: VoiceStreamError) => void,
 ): void {
+  const announced = head.contentLength ?? 0
   let parts: Buffer[] = []
   let bytes = 0
+  let isTooLarge = announced > bytesMax
   let isOver = false
   const refuse = () => {
     isOver = true
-    parts = []
     tooLarge(new VoiceStreamError('body_too_large', `the body is larger than ${bytesMax} bytes`))
   }
   res.onData((chunk, isLast) => {
     // Chunks keep coming after an answer: they must cost nothing.
     if (isOver) return
     bytes += chunk.byteLength
-    if (bytes > bytesMax) return refuse()
+    if (bytes > bytesMax) isTooLarge = true
+    if (isTooLarge) {
+      parts = []
+      if (isLast || bytes > limits.discardedBytesMax) refuse()
+      return
+    }
     if (!isLast) {
       // The chunk is detached after this call.
       if (chunk.byteLength > 0) parts.push(Buffer.from(chunk.slice(0)))
@@ -90,5 +99,5 @@ export function readBody(
     parts.push(Buffer.from(chunk))
     whole(Buffer.concat(parts, bytes), false)
   })
-  if (head.contentLength !== null && head.contentLength > bytesMax) refuse()
+  if (announced > limits.discardedBytesMax) refuse()
 }

@@ -19,8 +19,6 @@ interface ProblemKind {
   readonly title: string
   /** Seconds for `Retry-After`, where trying again makes sense. */
   readonly retryAfter?: number
-  /** Asks the sender to close; what it still sends is read and thrown away. */
-  readonly lingers?: true
   /** The rest of such a request cannot be told from the next one, or is not worth reading. */
   readonly closes?: true
 }
@@ -33,7 +31,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   call_not_found: { status: '404 Not Found', title: 'Unknown call' },
   method_not_allowed: { status: '405 Method Not Allowed', title: 'Method not allowed' },
   total_packets_conflict: { status: '409 Conflict', title: 'Conflicting completion' },
-  body_too_large: { status: '413 Content Too Large', title: 'Body too large', lingers: true },
+  body_too_large: { status: '413 Content Too Large', title: 'Body too large', closes: true },
   unsupported_media_type: { status: '415 Unsupported Media Type', title: 'Unsupported media type' },
   schema_violation: { status: '422 Unprocessable Content', title: 'Invalid content' },
   upgrade_required: { status: '426 Upgrade Required', title: 'WebSocket upgrade required' },

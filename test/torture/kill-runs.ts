@@ -17,15 +17,16 @@ export interface KillPlan {
   readonly kills: number
   readonly load: Partial<DriverOptions>
   readonly settings?: Readonly<Record<string, string | number>>
-  /** After so many of the kills (0 … 1) the next start is killed as well, while it recovers. */
-  readonly recoveryKillShare: number
+  /** After every second kill the next start is killed as well, while it recovers. */
+  readonly killsRecovery: boolean
   /** The longest call must have so many packets: a plan that means folded runs must have made some. */
   readonly longestCallMin?: number
 }
 
 const killAfterMs = { first: 50, last: 800 }
-/** A start takes about 300 ms, the first 100 of them without the database: killing only those would show nothing. */
-const recoveryKillAfterMs = { first: 1, last: 320 }
+/** After its first line, when it opens the store; before that it has not touched anything. */
+const recoveryKillAfterMs = { first: 0, last: 60 }
+const recoveryKillTriesMax = 5
 
 export async function runKills(stage: Stage, plan: KillPlan): Promise<Verdict> {
   const random = randomOf(plan.seed)
@@ -43,11 +44,11 @@ export async function runKills(stage: Stage, plan: KillPlan): Promise<Verdict> {
     await killHard(service)
     await driver.halt()
     if (wasBusy) underLoad++
-    if (random.chance(plan.recoveryKillShare) && (await killWhileStarting(dataDir, random))) inRecovery++
+    if (plan.killsRecovery && kill % 2 === 1 && (await killInRecovery(dataDir, random))) inRecovery++
   }
   const findings = await verify(stage, dataDir, driver, plan)
   return {
-    counts: { ...findings.counts, ...(plan.recoveryKillShare > 0 ? { inRecovery } : {}) },
+    counts: { ...findings.counts, ...(plan.killsRecovery && plan.kills > 1 ? { inRecovery } : {}) },
     faults: underLoad,
     findings: [
       ...findings.lines,
@@ -101,19 +102,28 @@ function longestOf(stored: readonly ReadBackCall[]): number {
   return stored.reduce((longest, { packets }) => Math.max(longest, packets.length), 0)
 }
 
-/** False when the start was over before the kill came. */
-async function killWhileStarting(dataDir: string, random: Random): Promise<boolean> {
+/** False when every try came too late: the service listened before it was killed. */
+async function killInRecovery(dataDir: string, random: Random): Promise<boolean> {
+  for (let i = 0; i < recoveryKillTriesMax; i++) if (await killOneStart(dataDir, random)) return true
+  return false
+}
+
+async function killOneStart(dataDir: string, random: Random): Promise<boolean> {
   const variables = Object.entries({ ...quickSettings, PORT: 0, DATA_DIR: dataDir })
   const environment = variables.map(([key, value]) => [`VOICESTREAM_${key}`, String(value)])
   const child = spawn(process.execPath, ['dist/main.js'], {
     env: { ...process.env, ...Object.fromEntries(environment) },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  let output = ''
-  child.stdout.on('data', (chunk) => {
-    output += chunk
-  })
   const exited = once(child, 'exit')
+  let output = ''
+  await new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+      if (output.includes('"starting"')) resolve()
+    })
+    child.once('exit', () => resolve())
+  })
   await sleep(random.integer(recoveryKillAfterMs.first, recoveryKillAfterMs.last))
   child.kill('SIGKILL')
   await exited
@@ -123,13 +133,13 @@ async function killWhileStarting(dataDir: string, random: Random): Promise<boole
 /** The three shapes of load that stress different parts of the store. */
 export const killVariants = {
   /** Many calls side by side. */
-  interleaved: { load: {}, recoveryKillShare: 0 },
+  interleaved: { load: {}, killsRecovery: false },
   /** Every third packet makes a call. */
-  'small calls': { load: { calls: 20, packetsPerCall: 3, connections: 4 }, recoveryKillShare: 0.5 },
+  'small calls': { load: { calls: 20, packetsPerCall: 3, connections: 4 }, killsRecovery: true },
   /** Long calls: their packets are folded into runs while new ones come. */
   folding: {
-    load: { calls: 4, connections: 16, skipShare: 0.05 },
-    recoveryKillShare: 0.5,
-    longestCallMin: 128,
+    load: { calls: 2, connections: 16, skipShare: 0.05 },
+    killsRecovery: true,
+    longestCallMin: 80,
   },
 } as const satisfies Record<string, Omit<KillPlan, 'seed' | 'kills'>>
