@@ -30,7 +30,9 @@ async function outcomeOf(scenario: Scenario, context: Context, hasWrk: boolean):
   try {
     return { kind: 'measured', report: await Promise.race([scenario.run(context), overdue]) }
   } catch (error) {
-    return { kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    // The stack names folders of this machine, so it stays out of the results.
+    console.error(error)
+    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) }
   } finally {
     clearTimeout(timer)
   }

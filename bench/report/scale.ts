@@ -37,20 +37,27 @@ function linearScale(axis: Axis, values: readonly number[]): Scale {
   return { place: (value) => (value - from) / (to - from), ticks }
 }
 
+/** 1, 2 and 5 times the powers of ten; only the powers where that would be too many. */
+function logTicks(least: number, most: number, factors: readonly number[]): readonly number[] {
+  const ticks: number[] = []
+  for (let power = Math.floor(Math.log10(least)); 10 ** power <= most * 10; power++)
+    for (const factor of factors) ticks.push(Number((factor * 10 ** power).toPrecision(12)))
+  const first = ticks.findLastIndex((tick) => tick <= least)
+  const last = ticks.findIndex((tick) => tick >= most && tick > least)
+  return ticks.slice(Math.max(first, 0), last + 1)
+}
+
 function logScale(axis: Axis, values: readonly number[]): Scale {
   const positive = values.filter((value) => value > 0)
-  const low = Math.floor(Math.log10(axis.from ?? Math.min(...positive, 1)))
-  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive, 10 ** low))))
-  const ticks: Tick[] = []
-  for (let power = low; power <= high; power++) {
-    ticks.push({ at: 10 ** power, label: numberLabel(10 ** power) })
-    if (high - low > 4 || power === high) continue
-    for (const factor of [2, 5])
-      ticks.push({ at: factor * 10 ** power, label: numberLabel(factor * 10 ** power) })
-  }
+  const least = axis.from ?? (positive.length > 0 ? Math.min(...positive) : 1)
+  const most = Math.max(...positive, least)
+  const fine = logTicks(least, most, [1, 2, 5])
+  const ticks = fine.length <= 13 ? fine : logTicks(least, most, [1])
+  const low = Math.log10(ticks[0] as number)
+  const high = Math.log10(ticks.at(-1) as number)
   // What is not above 0 has no place on it: the lower end.
   const place = (value: number) => (Math.log10(Math.max(value, 10 ** low)) - low) / (high - low)
-  return { place, ticks }
+  return { place, ticks: ticks.map((at) => ({ at, label: numberLabel(at) })) }
 }
 
 /** Each nine takes the same room: a share p stands at −log10(1 − p). */

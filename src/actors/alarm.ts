@@ -113,7 +113,8 @@ export class Alarm {
     if (!this.#isBehind) return this.#readThrough.dueAt - limits.alarmHorizonMs / 2
     if (this.#heap.length < limits.alarmPageCalls) return this.#readAgainAt
     // What is armed may all be due later than what has not been read: that must be here when its time comes.
-    return Math.max(this.#readAgainAt, this.#readThrough.dueAt)
+    const isAhead = (this.#heap[0] as Deadline).dueAt > this.#readThrough.dueAt
+    return isAhead ? Math.max(this.#readAgainAt, this.#readThrough.dueAt) : Number.POSITIVE_INFINITY
   }
 
   #schedule(): void {

@@ -269,6 +269,21 @@ describe('the alarm', () => {
     assert.equal(watch.rings.length, 2 * limits.alarmPageCalls + 1)
   })
 
+  test('holds a bounded part of the deadlines, however many passed while nobody watched (V7)', async () => {
+    // Guards against a start after a long stop that reads a million overdue calls into memory at once.
+    const watch = new Watch()
+    watch.holdsRings = true
+    const count = 8 * limits.alarmPageCalls
+    for (let i = 0; i < count; i++) watch.journal(`c${i}`, -count + i)
+    watch.alarm.start()
+    await turns(50)
+    assert(watch.alarm.armedCount <= 4 * limits.alarmPageCalls, `${watch.alarm.armedCount} in memory`)
+    watch.holdsRings = false
+    for (const { done } of [...watch.rings]) done(true)
+    await watch.clock.advance(60_000)
+    assert.equal(watch.rings.length, count, 'the rest follows')
+  })
+
   test('is silent once it is stopped', async () => {
     const watch = new Watch()
     watch.holdsRings = true

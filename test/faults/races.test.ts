@@ -16,7 +16,9 @@ describe('requests that come at the same moment', () => {
     let accepted = 0
     for (let round = 0; round < 100; round++) {
       const callId = `first-${round}`
-      const answers = await Promise.all(numbers(64).map((sequence) => client.packet(callId, packet(sequence))))
+      const answers = await Promise.all(
+        numbers(64).map((sequence) => client.packet(callId, packet(sequence))),
+      )
       accepted += answers.filter(({ status, body }) => status === 202 && body['status'] === 'accepted').length
       // Each was counted in a turn of its own: the totals are 1 … 64, each once.
       const totals = answers.map(({ body }) => body['total_received'] as number).sort((a, b) => a - b)
@@ -73,7 +75,9 @@ describe('requests that come at the same moment', () => {
         ),
       ).then(([differing = 0, unchecked = 0]) => differing + unchecked)
     const before = await looks()
-    const answers = await Promise.all(numbers(100).map((n) => client.packet('contents', packet(0, `content ${n}`))))
+    const answers = await Promise.all(
+      numbers(100).map((n) => client.packet('contents', packet(0, `content ${n}`))),
+    )
     const accepted = numbers(100).filter((n) => answers[n]?.body['status'] === 'accepted')
     assert.equal(accepted.length, 1)
     const { body } = await client.get('/v1/call/contents/packets')

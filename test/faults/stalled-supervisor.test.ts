@@ -40,7 +40,9 @@ async function connectStalled(t: TestContext, service: Service): Promise<Socket>
 const wordyCall = 'w'.repeat(128)
 
 const wordyLines = (first: number, count: number) =>
-  Array.from({ length: count }, (_, i) => JSON.stringify({ call_id: wordyCall, ...packet(first + i) })).join('\n')
+  Array.from({ length: count }, (_, i) => JSON.stringify({ call_id: wordyCall, ...packet(first + i) })).join(
+    '\n',
+  )
 
 /** From then on each event of the call lists a hundred missing numbers of four digits: 0.8 KB. */
 async function makeWordy(client: HttpClient): Promise<number> {

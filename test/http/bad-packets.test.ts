@@ -37,7 +37,7 @@ const malformed: Record<string, string | Buffer> = {
   'an underscore in a number': body({ sequence: '1_0' }),
   'a number without digits before the point': body({ timestamp: '.5' }),
   'a number without digits after the point': body({ timestamp: '5.' }),
-  'undefined': body({ data: 'undefined' }),
+  undefined: body({ data: 'undefined' }),
   'a raw line feed in a string': body({ data: '"a\nb"' }),
   'a raw U+0000 in a string': body({ data: '"a\0b"' }),
   'a bad escape': body({ data: '"\\x41"' }),
@@ -66,8 +66,8 @@ const malformed: Record<string, string | Buffer> = {
 const invalid: Record<string, [text: string, path: string]> = {
   'an array': [`[${body({})}]`, ''],
   'an array of 30,000 levels': [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, ''],
-  'null': ['null', ''],
-  'true': ['true', ''],
+  null: ['null', ''],
+  true: ['true', ''],
   'a string': ['"packet"', ''],
   'a number': ['7', ''],
   'no sequence': ['{"data":"x","timestamp":1}', ''],
@@ -142,13 +142,19 @@ function invalidValues(member: keyof typeof good, texts: readonly string[]): typ
 }
 
 /** The other side of every border: accepted, and read back as it was sent. */
-const valid: Record<string, [text: string, stored: { sequence?: number; data?: string; timestamp?: number }]> = {
+const valid: Record<
+  string,
+  [text: string, stored: { sequence?: number; data?: string; timestamp?: number }]
+> = {
   'sequence 0': [body({ sequence: '0' }), { sequence: 0 }],
   'sequence 2147483647': [body({ sequence: '2147483647' }), { sequence: 2_147_483_647 }],
   'a timestamp with an exponent': [body({ timestamp: '1.5e3' }), { timestamp: 1500 }],
   'a timestamp below 1': [body({ timestamp: '0.25' }), { timestamp: 0.25 }],
   'the smallest timestamp': [body({ timestamp: '5e-324' }), { timestamp: 5e-324 }],
-  'the largest timestamp': [body({ timestamp: '1.7976931348623157e308' }), { timestamp: 1.7976931348623157e308 }],
+  'the largest timestamp': [
+    body({ timestamp: '1.7976931348623157e308' }),
+    { timestamp: 1.7976931348623157e308 },
+  ],
   'a timestamp of the examples': [body({ timestamp: '1234567890.0' }), { timestamp: 1234567890 }],
   'data of 32 KiB': [body({ data: `"${'a'.repeat(32_768)}"` }), { data: 'a'.repeat(32_768) }],
   'data of 32 KiB in characters of three bytes': [

@@ -48,9 +48,19 @@ describe('the media type of a body', () => {
 
   test('is compared without case and parameters', async (t) => {
     const client = new HttpClient(t, service())
-    const right = ['application/json', 'Application/JSON', 'application/json; charset=utf-8', 'application/json ;a=b']
+    const right = [
+      'application/json',
+      'Application/JSON',
+      'application/json; charset=utf-8',
+      'application/json ;a=b',
+    ]
     for (const [index, type] of right.entries()) {
-      const answer = await client.send('POST', `/v1/call/stream/type-${index}`, { 'content-type': type }, json)
+      const answer = await client.send(
+        'POST',
+        `/v1/call/stream/type-${index}`,
+        { 'content-type': type },
+        json,
+      )
       assert.equal(answer.status, 202, type)
     }
   })
@@ -159,14 +169,23 @@ describe('a request', () => {
   test('with HEAD gets the headers of GET and no body', async (t) => {
     const client = new HttpClient(t, service())
     await client.packet('head', packet(0))
-    const paths = ['/', '/v1/calls', '/v1/call/head', '/v1/call/head/packets', '/docs', '/openapi.json', '/metrics']
+    const paths = [
+      '/',
+      '/v1/calls',
+      '/v1/call/head',
+      '/v1/call/head/packets',
+      '/docs',
+      '/openapi.json',
+      '/metrics',
+    ]
     for (const path of paths) {
       const got = await client.get(path)
       const head = await client.send('HEAD', path, {})
       assert.equal(head.status, 200, path)
       assert.equal(head.text, '')
       assert.equal(head.headers['content-type'], got.headers['content-type'])
-      if (path !== '/metrics') assert.equal(head.headers['content-length'], String(Buffer.byteLength(got.text)))
+      if (path !== '/metrics')
+        assert.equal(head.headers['content-length'], String(Buffer.byteLength(got.text)))
     }
     assert.equal((await client.send('HEAD', '/v1/call/nobody', {})).status, 404)
     assert.equal((await client.send('HEAD', '/v1/call/stream/head', {})).status, 405)
@@ -176,7 +195,8 @@ describe('a request', () => {
   test('with HEAD leaves its connection to the next one', async (t) => {
     const connection = await RawConnection.open(service())
     t.after(() => connection.socket.destroy())
-    const ask = (method: string, path: string) => connection.write(`${method} ${path} HTTP/1.1\r\nHost: test\r\n\r\n`)
+    const ask = (method: string, path: string) =>
+      connection.write(`${method} ${path} HTTP/1.1\r\nHost: test\r\n\r\n`)
     for (const path of ['/', '/v1/calls', '/v1/call/nobody', '/nothing', '/v1/packets', '/docs']) {
       ask('HEAD', path)
       // No body follows, so the parser of whole answers does not apply.

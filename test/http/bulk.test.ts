@@ -4,8 +4,8 @@ import { Compile } from 'typebox/compile'
 import { limits } from '../../src/limits.js'
 import { BulkResult } from '../../src/protocol/packet.js'
 import { HttpClient } from '../support/http-client.js'
-import { randomNumbers, seed, shuffled } from '../support/property.js'
 import { assertProblem } from '../support/problems.js'
+import { randomNumbers, seed, shuffled } from '../support/property.js'
 import { eventually, packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 
@@ -117,7 +117,13 @@ describe('a bulk request', () => {
     const client = new HttpClient(t, service())
     const bad = Array.from({ length: 1500 }, (_, i) => (i % 2 === 0 ? 'bad' : line('listed', 0)))
     const result = await send(client, bad.join('\n'))
-    assert.deepEqual(counts(result), { received: 1500, accepted: 1, duplicate: 749, rejected: 0, invalid: 750 })
+    assert.deepEqual(counts(result), {
+      received: 1500,
+      accepted: 1,
+      duplicate: 749,
+      rejected: 0,
+      invalid: 750,
+    })
     assert.equal(result.lines.length, limits.bulkLinesListedMax)
     for (let i = 1; i < result.lines.length; i++)
       assert((result.lines[i - 1]?.line ?? 0) < (result.lines[i]?.line ?? 0), 'ascending')
@@ -164,7 +170,9 @@ describe('a bulk request', () => {
     t.diagnostic(`VSTEST_SEED=${seed}`)
     const client = new HttpClient(t, service())
     const [calls, each] = [500, 40]
-    const all = Array.from({ length: calls * each }, (_, i) => line(`trunk-${i % calls}`, Math.floor(i / calls)))
+    const all = Array.from({ length: calls * each }, (_, i) =>
+      line(`trunk-${i % calls}`, Math.floor(i / calls)),
+    )
     const result = await send(client, shuffled(all, randomNumbers(3)).join('\n'))
     assert.deepEqual(counts(result), {
       received: 20_000,

@@ -54,7 +54,12 @@ describe('a call id', () => {
     for (const [name, segment] of Object.entries(refused)) {
       await t.test(name, async () => {
         for (const [method, path, body] of routes) {
-          const answer = await client.send(method, path(segment), { 'content-type': 'application/json' }, body)
+          const answer = await client.send(
+            method,
+            path(segment),
+            { 'content-type': 'application/json' },
+            body,
+          )
           const problem = assertProblem(answer, 400)
           assert.equal(problem.type, 'urn:voicestream:problem:invalid_call_id')
           cases++
@@ -75,7 +80,19 @@ describe('a call id', () => {
   test('may have every allowed character, and 128 of them', async (t) => {
     const client = new HttpClient(t, service())
     const all = 'ABCXYZabcxyz0123456789._:-'
-    for (const callId of [all, '...', '.a', '-', ':', '_', '0', 'i'.repeat(128), 'stream', 'complete', 'packets']) {
+    for (const callId of [
+      all,
+      '...',
+      '.a',
+      '-',
+      ':',
+      '_',
+      '0',
+      'i'.repeat(128),
+      'stream',
+      'complete',
+      'packets',
+    ]) {
       const stored = await client.packet(callId, packet(0))
       assert.equal(stored.status, 202, callId)
       assert.equal(stored.body['call_id'], callId)

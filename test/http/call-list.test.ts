@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Compile } from 'typebox/compile'
-import { CallPage, CallView } from '../../src/protocol/call.js'
+import { CallPage as CallPageSchema, CallView } from '../../src/protocol/call.js'
 import { type Answer, HttpClient } from '../support/http-client.js'
 import { assertProblem } from '../support/problems.js'
 import { eventually, packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 
+interface CallPage {
+  readonly calls: CallView[]
+  readonly next_cursor: string | null
+}
+
 const viewCheck = Compile(CallView)
-const pageCheck = Compile(CallPage)
+const pageCheck = Compile(CallPageSchema)
 
 function pageOf(answer: Answer): CallPage {
   assert.equal(answer.status, 200, answer.text)
@@ -16,7 +21,6 @@ function pageOf(answer: Answer): CallPage {
   assert(pageCheck.Check(answer.body), answer.text.slice(0, 500))
   return answer.body as CallPage
 }
-type CallPage = { calls: CallView[]; next_cursor: string | null }
 
 /** Every page from the newest call to the oldest. */
 async function* pages(client: HttpClient, query: string): AsyncGenerator<CallView[]> {
@@ -97,7 +101,9 @@ describe('a call', () => {
 
   test('lists a hundred of its missing ranges at most', async (t) => {
     const client = new HttpClient(t, service())
-    const lines = Array.from({ length: 151 }, (_, i) => JSON.stringify({ call_id: 'holes', ...packet(i * 2) }))
+    const lines = Array.from({ length: 151 }, (_, i) =>
+      JSON.stringify({ call_id: 'holes', ...packet(i * 2) }),
+    )
     await client.bulk(lines.join('\n'))
     const { body } = await client.call('holes')
     assert.equal(body['missing_count'], 150)

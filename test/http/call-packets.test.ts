@@ -3,8 +3,8 @@ import { describe, test } from 'node:test'
 import { Compile } from 'typebox/compile'
 import { GapPage, PacketPage } from '../../src/protocol/call.js'
 import { HttpClient } from '../support/http-client.js'
-import { randomNumbers, seed, shuffled } from '../support/property.js'
 import { assertProblem } from '../support/problems.js'
+import { randomNumbers, seed, shuffled } from '../support/property.js'
 import { packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 
@@ -150,7 +150,9 @@ describe('the packets of a call', () => {
     const client = new HttpClient(t, service())
     const data = 'x'.repeat(32 * 1024)
     for (let at = 0; at < 200; at += 100) {
-      const lines = numbers(100).map((n) => JSON.stringify({ call_id: 'large', sequence: at + n, data, timestamp: 1 }))
+      const lines = numbers(100).map((n) =>
+        JSON.stringify({ call_id: 'large', sequence: at + n, data, timestamp: 1 }),
+      )
       const { body } = await client.bulk(lines.join('\n'))
       assert.equal(body['accepted'], 100)
     }
@@ -175,7 +177,16 @@ describe('the packets of a call', () => {
     const client = new HttpClient(t, service())
     await client.packet('queried', packet(5))
     for (const page of ['packets', 'gaps'])
-      for (const query of ['from=-1', 'from=2147483648', 'from=x', 'from=', 'from=1.0', 'limit=0', 'limit=1001', 'limit='])
+      for (const query of [
+        'from=-1',
+        'from=2147483648',
+        'from=x',
+        'from=',
+        'from=1.0',
+        'limit=0',
+        'limit=1001',
+        'limit=',
+      ])
         assertProblem(await client.get(`/v1/call/queried/${page}?${query}`), 422)
   })
 })
@@ -186,7 +197,11 @@ describe('the gaps of a call', () => {
   test('are paged in ascending order, from any number on', async (t) => {
     const client = new HttpClient(t, service())
     // 0–1 are there, 2 is not, 3–4 are there, 5 is not, …
-    await store(client, 'paged', numbers(900).filter((n) => n % 3 !== 2))
+    await store(
+      client,
+      'paged',
+      numbers(900).filter((n) => n % 3 !== 2),
+    )
     const all = numbers(299).map((i) => [i * 3 + 2, i * 3 + 2])
     for (const limit of [1000, 299, 100, 7]) assert.deepEqual(await readGaps(client, 'paged', limit), all)
     assert.deepEqual(await readGaps(client, 'paged', 50, 450), all.slice(150))

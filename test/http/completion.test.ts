@@ -142,7 +142,8 @@ describe('a call that nobody completes', () => {
     assert.equal(completed.body['reason'], 'idle_timeout')
     assert.equal(completed.body['expected_total_packets'], null)
     const idledMs =
-      Date.parse(String(completed.body['completed_at'])) - Date.parse(String(completed.body['last_packet_at']))
+      Date.parse(String(completed.body['completed_at'])) -
+      Date.parse(String(completed.body['last_packet_at']))
     assert(idledMs >= idleMs && idledMs < idleMs + 1000, `it was idle for ${idledMs} ms`)
     const archived = await inState(client, 'idle', 'ARCHIVED')
     assert.equal(archived.body['reason'], 'idle_timeout')
@@ -165,7 +166,10 @@ describe('a call that nobody completes', () => {
     assert.equal(body['reason'], 'idle_timeout')
     assert.equal(body['expected_total_packets'], 4)
     assert.equal(body['missing_count'], 2)
-    assert.match(String((body['ai'] as Record<string, unknown>)['transcription']), /of 2 packets, .* 2 missing/)
+    assert.match(
+      String((body['ai'] as Record<string, unknown>)['transcription']),
+      /of 2 packets, .* 2 missing/,
+    )
     assert.equal((await client.complete('total', 4)).status, 202, 'the total is repeated after the end too')
   })
 

@@ -45,7 +45,10 @@ describe('a packet request', () => {
         continue
       }
       const receipt = JSON.parse(answer?.body ?? '{}')
-      assert.deepEqual([receipt.status, receipt.sequence, receipt.total_received], ['accepted', 1000 + at, at])
+      assert.deepEqual(
+        [receipt.status, receipt.sequence, receipt.total_received],
+        ['accepted', 1000 + at, at],
+      )
     }
     t.diagnostic(`${size - 1} places, ${refused} refused within the request line`)
     const { body } = await client.get('/v1/call/split/packets?limit=1000')
@@ -89,7 +92,10 @@ describe('a packet request', () => {
     const client = new HttpClient(t, service())
     for (const lines of [[], ['Content-Length: 0'], ['Transfer-Encoding: chunked']]) {
       const body = lines[0]?.startsWith('Transfer') ? '0\r\n\r\n' : ''
-      const { answers } = await exchangeRaw(service(), rawRequest({ path: '/v1/call/stream/empty', lines, body }))
+      const { answers } = await exchangeRaw(
+        service(),
+        rawRequest({ path: '/v1/call/stream/empty', lines, body }),
+      )
       assert.deepEqual(
         answers.map(({ status }) => status),
         [400],
@@ -125,7 +131,8 @@ describe('a packet request', () => {
       const request = rawRequest({ path: `/v1/call/stream/chunked-${missing}`, lines, body })
       await exchangeRaw(service(), request, 0)
       // RFC 9112 §7.1: the last chunk itself says that the content is complete; only its line ends may be missing.
-      if (missing > 4) assert.equal((await client.call(`chunked-${missing}`)).status, 404, `${missing} missing`)
+      if (missing > 4)
+        assert.equal((await client.call(`chunked-${missing}`)).status, 404, `${missing} missing`)
       cuts++
     }
     assert.equal(cuts, 9)

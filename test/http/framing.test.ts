@@ -47,7 +47,10 @@ const cases: Record<string, Case> = {
     lines: (n) => [length(0), length(n), length(json.length)],
     body: requestOnly,
   },
-  'two lengths in one line': { lines: () => [length(`${json.length}, ${json.length}`)], body: bodyThenRequest },
+  'two lengths in one line': {
+    lines: () => [length(`${json.length}, ${json.length}`)],
+    body: bodyThenRequest,
+  },
   'a length and chunks': {
     lines: () => [length(json.length), 'Transfer-Encoding: chunked'],
     body: chunkedThenRequest,
@@ -78,7 +81,11 @@ const cases: Record<string, Case> = {
     body: bodyThenRequest,
     isSilent: true,
   },
-  'a folded length': { lines: () => ['Content-Length:', ` ${json.length}`], body: bodyThenRequest, isSilent: true },
+  'a folded length': {
+    lines: () => ['Content-Length:', ` ${json.length}`],
+    body: bodyThenRequest,
+    isSilent: true,
+  },
   'a space before the colon of the length': {
     lines: () => [`Content-Length : ${json.length}`],
     body: bodyThenRequest,

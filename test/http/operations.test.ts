@@ -39,7 +39,8 @@ describe('the service', () => {
     await client.packet('counted', packet(9))
     await client.packet('open', packet(0))
     const after = await readMetrics(service())
-    const grown = (name: string) => (after.get(`voicestream_${name}`) ?? 0) - (before.get(`voicestream_${name}`) ?? 0)
+    const grown = (name: string) =>
+      (after.get(`voicestream_${name}`) ?? 0) - (before.get(`voicestream_${name}`) ?? 0)
     assert.equal(grown('packets_total{status="accepted"}'), 3)
     assert.equal(grown('packets_total{status="duplicate"}'), 1)
     assert.equal(grown('packets_total{status="rejected"}'), 1)
@@ -85,7 +86,9 @@ describe('the service', () => {
     const { status, headers, text } = await new HttpClient(t, service()).get('/metrics')
     assert.equal(status, 200)
     assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/)
-    const named = [...text.matchAll(/^# TYPE (\S+) (counter|gauge|histogram|summary)$/gm)].map(([, name]) => name)
+    const named = [...text.matchAll(/^# TYPE (\S+) (counter|gauge|histogram|summary)$/gm)].map(
+      ([, name]) => name,
+    )
     assert(named.length > 20)
     assert.equal(new Set(named).size, named.length)
     // No call may show in here: a scrape must not grow with the number of calls.

@@ -11,7 +11,9 @@ function essence({ arrivedAt: _, position: _position, at: _at, call_id: _id, ...
 }
 
 const changes = (events: readonly Received[]) =>
-  events.flatMap((event) => (event.event === 'state_changed' ? [`${event.from_state} → ${event.to_state}`] : []))
+  events.flatMap((event) =>
+    event.event === 'state_changed' ? [`${event.from_state} → ${event.to_state}`] : [],
+  )
 
 describe('a supervisor', () => {
   const service = suiteService({ settings: { GRACE_PERIOD_MS: 300 } })
@@ -41,7 +43,12 @@ describe('a supervisor', () => {
       { event: 'packet_duplicate', ...account(0, 2, [1, 2]) },
       { event: 'state_changed', from_state: 'IN_PROGRESS', to_state: 'COMPLETED', reason: 'completed' },
       { event: 'packet_received', ...account(1, 3, [2, 4]) },
-      { event: 'state_changed', from_state: 'COMPLETED', to_state: 'PROCESSING_AI', reason: 'grace_period_over' },
+      {
+        event: 'state_changed',
+        from_state: 'COMPLETED',
+        to_state: 'PROCESSING_AI',
+        reason: 'grace_period_over',
+      },
       { event: 'state_changed', from_state: 'PROCESSING_AI', to_state: 'ARCHIVED', reason: 'analysed' },
       {
         event: 'ai_completed',
@@ -121,7 +128,9 @@ describe('a supervisor', () => {
       sent.push(`${callId} ${i}`)
     }
     await supervisor.until(() => supervisor.events.length === 60)
-    const seen = supervisor.events.map((event) => `${event.call_id} ${'sequence' in event ? event.sequence : ''}`)
+    const seen = supervisor.events.map(
+      (event) => `${event.call_id} ${'sequence' in event ? event.sequence : ''}`,
+    )
     assert.deepEqual(seen, sent)
   })
 

@@ -56,7 +56,10 @@ describe('the supervisor socket', () => {
       assert(status >= 400 && status < 500, `${method}: ${status}`)
       assert.equal(headers['content-type'], 'application/problem+json')
     }
-    const { answers } = await exchangeRaw(service(), upgrade(['Sec-WebSocket-Key: short', 'Sec-WebSocket-Version: 13']))
+    const { answers } = await exchangeRaw(
+      service(),
+      upgrade(['Sec-WebSocket-Key: short', 'Sec-WebSocket-Version: 13']),
+    )
     assert(answers[0] !== undefined && answers[0].status >= 400 && answers[0].status < 500)
     assert.equal((await client.get('/v1/calls')).status, 200)
   })

@@ -4,12 +4,15 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { get, packet, post } from '../support/service.js'
 import { seedFromEnvironment } from '../torture/random.js'
+import { startRefused } from '../torture/refusal.js'
 import {
   mountUnavailable,
   runFullDisk,
   runReadsOnFullDisk,
   runStopOnFullDisk,
+  SmallDisk,
 } from '../torture/small-disk.js'
 import { Stage } from '../torture/stage.js'
 import { hasPassed, type Verdict } from '../torture/verdict.js'
@@ -29,6 +32,26 @@ describe('a full disk', { skip }, () => {
 
   test('calls and their packets can be read while the disk is full', async (t) => {
     assertPassed(await runReadsOnFullDisk(Stage.of(t), { seed, mebibytes: 8, grownMebibytes: 64 }))
+  })
+
+  test('a start on a full disk says that it is full, and succeeds once there is space', async (t) => {
+    const stage = Stage.of(t)
+    const disk = SmallDisk.mount(stage, 4)
+    const first = await stage.service({ dataDir: disk.folder })
+    await post(first, '/v1/call/stream/c1', packet(0))
+    first.kill('SIGTERM')
+    await first.exited
+    disk.fill()
+    const refusal = await startRefused(stage, { DATA_DIR: disk.folder })
+    assert.notEqual(refusal.code, null, 'it did not end')
+    assert.notEqual(refusal.code, 0)
+    assert.equal(refusal.reasons.length, 1)
+    assert.match(refusal.reasons[0] ?? '', /full/)
+    disk.grow(16)
+    const next = await stage.service({ dataDir: disk.folder })
+    assert.equal((await get(next, '/v1/call/c1')).body['total_received'], 1)
+    next.kill('SIGKILL')
+    await next.exited
   })
 
   test('a service whose disk is full ends within 10 s of SIGTERM, and loses nothing', async (t) => {

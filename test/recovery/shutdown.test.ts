@@ -7,7 +7,8 @@ import { test } from 'node:test'
 import { eventually, get, packet, post } from '../support/service.js'
 import { seedFromEnvironment } from '../torture/random.js'
 import { Stage, sleep, within } from '../torture/stage.js'
-import { runStops, sendHalfRequest } from '../torture/stops.js'
+import { runSecondSignals, runStops, sendHalfRequest } from '../torture/stops.js'
+import { straceUnavailable } from '../torture/strace.js'
 import { hasPassed } from '../torture/verdict.js'
 
 const seed = seedFromEnvironment()
@@ -40,4 +41,12 @@ test('a second SIGTERM ends a service that is still draining at once, and nothin
 
   const next = await stage.service({ dataDir })
   assert.equal((await get(next, '/v1/call/c1')).body['total_received'], 1)
+})
+
+test('a second SIGTERM while the store closes leaves a database that the next start takes', {
+  skip: straceUnavailable() ?? false,
+}, async (t) => {
+  const verdict = await runSecondSignals(Stage.of(t), { momentsMs: [700, 1200] })
+  assert.deepEqual(verdict.findings, [])
+  assert(hasPassed(verdict), `something did not happen: ${JSON.stringify(verdict)}`)
 })

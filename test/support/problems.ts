@@ -5,7 +5,8 @@ import { Problem } from '../../src/protocol/problem.js'
 import type { Answer } from './http-client.js'
 
 const problemCheck = Compile(Problem)
-const inside = /codec|surrogate not allowed|at .*:\d+:\d+|node_modules|sqlite|JSON\.parse|Unexpected token|TypeError/i
+const inside =
+  /codec|surrogate not allowed|at .*:\d+:\d+|node_modules|sqlite|JSON\.parse|Unexpected token|TypeError/i
 
 export function assertProblem(answer: Answer, status: number): Problem {
   const shown = `${answer.status} ${answer.text.slice(0, 300)}`

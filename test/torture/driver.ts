@@ -18,11 +18,14 @@ export interface DriverOptions extends SourceOptions {
   readonly connections: number
   /** All connections together; null: as fast as the answers come. */
   readonly packetsPerSecond: number | null
+  /** Packets in one request of `POST /v1/packets`; null: a request each. */
+  readonly bulkPackets: number | null
 }
 
 export const ordinaryLoad: DriverOptions = {
   connections: 12,
   packetsPerSecond: null,
+  bulkPackets: null,
   calls: 50,
   packetsPerCall: null,
   completes: false,
@@ -84,14 +87,37 @@ export class LoadDriver {
       const waitMs = due - performance.now()
       if (waitMs > 1) await sleep(waitMs)
       if (this.#isHalted) break
-      const planned = this.#source.next()
-      const outcome =
-        planned.kind === 'packet'
-          ? await this.#sendPacket(connection, planned.packet)
-          : await this.#complete(connection, planned.completion)
+      const outcome = await this.#sendNext(connection)
       if (outcome === 'unknown') await sleep(pauseMs)
     }
     connection.close()
+  }
+
+  async #sendNext(connection: Connection): Promise<Outcome> {
+    const { bulkPackets } = this.#options
+    const planned = this.#source.next()
+    if (planned.kind === 'completion') return this.#complete(connection, planned.completion)
+    if (bulkPackets === null) return this.#sendPacket(connection, planned.packet)
+    const packets = [planned.packet]
+    while (packets.length < bulkPackets) {
+      const next = this.#source.next()
+      if (next.kind === 'completion') await this.#complete(connection, next.completion)
+      else packets.push(next.packet)
+    }
+    return this.#sendBulk(connection, packets)
+  }
+
+  /** All lines have one answer; an unknown one is unknown for each of them. */
+  async #sendBulk(connection: Connection, packets: readonly PlannedPacket[]): Promise<Outcome> {
+    const ids = packets.map(({ call, sequence, data, timestamp }) =>
+      this.#log.packet(call, sequence, contentHash(data, timestamp)),
+    )
+    const lines = packets.map(({ call, ...body }) => JSON.stringify({ call_id: call, ...body }))
+    const path = '/v1/packets'
+    const answer = await this.#during(connection.post(path, lines.join('\n'), 'application/x-ndjson'))
+    const outcomes = bulkOutcomes(answer, ids.length)
+    for (const [i, id] of ids.entries()) this.#record(id, outcomes[i] ?? unreadable)
+    return outcomes[0]?.outcome ?? 'unknown'
   }
 
   /** Logged before it is sent: what the account does not hold was never on the wire. */
@@ -120,7 +146,10 @@ export class LoadDriver {
   }
 
   #ended(id: number, answer: Answer): Outcome {
-    const { outcome, detail } = outcomeOf(answer)
+    return this.#record(id, outcomeOf(answer))
+  }
+
+  #record(id: number, { outcome, detail }: Ending): Outcome {
     this.#log.end(id, outcome, detail)
     this.#counts[outcome]++
     return outcome
@@ -161,21 +190,40 @@ export class LoadDriver {
   }
 }
 
-function outcomeOf(answer: Answer): { outcome: Outcome; detail: string } {
-  if (answer.kind === 'broken') return { outcome: 'unknown', detail: answer.reason }
-  const detail = String(answer.status)
-  if (answer.status === 202) {
-    const receipt = parsed(answer.text)
-    if (receipt?.status === 'accepted' || receipt?.status === 'duplicate')
-      return { outcome: receipt.status, detail }
-    return { outcome: 'unknown', detail: '202 unreadable' }
-  }
-  return { outcome: answer.status >= 400 && answer.status < 500 ? 'refused' : 'unknown', detail }
+interface Ending {
+  readonly outcome: Outcome
+  readonly detail: string
 }
 
-function parsed(text: string): { status?: unknown } | null {
+const unreadable: Ending = { outcome: 'unknown', detail: '202 unreadable' }
+
+function outcomeOf(answer: Answer): Ending {
+  if (answer.kind === 'broken') return { outcome: 'unknown', detail: answer.reason }
+  const detail = String(answer.status)
+  if (answer.status !== 202)
+    return { outcome: answer.status >= 400 && answer.status < 500 ? 'refused' : 'unknown', detail }
+  const status = parsed(answer.text)?.['status']
+  return status === 'accepted' || status === 'duplicate' ? { outcome: status, detail } : unreadable
+}
+
+/** A line that is not listed was accepted. */
+function bulkOutcomes(answer: Answer, count: number): readonly Ending[] {
+  if (answer.kind === 'broken' || answer.status !== 202)
+    return Array.from({ length: count }, () => outcomeOf(answer))
+  const listed = parsed(answer.text)?.['lines']
+  if (!Array.isArray(listed)) return []
+  const endings: Ending[] = Array.from({ length: count }, () => ({ outcome: 'accepted', detail: '202' }))
+  for (const { line, status } of listed as { line: number; status: string }[])
+    endings[line - 1] =
+      status === 'duplicate'
+        ? { outcome: 'duplicate', detail: '202' }
+        : { outcome: 'refused', detail: status === 'rejected' ? '409' : status }
+  return endings
+}
+
+function parsed(text: string): Record<string, unknown> | null {
   try {
-    return JSON.parse(text) as { status?: unknown }
+    return JSON.parse(text) as Record<string, unknown>
   } catch {
     // Told as an unreadable answer, which the oracle reports.
     return null

@@ -130,7 +130,7 @@ async function killOneStart(dataDir: string, random: Random): Promise<boolean> {
   return child.signalCode === 'SIGKILL' && !output.includes('"listening"')
 }
 
-/** The three shapes of load that stress different parts of the store. */
+/** The shapes of load that stress different parts of the store. */
 export const killVariants = {
   /** Many calls side by side. */
   interleaved: { load: {}, killsRecovery: false },
@@ -142,4 +142,6 @@ export const killVariants = {
     killsRecovery: true,
     longestCallMin: 80,
   },
+  /** Whole trunks: one answer for many packets of many calls. */
+  bulk: { load: { connections: 4, bulkPackets: 50, calls: 20 }, killsRecovery: false },
 } as const satisfies Record<string, Omit<KillPlan, 'seed' | 'kills'>>

@@ -6,6 +6,11 @@ export type Answer =
   /** Reset, refused, cut off in the middle of the answer, or none in time. */
   | { readonly kind: 'broken'; readonly reason: string }
 
+interface Body {
+  readonly text: string
+  readonly contentType: string
+}
+
 const answerMsMax = 20_000
 
 export class Connection {
@@ -16,19 +21,21 @@ export class Connection {
     this.#port = port
   }
 
-  post(path: string, body: string): Promise<Answer> {
-    return this.#send('POST', path, body)
+  post(path: string, body: string, contentType = 'application/json'): Promise<Answer> {
+    return this.#send('POST', path, { text: body, contentType })
   }
 
   get(path: string): Promise<Answer> {
     return this.#send('GET', path, null)
   }
 
-  #send(method: string, path: string, body: string | null): Promise<Answer> {
+  #send(method: string, path: string, body: Body | null): Promise<Answer> {
     return new Promise((resolve) => {
       const broken = (reason: string) => resolve({ kind: 'broken', reason })
       const headers =
-        body === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+        body === null
+          ? {}
+          : { 'content-type': body.contentType, 'content-length': Buffer.byteLength(body.text) }
       const outgoing = request(
         { agent: this.#agent, host: '127.0.0.1', port: this.#port, method, path, headers },
         (incoming) => {
@@ -44,7 +51,7 @@ export class Connection {
       )
       outgoing.setTimeout(answerMsMax, () => outgoing.destroy(new Error(`no answer in ${answerMsMax} ms`)))
       outgoing.on('error', (error: NodeJS.ErrnoException) => broken(error.code ?? error.message))
-      outgoing.end(body)
+      outgoing.end(body?.text)
     })
   }
 

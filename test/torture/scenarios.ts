@@ -3,10 +3,11 @@ import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-
 import { runForeignLock } from './foreign-lock.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
+import { runCheckpointKills, runPassivation } from './long-runs.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import { mountUnavailable, runFullDisk, runReadsOnFullDisk, runStopOnFullDisk } from './small-disk.js'
 import type { Stage } from './stage.js'
-import { runStops } from './stops.js'
+import { runSecondSignals, runStops } from './stops.js'
 import { straceUnavailable } from './strace.js'
 import type { Unavailable, Verdict } from './verdict.js'
 import { runWriterDeaths } from './writer-death.js'
@@ -70,6 +71,18 @@ const killScenarios = (Object.keys(killVariants) as (keyof typeof killVariants)[
 
 export const scenarios: readonly Scenario[] = [
   ...killScenarios,
+  {
+    name: 'checkpoint/kills',
+    promise: 'P1: likewise, while the log is moved into the database',
+    run: (stage, { seed, kills }) => runCheckpointKills(stage, { seed, kills: Math.ceil(kills / 5) }),
+    unavailable: always,
+  },
+  {
+    name: 'passivation',
+    promise: 'V5: calls that have left memory come back as they were',
+    run: (stage, { seed }) => runPassivation(stage, { seed }),
+    unavailable: always,
+  },
   {
     name: 'lifecycle',
     promise: 'P7: every completed call ends once, whenever it is killed',
@@ -135,6 +148,12 @@ export const scenarios: readonly Scenario[] = [
     promise: 'P19: SIGTERM answers what is in flight and loses nothing',
     run: (stage, { seed }) => runStops(stage, { seed, stops: 6 }),
     unavailable: always,
+  },
+  {
+    name: 'stop/twice',
+    promise: 'P19: a second SIGTERM while the store closes is a crash like any other',
+    run: (stage) => runSecondSignals(stage, { momentsMs: [100, 400, 700, 1000, 1300, 1600, 1900, 2200] }),
+    unavailable: straceUnavailable,
   },
   {
     name: 'writer/death',

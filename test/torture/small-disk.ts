@@ -1,6 +1,6 @@
 /** A disk that is full: a tmpfs of a few MiB that grows later. Its fsyncs cost nothing, which does not matter here. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmdirSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Service } from '../support/service.js'
@@ -26,6 +26,19 @@ export class SmallDisk {
       rmdirSync(folder)
     })
     return new SmallDisk(folder)
+  }
+
+  /** To the last block. */
+  fill(): void {
+    const file = openSync(join(this.folder, 'filler'), 'w')
+    const block = Buffer.alloc(4096)
+    try {
+      for (;;) writeSync(file, block)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+    } finally {
+      closeSync(file)
+    }
   }
 
   grow(mebibytes: number): void {

@@ -6,6 +6,7 @@ import { judgeAndSettle, lastLines } from './disk-faults.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { type Random, randomOf } from './random.js'
 import { epochMs, killHard, type Stage, sleep, within } from './stage.js'
+import { Strace, syncCalls } from './strace.js'
 import { Supervisor } from './supervisor.js'
 import type { Verdict } from './verdict.js'
 
@@ -86,6 +87,56 @@ async function stopUnderLoad(
   } else if (end.value !== 0) found.push(`the exit code is ${end.value}: ${lastLines(service)}`)
   await driver.halt()
   return { signalAt, found }
+}
+
+export interface SecondSignalPlan {
+  /** From the first signal to the second one. */
+  readonly momentsMs: readonly number[]
+}
+
+/** A stop on a disk as slow as this takes some seconds, most of them after the drain, while the store closes. */
+const slowSync = { calls: syncCalls, fault: 'delay_enter=500000' }
+const packetsBefore = 5
+
+/**
+ * A second signal while the store closes: it ends in the middle of its last commits and checkpoints. That is a crash
+ * like any other: the next start must take the database and find all of it.
+ */
+export async function runSecondSignals(stage: Stage, { momentsMs }: SecondSignalPlan): Promise<Verdict> {
+  const findings: string[] = []
+  let cutShort = 0
+  for (const [i, momentMs] of momentsMs.entries()) {
+    const dataDir = stage.folder()
+    const service = await stage.service({ dataDir })
+    for (let sequence = 0; sequence < packetsBefore; sequence++)
+      await post(service, '/v1/call/stream/c1', packet(sequence))
+    const strace = await Strace.attach(stage, service.child.pid as number, slowSync)
+    service.kill('SIGTERM')
+    await sleep(momentMs)
+    service.kill('SIGTERM')
+    const end = await within(stopMsMax, service.exited)
+    if (end === null) {
+      findings.push(`moment ${i}: it did not end within ${stopMsMax} ms of the second signal`)
+      await killHard(service)
+    } else if (end.value !== 0) cutShort++
+    await strace.detach()
+    findings.push(
+      ...(await findingsOfNextStart(stage, dataDir)).map((finding) => `after ${momentMs} ms: ${finding}`),
+    )
+  }
+  return { counts: { stops: momentsMs.length }, faults: cutShort, findings }
+}
+
+async function findingsOfNextStart(stage: Stage, dataDir: string): Promise<readonly string[]> {
+  try {
+    const next = await stage.service({ dataDir })
+    const { body } = await get(next, '/v1/call/c1')
+    await killHard(next)
+    if (body['total_received'] === packetsBefore) return []
+    return [`${body['total_received']} packets of ${packetsBefore} are left`]
+  } catch (error) {
+    return [`it does not start again: ${error instanceof Error ? error.message.slice(-200) : error}`]
+  }
 }
 
 /** A request whose body never ends: it keeps the service from being drained. */

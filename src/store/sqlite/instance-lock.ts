@@ -12,7 +12,12 @@ export function takeInstanceLock(dataDir: string): () => void {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()
-    throw new Error(`another instance uses the data folder ${dataDir}`, { cause })
+    const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'SQLITE_BUSY'
+    if (isTaken) throw new Error(`another instance uses the data folder ${dataDir}`, { cause })
+    throw new Error(
+      `cannot lock the data folder ${dataDir}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
   return () => lock.close()
 }

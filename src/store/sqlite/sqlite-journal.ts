@@ -119,7 +119,8 @@ export class SqliteJournal implements Journal, CallReader {
   #nextKey = 1
   #fatal: Error | null = null
   #isClosed = false
-  #closed: (() => void) | null = null
+  #closing: { resolve(): void; reject(error: Error): void } | null = null
+  #ended: (() => void) | null = null
 
   private constructor(options: SqliteJournalOptions, worker: Worker) {
     this.#options = options
@@ -147,7 +148,7 @@ export class SqliteJournal implements Journal, CallReader {
       })
       this.#worker.on('exit', () => {
         if (!this.#isClosed) this.#end(new Error('the writer thread ended'))
-        this.#closed?.()
+        this.#ended?.()
       })
       this.#worker.once('message', (message: FromWriter) => {
         if (message.type !== 'opened') {
@@ -304,6 +305,11 @@ export class SqliteJournal implements Journal, CallReader {
         this.#questions.delete(message.id)
         return
       case 'closed':
+        this.#closing?.resolve()
+        return
+      case 'close-failed':
+        this.#closing?.reject(new Error(message.message))
+        return
       case 'opened':
       case 'refused':
         return
@@ -401,7 +407,10 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#ask('stateCounts', {})
   }
 
-  /** Settles what is pending, folds the tail, checkpoints and unlocks. */
+  /**
+   * Settles what is pending, folds the tail, checkpoints and unlocks. Rejects when that cannot be done: then the process
+   * must end without closing anything, and the next start recovers.
+   */
   async close(): Promise<void> {
     if (this.#fatal === null)
       await new Promise<void>((resolve) => {
@@ -409,14 +418,23 @@ export class SqliteJournal implements Journal, CallReader {
         this.#pumpSoon()
       })
     await this.#reads?.close()
-    this.#guard?.close()
+    if (this.#fatal === null) await this.#closeWriter()
     const ended = new Promise<void>((resolve) => {
-      this.#closed = resolve
+      this.#ended = resolve
     })
     this.#isClosed = true
-    if (this.#fatal === null) this.#worker.postMessage({ type: 'close' } satisfies ToWriter)
+    // Last but one: until the database is marked as closed, its log must outlive the process.
+    this.#guard?.close()
+    if (this.#fatal === null) this.#worker.postMessage({ type: 'end' } satisfies ToWriter)
     else void this.#worker.terminate()
     await ended
+  }
+
+  #closeWriter(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#closing = { resolve, reject }
+      this.#worker.postMessage({ type: 'close' } satisfies ToWriter)
+    })
   }
 }
 

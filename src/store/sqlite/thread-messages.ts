@@ -36,7 +36,10 @@ export type ToWriter =
   | WriteBatch
   /** Asks for what is committed of a call and not in its runs yet. */
   | { readonly type: 'pending'; readonly id: number; readonly callKey: number }
+  /** Moves everything into the database and marks it as closed. */
   | { readonly type: 'close' }
+  /** After `closed`: ends the connection, the lock and the thread. */
+  | { readonly type: 'end' }
 
 export interface WriterStatus {
   readonly tailBytes: number
@@ -63,6 +66,7 @@ export type FromWriter =
     }
   /** Packet records, in the order of their appends. */
   | { readonly type: 'pending'; readonly id: number; readonly records: ArrayBuffer }
+  | { readonly type: 'close-failed'; readonly message: string }
   | { readonly type: 'closed' }
 
 export interface VersionedEntry {

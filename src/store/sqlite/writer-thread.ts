@@ -197,6 +197,9 @@ class Writer {
       this.#tail.folded(plan)
     }
     await this.#checkpoints.close()
+  }
+
+  end(): void {
     this.#db.close()
   }
 }
@@ -256,11 +259,10 @@ const writer = open()
 async function close(open: Writer): Promise<void> {
   try {
     await open.close()
-    unlock()
     tell({ type: 'closed' })
-    port?.close()
   } catch (error) {
-    tell(failure(0, error))
+    // The log keeps what could not be moved; it must not be closed, or SQLite would try again behind our back.
+    tell({ type: 'close-failed', message: error instanceof Error ? error.message : String(error) })
   }
 }
 
@@ -268,6 +270,12 @@ port.on('message', (message: ToWriter) => {
   if (writer === null) return
   if (message.type === 'close') {
     void close(writer)
+    return
+  }
+  if (message.type === 'end') {
+    writer.end()
+    unlock()
+    port.close()
     return
   }
   if (message.type === 'pending') {

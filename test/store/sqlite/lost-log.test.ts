@@ -12,6 +12,7 @@ import { close, fileOf, openJournal } from '../../support/sqlite.js'
 
 const id = callId('c1')
 const commits = 12
+const frameBytes = 24 + 4096
 
 /** The folder of a journal that committed packets 0 … 11 one by one, as a crash leaves it. */
 async function crashImage(t: TestContext): Promise<{ image: string; log: Buffer }> {
@@ -23,6 +24,11 @@ async function crashImage(t: TestContext): Promise<{ image: string; log: Buffer 
   cpSync(dataDir, image, { recursive: true })
   rmSync(`${fileOf(image)}-shm`, { force: true })
   return { image, log: readFileSync(`${fileOf(image)}-wal`) }
+}
+
+/** Where each frame of a log starts. */
+function framesOf(log: Buffer): number[] {
+  return [...Array((log.length - 32) / frameBytes).keys()].map((i) => 32 + i * frameBytes)
 }
 
 const logOf = (folder: string) => `${fileOf(folder)}-wal`
@@ -58,13 +64,43 @@ describe('a write-ahead log', () => {
     }
   })
 
+  test('whose last transaction was half-written is torn, whatever stands in its frames', async (t) => {
+    // A power cut leaves frames at their full length with anything in them; none of that was acknowledged.
+    t.diagnostic(`VSTEST_SEED=${seed}`)
+    const { image, log } = await crashImage(t)
+    const random = randomNumbers(42)
+    const path = join(image, 'torn')
+    const commitFrames = framesOf(log).filter((at) => log.readUInt32BE(at + 4) !== 0)
+    const lastBegins = (commitFrames.at(-2) ?? 0) + frameBytes
+    assert(lastBegins < log.length)
+    for (let round = 0; round < 40; round++) {
+      const torn = Buffer.from(log)
+      const from = lastBegins + Math.floor(random() * (log.length - lastBegins))
+      const kind = round % 3
+      if (kind === 0) torn.fill(0, from)
+      else if (kind === 1) torn.writeUInt8(torn.readUInt8(from) ^ 0x55, from)
+      else torn.set(torn.subarray(32, 32 + log.length - from), from)
+      if (torn.equals(log)) continue
+      writeFileSync(path, torn)
+      assert.equal(checkWal(path).kind, 'torn', `byte ${from}, ${kind}`)
+    }
+  })
+
+  test('behind which an older log has left its frames is not damaged', async (t) => {
+    const { image, log } = await crashImage(t)
+    const older = Buffer.from(log.subarray(32))
+    for (let at = 0; at < older.length; at += frameBytes) older.writeUInt32BE(12_345, at + 8)
+    const path = join(image, 'reused')
+    writeFileSync(path, Buffer.concat([log, older]))
+    assert.equal(checkWal(path).kind, 'torn')
+  })
+
   test('whose damage more than one commit follows is damaged, wherever a bit flips', async (t) => {
     // Guards against SQLite's own recovery, which drops all that was acknowledged behind the damage without a word.
     t.diagnostic(`VSTEST_SEED=${seed}`)
     const { image, log } = await crashImage(t)
     const random = randomNumbers(41)
     const path = join(image, 'flipped')
-    const frameBytes = 24 + 4096
     let damaged = 0
     for (let round = 0; round < 40; round++) {
       const frame = Math.floor(random() * 3)

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { limits } from '../../../src/limits.js'
-import { packetEntries, readRecord, recordHeaderBytes, writeRecord } from '../../../src/store/sqlite/packet-record.js'
+import {
+  packetEntries,
+  readRecord,
+  recordHeaderBytes,
+  writeRecord,
+} from '../../../src/store/sqlite/packet-record.js'
 import { type FoldPlan, Tail } from '../../../src/store/sqlite/tail.js'
 import { randomNumbers, seed } from '../../support/property.js'
 
