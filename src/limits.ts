@@ -71,8 +71,11 @@ export const limits = {
   duplicateChecksMax: 256,
 
   supervisorsMax: 10_000,
-  /** More than the events of one bulk request, which come in one commit. Queues share the text of their events. */
-  supervisorQueueBytesMax: 16 * mib,
+  /** A socket may lag by so much for so long. Queues share the text of their events. */
+  supervisorQueueBytesMax: 4 * mib,
+  supervisorLagMsMax: 2000,
+  /** But never by more than this: the events of the largest commit. */
+  supervisorBurstBytesMax: 128 * mib,
   supervisorInboundBytesMax: 4 * kib,
 
   drainMsMax: 8000,

@@ -52,6 +52,15 @@ export async function saturate(
   return { wrk, use, stored, before, after }
 }
 
+/** Calls that `warmCode` leaves behind. */
+export const codeCalls = 8
+const codeSeconds = 2
+
+/** Lets the service compile what a packet runs through; what it does then is measured by nobody. */
+export async function warmCode(stage: Stage, server: MeasuredServer): Promise<void> {
+  await saturate(stage, server, { seconds: codeSeconds, set: newCallSet(codeCalls, 1) })
+}
+
 /** Returns how many packets were accepted. Throws when an answer was for anything else. */
 export function assertAccepted(
   before: Readings,

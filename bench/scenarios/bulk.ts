@@ -5,7 +5,7 @@ import { type CallSet, endlessLines } from '../load/packets.js'
 import { newCallSet, saturate } from '../load/saturate.js'
 import { readMetrics } from '../measure/metrics-text.js'
 import { median, mediansOf } from '../measure/statistics.js'
-import type { Context, Report, Scenario } from '../scenario.js'
+import type { Check, Context, Report, Scenario, TableData } from '../scenario.js'
 import type { MeasuredServer } from '../stage/server.js'
 import { assertSeen, perSecond, withHeadline } from './headline.js'
 
@@ -76,72 +76,67 @@ async function measure(
   }
 }
 
+const keys = ['rate', 'requestsPerSecond', 'liveP99', 'liveMax', 'packetP99', 'packetMax', 'lagMax'] as const
+
+function table(
+  single: readonly number[],
+  bulk: readonly BulkRound[][],
+  ratios: readonly number[],
+): TableData {
+  const ms = (name: string) => ({ name, unit: 'ms', digits: 1 })
+  const rows = bulk.map((rounds, index) => {
+    const { rate, requestsPerSecond, ...probes } = mediansOf(rounds, keys)
+    const refused = rounds.reduce((sum, round) => sum + round.refused, 0)
+    const { liveP99, liveMax, packetP99, packetMax, lagMax } = probes
+    const latencies = [liveP99, liveMax, packetP99, packetMax, lagMax]
+    return [bodies[index]?.name ?? '', rate, ratios[index] ?? null, requestsPerSecond, ...latencies, refused]
+  })
+  return {
+    title: `${connections} connections of bulk requests; single packets by wrk; ${probesPerSecond} probes a second of each kind`,
+    columns: [
+      { name: '' },
+      { name: 'rate', unit: 'packets/s' },
+      { name: 'to single', digits: 2 },
+      { name: 'requests/s', digits: 1 },
+      ...['/health/live p99', 'max', 'packet p99', 'max', 'loop lag max'].map(ms),
+      { name: '503' },
+    ],
+    rows: [['single packets', median(single), 1, null, null, null, null, null, null, null], ...rows],
+  }
+}
+
+function checks(bulk: readonly BulkRound[][], ratios: readonly number[]): readonly Check[] {
+  const whole = bulk[0] ?? []
+  const heldMs = median(whole.map(({ liveMax, lagMax }) => Math.min(liveMax, lagMax)))
+  return [
+    ...ratios.map((ratio, index) => ({
+      name: `${bodies[index]?.name}: to single packets`,
+      wanted: '≥ 5',
+      found: ratio.toFixed(2),
+      isMet: ratio >= 5,
+    })),
+    {
+      name: 'bulk, 4 MiB a request: the loop is held at most',
+      wanted: `≤ ${loopHeldMsMax} ms`,
+      found: `${heldMs.toFixed(1)} ms`,
+      isMet: heldMs <= loopHeldMsMax,
+    },
+  ]
+}
+
 function reportOf(single: readonly number[], bulk: readonly BulkRound[][]): Report {
   const ratioOf = (rounds: readonly BulkRound[]) =>
     median(rounds.map(({ rate }, round) => rate / (single[round] ?? Number.NaN)))
   const ratios = bulk.map(ratioOf)
-  const rows = bulk.map((rounds, index) => {
-    const found = mediansOf(rounds, [
-      'rate',
-      'requestsPerSecond',
-      'liveP99',
-      'liveMax',
-      'packetP99',
-      'packetMax',
-      'lagMax',
-    ])
-    const refused = rounds.reduce((sum, round) => sum + round.refused, 0)
-    const { rate, requestsPerSecond, liveP99, liveMax, packetP99, packetMax, lagMax } = found
-    return [
-      bodies[index]?.name ?? '',
-      rate,
-      ratios[index] ?? null,
-      requestsPerSecond,
-      liveP99,
-      liveMax,
-      packetP99,
-      packetMax,
-      lagMax,
-      refused,
-    ]
-  })
-  const whole = bulk[0] ?? []
-  const heldMs = median(whole.map(({ liveMax, lagMax }) => Math.min(liveMax, lagMax)))
-  const msColumn = (name: string) => ({ name, unit: 'ms', digits: 1 })
+  const late = median(bulk.flat().map(({ lateMax }) => lateMax))
   return {
-    tables: [
-      {
-        title: `${connections} connections of bulk requests; single packets by wrk; ${probesPerSecond} probes a second of each kind`,
-        columns: [
-          { name: '' },
-          { name: 'rate', unit: 'packets/s' },
-          { name: 'to single', digits: 2 },
-          { name: 'requests/s', digits: 1 },
-          ...['/health/live p99', 'max', 'packet p99', 'max', 'loop lag max'].map(msColumn),
-          { name: '503' },
-        ],
-        rows: [['single packets', median(single), 1, null, null, null, null, null, null, null], ...rows],
-      },
-    ],
+    tables: [table(single, bulk, ratios)],
     charts: [],
-    checks: [
-      ...ratios.map((ratio, index) => ({
-        name: `${bodies[index]?.name}: to single packets`,
-        wanted: '≥ 5',
-        found: ratio.toFixed(2),
-        isMet: ratio >= 5,
-      })),
-      {
-        name: 'bulk, 4 MiB a request: the loop is held at most',
-        wanted: `≤ ${loopHeldMsMax} ms`,
-        found: `${heldMs.toFixed(1)} ms`,
-        isMet: heldMs <= loopHeldMsMax,
-      },
-    ],
+    checks: checks(bulk, ratios),
     notes: [
       'how long the loop is held: the smaller of the slowest /health/live and of the service’s own loop lag, because each also counts what is not the loop’s doing (the probe’s lateness, a thread that waits for a core)',
       'a packet probe also waits for the commit that holds it, next to megabytes of bulk packets',
-      `the generator of the probes was late by up to ${median(bulk.flat().map(({ lateMax }) => lateMax)).toFixed(1)} ms (median of the rounds’ maxima)`,
+      `the generator of the probes was late by up to ${late.toFixed(1)} ms (median of the rounds’ maxima)`,
     ],
   }
 }

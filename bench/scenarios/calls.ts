@@ -1,11 +1,11 @@
 /** Rate and memory against the number of calls: active ones at saturation, stored ones after a restart. */
 import { warmCalls } from '../load/bulk.js'
-import { newCallSet, saturate } from '../load/saturate.js'
+import { codeCalls, newCallSet, saturate, warmCode } from '../load/saturate.js'
 import { storeCalls } from '../load/stored-calls.js'
 import { type Readings, readMetrics } from '../measure/metrics-text.js'
 import { residentMib } from '../measure/proc.js'
 import { median, mediansOf } from '../measure/statistics.js'
-import type { Check, Context, Report, Scenario } from '../scenario.js'
+import type { ChartData, Check, Context, Report, Scenario, TableData } from '../scenario.js'
 import { startService } from '../stage/server.js'
 import { inTurn, perSecond } from './headline.js'
 
@@ -41,12 +41,13 @@ async function measure({ stage, seconds }: Context, calls: number): Promise<Call
   const folder = stage.newFolder('calls')
   const service = await startService(stage, folder)
   try {
+    await warmCode(stage, service)
     const set = newCallSet(calls, warmPacketsOf(calls))
     await warmCalls(service.url, set)
     await settled()
     const readings = await readMetrics(service.url)
     const active = readings.get('voicestream_calls_active')
-    if (active !== calls) throw new Error(`${active} of ${calls} calls are active`)
+    if (active !== calls + codeCalls) throw new Error(`${active} of ${calls} calls are active`)
     const idleMib = residentMib(service.pid)
     const heapMib = mibOf(readings, 'voicestream_nodejs_heap_size_used_bytes')
     const externalMib = mibOf(readings, 'voicestream_nodejs_external_memory_bytes')
@@ -95,7 +96,7 @@ async function measureStored(context: Context): Promise<Stored> {
   return { calls, ...found }
 }
 
-function checks(byCount: ReadonlyMap<number, readonly CallsRound[]>, stored: Stored): readonly Check[] {
+function checks(byCount: ByCount, stored: Stored): readonly Check[] {
   const of = (calls: number, key: keyof CallsRound) =>
     median((byCount.get(calls) ?? []).map((round) => round[key]))
   const share = median(
@@ -128,71 +129,80 @@ function checks(byCount: ReadonlyMap<number, readonly CallsRound[]>, stored: Sto
   ]
 }
 
-function reportOf(byCount: ReadonlyMap<number, readonly CallsRound[]>, stored: Stored): Report {
-  const rows = [...byCount].map(([calls, rounds]) => {
-    const { rate, idleMib, heapMib, externalMib, loadedMib } = mediansOf(rounds, [
-      'rate',
-      'idleMib',
-      'heapMib',
-      'externalMib',
-      'loadedMib',
-    ])
+type ByCount = ReadonlyMap<number, readonly CallsRound[]>
+const roundKeys = ['rate', 'idleMib', 'loadedMib', 'heapMib', 'externalMib'] as const
+
+function rowsOf(byCount: ByCount) {
+  return [...byCount].map(([calls, rounds]) => {
+    const { rate, idleMib, loadedMib, heapMib, externalMib } = mediansOf(rounds, roundKeys)
     const toThousand = median(
       rounds.map((round, index) => round.rate / (byCount.get(1000)?.[index]?.rate ?? Number.NaN)),
     )
     return [calls, rate, toThousand, idleMib, loadedMib, heapMib, externalMib] as const
   })
-  const storedRow = (name: string, rounds: readonly StoredRound[]) => {
+}
+type Row = ReturnType<typeof rowsOf>[number]
+
+function activeTable(rows: readonly Row[]): TableData {
+  const mib = (name: string) => ({ name, unit: 'MiB' })
+  return {
+    title: 'active calls, each on a fresh service; wrk, 256 connections',
+    columns: [
+      { name: 'calls' },
+      { name: 'rate', unit: 'packets/s' },
+      { name: 'to 1,000 calls', digits: 2 },
+      ...['resident before the load', 'after it', 'heap used before it', 'buffers before it'].map(mib),
+    ],
+    rows,
+  }
+}
+
+function storedTable({ calls, empty, full }: Stored): TableData {
+  const row = (name: string, rounds: readonly StoredRound[]) => {
     const { mib, readyMs } = mediansOf(rounds, ['mib', 'readyMs'])
     return [name, mib, readyMs] as const
   }
-  const callsAxis = { label: 'active calls', scale: 'log' } as const
   return {
-    tables: [
-      {
-        title: 'active calls, each on a fresh service; wrk, 256 connections',
-        columns: [
-          { name: 'calls' },
-          { name: 'rate', unit: 'packets/s' },
-          { name: 'to 1,000 calls', digits: 2 },
-          { name: 'resident before the load', unit: 'MiB' },
-          { name: 'resident after it', unit: 'MiB' },
-          { name: 'heap used before it', unit: 'MiB' },
-          { name: 'buffers before it', unit: 'MiB' },
-        ],
-        rows,
-      },
-      {
-        title: 'after a restart',
-        columns: [
-          { name: 'database' },
-          { name: 'resident', unit: 'MiB', digits: 1 },
-          { name: 'start to ready', unit: 'ms' },
-        ],
-        rows: [
-          storedRow('empty', stored.empty),
-          storedRow(`${stored.calls.toLocaleString('en')} calls, half passive, half archived`, stored.full),
-        ],
-      },
+    title: 'after a restart',
+    columns: [
+      { name: 'database' },
+      { name: 'resident', unit: 'MiB', digits: 1 },
+      { name: 'start to ready', unit: 'ms' },
     ],
-    charts: [
-      {
-        title: 'Rate against the number of active calls',
-        x: callsAxis,
-        y: { label: 'rate, packets/s', scale: 'linear', from: 0 },
-        series: [{ name: 'VoiceStream', points: rows.map(([calls, rate]) => [calls, rate] as const) }],
-      },
-      {
-        title: 'Memory against the number of active calls',
-        x: callsAxis,
-        y: { label: 'resident memory, MiB', scale: 'linear', from: 0 },
-        series: [
-          { name: 'before the load', points: rows.map(([calls, , , idle]) => [calls, idle] as const) },
-          { name: 'after it', points: rows.map(([calls, , , , loaded]) => [calls, loaded] as const) },
-        ],
-        bounds: [{ y: residentMibMax, label: `${residentMibMax} MiB` }],
-      },
+    rows: [
+      row('empty', empty),
+      row(`${calls.toLocaleString('en')} calls, half passive, half archived`, full),
     ],
+  }
+}
+
+function charts(rows: readonly Row[]): readonly ChartData[] {
+  const callsAxis = { label: 'active calls', scale: 'log' } as const
+  return [
+    {
+      title: 'Rate against the number of active calls',
+      x: callsAxis,
+      y: { label: 'rate, packets/s', scale: 'linear', from: 0 },
+      series: [{ name: 'VoiceStream', points: rows.map(([calls, rate]) => [calls, rate] as const) }],
+    },
+    {
+      title: 'Memory against the number of active calls',
+      x: callsAxis,
+      y: { label: 'resident memory, MiB', scale: 'linear', from: 0 },
+      series: [
+        { name: 'before the load', points: rows.map(([calls, , , idle]) => [calls, idle] as const) },
+        { name: 'after it', points: rows.map(([calls, , , , loaded]) => [calls, loaded] as const) },
+      ],
+      bounds: [{ y: residentMibMax, label: `${residentMibMax} MiB` }],
+    },
+  ]
+}
+
+function reportOf(byCount: ByCount, stored: Stored): Report {
+  const rows = rowsOf(byCount)
+  return {
+    tables: [activeTable(rows), storedTable(stored)],
+    charts: charts(rows),
     checks: checks(byCount, stored),
     notes: [
       'resident memory holds garbage that was not collected yet and the journal’s tail (96 MiB at most), as an operator would see it',

@@ -1,4 +1,5 @@
 /** What the headline figures are taken on: the default configuration, packets already stored, a supervisor attached. */
+import { warmCode } from '../load/saturate.js'
 import { attachSupervisor, type Supervisor } from '../load/supervisor.js'
 import type { Context } from '../scenario.js'
 import { type MeasuredServer, startService } from '../stage/server.js'
@@ -21,6 +22,7 @@ export async function withHeadline<Result>(
   try {
     const supervisor = await attachSupervisor(stage, service.port)
     try {
+      await warmCode(stage, service)
       return await task({ service, supervisor, folder })
     } finally {
       supervisor.end()

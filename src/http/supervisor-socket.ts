@@ -2,9 +2,11 @@
  * `/ws/supervisor`: the event feed over WebSocket.
  *
  * Each socket has its own queue. It is written out while the socket takes data (uWebSockets.js buffers up to
- * `inFlightBytesMax` for it); a socket that lags by more than `limits.supervisorQueueBytesMax` is closed, because
- * dropping single events would leave a hole that nobody sees. What a supervisor sends is ignored.
+ * `inFlightBytesMax` for it); a socket that lags by more than `limits.supervisorQueueBytesMax` for
+ * `limits.supervisorLagMsMax` is closed, because dropping single events would leave a hole that nobody sees. What a
+ * supervisor sends is ignored.
  */
+import { performance } from 'node:perf_hooks'
 import type { EventFeed, FeedSubscriber } from '../actors/event-feed.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -31,6 +33,8 @@ class SocketSubscriber implements FeedSubscriber {
   #queue: string[] = []
   #next = 0
   #queuedBytes = 0
+  /** Since when the queue has been over its bound. */
+  #isLaggingSince: number | null = null
   isClosed = false
 
   constructor(socket: WebSocket<SocketData>, tooSlow: () => void) {
@@ -42,17 +46,28 @@ class SocketSubscriber implements FeedSubscriber {
     if (this.isClosed) return
     this.#queue.push(text)
     this.#queuedBytes += text.length
-    if (this.#queuedBytes > limits.supervisorQueueBytesMax) {
-      this.isClosed = true
-      this.#queue = []
-      this.#tooSlow()
-    }
   }
 
   flush(): void {
     if (this.isClosed || this.#next === this.#queue.length) return
     // One write for many events.
     this.#socket.cork(() => this.#write())
+    this.#closeIfTooSlow()
+  }
+
+  /** One commit may bring more than the bound at once, and a reader that keeps up needs a moment for it. */
+  #closeIfTooSlow(): void {
+    if (this.#queuedBytes <= limits.supervisorQueueBytesMax) {
+      this.#isLaggingSince = null
+      return
+    }
+    const now = performance.now()
+    this.#isLaggingSince ??= now
+    const isLate = now - this.#isLaggingSince > limits.supervisorLagMsMax
+    if (!isLate && this.#queuedBytes <= limits.supervisorBurstBytesMax) return
+    this.isClosed = true
+    this.#queue = []
+    this.#tooSlow()
   }
 
   #write(): void {
@@ -112,7 +127,12 @@ export class SupervisorSockets {
         if (refusal !== null)
           return exchange.problem(
             refusal,
-            refusal.code === 'upgrade_required' ? [['Sec-WebSocket-Version', '13']] : [],
+            refusal.code === 'upgrade_required'
+              ? [
+                  ['Upgrade', 'websocket'],
+                  ['Sec-WebSocket-Version', '13'],
+                ]
+              : [],
           )
         const key = req.getHeader('sec-websocket-key')
         const protocol = req.getHeader('sec-websocket-protocol')

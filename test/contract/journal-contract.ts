@@ -1,6 +1,5 @@
 /**
- * What every journal owes its callers (`src/store/journal.ts`): order, durability as it is told, versions, and what is
- * left after a failed commit. Each implementation runs this suite and the one of its reads.
+ * What every journal owes its callers: order, durability as it is told, versions, and what a failed commit leaves.
  */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'

@@ -56,7 +56,7 @@ describe('200 calls that are completed at once', () => {
 
     const slowest = Math.max(...latencies)
     t.diagnostic(`${latencies.length} probes, the slowest took ${slowest.toFixed(1)} ms`)
-    assert(latencies.length > 100, `${latencies.length} probes`)
+    assert(latencies.length >= 40, `${latencies.length} probes`)
     assert(slowest < 500, `a packet took ${slowest} ms`)
     assert.equal(await readMetric(service(), 'voicestream_analyses_running'), 0)
     for (const id of ids) {

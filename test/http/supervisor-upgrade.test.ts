@@ -29,6 +29,8 @@ describe('the supervisor socket', () => {
       const { answers } = await exchangeRaw(service(), upgrade(lines))
       assert.equal(answers[0]?.status, 426, version)
       assert.equal(answers[0]?.headers.get('sec-websocket-version'), '13')
+      // RFC 9110 §15.5.22: a 426 names what to upgrade to.
+      assert.equal(answers[0]?.headers.get('upgrade'), 'websocket')
       assert.equal(answers[0]?.headers.get('content-type'), 'application/problem+json')
       assert.equal(JSON.parse(answers[0]?.body ?? '{}').status, 426)
     }

@@ -53,7 +53,7 @@ describe('a packet decoded quickly is the packet that its text says', () => {
   test('or is refused as the text must be, whatever the bytes', async (t) => {
     // Guards against a scan that reads 1.0, 1e2, a duplicate key, an escape or a rounded time in its own way.
     const kinds = new Kinds()
-    await holds(t, packetBodies(seldom), 6000, (bytes) => {
+    await holds(t, packetBodies(seldom), 4000, (bytes) => {
       const expected = naiveDecode(bytes, false)
       kinds.noteOutcome(expected)
       assert.deepEqual(
@@ -84,7 +84,7 @@ describe('a packet decoded quickly is the packet that its text says', () => {
       '.5}',
       ' ',
     )
-    await holds(t, fc.tuple(around, packetBodies(mostly), around), 6000, ([before, line, after]) => {
+    await holds(t, fc.tuple(around, packetBodies(mostly), around), 4000, ([before, line, after]) => {
       const expected = naiveDecode(line, true)
       kinds.noteOutcome(expected)
       const all = Buffer.concat([Buffer.from(before), line, Buffer.from(after)])
@@ -100,10 +100,20 @@ describe('a packet decoded quickly is the packet that its text says', () => {
     )
   })
 
+  test('in a bulk line up to its end, even where the bytes behind it would complete it', () => {
+    const line = Buffer.from('{"call_id": "c1", "sequence": 12, "data": "x", "timestamp": 12.5 }  ')
+    const brace = line.indexOf('}')
+    for (let end = 0; end <= line.length; end++) {
+      const outcome = outcomeOf(() => decodeBulkLine(line, 0, end))
+      if (end <= brace) assert.equal(outcome, 'malformed_json', `${end} bytes`)
+      else assert.deepEqual(outcome, { callId: 'c1', sequence: 12, data: 'x', timestamp: 12.5 })
+    }
+  })
+
   test('with its time as the nearest number, for every decimal of up to 17 digits', async (t) => {
     // The quick way divides; beyond 15 digits that would round twice.
     const digits = fc.tuple(fc.bigInt({ min: 1n, max: 10n ** 17n - 1n }), fc.nat(16))
-    await holds(t, digits, 5000, ([number, point]) => {
+    await holds(t, digits, 3000, ([number, point]) => {
       const all = number.toString()
       const text = point === 0 || point >= all.length ? all : `${all.slice(0, -point)}.${all.slice(-point)}`
       const body = Buffer.from(`{"sequence":1,"data":"x","timestamp":${text}}`)

@@ -58,7 +58,7 @@ class Runs {
     return view
   }
 
-  until(call: string, isSo: (view: View) => boolean, msMax = 10_000): Promise<View> {
+  until(call: string, isSo: (view: View) => boolean, msMax = 20_000): Promise<View> {
     return eventually(() => this.view(call), isSo, msMax)
   }
 
@@ -86,6 +86,11 @@ class Runs {
 
 const hasEnded = ({ state }: View) => state === 'ARCHIVED' || state === 'FAILED'
 const between = (view: View) => Date.parse(view.ended_at ?? '') - Date.parse(view.completed_at ?? '')
+
+/** So much of a deadline has passed that one which begins anew at the restart is well past every slack. */
+const killAfterMs = 1200
+/** A machine on which a restart takes long is late with everything. */
+const slackMs = (upAfterMs: number) => 1000 + (upAfterMs - killAfterMs) / 2
 
 // Mostly waiting, so they wait together.
 describe('kill -9 in each state of a call', { concurrency: 2 }, () => {
@@ -124,39 +129,47 @@ describe('kill -9 in each state of a call', { concurrency: 2 }, () => {
     await runs.start({ CALL_IDLE_TIMEOUT_MS: idleMs })
     await runs.send('c1', 0)
     const sentAt = Date.now()
-    await sleep(1200)
+    await sleep(killAfterMs)
     await runs.crash({ CALL_IDLE_TIMEOUT_MS: idleMs })
     const upAfterMs = Date.now() - sentAt
 
     const ended = await runs.until('c1', hasEnded)
     const completedAfterMs = Date.parse(ended.completed_at ?? '') - sentAt
     assert(completedAfterMs >= idleMs - 100, `completed after ${completedAfterMs} ms`)
-    assert(completedAfterMs <= Math.max(idleMs, upAfterMs) + 1000, `completed after ${completedAfterMs} ms`)
+    const latestMs = Math.max(idleMs, upAfterMs) + slackMs(upAfterMs)
+    assert(completedAfterMs <= latestMs, `completed after ${completedAfterMs} ms`)
   })
 
   test('a grace period that was killed goes on with what was left of it, and takes late packets', async (t) => {
-    const graceMs = 3500
-    const runs = new Runs(Stage.of(t))
-    await runs.start({ GRACE_PERIOD_MS: graceMs })
-    await runs.send('c1', 0, 1)
-    await runs.complete('c1', 4)
-    const completedAt = Date.now()
-    await sleep(1200)
-    await runs.crash({ GRACE_PERIOD_MS: graceMs })
-    const upAfterMs = Date.now() - completedAt
+    // The longer one is for a machine that is too busy to start the service within the shorter.
+    for (const graceMs of [3500, 15_000]) {
+      const runs = new Runs(Stage.of(t))
+      await runs.start({ GRACE_PERIOD_MS: graceMs })
+      await runs.send('c1', 0, 1)
+      await runs.complete('c1', 4)
+      const completedAt = Date.now()
+      await sleep(killAfterMs)
+      await runs.crash({ GRACE_PERIOD_MS: graceMs })
+      const upAfterMs = Date.now() - completedAt
+      if (upAfterMs > graceMs - 500) continue
 
-    const killed = await runs.view('c1')
-    assert.equal(killed.state, 'COMPLETED', `up again after ${upAfterMs} ms`)
-    assert.equal(killed.missing_count, 2)
-    await runs.send('c1', 3)
-    const ended = await runs.until('c1', hasEnded)
-    assert.equal(ended.state, 'ARCHIVED')
-    assert.deepEqual(ended.missing_ranges, [[2, 2]])
-    // All of it once: not what was left plus a whole new one, and not less either.
-    assert(between(ended) >= graceMs, `ended ${between(ended)} ms after its completion`)
-    assert(between(ended) <= graceMs + 1000, `ended ${between(ended)} ms after its completion`)
-    await runs.assertEndTold('c1')
-    runs.assertOneLife('c1')
+      const killed = await runs.view('c1')
+      assert.equal(killed.state, 'COMPLETED')
+      assert.equal(killed.missing_count, 2)
+      await runs.send('c1', 3)
+      const ended = await runs.until('c1', hasEnded)
+      assert.equal(ended.state, 'ARCHIVED')
+      assert.deepEqual(ended.missing_ranges, [[2, 2]])
+      // All of it once: not what was left plus a whole new one, and not less either.
+      assert(between(ended) >= graceMs, `ended ${between(ended)} ms after its completion`)
+      assert(
+        between(ended) <= graceMs + slackMs(upAfterMs),
+        `ended ${between(ended)} ms after its completion`,
+      )
+      await runs.assertEndTold('c1')
+      return runs.assertOneLife('c1')
+    }
+    assert.fail('every restart took longer than the grace period')
   })
 
   test('a grace period that ended while the service was down is over at its start', async (t) => {

@@ -9,7 +9,7 @@ import { type DriverOptions, LoadDriver, ordinaryLoad } from './driver.js'
 import { describe, judge, type ReadBackCall } from './oracle.js'
 import { type Random, randomOf } from './random.js'
 import { readEverything } from './read-back.js'
-import { killHard, type Stage, sleep } from './stage.js'
+import { epochMs, killHard, type Stage, sleep } from './stage.js'
 import type { Verdict } from './verdict.js'
 
 export interface KillPlan {
@@ -19,7 +19,9 @@ export interface KillPlan {
   readonly settings?: Readonly<Record<string, string | number>>
   /** After every second kill the next start is killed as well, while it recovers. */
   readonly killsRecovery: boolean
-  /** The longest call must have so many packets: a plan that means folded runs must have made some. */
+  /** The last kill waits for so many acknowledged packets: a plan that means folded runs must make some. */
+  readonly acknowledgedMin?: number
+  /** And so many packets the longest call must have at the end. */
   readonly longestCallMin?: number
 }
 
@@ -40,6 +42,7 @@ export async function runKills(stage: Stage, plan: KillPlan): Promise<Verdict> {
     const before = driver.acknowledged
     driver.start(service.port)
     await sleep(random.integer(killAfterMs.first, killAfterMs.last))
+    if (kill === plan.kills - 1) await untilAcknowledged(driver, plan.acknowledgedMin ?? 0)
     const wasBusy = driver.inFlight > 0 && driver.acknowledged > before
     await killHard(service)
     await driver.halt()
@@ -58,6 +61,11 @@ export async function runKills(stage: Stage, plan: KillPlan): Promise<Verdict> {
         : [`only ${underLoad} of ${plan.kills} kills met requests in flight`]),
     ],
   }
+}
+
+async function untilAcknowledged(driver: LoadDriver, count: number): Promise<void> {
+  const until = epochMs() + 15_000
+  while (driver.acknowledged < count && epochMs() < until) await sleep(20)
 }
 
 async function verify(
@@ -140,6 +148,7 @@ export const killVariants = {
   folding: {
     load: { calls: 2, connections: 16, skipShare: 0.05 },
     killsRecovery: true,
+    acknowledgedMin: 250,
     longestCallMin: 80,
   },
   /** Whole trunks: one answer for many packets of many calls. */
