@@ -40,6 +40,8 @@ export class Alarm {
   #cancel: (() => void) | null = null
   #wakeAt: Millis = Number.POSITIVE_INFINITY
   #readAgainAt: Millis = Number.NEGATIVE_INFINITY
+  /** Rings are not met and come again: reading more would only pile them up. */
+  #unmetUntil: Millis = Number.NEGATIVE_INFINITY
 
   constructor(ports: AlarmPorts) {
     this.#ports = ports
@@ -114,7 +116,8 @@ export class Alarm {
     if (this.#heap.length < limits.alarmPageCalls) return this.#readAgainAt
     // What is armed may all be due later than what has not been read: that must be here when its time comes.
     const isAhead = (this.#heap[0] as Deadline).dueAt > this.#readThrough.dueAt
-    return isAhead ? Math.max(this.#readAgainAt, this.#readThrough.dueAt) : Number.POSITIVE_INFINITY
+    if (!isAhead) return Number.POSITIVE_INFINITY
+    return Math.max(this.#readAgainAt, this.#readThrough.dueAt, this.#unmetUntil)
   }
 
   #schedule(): void {
@@ -140,7 +143,11 @@ export class Alarm {
     this.#ringing++
     this.#ports.ring(callId, (isMet) => {
       this.#ringing--
-      if (!isMet) this.#push(callId, this.#ports.clock.now() + limits.alarmRetryMs)
+      if (!isMet) {
+        const now = this.#ports.clock.now()
+        this.#unmetUntil = now + 2 * limits.alarmRetryMs
+        this.#push(callId, now + limits.alarmRetryMs)
+      }
       this.#schedule()
     })
   }

@@ -34,11 +34,10 @@ export const PacketRejected = Type.Object(
 export const StateChanged = Type.Object(
   {
     ...head('state_changed'),
-    from_state: Type.Union([CallState, Type.Null()], { description: 'null when the call was created.' }),
+    from_state: CallState,
     to_state: CallState,
     reason: Type.Union([
       CompletionReason,
-      Type.Literal('first_packet'),
       Type.Literal('grace_period_over'),
       Type.Literal('analysed'),
       Type.Literal('analysis_failed'),

@@ -50,7 +50,7 @@ export function temporaryFolder(t: TestContext): string {
 
 /** Resolves once the service listens; rejects with its output when it ends before that. */
 export async function startService(t: TestContext, options: ServiceOptions = {}): Promise<Service> {
-  const dataDir = options.dataDir ?? temporaryFolder(t)
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'voicestream-test-'))
   const settings = { ...quickSettings, PORT: 0, DATA_DIR: dataDir, ...options.settings }
   const variables = Object.entries(settings).map(([key, value]) => [`VOICESTREAM_${key}`, String(value)])
   const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, 'dist/main.js']
@@ -62,6 +62,8 @@ export async function startService(t: TestContext, options: ServiceOptions = {})
   t.after(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await exited
+    // Not before the process is gone: it would write into the folder again.
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
   })
 
   const log: Record<string, unknown>[] = []
