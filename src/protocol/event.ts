@@ -64,4 +64,3 @@ export const eventSchemas = [
 ] as const
 export const SupervisorEvent = Type.Union([...eventSchemas], { $id: 'SupervisorEvent' })
 export type SupervisorEvent = Static<typeof SupervisorEvent>
-export type StateChangeReason = Static<typeof StateChanged>['reason']

@@ -70,7 +70,7 @@ export class DataLossError extends Error {
  * this program, or has lost what it once held (`DataLossError`, unless `acceptDataLoss`).
  */
 export function openForWriting(path: string, acceptDataLoss = false): Db {
-  if (!existsSync(path)) create(path)
+  if (!existsSync(path) || (acceptDataLoss && statSync(path).size === 0)) create(path)
   assertUsable(path, acceptDataLoss)
   const db = new Database(path, { timeout: 1500 })
   try {
@@ -128,6 +128,8 @@ function create(path: string): void {
   migrate(db)
   db.close()
   syncFile(fresh)
+  // A log that belonged to another database would be recovered into this one.
+  for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true })
   renameSync(fresh, path)
   syncFile(dirname(path))
 }
