@@ -79,6 +79,8 @@ export const limits = {
   supervisorInboundBytesMax: 4 * kib,
 
   drainMsMax: 8000,
+  /** Past this a stop is as good as a crash: the journal is replayed either way. */
+  stopMsMax: 9500,
 } as const
 
 assert(limits.bulkBodyBytesMax <= limits.journalQueueBytesMax / 2, 'a bulk request must fit the open batch')
@@ -89,4 +91,5 @@ assert(
   limits.requestsInFlightMax <= limits.journalQueueEntriesMax,
   'every request in flight must fit the open batch',
 )
+assert(limits.drainMsMax < limits.stopMsMax, 'the drain leaves time to close the store')
 assert(limits.tailBytesMax > limits.journalQueueBytesMax, 'the tail must hold at least one batch')

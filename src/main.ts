@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type App, startApp } from './app.js'
 import { type Config, ConfigError, helpText, readConfig } from './config.js'
 import { version } from './http/operations.js'
+import { limits } from './limits.js'
 import { createLog } from './log.js'
 
 /** After sysexits.h: bad usage, and a service that cannot run. */
@@ -57,15 +58,24 @@ async function main(): Promise<void> {
   log.info({ host: app.host, port: app.port }, 'listening')
 }
 
+/** `process.exit` waits for the system calls of worker threads, and a stuck disk is why somebody is in a hurry. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
+
 function stopOnSignals(app: App, log: ReturnType<typeof createLog>): void {
   let isStopping = false
   const stop = (signal: NodeJS.Signals) => {
     if (isStopping) {
       log.warn({ signal }, 'asked again: ending at once')
-      process.exit(exitCodes.failed)
+      endAtOnce()
     }
     isStopping = true
     log.info({ signal }, 'draining')
+    setTimeout(() => {
+      log.fatal('the stop takes too long: ending at once; the next start recovers')
+      endAtOnce()
+    }, limits.stopMsMax).unref()
     app.stop().then(
       () => {
         log.info('stopped')
