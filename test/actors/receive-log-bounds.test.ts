@@ -120,6 +120,7 @@ describe('a receive log stays quick', () => {
       assert(log.bytes <= 64, `${log.bytes} bytes`)
     }
     const ms = performance.now() - startedAt
-    assert(ms < 500, `1,000 calls took ${ms} ms`)
+    // A loop over 2^31 numbers takes seconds for each call; a busy machine takes them for none.
+    assert(ms < 5000, `1,000 calls took ${ms} ms`)
   })
 })

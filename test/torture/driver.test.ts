@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { eventually } from '../support/service.js'
 import { AttemptLog, readHistory } from './attempts.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { groupBy } from './group.js'
@@ -122,7 +123,10 @@ test('the same seed sends the same packets', async (t) => {
   for (let run = 0; run < 2; run++) {
     const driver = new LoadDriver(stage.folder(), { ...ordinaryLoad, connections: 1 }, randomOf(7))
     driver.start(port)
-    await sleep(100)
+    await eventually(
+      async () => driver.counts.accepted,
+      (accepted) => accepted > 20,
+    )
     await driver.halt()
     sent.push(
       driver.history().packets.map(({ call, sequence, contentHash }) => `${call} ${sequence} ${contentHash}`),
