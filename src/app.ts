@@ -46,8 +46,6 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
   return app.start()
 }
 
-const ingestRoute = '/v1/call/stream/{call_id}'
-
 class Composition {
   readonly #config: Config
   readonly #log: Log
@@ -57,6 +55,7 @@ class Composition {
   readonly #metrics: Metrics
   readonly #server: Server
   readonly #sockets: SupervisorSockets
+  readonly #afterCommit: (() => void)[] = []
   #journal!: SqliteJournal
   #registry!: CallRegistry
   #alarm!: Alarm
@@ -73,6 +72,10 @@ class Composition {
     this.#server = new Server({
       log,
       ended: (route, status, seconds) => this.#requestEnded(route, status, seconds),
+      isCongested: () => {
+        const { lagMs, commitMs } = this.#journal
+        return lagMs > Math.max(limits.standingMsMax, limits.standingCommitsMax * commitMs)
+      },
     })
     this.#sockets = new SupervisorSockets(this.#server.app, {
       feed: this.#feed,
@@ -115,13 +118,25 @@ class Composition {
         this.#state = 'store_failed'
         this.#onFatal(error)
       },
-      onCommit: (commit) => this.#metrics.observeCommit(commit),
+      onCommit: (commit) => {
+        this.#metrics.observeCommit(commit)
+        this.#commitEnded()
+      },
       onCheckpointFailed: (error) => this.#log.warn({ err: error }, 'a checkpoint failed; it is tried again'),
       onCommitFailed: (appends, error) => {
         this.#metrics.counts.appendsFailed += appends
+        this.#commitEnded()
         this.#log.error({ err: error, appends }, 'a commit failed; its senders were told to send again')
       },
     })
+  }
+
+  #bulkEntriesMax(): number {
+    return Math.max(limits.bulkQueueEntriesMin, limits.bulkQueueEntriesPerCommitMs * this.#journal.commitMs)
+  }
+
+  #commitEnded(): void {
+    for (const task of this.#afterCommit.splice(0)) setImmediate(task)
   }
 
   async #listen(host: string, port: number): Promise<number> {
@@ -147,6 +162,7 @@ class Composition {
       graceMs: GRACE_PERIOD_MS,
       idleMs: CALL_IDLE_TIMEOUT_MS,
       publish: (event) => this.#feed.publish(event),
+      publishPacket: (facts) => this.#feed.publishPacket(facts),
       arm: (callId, dueAt) => this.#alarm.arm(callId, dueAt),
       analyse: (callId, facts) => this.#analyses.start(callId, facts),
       stateChanged: (from: CallState | null, to: CallState) => this.#metrics.stateChanged(from, to),
@@ -255,7 +271,8 @@ class Composition {
     this.#server.serve([
       ...ingestRoutes({
         registry: this.#registry,
-        hasRoom,
+        hasRoom: () => hasRoom() && this.#journal.openEntries < this.#bulkEntriesMax(),
+        afterCommit: (task) => this.#afterCommit.push(task),
         countLines: (result) => {
           for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const)
             this.#metrics.packets[status] += result[status]
@@ -278,14 +295,13 @@ class Composition {
     const reasons: NotReadyReason[] = []
     if (this.#state !== 'serving') reasons.push(this.#state)
     if (!hasRoom()) reasons.push('journal_full')
-    if (this.#server.inFlightCount >= limits.requestsInFlightMax) reasons.push('overloaded')
+    if (this.#server.isOverloaded) reasons.push('overloaded')
     return reasons
   }
 
   #requestEnded(route: string, status: number, seconds: number): void {
     this.#metrics.countResponse(status)
-    if (route === ingestRoute) this.#metrics.observeIngest(seconds)
-    else if (route.startsWith('/v1/')) this.#metrics.observeRequest(route, seconds)
+    if (route.startsWith('/v1/')) this.#metrics.observeRequest(route, seconds)
   }
 
   async #stop(): Promise<void> {

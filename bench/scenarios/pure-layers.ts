@@ -1,11 +1,11 @@
 /** Layers that only compute: the receive log, decoding, receipts. */
 import type { ReceiptFacts } from '../../src/actors/call.js'
 import { ReceiveLog } from '../../src/actors/receive-log.js'
-import { encodeReceipt } from '../../src/http/ingest.js'
+import { encodeReceipt } from '../../src/http/receipt.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
 import { decodeBulkLine, decodePacket } from '../../src/protocol/decode.js'
 import { dataText, packetBody, packetLine } from '../load/packets.js'
-import { kept, layer, writeOut } from './layer.js'
+import { kept, layer } from './layer.js'
 
 function markAll(log: ReceiveLog, sequences: Int32Array): void {
   for (const sequence of sequences) kept.value = log.mark(sequence)
@@ -74,6 +74,8 @@ function receipt(missing: number): ReceiptFacts {
     totalReceived: 123_457 - missing,
     missingSequences: Array.from({ length: missing }, (_, index) => 1000 + index * 7),
     missingCount: missing,
+    receivedAt: 1_700_000_000_020,
+    state: 'IN_PROGRESS',
   }
 }
 
@@ -112,7 +114,7 @@ export const codecLayers = [
       200_000,
       () => receipt(missing),
       (facts, operations) => {
-        for (let i = 0; i < operations; i++) kept.value = writeOut(encodeReceipt(facts))
+        for (let i = 0; i < operations; i++) kept.value = encodeReceipt(facts).length
       },
     ),
   ),

@@ -1,7 +1,7 @@
 /** Layers with a state of their own: the actor over a journal in memory, the feed, the journal on SQLite. */
-import { type CallActor, type CallPorts, createCallActor, type PacketMessage } from '../../src/actors/call.js'
-import { EventFeed, type UnplacedEvent } from '../../src/actors/event-feed.js'
-import { rfc3339, systemClock } from '../../src/clock.js'
+import { CallActor, type CallPorts, type PacketMessage, type ReceiptFacts } from '../../src/actors/call.js'
+import { EventFeed } from '../../src/actors/event-feed.js'
+import { systemClock } from '../../src/clock.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
 import type { CallSnapshot } from '../../src/store/journal.js'
 import { MemoryJournal } from '../../src/store/memory-journal.js'
@@ -31,8 +31,9 @@ function portsOn(journal: MemoryJournal): CallPorts {
     clock: systemClock,
     graceMs: 3000,
     idleMs: 900_000,
-    publish: (event) => {
-      kept.value = event
+    publish: ignore,
+    publishPacket: (facts) => {
+      kept.value = facts
     },
     arm: ignore,
     analyse: ignore,
@@ -50,7 +51,7 @@ const message = (sequence: number): PacketMessage => ({
 
 function sendAll(journal: MemoryJournal, actors: readonly CallActor[], first: number, count: number): void {
   for (let i = first; i < first + count; i++) {
-    actors[i % actors.length]?.send(message(Math.floor(i / actors.length)))
+    actors[i % actors.length]?.tell(message(Math.floor(i / actors.length)))
     if (i % batch === batch - 1) journal.commit()
   }
   journal.commit()
@@ -63,7 +64,7 @@ function actorsOn(count: number, before: number): { journal: MemoryJournal; acto
   const ports = portsOn(journal)
   const actors = Array.from({ length: count }, (_, index) => {
     const callId = decodeCallId(`layer-${index}`)
-    return createCallActor(ports, { callId, state: null, stream: journal.create(callId), isSettled: false })
+    return new CallActor(ports, { callId, state: null, stream: journal.create(callId), isSettled: false })
   })
   sendAll(journal, actors, 0, before * count)
   return { journal, actors }
@@ -86,15 +87,18 @@ export const actorLayers: readonly Layer[] = [
 
 // --- the feed -----------------------------------------------------------------------------------------------------
 
-function received(sequence: number): UnplacedEvent {
+const callId = decodeCallId('load1-512')
+
+function received(sequence: number): ReceiptFacts {
   return {
-    event: 'packet_received',
-    at: rfc3339(1_700_000_000_000 + (sequence >> 6)),
-    call_id: 'load1-512',
+    status: 'accepted',
+    callId,
     sequence,
-    total_received: sequence + 1,
-    missing_sequences: [],
-    missing_count: 0,
+    totalReceived: sequence + 1,
+    missingSequences: [],
+    missingCount: 0,
+    receivedAt: 1_700_000_000_000 + (sequence >> 6),
+    state: 'IN_PROGRESS',
   }
 }
 
@@ -117,7 +121,7 @@ export const feedLayers: readonly Layer[] = [0, 1, 50].map((subscribers) =>
     100_000,
     () => feedWith(subscribers),
     (feed, operations) => {
-      for (let i = 0; i < operations; i++) feed.publish(received(i))
+      for (let i = 0; i < operations; i++) feed.publishPacket(received(i))
     },
   ),
 )

@@ -15,7 +15,7 @@ import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallReader, CallStream, Journal } from '../store/journal.js'
-import { type CallActor, type CallMessage, type CallPorts, createCallActor } from './call.js'
+import { CallActor, type CallMessage, type CallPorts } from './call.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { replay, restoreSnapshot } from './call-replay.js'
 
@@ -64,7 +64,7 @@ export class CallRegistry {
     const call = this.#active.get(callId)
     if (call !== undefined) {
       call.messages++
-      call.actor.send(message)
+      call.actor.tell(message)
       return
     }
     this.#wait(callId, message)
@@ -148,7 +148,7 @@ export class CallRegistry {
     const { stream, snapshot, entries } = history
     const state = replay(restoreSnapshot(callId, snapshot), entries)
     const input = { callId, stream, state, isSettled: snapshot.isSettled }
-    return this.#start(createCallActor(this.#callPorts, input), stream)
+    return this.#start(new CallActor(this.#callPorts, input), stream)
   }
 
   #start(actor: CallActor, stream: CallStream): ActiveCall {
@@ -170,13 +170,13 @@ export class CallRegistry {
       if (call === null && message.type === 'packet') {
         const stream = this.#ports.journal.create(callId)
         call = this.#start(
-          createCallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }),
+          new CallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }),
           stream,
         )
         this.#add(callId, call)
       }
       if (call === null) findNothing(message)
-      else call.actor.send(message)
+      else call.actor.tell(message)
       // It may have been dropped at once: its first packet found no room.
       if (call !== null && this.#active.get(callId) !== call) call = null
     }
@@ -239,7 +239,7 @@ export class CallRegistry {
     }
     // What came between is journaled after the snapshot, so keeping the actor is always right.
     const replyTo = { answered: () => end(call.messages === messages), failed: () => end(false) }
-    call.actor.send({ type: 'passivate', replyTo })
+    call.actor.tell({ type: 'passivate', replyTo })
   }
 
   /** For a clean stop: every call's snapshot is journaled. Nothing may be told to calls any more. */

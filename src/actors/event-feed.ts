@@ -6,11 +6,14 @@
  * all when nobody does. Subscribers take the text at once and must not block: each has its own bounded queue (V7), so
  * a slow reader neither delays ingest nor grows memory.
  */
+import { rfc3339 } from '../clock.js'
 import type { SupervisorEvent } from '../protocol/event.js'
+import type { ReceiptFacts } from './call.js'
 
 /** Distributes over the union, so that each event keeps its own members. */
 type Unplaced<Event> = Event extends unknown ? Omit<Event, 'position'> : never
 export type UnplacedEvent = Unplaced<SupervisorEvent>
+export type LifecycleEvent = Exclude<UnplacedEvent, { readonly event: `packet_${string}` }>
 
 export interface FeedSubscriber {
   /** Takes one serialized event. */
@@ -40,10 +43,21 @@ export class EventFeed {
     return this.#offset
   }
 
-  publish(event: UnplacedEvent): void {
+  publish(event: LifecycleEvent): void {
     this.#offset++
-    if (this.#subscribers.size === 0) return
-    const text = encodeEvent(event, `${this.#epoch}.${this.#offset.toString(36)}`)
+    if (this.#subscribers.size > 0) this.#deliver(encodeEvent(event, this.#position()))
+  }
+
+  publishPacket(facts: ReceiptFacts): void {
+    this.#offset++
+    if (this.#subscribers.size > 0) this.#deliver(encodePacketEvent(facts, this.#position()))
+  }
+
+  #position(): string {
+    return `${this.#epoch}.${this.#offset.toString(36)}`
+  }
+
+  #deliver(text: string): void {
     for (const subscriber of this.#subscribers) subscriber.take(text)
     if (this.#isFlushing) return
     this.#isFlushing = true
@@ -62,12 +76,20 @@ export class EventFeed {
   }
 }
 
+function encodeEvent({ event, ...members }: LifecycleEvent, position: string): string {
+  return JSON.stringify({ event, position, ...members })
+}
+
+const packetEvents = {
+  accepted: 'packet_received',
+  duplicate: 'packet_duplicate',
+  rejected: 'packet_rejected',
+} as const satisfies Record<ReceiptFacts['status'], SupervisorEvent['event']>
+
 /** Packet events are nearly all there are, and none of their members needs an escape. */
-export function encodeEvent(event: UnplacedEvent, position: string): string {
-  if (event.event !== 'packet_received' && event.event !== 'packet_duplicate') {
-    const { event: name, ...members } = event
-    return JSON.stringify({ event: name, position, ...members })
-  }
-  const { at, call_id, sequence, total_received, missing_sequences, missing_count } = event
-  return `{"event":"${event.event}","position":"${position}","at":"${at}","call_id":"${call_id}","sequence":${sequence},"total_received":${total_received},"missing_sequences":[${missing_sequences.join(',')}],"missing_count":${missing_count}}`
+export function encodePacketEvent(facts: ReceiptFacts, position: string): string {
+  const { status, callId, sequence, totalReceived, missingSequences, missingCount, receivedAt, state } = facts
+  const missing = missingSequences.length === 0 ? '' : missingSequences.join(',')
+  const end = status === 'rejected' ? `,"reason":"grace_period_over","state":"${state}"}` : '}'
+  return `{"event":"${packetEvents[status]}","position":"${position}","at":"${rfc3339(receivedAt)}","call_id":"${callId}","sequence":${sequence},"total_received":${totalReceived},"missing_sequences":[${missing}],"missing_count":${missingCount}${end}`
 }

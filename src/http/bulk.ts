@@ -5,7 +5,7 @@
  */
 import { performance } from 'node:perf_hooks'
 
-import type { ReceiptFacts } from '../actors/call.js'
+import type { ReceiptFacts, ReplyTo } from '../actors/call.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -17,12 +17,46 @@ const sliceMs = 2
 /** Looking at the clock costs; a line costs about 2 µs. */
 const linesPerLook = 64
 
-export class BulkRequest {
+export interface BulkPorts {
+  readonly registry: CallRegistry
+  /** Whether the journal can take a part of a bulk request now. */
+  hasRoom(): boolean
+  /** Runs `task` once, after the next commit. */
+  afterCommit(task: () => void): void
+  countLines(result: BulkResult): void
+}
+
+/** Bulk requests under way share one slice a turn, each in its turn, however many they are. */
+export class BulkLane {
+  readonly #ports: BulkPorts
+  readonly #requests: BulkRequest[] = []
+  #isRunning = false
+
+  constructor(ports: BulkPorts) {
+    this.#ports = ports
+  }
+
+  add(exchange: Exchange, body: Uint8Array): void {
+    this.#requests.push(new BulkRequest(exchange, body, this.#ports))
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#run()
+  }
+
+  #run(): void {
+    // No room: wait for it rather than fail, until the answer is overdue.
+    if (!this.#ports.hasRoom()) return this.#ports.afterCommit(() => this.#run())
+    const request = this.#requests.shift()
+    if (request?.takeSlice() === false) this.#requests.push(request)
+    if (this.#requests.length > 0) setImmediate(() => this.#run())
+    else this.#isRunning = false
+  }
+}
+
+class BulkRequest {
   readonly #exchange: Exchange
   readonly #body: Uint8Array
-  readonly #registry: CallRegistry
-  readonly #hasRoom: () => boolean
-  readonly #countLines: (result: BulkResult) => void
+  readonly #ports: BulkPorts
   readonly #result: BulkResult = {
     received: 0,
     accepted: 0,
@@ -37,38 +71,23 @@ export class BulkRequest {
   #pending = 1
   #error: VoiceStreamError | null = null
 
-  constructor(
-    exchange: Exchange,
-    body: Uint8Array,
-    registry: CallRegistry,
-    hasRoom: () => boolean,
-    countLines: (result: BulkResult) => void,
-  ) {
+  constructor(exchange: Exchange, body: Uint8Array, ports: BulkPorts) {
     this.#exchange = exchange
     this.#body = body
-    this.#registry = registry
-    this.#hasRoom = hasRoom
-    this.#countLines = countLines
+    this.#ports = ports
   }
 
-  start(): void {
-    this.#takeSlice()
-  }
-
-  #takeSlice(): void {
+  /** Whether the last line has been taken. */
+  takeSlice(): boolean {
+    const { registry, hasRoom } = this.#ports
     const until = performance.now() + sliceMs
     while (this.#at < this.#body.length && this.#error === null && !this.#exchange.isEnded) {
-      if (this.#line % linesPerLook === 0 && performance.now() >= until) return this.#later()
-      // The engine has no room: wait for it rather than fail, until the answer is overdue.
-      if (!this.#hasRoom() || this.#registry.activatingCount >= limits.activationsMax / 2)
-        return this.#later()
+      if (this.#line % linesPerLook === 0 && performance.now() >= until) return false
+      if (!hasRoom() || registry.activatingCount >= limits.activationsMax / 2) return false
       this.#takeLine()
     }
     this.#answerOne()
-  }
-
-  #later(): void {
-    setImmediate(() => this.#takeSlice())
+    return true
   }
 
   #takeLine(): void {
@@ -83,11 +102,7 @@ export class BulkRequest {
     if (packet === null) return
     const line = this.#line
     this.#pending++
-    const replyTo = {
-      answered: (facts: ReceiptFacts) => this.#answered(line, facts),
-      failed: (error: VoiceStreamError) => this.#failed(error),
-    }
-    this.#registry.tell(packet.callId, { type: 'packet', packet, replyTo })
+    this.#ports.registry.tell(packet.callId, { type: 'packet', packet, replyTo: new LineReply(this, line) })
   }
 
   #decode(first: number, end: number): BulkPacket | null {
@@ -102,7 +117,7 @@ export class BulkRequest {
     }
   }
 
-  #answered(line: number, { status, callId, sequence }: ReceiptFacts): void {
+  answered(line: number, { status, callId, sequence }: ReceiptFacts): void {
     this.#result[status]++
     if (status !== 'accepted') this.#list({ line, status, call_id: callId, sequence })
     this.#answerOne()
@@ -112,18 +127,36 @@ export class BulkRequest {
     this.#result.lines.push(result)
   }
 
-  #failed(error: VoiceStreamError): void {
+  failed(error: VoiceStreamError): void {
     this.#error ??= error
     this.#answerOne()
   }
 
   #answerOne(): void {
     if (--this.#pending > 0) return
-    this.#countLines(this.#result)
+    this.#ports.countLines(this.#result)
     if (this.#error !== null) return this.#exchange.problem(this.#error)
     // Answers come in the order of commits; what is listed are the first lines of the request.
     const lines = this.#result.lines.sort((a, b) => a.line - b.line).slice(0, limits.bulkLinesListedMax)
     this.#exchange.send('202 Accepted', jsonType, JSON.stringify({ ...this.#result, lines }))
+  }
+}
+
+class LineReply implements ReplyTo<ReceiptFacts> {
+  readonly #request: BulkRequest
+  readonly #line: number
+
+  constructor(request: BulkRequest, line: number) {
+    this.#request = request
+    this.#line = line
+  }
+
+  answered(facts: ReceiptFacts): void {
+    this.#request.answered(this.#line, facts)
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#request.failed(error)
   }
 }
 

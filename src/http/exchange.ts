@@ -32,6 +32,7 @@ export class Exchange {
   isEnded = false
   /** The last byte of the body is here; from then on it is us who are slow. */
   isReceived = false
+  receivedAt = this.startedAt
   /** HEAD: the headers of the answer without its body. */
   isHead = false
   head: RequestHead = noHead
@@ -68,7 +69,7 @@ export class Exchange {
       if (!this.isHead) this.#res.end(body, closes)
       else this.#endHead(Buffer.byteLength(body), closes)
     })
-    this.#owner.ended(this, Number.parseInt(status, 10))
+    this.#owner.ended(this, statusCode(status))
   }
 
   /** `endWithoutBody` with a length, or with any argument, closes the connection. */
@@ -103,6 +104,12 @@ export class Exchange {
     this.isEnded = true
     this.#owner.ended(this, abortedStatus)
   }
+}
+
+/** The three digits that a status line begins with. */
+function statusCode(status: string): number {
+  const digit = (at: number) => status.charCodeAt(at) - 0x30
+  return digit(0) * 100 + digit(1) * 10 + digit(2)
 }
 
 /** Exchanges in the order of their requests. A linked list: every request enters and leaves it, mostly from the front. */

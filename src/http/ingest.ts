@@ -1,29 +1,16 @@
 /** The way in: packets, whole trunks of them, completions. */
 
 import type { ReceiptFacts, ReplyTo } from '../actors/call.js'
-import type { CallRegistry } from '../actors/call-registry.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { CompletionBody, CompletionReceipt } from '../protocol/call.js'
 import { decodeCallId } from '../protocol/call-id.js'
 import { decodeCompletion, decodePacket } from '../protocol/decode.js'
 import { BulkLine, BulkResult, PacketBody, Receipt } from '../protocol/packet.js'
-import { BulkRequest } from './bulk.js'
+import { BulkLane, type BulkPorts } from './bulk.js'
 import { type Exchange, jsonType } from './exchange.js'
+import { encodeReceipt } from './receipt.js'
 import type { Route } from './routes.js'
-
-const messages = {
-  accepted: 'Packet received successfully',
-  duplicate: 'Packet already received',
-  rejected: 'The grace period of the call is over',
-} as const
-
-/** No member needs an escape: a call id has no such characters, the rest are numbers and our own words. */
-export function encodeReceipt(facts: ReceiptFacts): string {
-  const { status, callId, sequence, totalReceived, missingSequences, missingCount } = facts
-  const missing = missingSequences.length === 0 ? '' : missingSequences.join(',')
-  return `{"status":"${status}","message":"${messages[status]}","call_id":"${callId}","sequence":${sequence},"total_received":${totalReceived},"missing_sequences":[${missing}],"missing_count":${missingCount},"duplicate":${status === 'duplicate'}}`
-}
 
 class PacketReply implements ReplyTo<ReceiptFacts> {
   readonly #exchange: Exchange
@@ -48,15 +35,13 @@ class PacketReply implements ReplyTo<ReceiptFacts> {
   }
 }
 
-export interface IngestPorts {
-  readonly registry: CallRegistry
-  /** Whether the journal can take another packet now. */
-  hasRoom(): boolean
-  countPacket(status: ReceiptFacts['status'] | 'invalid'): void
-  countLines(result: { accepted: number; duplicate: number; rejected: number; invalid: number }): void
+export interface IngestPorts extends BulkPorts {
+  countPacket(status: ReceiptFacts['status']): void
 }
 
-export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: IngestPorts): readonly Route[] {
+export function ingestRoutes(ports: IngestPorts): readonly Route[] {
+  const { registry, countPacket } = ports
+  const bulk = new BulkLane(ports)
   return [
     {
       method: 'POST',
@@ -97,13 +82,7 @@ export function ingestRoutes({ registry, hasRoom, countLines, countPacket }: Ing
         bytesMax: limits.bulkBodyBytesMax,
         take(exchange, body, isView) {
           // It is worked off over several turns of the loop, and a view is gone after this one.
-          new BulkRequest(
-            exchange,
-            isView ? Uint8Array.from(body) : body,
-            registry,
-            hasRoom,
-            countLines,
-          ).start()
+          bulk.add(exchange, isView ? body.slice() : body)
         },
       },
     },

@@ -37,13 +37,25 @@ export function readHead(req: HttpRequest): RequestHead {
   transferEncoding = null
   req.forEach(takeHeader)
   if (contentLengths > 1) throw malformed('two Content-Length headers')
-  if (contentLengths === 1 && !/^\d{1,15}$/.test(contentLength))
-    throw malformed('Content-Length is not a number')
+  const length = contentLengths === 0 ? null : digitsOf(contentLength)
+  if (Number.isNaN(length)) throw malformed('Content-Length is not a number')
   if (transferEncoding !== null && contentLengths > 0)
     throw malformed('both Content-Length and Transfer-Encoding')
   if (transferEncoding !== null && (transferEncoding as string).trim().toLowerCase() !== 'chunked')
     throw malformed('a Transfer-Encoding other than chunked')
-  return { contentType, contentLength: contentLengths === 0 ? null : Number(contentLength) }
+  return { contentType, contentLength: length }
+}
+
+/** What 1 to 15 digits say, or NaN. */
+function digitsOf(text: string): number {
+  if (text.length === 0 || text.length > 15) return Number.NaN
+  let value = 0
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return Number.NaN
+    value = value * 10 + digit
+  }
+  return value
 }
 
 function malformed(what: string): VoiceStreamError {

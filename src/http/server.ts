@@ -28,9 +28,9 @@ import {
 export interface ServerPorts {
   readonly log: Log
   ended(route: string, status: number, seconds: number): void
+  /** What is taken now would wait too long for its commit. */
+  isCongested(): boolean
 }
-
-const overdueLookMs = 1000
 
 export class Server implements ExchangeOwner {
   readonly app: TemplatedApp = createApp()
@@ -50,6 +50,12 @@ export class Server implements ExchangeOwner {
     return this.#inFlight.size
   }
 
+  /** Packets are refused: too many requests wait, or more than a burst for too long. */
+  get isOverloaded(): boolean {
+    const { size } = this.#inFlight
+    return size > limits.requestsInFlightMax || (size > limits.burstRequestsMax && this.#ports.isCongested())
+  }
+
   get isDraining(): boolean {
     return this.#isDraining
   }
@@ -64,7 +70,7 @@ export class Server implements ExchangeOwner {
     for (const [path, { contentType, body }] of docsFiles())
       this.#registerFile(path, contentType, body, docsHeaders)
     this.app.any('/*', (res, req) => {
-      this.#begin(res, req, '')?.problem(
+      this.#begin(res, req, '', isHead(req))?.problem(
         new VoiceStreamError('not_found', 'there is no such route; see /docs'),
       )
     })
@@ -75,8 +81,8 @@ export class Server implements ExchangeOwner {
     for (const route of routes) {
       if (route.method === 'POST') this.app.post(pattern, (res, req) => this.#receive(res, req, route))
       else {
-        this.app.get(pattern, (res, req) => this.#read(res, req, route))
-        this.app.head(pattern, (res, req) => this.#read(res, req, route))
+        this.app.get(pattern, (res, req) => this.#read(res, req, route, false))
+        this.app.head(pattern, (res, req) => this.#read(res, req, route, true))
       }
     }
     this.#registerRefusal(
@@ -91,23 +97,24 @@ export class Server implements ExchangeOwner {
     body: Buffer,
     headers: readonly (readonly [string, string])[],
   ): void {
-    const handler = (res: HttpResponse, req: HttpRequest) =>
-      this.#begin(res, req, path)?.send('200 OK', contentType, body, headers)
-    this.app.get(path, handler)
-    this.app.head(path, handler)
+    const handler = (isHead: boolean) => (res: HttpResponse, req: HttpRequest) =>
+      this.#begin(res, req, path, isHead)?.send('200 OK', contentType, body, headers)
+    this.app.get(path, handler(false))
+    this.app.head(path, handler(true))
     this.#registerRefusal(path, ['GET', 'HEAD'])
   }
 
   #registerRefusal(pattern: string, allowed: readonly string[]): void {
     this.app.any(pattern, (res, req) => {
       const error = new VoiceStreamError('method_not_allowed', `this route takes ${allowed.join(', ')}`)
-      this.#begin(res, req, pattern)?.problem(error, [['Allow', allowed.join(', ')]])
+      this.#begin(res, req, pattern, isHead(req))?.problem(error, [['Allow', allowed.join(', ')]])
     })
   }
 
   #receive(res: HttpResponse, req: HttpRequest, route: PostRoute): void {
-    const exchange = this.#begin(res, req, route.path)
+    const exchange = this.#begin(res, req, route.path, false)
     if (exchange === null) return
+    if (this.isOverloaded) return exchange.problem(overloaded)
     const { mediaType, bytesMax } = route.body
     exchange.segment = req.getParameter(0) ?? ''
     try {
@@ -122,6 +129,7 @@ export class Server implements ExchangeOwner {
   #take(exchange: Exchange, route: PostRoute, body: Uint8Array, isView: boolean): void {
     if (exchange.isEnded) return
     exchange.isReceived = true
+    if (!isView) exchange.receivedAt = performance.now()
     try {
       route.body.take(exchange, body, isView)
     } catch (error) {
@@ -129,8 +137,8 @@ export class Server implements ExchangeOwner {
     }
   }
 
-  #read(res: HttpResponse, req: HttpRequest, route: GetRoute): void {
-    const exchange = this.#begin(res, req, route.path)
+  #read(res: HttpResponse, req: HttpRequest, route: GetRoute, isHead: boolean): void {
+    const exchange = this.#begin(res, req, route.path, isHead)
     if (exchange === null) return
     exchange.isReceived = true
     exchange.segment = req.getParameter(0) ?? ''
@@ -143,16 +151,15 @@ export class Server implements ExchangeOwner {
   }
 
   /** Counts the request and checks how it is framed. Null when it has its answer already. */
-  #begin(res: HttpResponse, req: HttpRequest, route: string): Exchange | null {
+  #begin(res: HttpResponse, req: HttpRequest, route: string, isHead: boolean): Exchange | null {
     const exchange = new Exchange(res, route, this)
     this.#inFlight.add(exchange)
     // A throw out of a handler would end the process.
     try {
-      exchange.isHead = req.getMethod() === 'head'
+      exchange.isHead = isHead
       exchange.head = readHead(req)
       if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
-      if (this.#inFlight.size > limits.requestsInFlightMax)
-        throw new VoiceStreamError('overloaded', 'too many requests are in flight')
+      if (this.#inFlight.size > limits.requestsInFlightMax + limits.readsReservedMax) throw overloaded
       return exchange
     } catch (error) {
       this.#failed(exchange, error)
@@ -177,7 +184,7 @@ export class Server implements ExchangeOwner {
   /** Resolves with the port. Rejects when it is taken. */
   async listen(host: string, port: number): Promise<number> {
     this.#listenSocket = await listenExclusively(this.app, host, port)
-    this.#overdueTimer = setInterval(() => this.#endOverdue(), overdueLookMs)
+    this.#overdueTimer = setInterval(() => this.#endOverdue(), limits.overdueLookMs)
     return localPort(this.#listenSocket)
   }
 
@@ -187,8 +194,9 @@ export class Server implements ExchangeOwner {
       const age = now - exchange.startedAt
       if (age < Math.min(limits.bodyMsMax, limits.answerMsMax)) return
       // Half a body is no request: there is nothing to answer.
-      if (!exchange.isReceived && age >= limits.bodyMsMax) exchange.cut()
-      else if (age >= limits.answerMsMax)
+      if (!exchange.isReceived) {
+        if (age >= limits.bodyMsMax) exchange.cut()
+      } else if (now - exchange.receivedAt >= limits.answerMsMax)
         exchange.problem(new VoiceStreamError('timed_out', 'there was no answer in time'))
     }
   }
@@ -210,4 +218,11 @@ export class Server implements ExchangeOwner {
     if (this.#overdueTimer !== null) clearInterval(this.#overdueTimer)
     this.app.close()
   }
+}
+
+/** One for all: under load nobody needs where each came from. */
+const overloaded = new VoiceStreamError('overloaded', 'more packets wait than can be stored in time')
+
+function isHead(req: HttpRequest): boolean {
+  return req.getMethod() === 'head'
 }

@@ -70,12 +70,19 @@ class SocketSubscriber implements FeedSubscriber {
     this.#tooSlow()
   }
 
+  #room(): number {
+    return inFlightBytesMax - this.#socket.getBufferedAmount()
+  }
+
   #write(): void {
-    while (this.#next < this.#queue.length && this.#socket.getBufferedAmount() < inFlightBytesMax) {
-      const text = this.#queue[this.#next++] as string
-      this.#queuedBytes -= text.length
-      this.#socket.send(text)
-    }
+    // Asked now and then, and reckoned meanwhile: to ask before each message costs as much as to send it.
+    for (let room = this.#room(); room > 0 && this.#next < this.#queue.length; room = this.#room())
+      while (this.#next < this.#queue.length && room > 0) {
+        const text = this.#queue[this.#next++] as string
+        this.#queuedBytes -= text.length
+        room -= text.length
+        this.#socket.send(text)
+      }
     if (this.#next === this.#queue.length) {
       this.#queue = []
       this.#next = 0

@@ -46,7 +46,10 @@ export function decodeBulkLine(bytes: Uint8Array, first: number, end: number): B
   const fields = scanCanonical(bytes, first, end)
   if (fields !== null && fields.callIdFirst >= 0) {
     const callId = latin1(bytes, fields.callIdFirst, fields.callIdEnd)
-    if (isCallId(callId)) return { callId, ...canonicalPacket(bytes, fields) }
+    if (isCallId(callId)) {
+      const { sequence, timestamp, dataFirst, dataEnd } = fields
+      return { callId, sequence, data: bytes.subarray(dataFirst, dataEnd), timestamp }
+    }
   }
   const object = parseObject(bytes.subarray(first, end))
   checkSchema(lineCheck, object)

@@ -1,16 +1,32 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { EventFeed, type FeedSubscriber, type UnplacedEvent } from '../../src/actors/event-feed.js'
+import { Compile } from 'typebox/compile'
+import type { ReceiptFacts } from '../../src/actors/call.js'
+import { EventFeed, type FeedSubscriber, type LifecycleEvent } from '../../src/actors/event-feed.js'
+import { SupervisorEvent } from '../../src/protocol/event.js'
+import { callId } from '../support/calls.js'
 
-const event = (sequence: number): UnplacedEvent => ({
-  event: 'packet_received',
+const eventCheck = Compile(SupervisorEvent)
+
+const facts = (sequence: number): ReceiptFacts => ({
+  status: 'accepted',
+  callId: callId('c1'),
+  sequence,
+  totalReceived: 1,
+  missingSequences: [3, 4],
+  missingCount: 2,
+  receivedAt: Date.UTC(2026, 0, 1),
+  state: 'COMPLETED',
+})
+
+const stateChange: LifecycleEvent = {
+  event: 'state_changed',
   at: '2026-01-01T00:00:00.000Z',
   call_id: 'c1',
-  sequence,
-  total_received: 1,
-  missing_sequences: [],
-  missing_count: 0,
-})
+  from_state: 'IN_PROGRESS',
+  to_state: 'COMPLETED',
+  reason: 'completed',
+}
 
 class Reader implements FeedSubscriber {
   readonly texts: string[] = []
@@ -37,11 +53,11 @@ function feedOf() {
 describe('the event feed', () => {
   test('gives every event the next position, whether anybody listens or not', () => {
     const { feed } = feedOf()
-    for (let i = 0; i < 40; i++) feed.publish(event(i))
+    for (let i = 0; i < 40; i++) feed.publishPacket(facts(i))
     const reader = new Reader()
     feed.subscribe(reader)
-    feed.publish(event(40))
-    feed.publish(event(41))
+    feed.publishPacket(facts(40))
+    feed.publish(stateChange)
     const positions = reader.texts.map((text) => JSON.parse(text).position)
     assert.deepEqual(positions, ['epoch.15', 'epoch.16'], '41 and 42 to the base 36')
     assert.equal(feed.offset, 42)
@@ -51,7 +67,7 @@ describe('the event feed', () => {
     const { feed, soon, endTurn } = feedOf()
     const readers = [new Reader(), new Reader()]
     for (const reader of readers) feed.subscribe(reader)
-    for (let i = 0; i < 3; i++) feed.publish(event(i))
+    for (let i = 0; i < 3; i++) feed.publishPacket(facts(i))
     assert.equal(soon.length, 1)
     endTurn()
     for (const { texts, flushes } of readers) {
@@ -62,7 +78,7 @@ describe('the event feed', () => {
       assert.equal(flushes, 1)
     }
     assert.equal(readers[0]?.texts[0], readers[1]?.texts[0])
-    feed.publish(event(3))
+    feed.publishPacket(facts(3))
     endTurn()
     assert.equal(readers[0]?.flushes, 2)
   })
@@ -73,18 +89,46 @@ describe('the event feed', () => {
     const leave = feed.subscribe(reader)
     assert.equal(feed.subscriberCount, 1)
     leave()
-    feed.publish(event(0))
+    feed.publishPacket(facts(0))
     assert.deepEqual([feed.subscriberCount, reader.texts.length, soon.length], [0, 0, 0])
   })
 
-  test('keeps the members of the event as they were given, with its name and position first', () => {
+  test('writes out packets and changes of state alike, with name and position first', () => {
     const { feed } = feedOf()
     const reader = new Reader()
     feed.subscribe(reader)
-    feed.publish(event(7))
-    const { position, ...rest } = JSON.parse(reader.texts[0] as string)
-    assert.equal(position, 'epoch.1')
-    assert.deepEqual(rest, event(7))
-    assert.match(reader.texts[0] as string, /^\{"event":"packet_received","position":"epoch\.1",/)
+    feed.publishPacket(facts(7))
+    feed.publish(stateChange)
+    assert.deepEqual(
+      reader.texts.map((text) => JSON.parse(text)),
+      [
+        {
+          event: 'packet_received',
+          position: 'epoch.1',
+          at: '2026-01-01T00:00:00.000Z',
+          call_id: 'c1',
+          sequence: 7,
+          total_received: 1,
+          missing_sequences: [3, 4],
+          missing_count: 2,
+        },
+        { ...stateChange, position: 'epoch.2' },
+      ],
+    )
+    for (const text of reader.texts) assert.match(text, /^\{"event":"\w+","position":"epoch\.\d","at":/)
+  })
+
+  test('writes out every packet as its schema says', () => {
+    const { feed } = feedOf()
+    const reader = new Reader()
+    feed.subscribe(reader)
+    const all = ['accepted', 'duplicate', 'rejected'] as const
+    for (const status of all) feed.publishPacket({ ...facts(1), status })
+    const names = reader.texts.map((text) => {
+      const event = JSON.parse(text)
+      assert.equal(eventCheck.Check(event), true, text)
+      return event.event
+    })
+    assert.deepEqual(names, ['packet_received', 'packet_duplicate', 'packet_rejected'])
   })
 })

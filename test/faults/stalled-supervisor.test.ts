@@ -128,9 +128,9 @@ describe('a healthy supervisor', () => {
     const largeCommits = async () => {
       const readings = await readMetrics(service())
       const count = (name: string) => readings.get(`voicestream_commit_packets_${name}`) ?? 0
-      return count('count') - count('bucket{le="4096"}')
+      return count('count') - count('bucket{le="1024"}')
     }
-    // Until there was a commit of more than 4,096 packets, and three rounds at least.
+    // Until there was a commit of more than 1,024 packets, and three rounds at least.
     for (let round = 0; round < 3 || (round < 12 && (await largeCommits()) === 0); round++) {
       const parts = [0, each].map((offset) => client.bulk(wordyLines(first + sent + offset, each)))
       for (const { body } of await Promise.all(parts)) assert.equal(body['accepted'], each)
@@ -138,7 +138,7 @@ describe('a healthy supervisor', () => {
       // It has read everything before the next round: it is never slow.
       await healthy.until(() => healthy.events.length === sent)
     }
-    t.diagnostic(`${await largeCommits()} commits of more than 4,096 packets`)
+    t.diagnostic(`${await largeCommits()} commits of more than 1,024 packets`)
     assert((await largeCommits()) > 0)
     assertContiguous(healthy.events)
     assert.equal(await readMetric(service(), 'voicestream_supervisors_dropped_total'), 0)

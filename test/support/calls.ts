@@ -1,9 +1,10 @@
 /** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
+import assert from 'node:assert/strict'
 import type { CallMessage, CallPorts, PacketMessage, ReceiptFacts, ReplyTo } from '../../src/actors/call.js'
 import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import { CallRegistry } from '../../src/actors/call-registry.js'
 import { callView } from '../../src/actors/call-view.js'
-import type { UnplacedEvent } from '../../src/actors/event-feed.js'
+import { encodePacketEvent, type UnplacedEvent } from '../../src/actors/event-feed.js'
 import type { VoiceStreamError } from '../../src/errors.js'
 import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
@@ -104,7 +105,13 @@ export class Calls {
       idleMs,
       publish: (event) => {
         this.events.push(event)
-        this.story.push(`event ${event.event}${'sequence' in event ? ` ${event.sequence}` : ''}`)
+        this.story.push(`event ${event.event}`)
+      },
+      publishPacket: (facts) => {
+        const { position, ...event } = JSON.parse(encodePacketEvent(facts, 'placed'))
+        assert.equal(position, 'placed')
+        this.events.push(event)
+        this.story.push(`event ${event.event} ${facts.sequence}`)
       },
       arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
       analyse: (callId, facts) => this.analysesAsked.push({ callId, facts }),

@@ -69,12 +69,21 @@ export interface CommitFigures {
   readonly walPages: number
 }
 
-/** A batch's appends are pending until it is committed or failed. */
+/** The loop is held so long by settlements at a time; looking at the clock costs, and a settlement takes about 5 µs. */
+const tellMs = 4
+const settlementsPerLook = 32
+const commitsAveraged = 8
+
+/** A batch's appends are pending until all of them were told that they are committed, or that they failed. */
 type BatchState = 'pending' | 'committed' | 'failed'
 
 class Batch {
   readonly id: number
   state: BatchState = 'pending'
+  /** When its first append came. */
+  openedAt = 0
+  /** So many settlements have been told, the one that is being told included. */
+  told = 0
   packets = 0
   bytes = 0
   readonly settlements: Settlement[] = []
@@ -94,13 +103,25 @@ class Stream implements CallStream {
   readonly callId: CallId
   readonly key: number
   version: number
-  /** The batch of the last append. */
+  /** The batch of the last append, and where in it the stream's last settlement stands. */
   batch: Batch | null = null
+  last = 0
+  isReleased = false
 
   constructor(callId: CallId, key: number, version: number) {
     this.callId = callId
     this.key = key
     this.version = version
+  }
+
+  get isPending(): boolean {
+    return this.batch !== null && this.batch.state === 'pending' && this.batch.told <= this.last
+  }
+
+  wait(batch: Batch, settlement: Settlement): void {
+    this.batch = batch
+    this.last = batch.settlements.push(settlement) - 1
+    if (this.last === 0) batch.openedAt = performance.now()
   }
 }
 
@@ -113,7 +134,10 @@ export class SqliteJournal implements Journal, CallReader {
   readonly #staging = Buffer.allocUnsafeSlow(limits.journalQueueBytesMax)
   #open = new Batch(1)
   #sent: Batch | null = null
+  /** Committed, and not told to everybody yet; at most two, because then the writer gets nothing more. */
+  readonly #committedBatches: Batch[] = []
   #isPumping = false
+  #commitMs = 0
   readonly #questions = new Map<number, { resolve(records: Buffer): void; reject(error: Error): void }>()
   #nextQuestion = 1
   #nextKey = 1
@@ -165,11 +189,31 @@ export class SqliteJournal implements Journal, CallReader {
   }
 
   get queuedEntries(): number {
-    return this.#open.settlements.length + (this.#sent?.settlements.length ?? 0)
+    const committed = this.#committedBatches.reduce(
+      (sum, { settlements, told }) => sum + settlements.length - told,
+      0,
+    )
+    return this.#open.settlements.length + (this.#sent?.settlements.length ?? 0) + committed
+  }
+
+  /** What waits for the next commit. */
+  get openEntries(): number {
+    return this.#open.settlements.length
   }
 
   get queuedBytes(): number {
     return this.#open.bytes
+  }
+
+  /** For so long the oldest append has waited for its settlement, in milliseconds; 0 when none does. */
+  get lagMs(): number {
+    const oldest = this.#committedBatches[0] ?? this.#sent ?? this.#open
+    return oldest.isEmpty ? 0 : performance.now() - oldest.openedAt
+  }
+
+  /** What a commit takes at present. */
+  get commitMs(): number {
+    return this.#commitMs
   }
 
   // --- the journal ------------------------------------------------------------------------------------------------
@@ -223,7 +267,7 @@ export class SqliteJournal implements Journal, CallReader {
   ): void {
     const stream = handle as Stream
     if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
-    const isDead = stream.batch?.state === 'failed' || this.#streams.get(stream.callId) !== stream
+    const isDead = stream.isReleased || stream.batch?.state === 'failed'
     if (isDead || expectedVersion !== stream.version)
       return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
     assert(stream.version > 0 || snapshot !== null, 'the first append of a call brings a snapshot')
@@ -239,33 +283,40 @@ export class SqliteJournal implements Journal, CallReader {
     }
     if (snapshot !== null)
       batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })
-    batch.settlements.push(settlement)
-    stream.batch = batch
+    stream.wait(batch, settlement)
     this.#pumpSoon()
   }
 
   settled(handle: CallStream, settlement: Settlement): void {
-    const { batch } = handle as Stream
-    if (batch?.state === 'pending') batch.settlements.push(settlement)
+    const stream = handle as Stream
+    const { batch } = stream
+    if (batch !== null && stream.isPending) stream.wait(batch, settlement)
     else if (batch?.state === 'failed')
       settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
     else settlement.committed()
   }
 
   hasPending(handle: CallStream): boolean {
-    return (handle as Stream).batch?.state === 'pending'
+    return (handle as Stream).isPending
   }
 
   release(handle: CallStream): void {
     assert(!this.hasPending(handle), 'a stream is released when nothing is pending')
-    if (this.#streams.get(handle.callId) === handle) this.#streams.delete(handle.callId)
+    const stream = handle as Stream
+    stream.isReleased = true
+    if (this.#streams.get(stream.callId) === stream) this.#streams.delete(stream.callId)
   }
 
   // --- batches ----------------------------------------------------------------------------------------------------
 
-  /** At the end of this turn of the loop, so that what arrived together is committed together. */
+  /**
+   * At the end of this turn of the loop, so that what arrived together is committed together; at once when that is
+   * enough for a commit, so that the writer does not wait for a long turn.
+   */
   #pumpSoon(): void {
-    if (this.#isPumping || this.#sent !== null) return
+    if (this.#sent !== null) return
+    if (this.#open.settlements.length >= limits.eagerCommitEntries) return this.#pump()
+    if (this.#isPumping) return
     this.#isPumping = true
     setImmediate(() => {
       this.#isPumping = false
@@ -274,7 +325,8 @@ export class SqliteJournal implements Journal, CallReader {
   }
 
   #pump(): void {
-    if (this.#sent !== null || this.#open.isEmpty || this.#fatal !== null) return
+    const isBusy = this.#sent !== null || this.#committedBatches.length > 1
+    if (isBusy || this.#open.isEmpty || this.#fatal !== null) return
     const batch = this.#open
     this.#sent = batch
     this.#open = new Batch(batch.id + 1)
@@ -322,12 +374,28 @@ export class SqliteJournal implements Journal, CallReader {
     const batch = this.#sent
     assert(batch !== null && batch.id === message.id, 'the writer settles the batch that it has')
     this.#sent = null
-    batch.state = 'committed'
+    const { commitMs, tailBytes, walPages } = message
+    this.#commitMs += (commitMs - this.#commitMs) / commitsAveraged
+    this.#options.onCommit?.({ packets: batch.packets, bytes: batch.bytes, commitMs, tailBytes, walPages })
+    this.#committedBatches.push(batch)
     // The writer gets the next batch before this one is answered: both threads work.
     this.#pump()
-    for (const settlement of batch.settlements) settlement.committed()
-    const { commitMs, tailBytes, walPages } = message
-    this.#options.onCommit?.({ packets: batch.packets, bytes: batch.bytes, commitMs, tailBytes, walPages })
+    if (this.#committedBatches.length === 1) this.#tellCommitted(performance.now() + tellMs)
+  }
+
+  /** In slices: the answers of a large commit must not hold the loop. */
+  #tellCommitted(until: number): void {
+    for (let batch = this.#committedBatches[0]; batch !== undefined; batch = this.#committedBatches[0]) {
+      while (batch.told < batch.settlements.length) {
+        batch.settlements[batch.told++]?.committed()
+        if (batch.told % settlementsPerLook !== 0 || performance.now() < until) continue
+        setImmediate(() => this.#tellCommitted(performance.now() + tellMs))
+        return
+      }
+      batch.state = 'committed'
+      this.#committedBatches.shift()
+    }
+    this.#pump()
   }
 
   #failed(message: Extract<FromWriter, { type: 'failed' }>): void {
@@ -338,6 +406,7 @@ export class SqliteJournal implements Journal, CallReader {
 
   /** Everything that is not committed fails, and its streams are dead (V6). */
   #failPending(error: VoiceStreamError): void {
+    this.#tellCommitted(Number.POSITIVE_INFINITY)
     const batches = [this.#sent, this.#open].filter((batch) => batch !== null)
     this.#sent = null
     this.#open = new Batch(this.#open.id + 1)

@@ -14,7 +14,9 @@ describe('the open batch', () => {
     const stream = await storedCall(journal, id)
     let committed = 0
     const settlement = { committed: () => committed++, failed: (error: Error) => assert.fail(error) }
-    for (let i = 1; i <= limits.journalQueueEntriesMax; i++) {
+    // The first ones are with the writer at once.
+    const entries = limits.eagerCommitEntries + limits.journalQueueEntriesMax
+    for (let i = 1; i <= entries; i++) {
       assert.equal(journal.hasRoom(1), true)
       journal.append(stream, stream.version, [packetEntry(i, 'x')], null, settlement)
     }
@@ -24,7 +26,7 @@ describe('the open batch', () => {
       /room/,
     )
     await settled(journal, stream)
-    assert.equal(committed, limits.journalQueueEntriesMax)
+    assert.equal(committed, entries)
     assert.equal(journal.hasRoom(limits.dataBytesMax), true)
   })
 
@@ -37,7 +39,8 @@ describe('the open batch', () => {
       packets++
       void append(journal, stream, [packetEntry(packets, data)])
     }
-    assert.equal(packets, Math.floor(limits.journalQueueBytesMax / (limits.dataBytesMax + 36)))
+    const room = Math.floor(limits.journalQueueBytesMax / (limits.dataBytesMax + 36))
+    assert.equal(packets, limits.eagerCommitEntries + room)
     assert(journal.queuedBytes <= limits.journalQueueBytesMax)
     await settled(journal, stream)
     const found = (await pagesOf(journal, id, 1000)).flatMap((page) => page.packets)
