@@ -211,7 +211,7 @@ export class SqliteJournal implements Journal, CallReader {
     return oldest.isEmpty ? 0 : performance.now() - oldest.openedAt
   }
 
-  /** What a commit takes at present. */
+  /** What a commit takes at present: rises with a slow one at once, and falls over several. */
   get commitMs(): number {
     return this.#commitMs
   }
@@ -375,7 +375,7 @@ export class SqliteJournal implements Journal, CallReader {
     assert(batch !== null && batch.id === message.id, 'the writer settles the batch that it has')
     this.#sent = null
     const { commitMs, tailBytes, walPages } = message
-    this.#commitMs += (commitMs - this.#commitMs) / commitsAveraged
+    this.#commitMs = Math.max(commitMs, this.#commitMs + (commitMs - this.#commitMs) / commitsAveraged)
     this.#options.onCommit?.({ packets: batch.packets, bytes: batch.bytes, commitMs, tailBytes, walPages })
     this.#committedBatches.push(batch)
     // The writer gets the next batch before this one is answered: both threads work.
