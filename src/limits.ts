@@ -58,6 +58,8 @@ export const limits = {
   eagerCommitEntries: 48,
   /** Packets of one call that are pending in the journal before they are folded into a run. */
   runPackets: 64,
+  /** Runs are folded so many bytes at a time, because each commit that folds dirties the same few pages. */
+  foldBytesMin: 256 * kib,
   /** A run is one row; several of the largest packets still fit in it. */
   runBytesMax: 256 * kib,
   /** The journal's tail is held in memory by the writer; past this the oldest batches are folded whatever their runs hold. */

@@ -21,6 +21,12 @@ interface PendingRecord {
   readonly at: number
 }
 
+/** What is pending of one call, in the order of its appends. */
+interface PendingCall {
+  readonly records: PendingRecord[]
+  bytes: number
+}
+
 /** Whether a call's packet of that version is in a run. */
 export type IsFolded = (callKey: number, version: number) => boolean
 
@@ -38,9 +44,13 @@ export interface FoldPlan {
 
 export class Tail {
   readonly #batches = new Map<number, Batch>()
-  readonly #pending = new Map<number, PendingRecord[]>()
-  /** Calls with a full run pending, oldest first. A call may have been folded since. */
+  readonly #pending = new Map<number, PendingCall>()
+  /** Calls with a full run pending. */
   readonly #due = new Set<number>()
+  /** Those of them that this sweep has still to come to, the next one last. A call may have been folded since. */
+  #sweep: number[] = []
+  /** What is pending of the calls that are due. */
+  #dueBytes = 0
   #bytes = 0
 
   get bytes(): number {
@@ -54,22 +64,34 @@ export class Tail {
   /** A batch is committed. After a restart part of it may have been folded before: `isFolded` knows. */
   add(offset: number, records: Buffer, isFolded: IsFolded = () => false): void {
     const batch: Batch = { offset, records, pending: 0 }
-    for (const at of recordStarts(records)) {
+    for (let at = 0, end = 0; at < records.length; at = end) {
+      end = recordEnd(records, at)
       const callKey = recordCallKey(records, at)
       if (isFolded(callKey, recordVersion(records, at))) continue
       batch.pending++
-      const pending = this.#pending.get(callKey)
-      if (pending === undefined) this.#pending.set(callKey, [{ batch, at }])
-      else if (pending.push({ batch, at }) >= limits.runPackets) this.#due.add(callKey)
+      this.#addRecord(callKey, { batch, at }, end - at)
     }
     assert(batch.pending > 0, 'a journal row goes with the last of its records')
     this.#batches.set(offset, batch)
     this.#bytes += records.length
   }
 
+  #addRecord(callKey: number, record: PendingRecord, bytes: number): void {
+    const call = this.#pending.get(callKey)
+    if (call === undefined) {
+      this.#pending.set(callKey, { records: [record], bytes })
+      return
+    }
+    call.records.push(record)
+    call.bytes += bytes
+    if (call.records.length < limits.runPackets) return
+    this.#dueBytes += this.#due.has(callKey) ? bytes : call.bytes
+    this.#due.add(callKey)
+  }
+
   /** What is committed of a call and not folded yet, in the order of its appends. */
   pendingOf(callKey: number): Buffer {
-    const pending = this.#pending.get(callKey) ?? []
+    const pending = this.#pending.get(callKey)?.records ?? []
     return Buffer.concat(
       pending.map(({ batch, at }) => batch.records.subarray(at, recordEnd(batch.records, at))),
     )
@@ -80,17 +102,28 @@ export class Tail {
     const chosen = new Map<number, readonly PendingRecord[]>()
     let room = recordsMax
     const choose = (callKey: number) => {
-      const pending = this.#pending.get(callKey)
+      const pending = this.#pending.get(callKey)?.records
       if (pending === undefined || chosen.has(callKey)) return
       chosen.set(callKey, pending)
       room -= pending.length
     }
-    for (const callKey of this.#due) {
-      if (room <= 0) break
-      choose(callKey)
-    }
+    if (this.#dueBytes >= limits.foldBytesMin)
+      for (const callKey of this.#dueByKey()) {
+        if (room <= 0) break
+        choose(callKey)
+      }
     if (this.#bytes > limits.tailBytesMax) this.#chooseOldest(choose, () => room > 0)
     return this.#planOf(chosen)
+  }
+
+  /** In sweeps over the keys, because the runs of neighbours share the pages of the index. */
+  *#dueByKey(): Generator<number> {
+    while (this.#sweep.length > 0 && !this.#due.has(this.#sweep.at(-1) as number)) this.#sweep.pop()
+    if (this.#sweep.length === 0) this.#sweep = [...this.#due].sort((a, b) => b - a)
+    for (let i = this.#sweep.length - 1; i >= 0; i--) {
+      const callKey = this.#sweep[i] as number
+      if (this.#due.has(callKey)) yield callKey
+    }
   }
 
   /** Everything of the calls of the oldest batch, whatever their runs hold. */
@@ -100,7 +133,7 @@ export class Tail {
     if (oldest !== undefined)
       for (const at of recordStarts(oldest.records)) {
         const callKey = recordCallKey(oldest.records, at)
-        const pending = this.#pending.get(callKey)
+        const pending = this.#pending.get(callKey)?.records
         if (pending !== undefined) chosen.set(callKey, pending)
       }
     return this.#planOf(chosen)
@@ -133,9 +166,11 @@ export class Tail {
   /** The plan is committed. Nothing was added since it was made. */
   folded(plan: FoldPlan): void {
     for (const { callKey } of plan.folds) {
-      for (const { batch } of this.#pending.get(callKey) ?? []) batch.pending--
+      const call = this.#pending.get(callKey)
+      assert(call !== undefined, 'what is folded was pending')
+      for (const { batch } of call.records) batch.pending--
       this.#pending.delete(callKey)
-      this.#due.delete(callKey)
+      if (this.#due.delete(callKey)) this.#dueBytes -= call.bytes
     }
     for (const offset of plan.emptied) {
       this.#bytes -= this.#batches.get(offset)?.records.length ?? 0

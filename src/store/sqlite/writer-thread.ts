@@ -18,13 +18,15 @@ import { type Fold, type FoldPlan, Tail } from './tail.js'
 import type { FromWriter, ToWriter, WriteBatch, WriterData } from './thread-messages.js'
 
 /** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
-const foldRecordsMin = 512
+const foldRecordsMin = 1024
 const foldRecordsPerPacket = 4
 
 class Writer {
   readonly #db: Db
   readonly #tail = new Tail()
   readonly #checkpoints: Checkpoints
+  readonly #begin: Statement
+  readonly #commit: Statement
   readonly #insertBatch: Statement
   readonly #deleteBatch: Statement
   readonly #insertRun: Statement
@@ -39,6 +41,8 @@ class Writer {
     const db = openForWriting(join(folder, 'voicestream.db'), acceptDataLoss)
     this.#db = db
     this.#checkpoints = new Checkpoints(db, folder, checkpointFailed)
+    this.#begin = db.prepare('BEGIN IMMEDIATE')
+    this.#commit = db.prepare('COMMIT')
     this.#insertBatch = db.prepare('INSERT INTO journal("offset", checksum, records) VALUES (?, ?, ?)')
     this.#deleteBatch = db.prepare('DELETE FROM journal WHERE "offset" = ?')
     this.#insertRun = db.prepare(
@@ -126,7 +130,7 @@ class Writer {
       batch.lifecycle.length === 0 &&
       plan.folds.length === 0
     if (isEmpty) return
-    this.#db.exec('BEGIN IMMEDIATE')
+    this.#begin.run()
     try {
       if (records.length > 0) this.#insertBatch.run(offset, crc32(records), records)
       for (const { key, callId, version, snapshot } of batch.calls)
@@ -144,7 +148,7 @@ class Writer {
         this.#insertLifecycle.run(callKey, version, entry)
       for (const fold of plan.folds) this.#fold(fold)
       for (const emptied of plan.emptied) this.#deleteBatch.run(emptied)
-      this.#db.exec('COMMIT')
+      this.#commit.run()
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
       throw error

@@ -4,6 +4,7 @@ import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import Database from 'better-sqlite3'
+import { limits } from '../../../src/limits.js'
 import type { CallId } from '../../../src/protocol/call-id.js'
 import { recordCallKey, recordSequence, recordStarts } from '../../../src/store/sqlite/packet-record.js'
 import type { SqliteJournal } from '../../../src/store/sqlite/sqlite-journal.js'
@@ -120,7 +121,7 @@ describe('everything that was committed', () => {
     const first = append(
       journal,
       busy,
-      [...Array(70).keys()].map((i) => packetEntry(i)),
+      [...Array(70).keys()].map((i) => packetEntry(i, 'x'.repeat(limits.foldBytesMin / 64))),
       snapshot(),
     )
     await Promise.all([first, append(journal, quiet, [packetEntry(0), packetEntry(5)], snapshot())])

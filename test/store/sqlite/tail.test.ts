@@ -49,14 +49,18 @@ const sequences = (count: number, from = 0) => many(0, count, from).map(({ seque
 describe('the tail', () => {
   test('folds nothing before a call has a full run, and then all that is pending of it, in the order of arrival', () => {
     const tail = new Tail()
-    tail.add(1, batchOf([...many(7, limits.runPackets - 1), { call: 8, sequence: 5 }]))
+    const dataBytes = Math.ceil(limits.foldBytesMin / limits.runPackets)
+    tail.add(1, batchOf([...many(7, limits.runPackets - 1), { call: 8, sequence: 5 }], dataBytes))
     assert.deepEqual(tail.plan(1000), { folds: [], emptied: [] })
     tail.add(
       2,
-      batchOf([
-        { call: 7, sequence: 900 },
-        { call: 7, sequence: 3000 },
-      ]),
+      batchOf(
+        [
+          { call: 7, sequence: 900 },
+          { call: 7, sequence: 3000 },
+        ],
+        dataBytes,
+      ),
     )
     const plan = tail.plan(1000)
     assert.deepEqual(folded(plan), new Map([[7, [...sequences(limits.runPackets - 1), 900, 3000]]]))
@@ -101,14 +105,33 @@ describe('the tail', () => {
     assert.deepEqual(tail.planOldest(), { folds: [], emptied: [] })
   })
 
-  test('folds about as much as it is told to, the calls that wait longest first', () => {
+  test('folds nothing before its full runs are worth a commit', () => {
     const tail = new Tail()
-    for (let call = 1; call <= 10; call++) tail.add(call, batchOf(many(call, limits.runPackets)))
+    const runBytes = limits.runPackets * (recordHeaderBytes + 3)
+    const runs = Math.ceil(limits.foldBytesMin / runBytes)
+    for (let call = 1; call < runs; call++) tail.add(call, batchOf(many(call, limits.runPackets)))
+    assert.deepEqual(tail.plan(1000).folds, [])
+    tail.add(runs, batchOf(many(runs, limits.runPackets)))
+    assert(tail.plan(1000).folds.length > 0)
+    tail.folded(tail.plan(limits.runPackets))
+    assert.deepEqual(tail.plan(1000).folds, [], 'what was folded does not count')
+  })
+
+  test('folds about as much as it is told to, in sweeps over the calls in the order of their keys', () => {
+    const tail = new Tail()
+    const dataBytes = Math.ceil(limits.foldBytesMin / limits.runPackets)
+    const add = (call: number) => tail.add(call, batchOf(many(call, limits.runPackets), dataBytes))
+    for (const call of [9, 2, 7, 4, 5, 6, 3, 8]) add(call)
     const plan = tail.plan(limits.runPackets * 2 + 1)
-    assert.deepEqual([...folded(plan).keys()], [1, 2, 3])
-    assert.deepEqual(plan.emptied, [1, 2, 3])
+    assert.deepEqual([...folded(plan).keys()], [2, 3, 4])
+    assert.deepEqual(plan.emptied, [2, 3, 4])
+    assert.deepEqual(tail.plan(limits.runPackets * 2 + 1), plan, 'a plan changes nothing')
     tail.folded(plan)
-    assert.deepEqual([...folded(tail.plan(1)).keys()], [4])
+    // One that comes meanwhile waits for the next sweep.
+    add(1)
+    assert.deepEqual([...folded(tail.plan(limits.runPackets * 5)).keys()], [5, 6, 7, 8, 9])
+    tail.folded(tail.plan(limits.runPackets * 5))
+    assert.deepEqual([...folded(tail.plan(1000)).keys()], [1])
   })
 
   test('folds the oldest batches whatever their runs hold once it is too large (V7)', () => {
