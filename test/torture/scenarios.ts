@@ -1,9 +1,12 @@
 /** Every scenario of `npm run torture`, by name. Each sets up its own stage and promises to assert its own faults. */
+import { runCutLogs } from './cut-logs.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
 import { runForeignLock } from './foreign-lock.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
 import { runCheckpointKills, runPassivation } from './long-runs.js'
+import { compilerUnavailable } from './native/compile.js'
+import { runPowerControl, runPowerCuts } from './power-runs.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import { mountUnavailable, runFullDisk, runReadsOnFullDisk, runStopOnFullDisk } from './small-disk.js'
 import type { Stage } from './stage.js'
@@ -87,6 +90,30 @@ export const scenarios: readonly Scenario[] = [
     name: 'lifecycle',
     promise: 'P7: every completed call ends once, whenever it is killed',
     run: (stage, { seed, kills }) => runLifecycleKills(stage, { seed, kills: Math.ceil(kills / 2) }),
+    unavailable: always,
+  },
+  {
+    name: 'power/cuts',
+    promise: 'P2: a power cut that keeps only what was synced loses nothing that was acknowledged',
+    run: (stage, { seed }) => runPowerCuts(stage, { seed, cuts: 100, keeps: 'nothing' }),
+    unavailable: compilerUnavailable,
+  },
+  {
+    name: 'power/torn',
+    promise: 'P2: likewise, when it keeps any sectors of the rest',
+    run: (stage, { seed }) => runPowerCuts(stage, { seed, cuts: 100, keeps: 'some sectors' }),
+    unavailable: compilerUnavailable,
+  },
+  {
+    name: 'power/control',
+    promise: 'P2: without a sync at each commit the same cuts lose packets',
+    run: (stage, { seed }) => runPowerControl(stage, { seed, cuts: 10, keeps: 'nothing' }),
+    unavailable: compilerUnavailable,
+  },
+  {
+    name: 'power/cut-logs',
+    promise: 'P2: of a log that was cut off anywhere the beginning is left, or it is refused',
+    run: (stage, { seed }) => runCutLogs(stage, { seed, cuts: 60 }),
     unavailable: always,
   },
   {
