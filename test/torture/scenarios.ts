@@ -1,4 +1,5 @@
 /** Every scenario of `npm run torture`, by name. Each sets up its own stage and promises to assert its own faults. */
+import { type Jump, jumps, runClockJumps } from './clock-jumps.js'
 import { runCutLogs } from './cut-logs.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
 import { runForeignLock } from './foreign-lock.js'
@@ -163,6 +164,12 @@ export const scenarios: readonly Scenario[] = [
     promise: 'P19: SIGTERM ends a service whose disk is full',
     run: (stage, { seed }) => runStopOnFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 }),
     unavailable: mountUnavailable,
+  },
+  {
+    name: 'clock/jumps',
+    promise: 'P20: no deadline comes early or late when the wall clock is set',
+    run: (stage) => runClockJumps(stage, Object.keys(jumps) as Jump[]),
+    unavailable: compilerUnavailable,
   },
   {
     name: 'lock/foreign',

@@ -6,6 +6,7 @@ import { epochMs, type Stage } from './stage.js'
 
 export interface ToldEvent {
   readonly event: string
+  readonly position: string
   readonly call_id: string
   readonly sequence?: number
   readonly at: string
