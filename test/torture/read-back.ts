@@ -45,7 +45,7 @@ export async function readViews(port: number): Promise<readonly View[]> {
   return views
 }
 
-async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
+export async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
   const packets: { sequence: number; contentHash: string }[] = []
   for (let from: number | null = 0; from !== null; ) {
     const path: string = `/v1/call/${call}/packets?from=${from}&limit=${pageMax}`

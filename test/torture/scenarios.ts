@@ -1,4 +1,5 @@
 /** Every scenario of `npm run torture`, by name. Each sets up its own stage and promises to assert its own faults. */
+import { runBadDatabases } from './bad-databases.js'
 import { type Jump, jumps, runClockJumps } from './clock-jumps.js'
 import { runCutLogs } from './cut-logs.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
@@ -170,6 +171,12 @@ export const scenarios: readonly Scenario[] = [
     promise: 'P20: no deadline comes early or late when the wall clock is set',
     run: (stage) => runClockJumps(stage, Object.keys(jumps) as Jump[]),
     unavailable: compilerUnavailable,
+  },
+  {
+    name: 'start/bad-databases',
+    promise: 'P13: damaged files are refused or noticed, and never served',
+    run: (stage, { seed }) => runBadDatabases(stage, { seed, flips: 60 }),
+    unavailable: always,
   },
   {
     name: 'lock/foreign',
