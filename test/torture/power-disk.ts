@@ -36,9 +36,9 @@ export class PowerDisk {
   readonly #library: string
   readonly #stage: Stage
 
-  constructor(stage: Stage, library = compile(stage, 'power-cut')) {
+  constructor(stage: Stage) {
     this.#stage = stage
-    this.#library = library
+    this.#library = compile(stage, 'power-cut')
     this.dataDir = stage.folder()
     this.#twin = stage.folder()
   }
