@@ -294,7 +294,8 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
       case 'IN_PROGRESS': {
         const idleAt = context.lastPacketAt + this.#ports.idleMs
         // Packets moved the deadline without journaling it: journal it now, so that the alarm finds it (V8).
-        if (now < idleAt) return this.#postpone(state, idleAt, met)
+        // A last packet in the future is from before the wall clock was set back: the deadline was clamped at the start.
+        if (context.lastPacketAt <= now && now < idleAt) return this.#postpone(state, idleAt, met)
         const entry = {
           type: 'completed',
           at: now,

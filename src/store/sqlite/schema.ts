@@ -11,7 +11,7 @@ import assert from 'node:assert/strict'
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { checkWal, type WalVerdict } from './wal-check.js'
+import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
 
 export type Db = Database.Database
 
@@ -90,10 +90,11 @@ export function openForWriting(path: string, acceptDataLoss = false): Db {
   }
 }
 
-/** Looks without writing: a connection that could write would empty the log when it is closed. */
+/** Looks with a connection that cannot write: one that could would empty the log when it is closed. */
 function assertUsable(path: string, acceptDataLoss: boolean): void {
   const wal = checkWal(`${path}-wal`)
   if (!acceptDataLoss) assertNothingLost(path, wal)
+  cutRemains(`${path}-wal`, wal)
   const db = openForLooking(path)
   try {
     assertSqliteVersion(db)

@@ -7,10 +7,12 @@
  * is the last transaction only. So a damaged frame whose transaction is followed by another commit of the same log
  * (the same salt) was once on disk, and is damage. File format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fsyncSync, ftruncateSync, openSync, readSync } from 'node:fs'
 
 const headerBytes = 32
 const frameHeaderBytes = 24
+/** The least that a disk writes as a whole. */
+const sectorBytes = 512
 const magicLittleEndian = 0x377f0682
 const magicBigEndian = 0x377f0683
 
@@ -19,9 +21,14 @@ export type WalVerdict =
   | { readonly kind: 'empty' }
   | { readonly kind: 'whole'; readonly frames: number }
   /** Half-written at its end, as a crash may leave it: nothing that was acknowledged is lost. */
-  | { readonly kind: 'torn'; readonly frame: number }
+  | ({ readonly kind: 'torn'; readonly frame: number } & Remains)
   /** `commitsAfter`: commits behind the damage that SQLite would drop. */
-  | { readonly kind: 'damaged'; readonly frame: number; readonly commitsAfter: number }
+  | ({ readonly kind: 'damaged'; readonly frame: number; readonly commitsAfter: number } & Remains)
+
+interface Remains {
+  /** From this byte on there are frames of this log that SQLite drops, and does not erase; null: none. */
+  readonly remainsAt: number | null
+}
 
 /** Reads the log at `path`. Throws what the file system throws. */
 export function checkWal(path: string): WalVerdict {
@@ -54,20 +61,19 @@ function checkOpenWal(file: number): WalVerdict {
   const magic = header.readUInt32BE(0)
   const sum: Checksum = { a: 0, b: 0 }
   const isBigEndian = magic === magicBigEndian
-  if (magic !== magicLittleEndian && !isBigEndian) return headerDamaged(file, header)
+  if (magic !== magicLittleEndian && !isBigEndian) return headerDamaged(file)
   add(sum, header, 0, 24, isBigEndian)
-  if (sum.a !== header.readUInt32BE(24) || sum.b !== header.readUInt32BE(28))
-    return headerDamaged(file, header)
+  if (sum.a !== header.readUInt32BE(24) || sum.b !== header.readUInt32BE(28)) return headerDamaged(file)
   return checkFrames(file, header, sum, isBigEndian)
 }
 
-/** Without a header nothing of the log is recovered; how much that is cannot be told without its salt. */
-function headerDamaged(file: number, header: Buffer): WalVerdict {
+/** SQLite syncs the header before it writes a frame, so a header that does not fit stands before no frames. */
+function headerDamaged(file: number): WalVerdict {
   const frame = Buffer.alloc(frameHeaderBytes)
   const hasFrames = readSync(file, frame, 0, frameHeaderBytes, headerBytes) === frameHeaderBytes
-  // A header that was never written whole stands before no frame of its own.
-  const isOfHeader = hasFrames && frame.subarray(8, 16).equals(header.subarray(16, 24))
-  return isOfHeader ? { kind: 'damaged', frame: 0, commitsAfter: 1 } : { kind: 'torn', frame: 0 }
+  // The next log has another salt: nothing of this one can be taken for its own.
+  const remains = { frame: 0, remainsAt: null }
+  return hasFrames ? { kind: 'damaged', ...remains, commitsAfter: 1 } : { kind: 'torn', ...remains }
 }
 
 function checkFrames(file: number, header: Buffer, sum: Checksum, isBigEndian: boolean): WalVerdict {
@@ -75,26 +81,48 @@ function checkFrames(file: number, header: Buffer, sum: Checksum, isBigEndian: b
   const frame = Buffer.alloc(frameHeaderBytes + pageBytes)
   let damagedAt: number | null = null
   let commitsBehind = 0
+  let remainsAt: number | null = null
   let valid = 0
   for (let index = 0; ; index++) {
     const at = headerBytes + index * frame.length
     if (readSync(file, frame, 0, frame.length, at) < frame.length) break
     const hasSalt = frame.compare(header, 16, 24, 8, 16) === 0
-    const isCommit = frame.readUInt32BE(4) !== 0
+    const isLinked = fits(frame, sum, isBigEndian)
+    sum.a = frame.readUInt32BE(16)
+    sum.b = frame.readUInt32BE(20)
+    // Where a sector ends before the salt, a half-written frame may have the size field of an older log's commit.
+    const isCommit = frame.readUInt32BE(4) !== 0 && (isLinked || (at + 8) % sectorBytes !== 0)
     if (damagedAt === null) {
       // What an older log left behind begins where the salt changes.
-      if (hasSalt && fits(frame, sum, isBigEndian)) {
+      if (hasSalt && isLinked) {
         valid++
         continue
       }
       damagedAt = index
     }
-    if (hasSalt && isCommit) commitsBehind++
+    if (!hasSalt) continue
+    remainsAt ??= at
+    if (isCommit) commitsBehind++
   }
   if (damagedAt === null) return { kind: 'whole', frames: valid }
   // The first commit behind the damage ends the damaged transaction itself, which may never have been synced.
-  if (commitsBehind > 1) return { kind: 'damaged', frame: damagedAt, commitsAfter: commitsBehind }
-  return { kind: 'torn', frame: damagedAt }
+  if (commitsBehind > 1) return { kind: 'damaged', frame: damagedAt, commitsAfter: commitsBehind, remainsAt }
+  return { kind: 'torn', frame: damagedAt, remainsAt }
+}
+
+/**
+ * Takes away what SQLite drops. It would go on writing in front of it with the same salt, and after the next crash the
+ * remains would look like commits that were lost.
+ */
+export function cutRemains(path: string, verdict: WalVerdict): void {
+  if ((verdict.kind !== 'torn' && verdict.kind !== 'damaged') || verdict.remainsAt === null) return
+  const file = openSync(path, 'r+')
+  try {
+    ftruncateSync(file, verdict.remainsAt)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function fits(frame: Buffer, sum: Checksum, isBigEndian: boolean): boolean {
