@@ -42,6 +42,11 @@ export const quickSettings = {
   LOG_LEVEL: 'info',
 } as const
 
+/** Another build can be put on trial: `VSTEST_DIST` names its folder. */
+export function mainPath(): string {
+  return join(process.env['VSTEST_DIST'] ?? 'dist', 'main.js')
+}
+
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'voicestream-test-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -53,7 +58,7 @@ export async function startService(t: TestContext, options: ServiceOptions = {})
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'voicestream-test-'))
   const settings = { ...quickSettings, PORT: 0, DATA_DIR: dataDir, ...options.settings }
   const variables = Object.entries(settings).map(([key, value]) => [`VOICESTREAM_${key}`, String(value)])
-  const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, 'dist/main.js']
+  const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, mainPath()]
   const child = spawn(command, args, {
     env: { ...process.env, ...Object.fromEntries(variables) },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { quickSettings } from '../support/service.js'
+import { mainPath, quickSettings } from '../support/service.js'
 import { type DriverOptions, LoadDriver, ordinaryLoad } from './driver.js'
 import { describe, judge, type ReadBackCall } from './oracle.js'
 import { type Random, randomOf } from './random.js'
@@ -119,7 +119,7 @@ async function killInRecovery(dataDir: string, random: Random): Promise<boolean>
 async function killOneStart(dataDir: string, random: Random): Promise<boolean> {
   const variables = Object.entries({ ...quickSettings, PORT: 0, DATA_DIR: dataDir })
   const environment = variables.map(([key, value]) => [`VOICESTREAM_${key}`, String(value)])
-  const child = spawn(process.execPath, ['dist/main.js'], {
+  const child = spawn(process.execPath, [mainPath()], {
     env: { ...process.env, ...Object.fromEntries(environment) },
     stdio: ['ignore', 'pipe', 'ignore'],
   })

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { quickSettings } from '../support/service.js'
+import { mainPath, quickSettings } from '../support/service.js'
 import { epochMs, type Stage, within } from './stage.js'
 
 export interface Refusal {
@@ -34,7 +34,7 @@ export async function startRefused(
   const environment = Object.fromEntries(
     variables.map(([key, value]) => [`VOICESTREAM_${key}`, String(value)]),
   )
-  const child = spawn(process.execPath, ['dist/main.js'], {
+  const child = spawn(process.execPath, [mainPath()], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
