@@ -64,6 +64,28 @@ export async function readCall(connection: Connection, call: string): Promise<Re
   return { call, packets, gaps, view: await read<View>(connection, `/v1/call/${call}`) }
 }
 
+/** The content of single packets, or null where one is not stored. */
+export async function readStored(
+  port: number,
+  wanted: readonly { readonly call: string; readonly sequence: number }[],
+): Promise<readonly (string | null)[]> {
+  const connection = new Connection(port)
+  const found: (string | null)[] = []
+  try {
+    for (const { call, sequence } of wanted) {
+      const page: PacketPage | null = await read(
+        connection,
+        `/v1/call/${call}/packets?from=${sequence}&limit=1`,
+      )
+      const [packet] = page?.packets ?? []
+      found.push(packet?.sequence === sequence ? contentHash(packet.data, packet.timestamp) : null)
+    }
+  } finally {
+    connection.close()
+  }
+  return found
+}
+
 interface PacketPage {
   readonly packets: readonly { sequence: number; data: string; timestamp: number }[]
   readonly next_from: number | null

@@ -9,6 +9,7 @@ import { runLifecycleKills } from './lifecycle-runs.js'
 import { runCheckpointKills, runPassivation } from './long-runs.js'
 import { compilerUnavailable } from './native/compile.js'
 import { runPowerControl, runPowerCuts } from './power-runs.js'
+import { runRaces } from './races.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import { mountUnavailable, runFullDisk, runReadsOnFullDisk, runStopOnFullDisk } from './small-disk.js'
 import type { Stage } from './stage.js'
@@ -80,6 +81,12 @@ export const scenarios: readonly Scenario[] = [
     name: 'checkpoint/kills',
     promise: 'P1: likewise, while the log is moved into the database',
     run: (stage, { seed, kills }) => runCheckpointKills(stage, { seed, kills: Math.ceil(kills / 5) }),
+    unavailable: always,
+  },
+  {
+    name: 'duplicates/races',
+    promise: 'P5: of copies that start together one is the first, and none replaces it',
+    run: (stage, { seed }) => runRaces(stage, { seed, races: 10_000, kills: 40 }),
     unavailable: always,
   },
   {
