@@ -46,6 +46,18 @@ export async function readViews(port: number): Promise<readonly View[]> {
 }
 
 export async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
+export async function readAllGaps(connection: Connection, call: string): Promise<readonly Range[]> {
+  const gaps: Range[] = []
+  for (let from: number | null = 0; from !== null; ) {
+    const path: string = `/v1/call/${call}/gaps?from=${from}&limit=${pageMax}`
+    const page: { gaps: Range[]; next_from: number | null } | null = await read(connection, path)
+    gaps.push(...(page?.gaps ?? []))
+    from = page?.next_from ?? null
+  }
+  return gaps
+}
+
+async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
   const packets: { sequence: number; contentHash: string }[] = []
   for (let from: number | null = 0; from !== null; ) {
     const path: string = `/v1/call/${call}/packets?from=${from}&limit=${pageMax}`
@@ -54,13 +66,7 @@ export async function readCall(connection: Connection, call: string): Promise<Re
       packets.push({ sequence, contentHash: contentHash(data, timestamp) })
     from = page?.next_from ?? null
   }
-  const gaps: Range[] = []
-  for (let from: number | null = 0; from !== null; ) {
-    const path: string = `/v1/call/${call}/gaps?from=${from}&limit=${pageMax}`
-    const page: { gaps: Range[]; next_from: number | null } | null = await read(connection, path)
-    gaps.push(...(page?.gaps ?? []))
-    from = page?.next_from ?? null
-  }
+  const gaps = await readAllGaps(connection, call)
   return { call, packets, gaps, view: await read<View>(connection, `/v1/call/${call}`) }
 }
 

@@ -10,6 +10,7 @@ import { runCheckpointKills, runPassivation } from './long-runs.js'
 import { compilerUnavailable } from './native/compile.js'
 import { runPowerControl, runPowerCuts } from './power-runs.js'
 import { runRaces } from './races.js'
+import { runSequences } from './sequences.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import { mountUnavailable, runFullDisk, runReadsOnFullDisk, runStopOnFullDisk } from './small-disk.js'
 import type { Stage } from './stage.js'
@@ -87,6 +88,12 @@ export const scenarios: readonly Scenario[] = [
     name: 'duplicates/races',
     promise: 'P5: of copies that start together one is the first, and none replaces it',
     run: (stage, { seed }) => runRaces(stage, { seed, races: 10_000, kills: 40 }),
+    unavailable: always,
+  },
+  {
+    name: 'sequences/adversarial',
+    promise: 'P17: no order of numbers makes an answer wrong, or large, or costs memory',
+    run: (stage, { seed }) => runSequences(stage, { seed, packets: 10_000, hugeCalls: 1000 }),
     unavailable: always,
   },
   {
