@@ -1,7 +1,19 @@
-/** Kills all over the lives of many short calls: each goes on by itself and ends once (P7). */
+/**
+ * Kills all over the lives of many short calls: each goes on by itself and ends once (P7). Every second kill comes right
+ * after an answer of the provider, where its result is not journaled yet.
+ */
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
 import { judgeAndSettle } from './disk-faults.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { describeLives, judgeLives, type Sighting, type State } from './lifecycle-oracle.js'
+import {
+  countLostResults,
+  describeProvider,
+  judgeProvider,
+  nextAnswer,
+  readProviderAccount,
+} from './provider-account.js'
 import { randomOf } from './random.js'
 import { readViews } from './read-back.js'
 import { epochMs, killHard, type Stage, sleep } from './stage.js'
@@ -27,10 +39,15 @@ const load = {
   calls: 10,
   packetsPerCall: 5,
   completes: true,
-  packetsPerSecond: 400,
+  packetsPerSecond: 120,
 }
 const attemptsMax = 5
 const killsForEveryState = 5
+/** So many kills after an answer take some results with them. */
+const killsForLostResults = 20
+const answerMsMax = 2000
+/** An answer is journaled within a few milliseconds; most kills come before that. */
+const killAfterAnswerMs = [0, 0, 0, 1, 2, 5, 20]
 /** Much longer than a life; the promise is grace period + budget + 10 s. */
 const endMsMax = 20_000
 
@@ -59,16 +76,26 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
     sightings.push(...seen)
     return seen
   }
+  const account = join(stage.folder(), 'provider.ndjson')
+  // Watched from the first run on.
+  closeSync(openSync(account, 'a'))
+  const preload = new URL('./preload/record-provider.js', import.meta.url).href
+  const wrapper = ['env', `NODE_OPTIONS=--import=${preload}`, `VSTEST_PROVIDER_ACCOUNT=${account}`]
   for (let kill = 0; kill < kills; kill++) {
-    const service = await stage.service({ dataDir, settings })
+    const service = await stage.service({ dataDir, settings, wrapper })
     for (const { state } of await look(service.port)) found[state]++
     await supervisor.connect(service.port)
     driver.start(service.port)
     await sleep(random.integer(300, 900))
+    if (kill % 2 === 1) {
+      await nextAnswer(account, answerMsMax)
+      const waitMs = random.pick(killAfterAnswerMs)
+      if (waitMs > 0) await sleep(waitMs)
+    }
     await killHard(service)
     await driver.halt()
   }
-  const service = await stage.service({ dataDir, settings })
+  const service = await stage.service({ dataDir, settings, wrapper })
   await supervisor.connect(service.port)
   for (const { state } of await look(service.port)) found[state]++
   const judged = await judgeAndSettle(service, driver)
@@ -85,6 +112,9 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
   await killHard(service)
   driver.close()
   const text = describeLives(lives)
+  const ends = new Map(sightings.map(({ call, state }) => [call, state]))
+  const lines = readProviderAccount(account)
+  const lostResults = countLostResults(lines, ends)
   const underWay = {
     killedInProgress: found.IN_PROGRESS,
     killedInGrace: found.COMPLETED,
@@ -94,12 +124,24 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
     counts: {
       ...judged.counts,
       completed: completed.length,
+      providerRequests: lines.filter(({ is }) => is === 'request').length,
       // A few kills may miss a state.
       ...(kills >= killsForEveryState ? underWay : {}),
+      ...(kills >= killsForLostResults ? { lostResults } : {}),
     },
-    notes: { ...judged.notes, ...underWay, killedArchived: found.ARCHIVED, killedFailed: found.FAILED },
+    notes: {
+      ...judged.notes,
+      ...underWay,
+      lostResults,
+      killedArchived: found.ARCHIVED,
+      killedFailed: found.FAILED,
+    },
     faults: kills,
-    findings: [...judged.findings, ...(text === '' ? [] : text.split('\n'))],
+    findings: [
+      ...judged.findings,
+      ...(text === '' ? [] : text.split('\n')),
+      ...describeProvider(judgeProvider(lines, ends, attemptsMax)),
+    ],
   }
 }
 
