@@ -32,7 +32,13 @@ async function timed<T>(work: Promise<T>): Promise<{ answer: T; doneAt: number }
 describe('with every fsync delayed by 300 ms', { skip, concurrency: 2 }, () => {
   test('no 202 comes earlier than its fsync, and no duplicate’s before that of its original', async (t) => {
     t.diagnostic(`seed ${seed}`)
-    const verdict = await runSlowSyncs(Stage.of(t), { seed, delayMs, loadMs: 3000 })
+    const verdict = await runSlowSyncs(Stage.of(t), {
+      seed,
+      delayMs,
+      loadMs: 3000,
+      delayed: 'all',
+      floodPackets: 600,
+    })
     t.diagnostic(JSON.stringify(verdict.counts))
     assert.deepEqual(verdict.findings, [], `seed ${seed}`)
     assert(hasPassed(verdict), `something did not happen: ${JSON.stringify(verdict)} (seed ${seed})`)

@@ -2,7 +2,7 @@
  * Requests that start together: each is written up to its last byte on a socket of its own, and all last bytes leave in
  * one turn of the loop. The service can only act on a whole body, so it gets them at the same moment.
  */
-import { RawConnection } from '../support/raw-connection.js'
+import { type RawAnswer, RawConnection } from '../support/raw-connection.js'
 import type { Answer } from './requests.js'
 
 const answerMsMax = 20_000
@@ -36,15 +36,20 @@ export class HeldRequest {
     this.#connection.write(this.#rest)
   }
 
-  /** As it came, or that the connection broke; never rejects. */
-  async answer(): Promise<Answer> {
+  /** Null when the connection broke, or none came in time. */
+  async rawAnswer(): Promise<RawAnswer | null> {
     try {
-      const [answer] = await this.#connection.answered(1, answerMsMax)
-      if (answer === undefined) return { kind: 'broken', reason: 'closed' }
-      return { kind: 'answered', status: answer.status, text: answer.body }
+      return (await this.#connection.answered(1, answerMsMax))[0] ?? null
     } catch {
-      return { kind: 'broken', reason: `no answer in ${answerMsMax} ms` }
+      // A service that never answers is for the caller to judge.
+      return null
     }
+  }
+
+  async answer(): Promise<Answer> {
+    const answer = await this.rawAnswer()
+    if (answer === null) return { kind: 'broken', reason: `closed, or no answer in ${answerMsMax} ms` }
+    return { kind: 'answered', status: answer.status, text: answer.body }
   }
 }
 

@@ -134,8 +134,22 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'disk/slow-fsync',
-    promise: 'P4: no 202 comes before its fsync',
-    run: (stage, { seed }) => runSlowSyncs(stage, { seed, delayMs: 300, loadMs: 15_000 }),
+    promise: 'P4: no 202 comes before its fsync, and every request is answered in time',
+    run: (stage, { seed }) =>
+      runSlowSyncs(stage, {
+        seed,
+        delayMs: 300,
+        loadMs: 15_000,
+        delayed: 'one in twenty',
+        floodPackets: 600,
+      }),
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'disk/slow-fsyncs-all',
+    promise: 'P4: likewise, when every fsync is slow',
+    run: (stage, { seed }) =>
+      runSlowSyncs(stage, { seed, delayMs: 300, loadMs: 10_000, delayed: 'all', floodPackets: 0 }),
     unavailable: straceUnavailable,
   },
   {

@@ -1,55 +1,172 @@
-/** Every fsync takes long: no 202 may come before the fsync of what it acknowledges (P4, V3, V4). */
+/**
+ * Fsyncs that take long, all of them or one in twenty: no 202 comes before an fsync that can hold its packet has
+ * returned (P4, V3, V4), every request has its answer in time, what does not fit is refused, and memory stays bounded.
+ */
+import type { Service } from '../support/service.js'
 import type { PacketAttempt } from './attempts.js'
+import { HeldRequest, Lane } from './barrier.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { groupBy } from './group.js'
+import { forgetPeak, mebibytes, residentOf } from './memory.js'
+import { isAcknowledged } from './race-oracle.js'
 import { randomOf } from './random.js'
-import { killHard, type Stage, sleep } from './stage.js'
-import { Strace, syncCalls } from './strace.js'
+import { readEverything } from './read-back.js'
+import { epochMs, killHard, type Stage, sleep } from './stage.js'
+import { Strace, syncCalls, type TracedCall } from './strace.js'
 import type { Verdict } from './verdict.js'
 
 export interface SlowSyncPlan {
   readonly seed: number
   readonly delayMs: number
   readonly loadMs: number
+  readonly delayed: 'all' | 'one in twenty'
+  /** Large packets at once while a commit waits: more than the journal's queue takes. 0: none. */
+  readonly floodPackets: number
 }
 
 /** Many copies, few calls: duplicates overtake their originals, some with other content. */
 const copies = { ...ordinaryLoad, connections: 16, calls: 3, resendShare: 0.3, conflictShare: 0.1 }
+/** What a process takes for its first requests is not the slow disk's doing. */
+const warmUpMs = 1000
+const answerMsMax = 2000
+const growthBytesMax = 64 * 1024 * 1024
+/** Times of two processes, in whole microseconds. */
+const clockMs = 1
+const floodDataBytes = 32 * 1024
 
-export async function runSlowSyncs(stage: Stage, { seed, delayMs, loadMs }: SlowSyncPlan): Promise<Verdict> {
+export async function runSlowSyncs(stage: Stage, plan: SlowSyncPlan): Promise<Verdict> {
+  const { seed, delayMs, loadMs, delayed } = plan
   const service = await stage.service({ dataDir: stage.folder() })
-  const fault = { calls: syncCalls, fault: `delay_enter=${delayMs * 1000}` }
-  const strace = await Strace.attach(stage, service.child.pid as number, fault)
+  const pid = service.child.pid as number
   const driver = new LoadDriver(stage.folder(), copies, randomOf(seed))
+  driver.start(service.port)
+  await sleep(warmUpMs)
+  await driver.halt()
+  const { bytes: before } = residentOf(pid)
+  forgetPeak(pid)
+
+  const startedAt = epochMs()
+  const delay = `delay_enter=${delayMs * 1000}`
+  const fault = delayed === 'all' ? delay : `${delay}:when=20+20`
+  const strace = await Strace.attach(stage, pid, { calls: syncCalls, fault })
   driver.start(service.port)
   await sleep(loadMs)
   await driver.halt()
-  const faults = strace.injected().length
   await strace.detach()
-  await killHard(service)
-
-  let accepted = 0
-  let overlapping = 0
-  const early: PacketAttempt[] = []
-  const { packets } = driver.history()
+  const found = judgeTimes(driver.history().packets, startedAt, strace.calls())
   driver.close()
+  const growth = residentOf(pid).peakBytes - before
+  const flood = await floodWhileSlow(stage, service, plan)
+  const growthInFlood = residentOf(pid).peakBytes - before
+  await killHard(service)
+  return {
+    counts: { ...found.counts, ...flood.counts },
+    notes: {
+      growthMebibytes: mebibytes(growth),
+      growthInFloodMebibytes: mebibytes(growthInFlood),
+      fsyncs: strace.calls().length,
+    },
+    faults: strace.injected().length,
+    findings: [
+      ...found.findings,
+      ...flood.findings,
+      ...(growth > growthBytesMax ? [`it grew by ${mebibytes(growth)} MiB`] : []),
+    ],
+  }
+}
+
+type Found = Pick<Verdict, 'counts' | 'findings'>
+
+/** An attempt's packet was on disk when an fsync that began after the packet was first sent has returned. */
+function judgeTimes(
+  packets: readonly PacketAttempt[],
+  startedAt: number,
+  syncs: readonly TracedCall[],
+): Found {
+  const delayed = syncs.filter(({ isInjected }) => isInjected)
+  const early: PacketAttempt[] = []
+  const late: PacketAttempt[] = []
+  const counts = { accepted: 0, overlapping: 0, waited: 0, slowestMs: 0 }
   for (const attempts of groupBy(packets, ({ call, sequence }) => `${call} ${sequence}`).values()) {
     const first = attempts[0] as PacketAttempt
+    // Its original was on disk before anything was slow.
+    if (first.sentAt < startedAt) continue
+    const earliest = syncs
+      .filter(({ at }) => at >= first.sentAt - clockMs)
+      .reduce((soonest, { returnedAt }) => Math.min(soonest, returnedAt), Number.POSITIVE_INFINITY)
     for (const attempt of attempts) {
-      const { outcome, sentAt, doneAt } = attempt
-      if (outcome === 'accepted') accepted++
+      const { outcome, sentAt } = attempt
+      const doneAt = attempt.doneAt ?? Number.POSITIVE_INFINITY
+      if (outcome === 'accepted') counts.accepted++
       // Sent while its original was under way.
-      if (outcome === 'duplicate' && sentAt < first.sentAt + delayMs) overlapping++
-      const isAcknowledged = outcome === 'accepted' || outcome === 'duplicate'
-      // However often it was sent, it cannot be on disk before one whole fsync after the first time.
-      if (isAcknowledged && (doneAt ?? 0) < first.sentAt + delayMs) early.push(attempt)
+      if (outcome === 'duplicate' && sentAt < earliest) counts.overlapping++
+      if (isAcknowledged(attempt) && doneAt + clockMs < earliest) early.push(attempt)
+      if (doneAt - sentAt > answerMsMax) late.push(attempt)
+      if (delayed.some((sync) => sentAt < sync.returnedAt && doneAt > sync.at)) counts.waited++
+      counts.slowestMs = Math.max(counts.slowestMs, Math.round(doneAt - sentAt))
     }
   }
   const examples = early.slice(0, 3).map(({ call, sequence, outcome }) => `${call}/${sequence} ${outcome}`)
   return {
-    counts: { accepted, overlapping },
-    faults,
-    findings:
-      early.length === 0 ? [] : [`${early.length} answers came before their fsync: ${examples.join(', ')}`],
+    counts,
+    findings: [
+      ...(early.length > 0
+        ? [`${early.length} answers came before their fsync: ${examples.join(', ')}`]
+        : []),
+      ...(late.length > 0 ? [`${late.length} requests had no answer within ${answerMsMax} ms`] : []),
+    ],
   }
+}
+
+/** More than the queue takes, in one turn of the loop, while a commit waits for its fsync. */
+async function floodWhileSlow(
+  stage: Stage,
+  service: Service,
+  { delayMs, floodPackets }: SlowSyncPlan,
+): Promise<Found> {
+  if (floodPackets === 0) return { counts: {}, findings: [] }
+  const lane = new Lane(service.port)
+  const [opener, ...connections] = await lane.connections(floodPackets + 1)
+  const fault = { calls: syncCalls, fault: `delay_enter=${delayMs * 1000}` }
+  const strace = await Strace.attach(stage, service.child.pid as number, fault)
+  const hold = (connection: NonNullable<typeof opener>, sequence: number) => {
+    const data = `${sequence}:`.padEnd(floodDataBytes, 'x')
+    const posting = {
+      path: '/v1/call/stream/flood',
+      contentType: 'application/json',
+      body: JSON.stringify({ sequence, data, timestamp: 1_700_000_000 }),
+    }
+    return new HeldRequest(connection, posting, { isWhole: false })
+  }
+  const held = connections.map((connection, sequence) => hold(connection, sequence))
+  const occupant = hold(opener as NonNullable<typeof opener>, floodPackets)
+  // The bodies but for their last bytes are with the service before the commit that they wait behind begins.
+  await sleep(500)
+  occupant.release()
+  await sleep(delayMs / 6)
+  const releasedAt = epochMs()
+  for (const request of held) request.release()
+  const answers = await Promise.all(
+    held.map(async (request, sequence) => {
+      const answer = await request.rawAnswer()
+      return { sequence, answer, ms: epochMs() - releasedAt }
+    }),
+  )
+  await strace.detach()
+  lane.close()
+
+  const refused = answers.filter(({ answer }) => answer?.status === 503)
+  const accepted = answers.filter(({ answer }) => answer?.status === 202)
+  const calls = await readEverything(service.port, ['flood'])
+  const stored = new Set(calls.find(({ call }) => call === 'flood')?.packets.map(({ sequence }) => sequence))
+  const findings: string[] = []
+  const find = (count: number, what: string) => count > 0 && findings.push(`${count} of the flood ${what}`)
+  find(answers.length - refused.length - accepted.length, 'had neither 202 nor 503')
+  find(refused.filter(({ answer }) => !answer?.headers.has('retry-after')).length, 'had no Retry-After')
+  find(answers.filter(({ ms }) => ms > answerMsMax).length, `had no answer within ${answerMsMax} ms`)
+  find(
+    accepted.filter(({ sequence }) => !stored.has(sequence)).length,
+    'were acknowledged and are not stored',
+  )
+  return { counts: { floodAccepted: accepted.length, floodRefused: refused.length }, findings }
 }

@@ -15,6 +15,8 @@ import type { Unavailable } from './verdict.js'
 export interface TracedCall {
   /** When the call was entered, milliseconds since 1970. */
   readonly at: number
+  /** When it returned; infinite while it has not. */
+  readonly returnedAt: number
   readonly name: string
   readonly text: string
   readonly isInjected: boolean
@@ -55,7 +57,7 @@ export class Strace {
     const only = file === undefined ? [] : ['-P', file]
     const what = [...only, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`]
     // `-s 0`: packet data stays out of the trace.
-    const args = ['-f', '-ttt', '-s', '0', '-o', path, ...what, '-p', String(pid)]
+    const args = ['-f', '-ttt', '-T', '-s', '0', '-o', path, ...what, '-p', String(pid)]
     const child = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
     const exited = once(child, 'exit')
     const detach = async () => {
@@ -76,20 +78,23 @@ export class Strace {
 
   /** The system calls so far, in the order in which they were entered. */
   calls(): readonly TracedCall[] {
-    const calls: { at: number; name: string; text: string; isInjected: boolean }[] = []
+    const calls: { at: number; returnedAt: number; name: string; text: string; isInjected: boolean }[] = []
     const unfinished = new Map<string, (typeof calls)[number]>()
     for (const line of readFileSync(this.#path, 'utf8').split('\n')) {
       const [, thread = '', seconds, text = ''] = /^(\d+)\s+(\d+\.\d+) (.*)$/.exec(line) ?? []
       const isInjected = /\((INJECTED|DELAYED)\)/.test(text)
       const name = /^(\w+)\(/.exec(text)?.[1]
       if (name !== undefined) {
-        const call = { at: Number(seconds) * 1000, name, text, isInjected }
+        const at = Number(seconds) * 1000
+        const call = { at, returnedAt: returnOf(text, at), name, text, isInjected }
         calls.push(call)
         if (text.includes('<unfinished')) unfinished.set(thread, call)
         continue
       }
       const resumed = /^<\.\.\. \w+ resumed>/.test(text) ? unfinished.get(thread) : undefined
-      if (resumed !== undefined) resumed.isInjected ||= isInjected
+      if (resumed === undefined) continue
+      resumed.isInjected ||= isInjected
+      resumed.returnedAt = returnOf(text, resumed.at)
     }
     return calls
   }
@@ -102,4 +107,10 @@ export class Strace {
   detach(): Promise<void> {
     return this.#detach()
   }
+}
+
+/** `-T` ends the line of a call that has returned with the seconds that it took. */
+function returnOf(text: string, at: number): number {
+  const seconds = /<(\d+\.\d+)>$/.exec(text)?.[1]
+  return seconds === undefined ? Number.POSITIVE_INFINITY : at + Number(seconds) * 1000
 }
