@@ -4,6 +4,7 @@ import { type Jump, jumps, runClockJumps } from './clock-jumps.js'
 import { runCutLogs } from './cut-logs.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
 import { runForeignLock } from './foreign-lock.js'
+import { runHeldSnapshot } from './held-snapshot.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
 import { runCheckpointKills, runPassivation } from './long-runs.js'
@@ -169,6 +170,12 @@ export const scenarios: readonly Scenario[] = [
     promise: 'P6: a checkpoint that fails costs nothing',
     run: (stage, { seed }) => runFailingCheckpoint(stage, { seed }),
     unavailable: straceUnavailable,
+  },
+  {
+    name: 'disk/held-snapshot',
+    promise: 'P22: a reader that holds its snapshot does not let the log grow without bound',
+    run: (stage, { seed }) => runHeldSnapshot(stage, { seed, holdMs: 60_000 }),
+    unavailable: always,
   },
   {
     name: 'disk/full',
