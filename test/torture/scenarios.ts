@@ -3,6 +3,7 @@ import { runBadDatabases } from './bad-databases.js'
 import { type Jump, jumps, runClockJumps } from './clock-jumps.js'
 import { runCutLogs } from './cut-logs.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
+import { runEventKills } from './event-kills.js'
 import { runForeignLock } from './foreign-lock.js'
 import { runHeldSnapshot } from './held-snapshot.js'
 import { killVariants, runKills } from './kill-runs.js'
@@ -12,6 +13,7 @@ import { compilerUnavailable } from './native/compile.js'
 import { runPowerControl, runPowerCuts } from './power-runs.js'
 import { runRaces } from './races.js'
 import { runSequences } from './sequences.js'
+import { runSlowSupervisors } from './slow-supervisors.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import { mountUnavailable, runFullDisk, runReadsOnFullDisk, runStopOnFullDisk } from './small-disk.js'
 import type { Stage } from './stage.js'
@@ -131,6 +133,15 @@ export const scenarios: readonly Scenario[] = [
     name: 'power/cut-logs',
     promise: 'P2: of a log that was cut off anywhere the beginning is left, or it is refused',
     run: (stage, { seed }) => runCutLogs(stage, { seed, cuts: 60 }),
+    name: 'events/kills',
+    promise: 'V3: what supervisors were told before kill -9 is stored after it',
+    run: (stage, { seed, kills }) => runEventKills(stage, { seed, kills: Math.ceil(kills / 5) }),
+    unavailable: always,
+  },
+  {
+    name: 'events/slow-supervisor',
+    promise: 'P10: an open socket has no hole in what it was told',
+    run: (stage) => runSlowSupervisors(stage, { pausesMs: [500, 1500, 3000, 1000, 4000] }),
     unavailable: always,
   },
   {

@@ -42,6 +42,15 @@ export class Supervisor {
     await once(socket, 'open')
   }
 
+  /** Takes no more bytes off its socket. */
+  pause(): void {
+    this.#socket?.pause()
+  }
+
+  resume(): void {
+    this.#socket?.resume()
+  }
+
   async closed(): Promise<void> {
     if (this.#socket !== null && this.#socket.readyState !== WebSocket.CLOSED)
       await once(this.#socket, 'close')
