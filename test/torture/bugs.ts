@@ -1,0 +1,143 @@
+/**
+ * Bugs that this service must never have, each with the scenario that finds it and what that must say: a scenario that
+ * fails for another reason, or that breaks off, has not found the bug. The edits are small and on lines that say what
+ * they do; after a change of the source they may have to be fitted again.
+ */
+import { runFailingWrites } from './disk-faults.js'
+import { runEventKills } from './event-kills.js'
+import { killVariants, runKills } from './kill-runs.js'
+import { runLifecycleKills } from './lifecycle-runs.js'
+import type { Edit } from './patched-build.js'
+import { runSlowSupervisors } from './slow-supervisors.js'
+import { runSlowSyncs } from './slow-syncs.js'
+import type { Stage } from './stage.js'
+import { straceUnavailable } from './strace.js'
+import type { Unavailable, Verdict } from './verdict.js'
+
+export interface Bug {
+  readonly name: string
+  readonly edits: readonly Edit[]
+  /** The scenario that finds it, by its name in `--list`. */
+  readonly scenario: string
+  readonly finding: RegExp
+  run(stage: Stage, seed: number): Promise<Verdict>
+  unavailable(): Unavailable
+}
+
+const always = () => null
+const toldAsCommitted = "tell({ type: 'committed', id: message.id, commitMs: 0, tailBytes: 0, walPages: 0 });"
+const runSlowSyncsShortly = (stage: Stage, seed: number) =>
+  runSlowSyncs(stage, { seed, delayMs: 300, loadMs: 3000, delayed: 'all', floodPackets: 0 })
+
+export const bugs: readonly Bug[] = [
+  {
+    // Too early by a write to the page cache: a kill is slower than that, a slow fsync shows it.
+    name: 'a batch is told to be committed just before it is',
+    edits: [
+      {
+        file: 'store/sqlite/writer-thread.js',
+        find: 'tell(writer.commit(message));',
+        replace: `${toldAsCommitted} writer.commit(message);`,
+      },
+    ],
+    scenario: 'disk/slow-fsyncs-all',
+    finding: /before their fsync/,
+    run: runSlowSyncsShortly,
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'a batch is told to be committed, and is so 10 ms later',
+    edits: [
+      {
+        file: 'store/sqlite/writer-thread.js',
+        find: 'tell(writer.commit(message));',
+        replace: `${toldAsCommitted} setTimeout(() => writer.commit(message), 10);`,
+      },
+    ],
+    scenario: 'kills/interleaved',
+    finding: /: lost ×/,
+    run: (stage, seed) => runKills(stage, { ...killVariants.interleaved, seed, kills: 6 }),
+    unavailable: always,
+  },
+  {
+    name: 'commits are not synced: synchronous is NORMAL',
+    edits: [
+      {
+        file: 'store/sqlite/schema.js',
+        find: "assert.equal(db.pragma('synchronous', { simple: true }), 2, 'synchronous is FULL');",
+        replace: "db.pragma('synchronous = NORMAL');",
+      },
+    ],
+    scenario: 'disk/slow-fsyncs-all',
+    finding: /before their fsync/,
+    run: runSlowSyncsShortly,
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'an event is published before its commit',
+    edits: [
+      {
+        file: 'actors/call.js',
+        find: 'this.#refusedIn = refusedIn;',
+        replace: 'this.#refusedIn = refusedIn; this.#call.publish(this.#event());',
+      },
+      {
+        file: 'actors/call.js',
+        find: `this.#replyTo.answered(this.#facts);
+        this.#call.publish(this.#event());`,
+        replace: 'this.#replyTo.answered(this.#facts);',
+      },
+    ],
+    scenario: 'events/kills',
+    finding: /told of and are not stored/,
+    run: (stage, seed) => runEventKills(stage, { seed, kills: 8 }),
+    unavailable: always,
+  },
+  {
+    name: 'what memory knows is kept after a failed commit, and trusted',
+    edits: [
+      { file: 'actors/call.js', find: 'this.#ports.drop(this.#callId);', replace: '' },
+      {
+        file: 'store/sqlite/sqlite-journal.js',
+        find: "settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'));",
+        replace: 'settlement.committed();',
+      },
+    ],
+    scenario: 'disk/failing-write',
+    finding: /: lost ×/,
+    run: (stage, seed) => runFailingWrites(stage, { seed, rounds: 3 }),
+    unavailable: straceUnavailable,
+  },
+  {
+    name: 'deadlines are not armed again at a start',
+    edits: [
+      {
+        file: 'actors/alarm.js',
+        find: `start() {
+        this.#wake();`,
+        replace: `start() {
+        this.#readThrough = { dueAt: this.#ports.clock.now() + limits.alarmHorizonMs, key: Number.MAX_SAFE_INTEGER };
+        this.#isBehind = false;
+        this.#wake();`,
+      },
+    ],
+    scenario: 'lifecycle',
+    finding: /^not-ended ×/,
+    run: (stage, seed) => runLifecycleKills(stage, { seed, kills: 2 }),
+    unavailable: always,
+  },
+  {
+    name: 'a socket that takes no more is written to all the same',
+    edits: [
+      {
+        file: 'http/supervisor-socket.js',
+        find: 'this.#next < this.#queue.length && this.#socket.getBufferedAmount() < inFlightBytesMax',
+        replace: 'this.#next < this.#queue.length',
+      },
+    ],
+    scenario: 'events/slow-supervisor',
+    finding: /holes|the socket is open/,
+    run: (stage) => runSlowSupervisors(stage, { pausesMs: [1000] }),
+    unavailable: always,
+  },
+]
