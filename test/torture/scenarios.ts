@@ -6,6 +6,7 @@ import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-
 import { runEventKills } from './event-kills.js'
 import { runForeignLock } from './foreign-lock.js'
 import { runHeldSnapshot } from './held-snapshot.js'
+import { runOverInFlightCap } from './in-flight-cap.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
 import { runCheckpointKills, runPassivation } from './long-runs.js'
@@ -222,6 +223,9 @@ export const scenarios: readonly Scenario[] = [
     name: 'start/bad-databases',
     promise: 'P13: damaged files are refused or noticed, and never served',
     run: (stage, { seed }) => runBadDatabases(stage, { seed, flips: 60 }),
+    name: 'overload/in-flight',
+    promise: 'P4: requests over the cap are refused, and those under it are stored',
+    run: (stage) => runOverInFlightCap(stage, { surplus: 500 }),
     unavailable: always,
   },
   {
