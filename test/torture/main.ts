@@ -2,7 +2,7 @@
  * The torture run: breaks the service in every way that the scenarios know and prints what came of it. Uses `dist/` of
  * the current folder. Exits with 1 when a promise was broken or a fault did not happen.
  *
- *     node build/test/torture/main.js [--only kills] [--kills 30] [--seed N] [--list]
+ *     node build/test/torture/main.js [--only kills] [--kills 200] [--seed N] [--list]
  */
 import { parseArgs } from 'node:util'
 import { seedFromEnvironment } from './random.js'
@@ -21,7 +21,7 @@ interface Row {
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
-    kills: { type: 'string', default: process.env['VSTEST_KILLS'] ?? '30' },
+    kills: { type: 'string', default: process.env['VSTEST_KILLS'] ?? '200' },
     seed: { type: 'string', default: String(seedFromEnvironment()) },
     list: { type: 'boolean', default: false },
   },

@@ -85,7 +85,7 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'checkpoint/kills',
     promise: 'P1: likewise, while the log is moved into the database',
-    run: (stage, { seed, kills }) => runCheckpointKills(stage, { seed, kills: Math.ceil(kills / 5) }),
+    run: (stage, { seed, kills }) => runCheckpointKills(stage, { seed, kills: Math.ceil(kills / 20) }),
     unavailable: always,
   },
   {
@@ -136,7 +136,7 @@ export const scenarios: readonly Scenario[] = [
     run: (stage, { seed }) => runCutLogs(stage, { seed, cuts: 60 }),
     name: 'events/kills',
     promise: 'V3: what supervisors were told before kill -9 is stored after it',
-    run: (stage, { seed, kills }) => runEventKills(stage, { seed, kills: Math.ceil(kills / 5) }),
+    run: (stage, { seed, kills }) => runEventKills(stage, { seed, kills: Math.ceil(kills / 10) }),
     unavailable: always,
   },
   {
