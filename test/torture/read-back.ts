@@ -45,7 +45,6 @@ export async function readViews(port: number): Promise<readonly View[]> {
   return views
 }
 
-export async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
 export async function readAllGaps(connection: Connection, call: string): Promise<readonly Range[]> {
   const gaps: Range[] = []
   for (let from: number | null = 0; from !== null; ) {
@@ -57,7 +56,7 @@ export async function readAllGaps(connection: Connection, call: string): Promise
   return gaps
 }
 
-async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
+export async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
   const packets: { sequence: number; contentHash: string }[] = []
   for (let from: number | null = 0; from !== null; ) {
     const path: string = `/v1/call/${call}/packets?from=${from}&limit=${pageMax}`

@@ -134,6 +134,9 @@ export const scenarios: readonly Scenario[] = [
     name: 'power/cut-logs',
     promise: 'P2: of a log that was cut off anywhere the beginning is left, or it is refused',
     run: (stage, { seed }) => runCutLogs(stage, { seed, cuts: 60 }),
+    unavailable: always,
+  },
+  {
     name: 'events/kills',
     promise: 'V3: what supervisors were told before kill -9 is stored after it',
     run: (stage, { seed, kills }) => runEventKills(stage, { seed, kills: Math.ceil(kills / 10) }),
@@ -223,6 +226,9 @@ export const scenarios: readonly Scenario[] = [
     name: 'start/bad-databases',
     promise: 'P13: damaged files are refused or noticed, and never served',
     run: (stage, { seed }) => runBadDatabases(stage, { seed, flips: 60 }),
+    unavailable: always,
+  },
+  {
     name: 'overload/in-flight',
     promise: 'P4: requests over the cap are refused, and those under it are stored',
     run: (stage) => runOverInFlightCap(stage, { surplus: 500 }),
