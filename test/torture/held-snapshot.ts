@@ -24,7 +24,7 @@ const logBytesAfter = 64 * mib
 const shrinkMsMax = 30_000
 const lookMs = 200
 /** A warning is due once the log is well past the 64 MiB at which it is checkpointed. */
-const logBytesWarned = 72 * mib
+const logBytesWarned = 84 * mib
 const pageBytes = 4096
 
 /** Packets with other content are warned of; here every warning is about the log. */

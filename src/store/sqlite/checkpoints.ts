@@ -1,7 +1,8 @@
 /**
  * When to checkpoint: the writer's side. The bulk is moved by the checkpoint thread when the log has grown by
  * `limits.checkpointPages`, and the writer moves the rest when that is done. A reader that holds an old snapshot
- * delays all of it; then the log grows, and each further `limits.checkpointPages` are tried again.
+ * delays all of it; then the log grows, which is told, and each further `retryPages` are tried again, so that the log
+ * starts anew soon after the reader has gone.
  */
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.js'
@@ -10,6 +11,16 @@ import type { FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does. */
 const lookEveryCommits = 16
+/** 1 MiB. */
+const retryPages = 256
+/** 16 MiB: the log grows by so much from one warning to the next. */
+const warningPages = 4096
+
+/** Pages in the log, and those of them that are in the database. */
+interface Progress {
+  readonly log: number
+  readonly checkpointed: number
+}
 
 export class Checkpoints {
   readonly #db: Db
@@ -17,7 +28,9 @@ export class Checkpoints {
   readonly #failed: (code: string, message: string) => void
   #commits = 0
   #pages = 0
-  #askedAtPages = 0
+  /** The size of the log at which the next checkpoint is due. */
+  #dueAtPages: number = limits.checkpointPages
+  #warnedAtPages = 0
   #isRunning = false
   #closing: (() => void) | null = null
 
@@ -37,10 +50,13 @@ export class Checkpoints {
   committed(): void {
     if (++this.#commits % lookEveryCommits !== 0 || this.#isRunning) return
     this.#pages = this.#checkpoint('NOOP').log
-    // The log has started anew.
-    if (this.#pages < this.#askedAtPages) this.#askedAtPages = 0
-    if (this.#pages < this.#askedAtPages + limits.checkpointPages) return
-    this.#askedAtPages = this.#pages
+    if (this.#pages < limits.checkpointPages) {
+      // The log has started anew.
+      this.#dueAtPages = limits.checkpointPages
+      this.#warnedAtPages = 0
+    }
+    if (this.#pages < this.#dueAtPages) return
+    this.#dueAtPages = this.#pages + retryPages
     this.#isRunning = true
     this.#worker.postMessage({ type: 'checkpoint' } satisfies ToCheckpointer)
   }
@@ -54,14 +70,25 @@ export class Checkpoints {
 
   #moveRest(): void {
     try {
-      this.#checkpoint('PASSIVE')
+      const { log, checkpointed } = this.#checkpoint('PASSIVE')
+      if (checkpointed < log) this.#warnOfReader(log, log - checkpointed)
     } catch (error) {
       this.#failed(error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN', String(error))
     }
   }
 
-  #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): { log: number } {
-    return (this.#db.pragma(`wal_checkpoint(${mode})`) as { log: number }[])[0] ?? { log: 0 }
+  /** A short read is nothing to tell; one that lasts until the log has grown is. */
+  #warnOfReader(log: number, left: number): void {
+    if (log < Math.max(limits.checkpointPages, this.#warnedAtPages) + warningPages) return
+    this.#warnedAtPages = log
+    this.#failed(
+      'SQLITE_BUSY',
+      `somebody reads an old snapshot: ${left} of ${log} pages of the log cannot be moved`,
+    )
+  }
+
+  #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): Progress {
+    return (this.#db.pragma(`wal_checkpoint(${mode})`) as Progress[])[0] ?? { log: 0, checkpointed: 0 }
   }
 
   /** Moves everything and empties the log. */
