@@ -54,18 +54,24 @@ export const limits = {
    */
   bulkQueueEntriesMin: 2048,
   bulkQueueEntriesPerCommitMs: 100,
-  /** So many appends are committed without waiting for what else the turn brings. */
-  eagerCommitEntries: 48,
+  /** So many appends are committed without waiting for what else comes. */
+  eagerCommitEntries: 64,
+  /** When the last commit had so many appends, the next one gathers for so long. */
+  groupCommitEntries: 6,
+  groupCommitMs: 1,
   /** Packets of one call that are pending in the journal before they are folded into a run. */
   runPackets: 64,
   /** Runs are folded so many bytes at a time, because each commit that folds dirties the same few pages. */
-  foldBytesMin: 256 * kib,
+  foldBytesMin: 128 * kib,
   /** A run is one row; several of the largest packets still fit in it. */
   runBytesMax: 256 * kib,
   /** The journal's tail is held in memory by the writer; past this the oldest batches are folded whatever their runs hold. */
   tailBytesMax: 96 * mib,
-  /** The write-ahead log is checkpointed after this many pages (4 KiB each): 64 MiB. */
-  checkpointPages: 16_384,
+  /**
+   * The write-ahead log is checkpointed after this many pages (4 KiB each): 52 MiB, so that with what is written
+   * meanwhile it stays below the 64 MiB to which SQLite would cut it, and to cut a file holds a commit.
+   */
+  checkpointPages: 13_312,
   readsInFlightMax: 4096,
 
   activeCallsMax: 250_000,

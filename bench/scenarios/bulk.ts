@@ -3,7 +3,7 @@ import { bulkBytesMax, sendBulk, warmCalls } from '../load/bulk.js'
 import { type OpenLoop, type OpenLoopFigures, startOpenLoop } from '../load/open-loop.js'
 import { type CallSet, endlessLines } from '../load/packets.js'
 import { newCallSet, saturate } from '../load/saturate.js'
-import { readMetrics } from '../measure/metrics-text.js'
+import { type Readings, readMetrics } from '../measure/metrics-text.js'
 import { median, mediansOf } from '../measure/statistics.js'
 import type { Check, Context, Report, Scenario, TableData } from '../scenario.js'
 import type { MeasuredServer } from '../stage/server.js'
@@ -60,7 +60,7 @@ async function measure(
     sendBulk({ url, lanes, bodyBytesMax, seconds }),
     probe(loop, port, seconds, probed),
   ])
-  const lag = (await readMetrics(url)).get('voicestream_nodejs_eventloop_lag_max_seconds') ?? Number.NaN
+  const lagMax = loopLagMs(await readMetrics(url))
   const [live, packet] = probes
   if (live === undefined || packet === undefined) throw new Error('a probe is missing')
   return {
@@ -71,9 +71,32 @@ async function measure(
     liveMax: live.latencyMs.max,
     packetP99: packet.latencyMs.p99,
     packetMax: packet.latencyMs.max,
-    lagMax: lag * 1000 - lagResolutionMs,
+    lagMax,
     lateMax: Math.max(live.lateMs.max, packet.lateMs.max),
   }
+}
+
+/**
+ * How long the loop is held while requests of 4 MiB come one at a time: with nothing else to do, the thread seldom waits
+ * for a core, which the service's lag would count too.
+ */
+async function measureHold({ url }: MeasuredServer, seconds: number): Promise<number> {
+  const set = newCallSet(calls)
+  await warmCalls(url, set)
+  await readMetrics(url)
+  const { requests } = await sendBulk({
+    url,
+    lanes: [endlessLines(set, 0, 1)],
+    bodyBytesMax: bulkBytesMax,
+    seconds,
+  })
+  if (requests === 0) throw new Error('no request of 4 MiB was answered')
+  return loopLagMs(await readMetrics(url))
+}
+
+function loopLagMs(readings: Readings): number {
+  const seconds = readings.get('voicestream_nodejs_eventloop_lag_max_seconds') ?? Number.NaN
+  return seconds * 1000 - lagResolutionMs
 }
 
 const keys = ['rate', 'requestsPerSecond', 'liveP99', 'liveMax', 'packetP99', 'packetMax', 'lagMax'] as const
@@ -105,9 +128,7 @@ function table(
   }
 }
 
-function checks(bulk: readonly BulkRound[][], ratios: readonly number[]): readonly Check[] {
-  const whole = bulk[0] ?? []
-  const heldMs = median(whole.map(({ liveMax, lagMax }) => Math.min(liveMax, lagMax)))
+function checks(heldMs: number, ratios: readonly number[]): readonly Check[] {
   return [
     ...ratios.map((ratio, index) => ({
       name: `${bodies[index]?.name}: to single packets`,
@@ -116,7 +137,7 @@ function checks(bulk: readonly BulkRound[][], ratios: readonly number[]): readon
       isMet: ratio >= 5,
     })),
     {
-      name: 'bulk, 4 MiB a request: the loop is held at most',
+      name: 'bulk, requests of 4 MiB one at a time: the loop is held at most',
       wanted: `≤ ${loopHeldMsMax} ms`,
       found: `${heldMs.toFixed(1)} ms`,
       isMet: heldMs <= loopHeldMsMax,
@@ -124,7 +145,7 @@ function checks(bulk: readonly BulkRound[][], ratios: readonly number[]): readon
   ]
 }
 
-function reportOf(single: readonly number[], bulk: readonly BulkRound[][]): Report {
+function reportOf(single: readonly number[], bulk: readonly BulkRound[][], held: readonly number[]): Report {
   const ratioOf = (rounds: readonly BulkRound[]) =>
     median(rounds.map(({ rate }, round) => rate / (single[round] ?? Number.NaN)))
   const ratios = bulk.map(ratioOf)
@@ -132,9 +153,9 @@ function reportOf(single: readonly number[], bulk: readonly BulkRound[][]): Repo
   return {
     tables: [table(single, bulk, ratios)],
     charts: [],
-    checks: checks(bulk, ratios),
+    checks: checks(median(held), ratios),
     notes: [
-      'how long the loop is held: the smaller of the slowest /health/live and of the service’s own loop lag, because each also counts what is not the loop’s doing (the probe’s lateness, a thread that waits for a core)',
+      `how long the loop is held by requests of 4 MiB one at a time, the longest of each round: ${held.map((ms) => ms.toFixed(1)).join(', ')} ms. In the table it also counts four requests at once and threads that wait for a core`,
       'a packet probe also waits for the commit that holds it, next to megabytes of bulk packets',
       `the generator of the probes was late by up to ${late.toFixed(1)} ms (median of the rounds’ maxima)`,
     ],
@@ -145,6 +166,7 @@ async function run(context: Context): Promise<Report> {
   const { stage, rounds, seconds, tell } = context
   const single: number[] = []
   const bulk: BulkRound[][] = bodies.map(() => [])
+  const held: number[] = []
   await withHeadline(context, async ({ service, supervisor }) => {
     const loop = startOpenLoop(stage)
     let stored = 0
@@ -154,13 +176,14 @@ async function run(context: Context): Promise<Report> {
       single.push(one.wrk.rate)
       for (const [index, { bytes }] of bodies.entries())
         bulk[index]?.push(await measure(service, loop, bytes, seconds))
+      held.push(await measureHold(service, seconds))
       const rates = bulk.map((rounds_) => perSecond(rounds_.at(-1)?.rate ?? 0))
       tell(`round ${round} of ${rounds}: single ${perSecond(one.wrk.rate)}, bulk ${rates.join(', ')}`)
     }
     loop.end()
     await assertSeen(supervisor, stored)
   })
-  return reportOf(single, bulk)
+  return reportOf(single, bulk, held)
 }
 
 export const bulk: Scenario = {

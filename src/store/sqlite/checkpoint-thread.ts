@@ -1,16 +1,49 @@
 /**
  * Moves what the write-ahead log holds into the database, beside the commits: a passive checkpoint on a connection of
- * its own blocks neither the writer nor the readers. It never gets all of it while commits go on; the writer moves the
- * short rest itself and then starts the log anew.
+ * its own blocks neither the writer nor the readers. It never gets all of it while commits go on: each pass leaves what
+ * was written meanwhile, so each is shorter than the one before, and the writer, which cannot commit in that time, has
+ * little left to move before the log starts anew.
  */
+import { fsyncSync } from 'node:fs'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openForCheckpoints } from './schema.js'
-import type { FromCheckpointer, ToCheckpointer } from './thread-messages.js'
+import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
+
+const passesMax = 4
+/** 256 KiB: what the writer may be left with. */
+const restPages = 64
 
 const port = parentPort
 if (port === null) throw new Error('checkpoint-thread is not a program')
-const db = openForCheckpoints(join((workerData as { dataDir: string }).dataDir, 'voicestream.db'))
+const { dataDir, databaseFd } = workerData as CheckpointerData
+const db = openForCheckpoints(join(dataDir, 'voicestream.db'))
+
+/**
+ * A passive checkpoint that was overtaken by a commit is not synced (`walCheckpoint` in SQLite's wal.c): the last one
+ * would sync all of it, and that is the writer's, which cannot commit meanwhile. So each pass is synced here.
+ */
+function sync(): void {
+  try {
+    fsyncSync(databaseFd)
+  } catch (cause) {
+    throw Object.assign(new Error('the database could not be synced', { cause }), {
+      code: 'SQLITE_IOERR_FSYNC',
+    })
+  }
+}
+
+/** How many pages of the log a pass has moved beyond those that had been moved before it. */
+let movedBefore = 0
+
+function moveOnce(): number {
+  const [progress] = db.pragma('wal_checkpoint(PASSIVE)') as { checkpointed: number }[]
+  sync()
+  const checkpointed = progress?.checkpointed ?? 0
+  const moved = Math.abs(checkpointed - movedBefore)
+  movedBefore = checkpointed
+  return moved
+}
 
 port.on('message', (message: ToCheckpointer) => {
   if (message.type === 'close') {
@@ -19,7 +52,8 @@ port.on('message', (message: ToCheckpointer) => {
     return
   }
   try {
-    db.pragma('wal_checkpoint(PASSIVE)')
+    for (let pass = 1, moved = Number.POSITIVE_INFINITY; pass <= passesMax && moved > restPages; pass++)
+      moved = moveOnce()
     port.postMessage({ type: 'done' } satisfies FromCheckpointer)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'

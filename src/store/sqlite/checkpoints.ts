@@ -1,16 +1,20 @@
 /**
- * When to checkpoint: the writer's side. The bulk is moved by the checkpoint thread when the log has grown by
- * `limits.checkpointPages`, and the writer moves the rest when that is done. A reader that holds an old snapshot
- * delays all of it; then the log grows, which is told, and each further `retryPages` are tried again, so that the log
- * starts anew soon after the reader has gone.
+ * When to checkpoint: the writer's side. The checkpoint thread moves the log into the database `passPages` at a time,
+ * because commits wait for a disk that is busy with more; once the log has `limits.checkpointPages`, the writer moves
+ * the rest, and the log starts anew. A reader that holds an old snapshot delays that; then the log grows, which is told,
+ * and each further `retryPages` are tried again, so that the log starts anew soon after the reader has gone.
  */
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.js'
 import { type Db, markClosed } from './schema.js'
-import type { FromCheckpointer, ToCheckpointer } from './thread-messages.js'
+import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does. */
 const lookEveryCommits = 16
+/** 8 MiB. */
+const passPages = 2048
 /** 1 MiB. */
 const retryPages = 256
 /** 16 MiB: the log grows by so much from one warning to the next. */
@@ -25,11 +29,12 @@ interface Progress {
 export class Checkpoints {
   readonly #db: Db
   readonly #worker: Worker
+  readonly #databaseFd: number
   readonly #failed: (code: string, message: string) => void
   #commits = 0
   #pages = 0
   /** The size of the log at which the next checkpoint is due. */
-  #dueAtPages: number = limits.checkpointPages
+  #dueAtPages = passPages
   #warnedAtPages = 0
   #isRunning = false
   #closing: (() => void) | null = null
@@ -37,7 +42,9 @@ export class Checkpoints {
   constructor(db: Db, dataDir: string, failed: (code: string, message: string) => void) {
     this.#db = db
     this.#failed = failed
-    this.#worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), { workerData: { dataDir } })
+    this.#databaseFd = openSync(join(dataDir, 'voicestream.db'), 'r')
+    const workerData: CheckpointerData = { dataDir, databaseFd: this.#databaseFd }
+    this.#worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), { workerData })
     this.#worker.on('message', (message: FromCheckpointer) => this.#done(message))
     this.#worker.on('error', (error) => failed('CHECKPOINTER', String(error)))
   }
@@ -50,13 +57,13 @@ export class Checkpoints {
   committed(): void {
     if (++this.#commits % lookEveryCommits !== 0 || this.#isRunning) return
     this.#pages = this.#checkpoint('NOOP').log
-    if (this.#pages < limits.checkpointPages) {
-      // The log has started anew.
-      this.#dueAtPages = limits.checkpointPages
+    // The log has started anew.
+    if (this.#pages + passPages < this.#dueAtPages) {
+      this.#dueAtPages = passPages
       this.#warnedAtPages = 0
     }
     if (this.#pages < this.#dueAtPages) return
-    this.#dueAtPages = this.#pages + retryPages
+    this.#dueAtPages = this.#pages + (this.#pages < limits.checkpointPages ? passPages : retryPages)
     this.#isRunning = true
     this.#worker.postMessage({ type: 'checkpoint' } satisfies ToCheckpointer)
   }
@@ -64,7 +71,7 @@ export class Checkpoints {
   #done(message: FromCheckpointer): void {
     this.#isRunning = false
     if (message.type === 'failed') this.#failed(message.code, message.message)
-    else if (this.#closing === null) this.#moveRest()
+    else if (this.#closing === null && this.#pages >= limits.checkpointPages) this.#moveRest()
     this.#closing?.()
   }
 
@@ -89,6 +96,14 @@ export class Checkpoints {
 
   #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): Progress {
     return (this.#db.pragma(`wal_checkpoint(${mode})`) as Progress[])[0] ?? { log: 0, checkpointed: 0 }
+  }
+
+  /**
+   * To be called when no connection of this process has the database open any more: to close any descriptor of a file
+   * drops all locks that the process has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+   */
+  end(): void {
+    closeSync(this.#databaseFd)
   }
 
   /** Moves everything and empties the log. */

@@ -118,6 +118,12 @@ export type FromReader =
   | { readonly type: 'replies'; readonly replies: readonly Reply[] }
   | { readonly type: 'closed' }
 
+export interface CheckpointerData {
+  readonly dataDir: string
+  /** The database file, open in this process. */
+  readonly databaseFd: number
+}
+
 export type ToCheckpointer = { readonly type: 'checkpoint' } | { readonly type: 'close' }
 
 export type FromCheckpointer =

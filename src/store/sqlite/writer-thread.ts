@@ -18,7 +18,7 @@ import { type Fold, type FoldPlan, Tail } from './tail.js'
 import type { FromWriter, ToWriter, WriteBatch, WriterData } from './thread-messages.js'
 
 /** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
-const foldRecordsMin = 1024
+const foldRecordsMin = 512
 const foldRecordsPerPacket = 4
 
 class Writer {
@@ -205,6 +205,7 @@ class Writer {
 
   end(): void {
     this.#db.close()
+    this.#checkpoints.end()
   }
 }
 
