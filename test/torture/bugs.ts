@@ -7,7 +7,9 @@ import { runFailingWrites } from './disk-faults.js'
 import { runEventKills } from './event-kills.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
+import { compilerUnavailable } from './native/compile.js'
 import type { Edit } from './patched-build.js'
+import { runPowerCuts } from './power-runs.js'
 import { runSlowSupervisors } from './slow-supervisors.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import type { Stage } from './stage.js'
@@ -68,24 +70,25 @@ export const bugs: readonly Bug[] = [
         replace: "db.pragma('synchronous = NORMAL');",
       },
     ],
-    scenario: 'disk/slow-fsyncs-all',
-    finding: /before their fsync/,
-    run: runSlowSyncsShortly,
-    unavailable: straceUnavailable,
+    scenario: 'power/cuts',
+    finding: /: lost ×/,
+    run: (stage, seed) => runPowerCuts(stage, { seed, cuts: 8, keeps: 'nothing' }),
+    unavailable: compilerUnavailable,
   },
   {
     name: 'an event is published before its commit',
     edits: [
       {
         file: 'actors/call.js',
-        find: 'this.#refusedIn = refusedIn;',
-        replace: 'this.#refusedIn = refusedIn; this.#call.publish(this.#event());',
+        find: `this.state = state.value;
+        this.#call = call;`,
+        replace: 'this.state = state.value; this.#call = call; call.received(this);',
       },
       {
         file: 'actors/call.js',
-        find: `this.#replyTo.answered(this.#facts);
-        this.#call.publish(this.#event());`,
-        replace: 'this.#replyTo.answered(this.#facts);',
+        find: `this.#replyTo.answered(this);
+        this.#call.received(this);`,
+        replace: 'this.#replyTo.answered(this);',
       },
     ],
     scenario: 'events/kills',
@@ -131,8 +134,8 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'http/supervisor-socket.js',
-        find: 'this.#next < this.#queue.length && this.#socket.getBufferedAmount() < inFlightBytesMax',
-        replace: 'this.#next < this.#queue.length',
+        find: 'return inFlightBytesMax - this.#socket.getBufferedAmount();',
+        replace: 'return Number.POSITIVE_INFINITY;',
       },
     ],
     scenario: 'events/slow-supervisor',
