@@ -11,7 +11,7 @@ import { type LoadStep, measureSaturation, mistakes, runStep } from './open-loop
 const stepConnections = 1024
 const overloadFactor = 2
 /** More than the service admits at a time; fewer would make a closed loop of the overload. */
-const overloadConnections = limits.requestsInFlightMax + 2048
+const overloadConnections = limits.burstRequestsMax * 2
 const acceptedP99MsMax = 50
 const memoryGrowthMibMax = 64
 

@@ -86,7 +86,7 @@ export class Exchange {
     const { status, retryAfter, closes } = problemKinds[error.code]
     const all =
       retryAfter === undefined ? headers : [...headers, ['Retry-After', String(retryAfter)] as const]
-    const body = JSON.stringify(problemOf(error))
+    const body = problemText(error)
     if (closes !== true) return this.send(status, problemType, body, all)
     // After a closing answer uWebSockets.js still parses what it has read, and would serve a request that is hidden
     // there. While this one has no answer it closes the connection instead: so answer in the next turn.
@@ -104,6 +104,18 @@ export class Exchange {
     this.isEnded = true
     this.#owner.ended(this, abortedStatus)
   }
+}
+
+let lastProblem: VoiceStreamError | null = null
+let lastText = ''
+
+/** The last one is kept: where many are refused, all of them get the same. */
+function problemText(error: VoiceStreamError): string {
+  if (error !== lastProblem) {
+    lastText = JSON.stringify(problemOf(error))
+    lastProblem = error
+  }
+  return lastText
 }
 
 /** The three digits that a status line begins with. */
