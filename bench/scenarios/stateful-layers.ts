@@ -1,5 +1,6 @@
 /** Layers with a state of their own: the actor over a journal in memory, the feed, the journal on SQLite. */
-import { CallActor, type CallPorts, type PacketMessage, type ReceiptFacts } from '../../src/actors/call.js'
+import { CallActor, type CallPorts, type PacketMessage } from '../../src/actors/call.js'
+import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
 import { EventFeed } from '../../src/actors/event-feed.js'
 import { systemClock } from '../../src/clock.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'

@@ -20,26 +20,18 @@ import type { Packet } from '../protocol/decode.js'
 import type { CallStream, Journal, LifecycleEntry, Settlement } from '../store/journal.js'
 import { type AnalysisFacts, type CallMachineSnapshot, callMachine, newCall } from './call-machine.js'
 import { snapshotOf } from './call-replay.js'
+import {
+  Answer,
+  CreationSettlement,
+  DroppingSettlement,
+  LifecycleSettlement,
+  PacketReceipt,
+  type ReceiptFacts,
+  type ReplyTo,
+  type SettledCall,
+} from './call-settlements.js'
 import type { LifecycleEvent } from './event-feed.js'
 import { ReceiveLog } from './receive-log.js'
-
-/** The account of a call at the moment that it took a packet; sent when that is durable. */
-export interface ReceiptFacts {
-  readonly status: 'accepted' | 'duplicate' | 'rejected'
-  readonly callId: CallId
-  readonly sequence: number
-  readonly totalReceived: number
-  readonly missingSequences: readonly number[]
-  readonly missingCount: number
-  readonly receivedAt: Millis
-  /** The call's state then. */
-  readonly state: CallState
-}
-
-export interface ReplyTo<Answer> {
-  answered(answer: Answer): void
-  failed(error: VoiceStreamError): void
-}
 
 export interface PacketMessage {
   readonly type: 'packet'
@@ -121,7 +113,7 @@ export class CallActor {
 type LifecycleMessage = Exclude<CallMessage, PacketMessage>
 
 /** Logic and bookkeeping of one actor: one object a call, because there may be 250,000 of them. */
-class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMessage> {
+class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMessage>, SettledCall {
   readonly #ports: CallPorts
   readonly #stream: CallStream
   readonly #callId: CallId
@@ -442,135 +434,5 @@ function eventsOf(
       return []
     default:
       return unreachable(entry)
-  }
-}
-
-class Answer<T> implements Settlement {
-  readonly #replyTo: ReplyTo<T>
-  readonly #answer: T
-
-  constructor(replyTo: ReplyTo<T>, answer: T) {
-    this.#replyTo = replyTo
-    this.#answer = answer
-  }
-
-  committed(): void {
-    this.#replyTo.answered(this.#answer)
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#replyTo.failed(error)
-  }
-}
-
-/** What a packet came to: its facts, and the settlement that tells them. One object, because there is one a packet. */
-class PacketReceipt implements Settlement, ReceiptFacts {
-  readonly status: ReceiptFacts['status']
-  readonly callId: CallId
-  readonly sequence: number
-  readonly totalReceived: number
-  readonly missingSequences: readonly number[]
-  readonly missingCount: number
-  readonly receivedAt: Millis
-  readonly state: CallState
-  readonly #call: Call
-  readonly #replyTo: ReplyTo<ReceiptFacts>
-
-  constructor(
-    status: ReceiptFacts['status'],
-    state: CallMachineSnapshot,
-    sequence: number,
-    receivedAt: Millis,
-    call: Call,
-    replyTo: ReplyTo<ReceiptFacts>,
-  ) {
-    const { log, callId } = state.context
-    this.status = status
-    this.callId = callId
-    this.sequence = sequence
-    this.totalReceived = log.totalReceived
-    this.missingSequences = log.missingSequences()
-    this.missingCount = log.missingCount
-    this.receivedAt = receivedAt
-    this.state = state.value
-    this.#call = call
-    this.#replyTo = replyTo
-  }
-
-  committed(): void {
-    this.#replyTo.answered(this)
-    this.#call.received(this)
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#call.failed()
-    this.#replyTo.failed(error)
-  }
-}
-
-class LifecycleSettlement implements Settlement {
-  readonly #call: Call
-  readonly #next: CallMachineSnapshot
-  readonly #events: readonly LifecycleEvent[]
-  readonly #answer: Settlement
-
-  constructor(call: Call, next: CallMachineSnapshot, events: readonly LifecycleEvent[], answer: Settlement) {
-    this.#call = call
-    this.#next = next
-    this.#events = events
-    this.#answer = answer
-  }
-
-  committed(): void {
-    this.#call.committed(this.#next, this.#events)
-    this.#answer.committed()
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#call.failed()
-    this.#answer.failed(error)
-  }
-}
-
-/** After a failed commit the actor is ahead of the journal, whatever it appended. */
-class DroppingSettlement implements Settlement {
-  readonly #call: Call
-  readonly #answer: Settlement
-
-  constructor(call: Call, answer: Settlement) {
-    this.#call = call
-    this.#answer = answer
-  }
-
-  committed(): void {
-    this.#answer.committed()
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#call.failed()
-    this.#answer.failed(error)
-  }
-}
-
-/** The first packet of a call also makes the call: its deadline is armed and its state counted with that commit. */
-class CreationSettlement implements Settlement {
-  readonly #inner: Settlement
-  readonly #arm: () => void
-  readonly #call: Call
-
-  constructor(inner: Settlement, arm: () => void, call: Call) {
-    this.#inner = inner
-    this.#arm = arm
-    this.#call = call
-  }
-
-  committed(): void {
-    this.#arm()
-    this.#call.created()
-    this.#inner.committed()
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#inner.failed(error)
   }
 }

@@ -8,7 +8,7 @@
  */
 import { rfc3339 } from '../clock.js'
 import type { SupervisorEvent } from '../protocol/event.js'
-import type { ReceiptFacts } from './call.js'
+import type { ReceiptFacts } from './call-settlements.js'
 
 /** Distributes over the union, so that each event keeps its own members. */
 type Unplaced<Event> = Event extends unknown ? Omit<Event, 'position'> : never

@@ -4,9 +4,8 @@
  * one could not be stored, all of it is "unknown, send it again".
  */
 import { performance } from 'node:perf_hooks'
-
-import type { ReceiptFacts, ReplyTo } from '../actors/call.js'
 import type { CallRegistry } from '../actors/call-registry.js'
+import type { ReceiptFacts, ReplyTo } from '../actors/call-settlements.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type BulkPacket, decodeBulkLine } from '../protocol/decode.js'

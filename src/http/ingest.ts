@@ -1,6 +1,6 @@
 /** The way in: packets, whole trunks of them, completions. */
 
-import type { ReceiptFacts, ReplyTo } from '../actors/call.js'
+import type { ReceiptFacts, ReplyTo } from '../actors/call-settlements.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { CompletionBody, CompletionReceipt } from '../protocol/call.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Compile } from 'typebox/compile'
-import type { ReceiptFacts } from '../../src/actors/call.js'
+import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
 import { EventFeed, type FeedSubscriber, type LifecycleEvent } from '../../src/actors/event-feed.js'
 import { SupervisorEvent } from '../../src/protocol/event.js'
 import { callId } from '../support/calls.js'

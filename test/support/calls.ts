@@ -1,8 +1,9 @@
 /** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
 import assert from 'node:assert/strict'
-import type { CallMessage, CallPorts, PacketMessage, ReceiptFacts, ReplyTo } from '../../src/actors/call.js'
+import type { CallMessage, CallPorts, PacketMessage } from '../../src/actors/call.js'
 import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import { CallRegistry } from '../../src/actors/call-registry.js'
+import type { ReceiptFacts, ReplyTo } from '../../src/actors/call-settlements.js'
 import { callView } from '../../src/actors/call-view.js'
 import { encodePacketEvent, type UnplacedEvent } from '../../src/actors/event-feed.js'
 import type { VoiceStreamError } from '../../src/errors.js'

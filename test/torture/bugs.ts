@@ -79,13 +79,13 @@ export const bugs: readonly Bug[] = [
     name: 'an event is published before its commit',
     edits: [
       {
-        file: 'actors/call.js',
+        file: 'actors/call-settlements.js',
         find: `this.state = state.value;
         this.#call = call;`,
         replace: 'this.state = state.value; this.#call = call; call.received(this);',
       },
       {
-        file: 'actors/call.js',
+        file: 'actors/call-settlements.js',
         find: `this.#replyTo.answered(this);
         this.#call.received(this);`,
         replace: 'this.#replyTo.answered(this);',

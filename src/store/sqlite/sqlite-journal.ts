@@ -31,18 +31,12 @@ import type {
   StoredCall,
   StoredPacket,
 } from '../journal.js'
+import { Batch, Stream } from './batch.js'
 import { mergePage, packetsOf } from './packet-merge.js'
 import { packetEntries, recordHeaderBytes, writeRecord } from './packet-record.js'
 import { type Db, openGuard } from './schema.js'
 import { SqliteReads } from './sqlite-reader.js'
-import type {
-  CallRow,
-  FromWriter,
-  LifecycleRow,
-  ToWriter,
-  VersionedEntry,
-  WriterData,
-} from './thread-messages.js'
+import type { FromWriter, ToWriter, VersionedEntry, WriterData } from './thread-messages.js'
 
 export interface SqliteJournalOptions {
   readonly dataDir: string
@@ -74,57 +68,6 @@ const tellMs = 2
 const tellMsMax = 50
 const settlementsPerLook = 32
 const commitsAveraged = 8
-
-/** A batch's appends are pending until all of them were told that they are committed, or that they failed. */
-type BatchState = 'pending' | 'committed' | 'failed'
-
-class Batch {
-  readonly id: number
-  state: BatchState = 'pending'
-  /** When its first append came. */
-  openedAt = 0
-  /** So many settlements have been told, the one that is being told included. */
-  told = 0
-  packets = 0
-  bytes = 0
-  readonly settlements: Settlement[] = []
-  readonly calls: CallRow[] = []
-  readonly lifecycle: LifecycleRow[] = []
-
-  constructor(id: number) {
-    this.id = id
-  }
-
-  get isEmpty(): boolean {
-    return this.settlements.length === 0
-  }
-}
-
-class Stream implements CallStream {
-  readonly callId: CallId
-  readonly key: number
-  version: number
-  /** The batch of the last append, and where in it the stream's last settlement stands. */
-  batch: Batch | null = null
-  last = 0
-  isReleased = false
-
-  constructor(callId: CallId, key: number, version: number) {
-    this.callId = callId
-    this.key = key
-    this.version = version
-  }
-
-  get isPending(): boolean {
-    return this.batch !== null && this.batch.state === 'pending' && this.batch.told <= this.last
-  }
-
-  wait(batch: Batch, settlement: Settlement): void {
-    this.batch = batch
-    this.last = batch.settlements.push(settlement) - 1
-    if (this.last === 0) batch.openedAt = performance.now()
-  }
-}
 
 export class SqliteJournal implements Journal, CallReader {
   readonly #options: SqliteJournalOptions

@@ -1,0 +1,172 @@
+/**
+ * How a call's appends are answered: what is told, and to whom, once the journal has committed them, or has failed to.
+ * Every failure drops the actor, whose memory is then ahead of the journal (V6).
+ */
+import type { Millis } from '../clock.js'
+import type { VoiceStreamError } from '../errors.js'
+import type { CallState } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { Settlement } from '../store/journal.js'
+import type { CallMachineSnapshot } from './call-machine.js'
+import type { LifecycleEvent } from './event-feed.js'
+
+/** The account of a call at the moment that it took a packet; sent when that is durable. */
+export interface ReceiptFacts {
+  readonly status: 'accepted' | 'duplicate' | 'rejected'
+  readonly callId: CallId
+  readonly sequence: number
+  readonly totalReceived: number
+  readonly missingSequences: readonly number[]
+  readonly missingCount: number
+  readonly receivedAt: Millis
+  /** The call's state then. */
+  readonly state: CallState
+}
+
+export interface ReplyTo<Answer> {
+  answered(answer: Answer): void
+  failed(error: VoiceStreamError): void
+}
+
+/** The call that is told. */
+export interface SettledCall {
+  received(facts: ReceiptFacts): void
+  created(): void
+  committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void
+  failed(): void
+}
+
+export class Answer<T> implements Settlement {
+  readonly #replyTo: ReplyTo<T>
+  readonly #answer: T
+
+  constructor(replyTo: ReplyTo<T>, answer: T) {
+    this.#replyTo = replyTo
+    this.#answer = answer
+  }
+
+  committed(): void {
+    this.#replyTo.answered(this.#answer)
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#replyTo.failed(error)
+  }
+}
+
+/** What a packet came to: its facts, and the settlement that tells them. One object, because there is one a packet. */
+export class PacketReceipt implements Settlement, ReceiptFacts {
+  readonly status: ReceiptFacts['status']
+  readonly callId: CallId
+  readonly sequence: number
+  readonly totalReceived: number
+  readonly missingSequences: readonly number[]
+  readonly missingCount: number
+  readonly receivedAt: Millis
+  readonly state: CallState
+  readonly #call: SettledCall
+  readonly #replyTo: ReplyTo<ReceiptFacts>
+
+  constructor(
+    status: ReceiptFacts['status'],
+    state: CallMachineSnapshot,
+    sequence: number,
+    receivedAt: Millis,
+    call: SettledCall,
+    replyTo: ReplyTo<ReceiptFacts>,
+  ) {
+    const { log, callId } = state.context
+    this.status = status
+    this.callId = callId
+    this.sequence = sequence
+    this.totalReceived = log.totalReceived
+    this.missingSequences = log.missingSequences()
+    this.missingCount = log.missingCount
+    this.receivedAt = receivedAt
+    this.state = state.value
+    this.#call = call
+    this.#replyTo = replyTo
+  }
+
+  committed(): void {
+    this.#replyTo.answered(this)
+    this.#call.received(this)
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#call.failed()
+    this.#replyTo.failed(error)
+  }
+}
+
+export class LifecycleSettlement implements Settlement {
+  readonly #call: SettledCall
+  readonly #next: CallMachineSnapshot
+  readonly #events: readonly LifecycleEvent[]
+  readonly #answer: Settlement
+
+  constructor(
+    call: SettledCall,
+    next: CallMachineSnapshot,
+    events: readonly LifecycleEvent[],
+    answer: Settlement,
+  ) {
+    this.#call = call
+    this.#next = next
+    this.#events = events
+    this.#answer = answer
+  }
+
+  committed(): void {
+    this.#call.committed(this.#next, this.#events)
+    this.#answer.committed()
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#call.failed()
+    this.#answer.failed(error)
+  }
+}
+
+/** After a failed commit the actor is ahead of the journal, whatever it appended. */
+export class DroppingSettlement implements Settlement {
+  readonly #call: SettledCall
+  readonly #answer: Settlement
+
+  constructor(call: SettledCall, answer: Settlement) {
+    this.#call = call
+    this.#answer = answer
+  }
+
+  committed(): void {
+    this.#answer.committed()
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#call.failed()
+    this.#answer.failed(error)
+  }
+}
+
+/** The first packet of a call also makes the call: its deadline is armed and its state counted with that commit. */
+export class CreationSettlement implements Settlement {
+  readonly #inner: Settlement
+  readonly #arm: () => void
+  readonly #call: SettledCall
+
+  constructor(inner: Settlement, arm: () => void, call: SettledCall) {
+    this.#inner = inner
+    this.#arm = arm
+    this.#call = call
+  }
+
+  committed(): void {
+    this.#arm()
+    this.#call.created()
+    this.#inner.committed()
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#inner.failed(error)
+  }
+}

@@ -1,0 +1,55 @@
+/** What the main thread keeps of a commit, and of a call's stream: who waits for what. */
+import type { CallId } from '../../protocol/call-id.js'
+import type { CallStream, Settlement } from '../journal.js'
+import type { CallRow, LifecycleRow } from './thread-messages.js'
+
+/** A batch's appends are pending until all of them were told that they are committed, or that they failed. */
+type BatchState = 'pending' | 'committed' | 'failed'
+
+export class Batch {
+  readonly id: number
+  state: BatchState = 'pending'
+  /** When its first append came. */
+  openedAt = 0
+  /** So many settlements have been told, the one that is being told included. */
+  told = 0
+  packets = 0
+  bytes = 0
+  readonly settlements: Settlement[] = []
+  readonly calls: CallRow[] = []
+  readonly lifecycle: LifecycleRow[] = []
+
+  constructor(id: number) {
+    this.id = id
+  }
+
+  get isEmpty(): boolean {
+    return this.settlements.length === 0
+  }
+}
+
+export class Stream implements CallStream {
+  readonly callId: CallId
+  readonly key: number
+  version: number
+  /** The batch of the last append, and where in it the stream's last settlement stands. */
+  batch: Batch | null = null
+  last = 0
+  isReleased = false
+
+  constructor(callId: CallId, key: number, version: number) {
+    this.callId = callId
+    this.key = key
+    this.version = version
+  }
+
+  get isPending(): boolean {
+    return this.batch !== null && this.batch.state === 'pending' && this.batch.told <= this.last
+  }
+
+  wait(batch: Batch, settlement: Settlement): void {
+    this.batch = batch
+    this.last = batch.settlements.push(settlement) - 1
+    if (this.last === 0) batch.openedAt = performance.now()
+  }
+}
