@@ -55,7 +55,6 @@ class Composition {
   readonly #metrics: Metrics
   readonly #server: Server
   readonly #sockets: SupervisorSockets
-  readonly #afterCommit: (() => void)[] = []
   #journal!: SqliteJournal
   #registry!: CallRegistry
   #alarm!: Alarm
@@ -118,14 +117,10 @@ class Composition {
         this.#state = 'store_failed'
         this.#onFatal(error)
       },
-      onCommit: (commit) => {
-        this.#metrics.observeCommit(commit)
-        this.#commitEnded()
-      },
+      onCommit: (commit) => this.#metrics.observeCommit(commit),
       onCheckpointFailed: (error) => this.#log.warn({ err: error }, 'a checkpoint failed; it is tried again'),
       onCommitFailed: (appends, error) => {
         this.#metrics.counts.appendsFailed += appends
-        this.#commitEnded()
         this.#log.error({ err: error, appends }, 'a commit failed; its senders were told to send again')
       },
     })
@@ -133,10 +128,6 @@ class Composition {
 
   #bulkEntriesMax(): number {
     return Math.max(limits.bulkQueueEntriesMin, limits.bulkQueueEntriesPerCommitMs * this.#journal.commitMs)
-  }
-
-  #commitEnded(): void {
-    for (const task of this.#afterCommit.splice(0)) setImmediate(task)
   }
 
   async #listen(host: string, port: number): Promise<number> {
@@ -271,8 +262,10 @@ class Composition {
     this.#server.serve([
       ...ingestRoutes({
         registry: this.#registry,
-        hasRoom: () => hasRoom() && this.#journal.openEntries < this.#bulkEntriesMax(),
-        afterCommit: (task) => this.#afterCommit.push(task),
+        hasRoom: () =>
+          hasRoom() &&
+          this.#journal.openEntries < this.#bulkEntriesMax() &&
+          this.#journal.queuedEntries < limits.journalQueueEntriesMax,
         countLines: (result) => {
           for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const)
             this.#metrics.packets[status] += result[status]

@@ -18,6 +18,8 @@ export const limits = {
   /** Of a body that is too large, so much is read and thrown away before its sender is cut off. */
   discardedBytesMax: 16 * mib,
   bulkLinesListedMax: 1000,
+  /** Bodies of bulk requests that are not worked off yet. */
+  bulkQueueBytesMax: 64 * mib,
   jsonDepthMax: 16,
 
   /** A receipt lists this many missing numbers; `missing_count` stays exact. */

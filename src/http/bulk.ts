@@ -15,20 +15,20 @@ import { type Exchange, jsonType } from './exchange.js'
 const sliceMs = 2
 /** Looking at the clock costs; a line costs about 2 µs. */
 const linesPerLook = 64
+const roomLookMs = 1
 
 export interface BulkPorts {
   readonly registry: CallRegistry
   /** Whether the journal can take a part of a bulk request now. */
   hasRoom(): boolean
-  /** Runs `task` once, after the next commit. */
-  afterCommit(task: () => void): void
   countLines(result: BulkResult): void
 }
 
 /** Bulk requests under way share one slice a turn, each in its turn, however many they are. */
 export class BulkLane {
   readonly #ports: BulkPorts
-  readonly #requests: BulkRequest[] = []
+  #requests: BulkRequest[] = []
+  #bytes = 0
   #isRunning = false
 
   constructor(ports: BulkPorts) {
@@ -36,19 +36,37 @@ export class BulkLane {
   }
 
   add(exchange: Exchange, body: Uint8Array): void {
+    // Behind a stuck disk requests are answered before they are worked off: their bodies must not pile up.
+    for (const request of this.#requests) if (request.isEnded) this.#finish(request)
+    if (this.#bytes + body.length > limits.bulkQueueBytesMax)
+      return exchange.problem(new VoiceStreamError('overloaded', 'too many bulk requests wait'))
     this.#requests.push(new BulkRequest(exchange, body, this.#ports))
+    this.#bytes += body.length
     if (this.#isRunning) return
     this.#isRunning = true
-    this.#run()
+    // In a turn of its own: whatever it throws is nobody's request.
+    setImmediate(() => this.#run())
   }
 
   #run(): void {
+    const [request] = this.#requests
+    if (request === undefined) {
+      this.#isRunning = false
+      return
+    }
     // No room: wait for it rather than fail, until the answer is overdue.
-    if (!this.#ports.hasRoom()) return this.#ports.afterCommit(() => this.#run())
-    const request = this.#requests.shift()
-    if (request?.takeSlice() === false) this.#requests.push(request)
-    if (this.#requests.length > 0) setImmediate(() => this.#run())
-    else this.#isRunning = false
+    if (!this.#ports.hasRoom() && !request.isEnded) {
+      setTimeout(() => this.#run(), roomLookMs)
+      return
+    }
+    if (request.takeSlice()) this.#finish(request)
+    else this.#requests = [...this.#requests.slice(1), request]
+    setImmediate(() => this.#run())
+  }
+
+  #finish(request: BulkRequest): void {
+    this.#requests = this.#requests.filter((other) => other !== request)
+    this.#bytes -= request.bytes
   }
 }
 
@@ -76,10 +94,22 @@ class BulkRequest {
     this.#ports = ports
   }
 
+  get bytes(): number {
+    return this.#body.length
+  }
+
+  /** Its answer is out, or its sender is gone. */
+  get isEnded(): boolean {
+    return this.#exchange.isEnded
+  }
+
   /** Whether the last line has been taken. */
   takeSlice(): boolean {
     const { registry, hasRoom } = this.#ports
-    const until = performance.now() + sliceMs
+    const now = performance.now()
+    // Megabytes may take longer than one packet may; what is stuck gets no slice.
+    this.#exchange.progressAt = now
+    const until = now + sliceMs
     while (this.#at < this.#body.length && this.#error === null && !this.#exchange.isEnded) {
       if (this.#line % linesPerLook === 0 && performance.now() >= until) return false
       if (!hasRoom() || registry.activatingCount >= limits.activationsMax / 2) return false

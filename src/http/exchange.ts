@@ -32,7 +32,8 @@ export class Exchange {
   isEnded = false
   /** The last byte of the body is here; from then on it is us who are slow. */
   isReceived = false
-  receivedAt = this.startedAt
+  /** When something was last done for it; overdue counts from then. */
+  progressAt = this.startedAt
   /** HEAD: the headers of the answer without its body. */
   isHead = false
   head: RequestHead = noHead

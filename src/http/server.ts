@@ -129,7 +129,7 @@ export class Server implements ExchangeOwner {
   #take(exchange: Exchange, route: PostRoute, body: Uint8Array, isView: boolean): void {
     if (exchange.isEnded) return
     exchange.isReceived = true
-    if (!isView) exchange.receivedAt = performance.now()
+    exchange.progressAt = performance.now()
     try {
       route.body.take(exchange, body, isView)
     } catch (error) {
@@ -196,7 +196,7 @@ export class Server implements ExchangeOwner {
       // Half a body is no request: there is nothing to answer.
       if (!exchange.isReceived) {
         if (age >= limits.bodyMsMax) exchange.cut()
-      } else if (now - exchange.receivedAt >= limits.answerMsMax)
+      } else if (now - exchange.progressAt >= limits.answerMsMax)
         exchange.problem(new VoiceStreamError('timed_out', 'there was no answer in time'))
     }
   }

@@ -1,6 +1,7 @@
 /** How requests lie in a stream of bytes: split, cut off, one after the other without waiting. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { limits } from '../../src/limits.js'
 import { HttpClient } from '../support/http-client.js'
 import { exchangeRaw, RawConnection, rawRequest } from '../support/raw-connection.js'
 import { eventually, packet } from '../support/service.js'
@@ -55,6 +56,25 @@ describe('a packet request', () => {
     const stored = body['packets'] as { sequence: number; data: string }[]
     assert.equal(stored.length, size - 1)
     for (const { sequence, data } of stored) assert.equal(data, `packet ${sequence}`)
+  })
+
+  test('whose body comes long after its head is answered as soon as it is stored', async (t) => {
+    // Guards against an answer that counts as overdue from the head on: 503 for a packet that was stored at once.
+    const requests = [...Array(40).keys()].map((sequence) => packetRequest('late-body', sequence))
+    const connections = await Promise.all(requests.map(() => RawConnection.open(service())))
+    t.after(() => {
+      for (const { socket } of connections) socket.destroy()
+    })
+    const bodyAt = (request: string) => request.indexOf('\r\n\r\n') + 4
+    for (const [index, request] of requests.entries())
+      connections[index]?.write(request.slice(0, bodyAt(request)))
+    await new Promise((resolve) => setTimeout(resolve, limits.answerMsMax + limits.overdueLookMs))
+    // Spread over the service's looks for what is overdue.
+    for (const [index, request] of requests.entries()) {
+      connections[index]?.write(request.slice(bodyAt(request)))
+      await new Promise((resolve) => setTimeout(resolve, (2 * limits.overdueLookMs) / requests.length))
+    }
+    for (const connection of connections) assert.equal((await connection.answered(1))[0]?.status, 202)
   })
 
   test('whose body comes byte by byte is the same', async (t) => {

@@ -11,8 +11,9 @@ import { limits } from '../../limits.js'
 import { type Db, markClosed } from './schema.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
-/** Asking for the size of the log costs 8 µs, so not every commit does. */
+/** Asking for the size of the log costs 8 µs, so not every commit does, unless it is large. */
 const lookEveryCommits = 16
+const lookEveryBytes = 4 * 1024 * 1024
 /** 8 MiB. */
 const passPages = 2048
 /** 1 MiB. */
@@ -31,12 +32,16 @@ export class Checkpoints {
   readonly #worker: Worker
   readonly #databaseFd: number
   readonly #failed: (code: string, message: string) => void
+  /** Since the last look. */
   #commits = 0
+  #bytes = 0
   #pages = 0
   /** The size of the log at which the next checkpoint is due. */
   #dueAtPages = passPages
   #warnedAtPages = 0
   #isRunning = false
+  /** What was moved last may not be on disk, and nobody would be told again: the log must be kept. */
+  #isUnsynced = false
   #closing: (() => void) | null = null
 
   constructor(db: Db, dataDir: string, failed: (code: string, message: string) => void) {
@@ -54,8 +59,12 @@ export class Checkpoints {
     return this.#pages
   }
 
-  committed(): void {
-    if (++this.#commits % lookEveryCommits !== 0 || this.#isRunning) return
+  committed(bytes: number): void {
+    this.#commits++
+    this.#bytes += bytes
+    if (this.#isRunning || (this.#commits < lookEveryCommits && this.#bytes < lookEveryBytes)) return
+    this.#commits = 0
+    this.#bytes = 0
     this.#pages = this.#checkpoint('NOOP').log
     // The log has started anew.
     if (this.#pages + passPages < this.#dueAtPages) {
@@ -70,6 +79,7 @@ export class Checkpoints {
 
   #done(message: FromCheckpointer): void {
     this.#isRunning = false
+    if (message.type === 'failed' && message.code === 'SQLITE_IOERR_FSYNC') this.#isUnsynced = true
     if (message.type === 'failed') this.#failed(message.code, message.message)
     else if (this.#closing === null && this.#pages >= limits.checkpointPages) this.#moveRest()
     this.#closing?.()
@@ -115,6 +125,7 @@ export class Checkpoints {
     const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#worker.postMessage({ type: 'close' } satisfies ToCheckpointer)
     await ended
+    if (this.#isUnsynced) throw new Error('the database could not be synced')
     markClosed(this.#db)
     this.#checkpoint('TRUNCATE')
   }

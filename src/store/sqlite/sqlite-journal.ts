@@ -3,8 +3,7 @@
  *
  * Owns the open batch. Appends are encoded into it as they come; when the writer is free the batch is handed over
  * whole, so one commit is the latency at low load and many packets share one at high load. At most one batch is with
- * the writer, and the open one is bounded (V7), which is all the flow control that a worker thread needs. Settlements
- * are told batch by batch, in the order of the appends (V3). When a batch fails, everything in the open one fails
+ * the writer, at most two are committed and not told yet, and the open one is bounded (V7). Settlements are told batch by batch, in the order of the appends (V3). When a batch fails, everything in the open one fails
  * with it, because it may build on what was lost (V6).
  */
 
@@ -80,7 +79,9 @@ export class SqliteJournal implements Journal, CallReader {
   #sent: Batch | null = null
   /** Committed, and not told to everybody yet; at most two, because then the writer gets nothing more. */
   readonly #committedBatches: Batch[] = []
-  /** When the last slice of settlements ended. */
+  /** A slice of settlements is to come. */
+  #isTelling = false
+  /** When the last slice ended. */
   #toldAt = 0
   #isPumping = false
   /** Entries of the last batch. */
@@ -104,7 +105,11 @@ export class SqliteJournal implements Journal, CallReader {
     mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
     const { dataDir, now, dueWithin, acceptDataLoss = false } = options
     const workerData: WriterData = { dataDir, acceptDataLoss, now, dueWithin }
-    const worker = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData })
+    // Its descriptor of the database is never closed while other connections are open (`Checkpoints.end`).
+    const worker = new Worker(new URL('./writer-thread.js', import.meta.url), {
+      workerData,
+      trackUnmanagedFds: false,
+    })
     const journal = new SqliteJournal(options, worker)
     await journal.#opened()
     journal.#guard = openGuard(join(dataDir, 'voicestream.db'))
@@ -125,6 +130,7 @@ export class SqliteJournal implements Journal, CallReader {
       this.#worker.once('message', (message: FromWriter) => {
         if (message.type !== 'opened') {
           this.#isClosed = true
+          this.#keepEvidence(message)
           void this.#worker.terminate()
           reject(new Error(message.type === 'refused' ? message.message : `unexpected ${message.type}`))
           return
@@ -134,6 +140,12 @@ export class SqliteJournal implements Journal, CallReader {
         resolve()
       })
     })
+  }
+
+  /** A thread that ends would be SQLite's last close, which moves the log away: the next start would find another fault. */
+  #keepEvidence(message: FromWriter): void {
+    if (message.type === 'refused' && message.isOpen)
+      this.#guard = openGuard(join(this.#options.dataDir, 'voicestream.db'))
   }
 
   get queuedEntries(): number {
@@ -330,9 +342,11 @@ export class SqliteJournal implements Journal, CallReader {
     this.#commitMs = Math.max(commitMs, this.#commitMs + (commitMs - this.#commitMs) / commitsAveraged)
     this.#options.onCommit?.({ packets: batch.packets, bytes: batch.bytes, commitMs, tailBytes, walPages })
     this.#committedBatches.push(batch)
-    // The writer gets the next batch before this one is answered: both threads work.
+    // Where there is enough for a commit, the writer gets it before this one is answered: both threads work.
     if (!this.#open.isEmpty) this.#pumpSoon()
-    if (this.#committedBatches.length === 1) this.#tellSlice()
+    if (this.#isTelling) return
+    this.#toldAt = performance.now()
+    this.#tellSlice()
   }
 
   /**
@@ -350,13 +364,16 @@ export class SqliteJournal implements Journal, CallReader {
       while (batch.told < batch.settlements.length) {
         batch.settlements[batch.told++]?.committed()
         if (batch.told % settlementsPerLook !== 0 || performance.now() < until) continue
-        setImmediate(() => this.#tellSlice())
+        this.#isTelling = true
+        // Unless a failure has told everything meanwhile.
+        setImmediate(() => this.#isTelling && this.#tellSlice())
         return
       }
       batch.state = 'committed'
       this.#committedBatches.shift()
+      if (!this.#open.isEmpty) this.#pumpSoon()
     }
-    if (!this.#open.isEmpty) this.#pumpSoon()
+    this.#isTelling = false
   }
 
   #failed(message: Extract<FromWriter, { type: 'failed' }>): void {

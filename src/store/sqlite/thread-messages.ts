@@ -48,7 +48,8 @@ export interface WriterStatus {
 
 export type FromWriter =
   | { readonly type: 'opened'; readonly nextKey: number; readonly tailPackets: number }
-  | { readonly type: 'refused'; readonly message: string }
+  /** `isOpen`: the database has been opened for writing. */
+  | { readonly type: 'refused'; readonly message: string; readonly isOpen: boolean }
   | ({ readonly type: 'committed'; readonly id: number; readonly commitMs: number } & WriterStatus)
   /** `isFatal`: what the file holds is unknown, and the process must not go on. */
   | {

@@ -189,8 +189,8 @@ class Writer {
   }
 
   /** To be called after a commit has been told. */
-  committed(): void {
-    this.#checkpoints.committed()
+  committed(bytes: number): void {
+    this.#checkpoints.committed(bytes)
   }
 
   /** Folds everything, so that the next start finds an empty tail. */
@@ -246,15 +246,17 @@ function checkpointFailed(code: string, message: string): void {
 let unlock = () => {}
 
 function open(): Writer | null {
+  let isOpen = false
   try {
     unlock = takeInstanceLock(options.dataDir)
     const writer = new Writer(options, checkpointFailed)
+    isOpen = true
     const tailPackets = writer.recover()
     writer.clampDeadlines(options.now, options.dueWithin)
     tell({ type: 'opened', nextKey: writer.nextKey(), tailPackets })
     return writer
   } catch (error) {
-    tell({ type: 'refused', message: error instanceof Error ? error.message : String(error) })
+    tell({ type: 'refused', message: error instanceof Error ? error.message : String(error), isOpen })
     return null
   }
 }
@@ -295,7 +297,7 @@ port.on('message', (message: ToWriter) => {
     return
   }
   try {
-    writer.committed()
+    writer.committed(message.records.byteLength)
   } catch (error) {
     checkpointFailed(codeOf(error), String(error))
   }

@@ -237,6 +237,20 @@ describe('a damaged database', () => {
     await assert.rejects(openJournal(t, { dataDir }), /the journal is damaged at offset 1/)
   })
 
+  test('is refused with the same words at the next start', async (t) => {
+    // Guards against a refusal that ends in SQLite's last close: it moves the log away, and the next start says that
+    // the log is gone, which sends the operator to accept a loss that is none.
+    const source = await damaged(t, true, 'journal')
+    const dataDir = join(temporaryFolder(t), 'evidence')
+    cpSync(source, dataDir, { recursive: true })
+    for (let start = 1; start <= 3; start++)
+      await assert.rejects(
+        openJournal(t, { dataDir }),
+        /the journal is damaged at offset 1/,
+        `start ${start}`,
+      )
+  })
+
   test('refuses to give packets out of a damaged run, and never gives wrong ones', async (t) => {
     const dataDir = await damaged(t, false, 'runs')
     const { journal } = await openJournal(t, { dataDir })
