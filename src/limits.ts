@@ -43,7 +43,7 @@ export const limits = {
   standingCommitsMax: 4,
   /** A body must be whole within this time of its headers; uWebSockets.js only bounds the silence between bytes. */
   bodyMsMax: 10_000,
-  /** A request without an answer after this time gets 503: the disk is stuck, and the PBX must know. */
+  /** A request for which nothing was done for so long gets 503: the disk is stuck, and the PBX must know. */
   answerMsMax: 1500,
   overdueLookMs: 250,
 

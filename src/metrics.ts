@@ -18,7 +18,7 @@ export interface MetricsSources {
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /**
- * A histogram for the hot path: 20 ns an observation, where prom-client's takes 700, because it looks its labels up
+ * A histogram for the hot path: a tenth of the time of prom-client’s (60 ns to 0.7 µs), which looks its labels up
  * anew. prom-client prints it: it takes any object with `name` and `get`.
  */
 class HotHistogram {

@@ -1,6 +1,6 @@
 /**
- * How a call's appends are answered: what is told, and to whom, once the journal has committed them, or has failed to.
- * Every failure drops the actor, whose memory is then ahead of the journal (V6).
+ * How a call's messages are answered: what is told, and to whom, once the journal has committed what they rest on, or has
+ * failed to. A failure of what was appended drops the actor, whose memory is then ahead of the journal (V6).
  */
 import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
@@ -31,7 +31,8 @@ export interface ReplyTo<Answer> {
 /** The call that is told. */
 export interface SettledCall {
   received(facts: ReceiptFacts): void
-  created(): void
+  /** With its first deadline. */
+  created(dueAt: Millis): void
   committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void
   failed(): void
 }
@@ -99,35 +100,6 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
   }
 }
 
-export class LifecycleSettlement implements Settlement {
-  readonly #call: SettledCall
-  readonly #next: CallMachineSnapshot
-  readonly #events: readonly LifecycleEvent[]
-  readonly #answer: Settlement
-
-  constructor(
-    call: SettledCall,
-    next: CallMachineSnapshot,
-    events: readonly LifecycleEvent[],
-    answer: Settlement,
-  ) {
-    this.#call = call
-    this.#next = next
-    this.#events = events
-    this.#answer = answer
-  }
-
-  committed(): void {
-    this.#call.committed(this.#next, this.#events)
-    this.#answer.committed()
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#call.failed()
-    this.#answer.failed(error)
-  }
-}
-
 /** After a failed commit the actor is ahead of the journal, whatever it appended. */
 export class DroppingSettlement implements Settlement {
   readonly #call: SettledCall
@@ -148,21 +120,43 @@ export class DroppingSettlement implements Settlement {
   }
 }
 
+export class LifecycleSettlement extends DroppingSettlement {
+  readonly #call: SettledCall
+  readonly #next: CallMachineSnapshot
+  readonly #events: readonly LifecycleEvent[]
+
+  constructor(
+    call: SettledCall,
+    next: CallMachineSnapshot,
+    events: readonly LifecycleEvent[],
+    answer: Settlement,
+  ) {
+    super(call, answer)
+    this.#call = call
+    this.#next = next
+    this.#events = events
+  }
+
+  override committed(): void {
+    this.#call.committed(this.#next, this.#events)
+    super.committed()
+  }
+}
+
 /** The first packet of a call also makes the call: its deadline is armed and its state counted with that commit. */
 export class CreationSettlement implements Settlement {
   readonly #inner: Settlement
-  readonly #arm: () => void
   readonly #call: SettledCall
+  readonly #dueAt: Millis
 
-  constructor(inner: Settlement, arm: () => void, call: SettledCall) {
+  constructor(inner: Settlement, call: SettledCall, dueAt: Millis) {
     this.#inner = inner
-    this.#arm = arm
     this.#call = call
+    this.#dueAt = dueAt
   }
 
   committed(): void {
-    this.#arm()
-    this.#call.created()
+    this.#call.created(this.#dueAt)
     this.#inner.committed()
   }
 

@@ -4,9 +4,9 @@
  * A packet is a message to the actor, but not an event of the machine: it changes the receive log in place, which costs
  * 0.5 µs where a transition costs 10. It does not pass XState's mailbox either, which would cost another: a turn of
  * JavaScript runs to its end, so there is never a message that it would have to wait for. Lifecycle messages become
- * entries, which are the events of the machine. In both cases the change and its append happen in one turn, without an `await` between them (V2),
- * and whoever asked is answered by the settlement of that append (V3); what changes nothing is answered once
- * everything before it is settled (V4). When a commit has failed, the actor is dropped (V6).
+ * entries, which are the events of the machine. In both cases the change and its append happen in one turn, without an
+ * `await` between them (V2), and whoever asked is answered by the settlement of that append (V3); what changes nothing
+ * is answered once everything before it is settled (V4). When a commit has failed, the actor is dropped (V6).
  */
 import assert from 'node:assert/strict'
 import { type ActorLogic, type ActorRefFrom, type ActorScope, type AnyActorScope, createActor } from 'xstate'
@@ -372,20 +372,14 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     isSettled: boolean,
     settlement: Settlement,
   ): void {
-    const { journal, arm } = this.#ports
+    const { journal } = this.#ports
     const { context } = state
     const isNew = this.#isNew
     this.#isNew = false
     this.#packetsSinceSnapshot = 0
     this.#isSettledInJournal = isSettled
     this.#duplicatesInJournal = context.duplicateCount
-    const first = isNew
-      ? new CreationSettlement(
-          settlement,
-          () => arm.call(this.#ports, context.callId, context.dueAt as number),
-          this,
-        )
-      : settlement
+    const first = isNew ? new CreationSettlement(settlement, this, context.dueAt as number) : settlement
     journal.append(this.#stream, this.#stream.version, entries, snapshotOf(state, isSettled), first)
   }
 
@@ -400,7 +394,8 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     if (dueAt !== null) this.#ports.arm(callId, dueAt)
   }
 
-  created(): void {
+  created(dueAt: Millis): void {
+    this.#ports.arm(this.#callId, dueAt)
     this.#ports.stateChanged(null, 'IN_PROGRESS')
   }
 

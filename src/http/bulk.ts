@@ -37,7 +37,11 @@ export class BulkLane {
 
   add(exchange: Exchange, body: Uint8Array): void {
     // Behind a stuck disk requests are answered before they are worked off: their bodies must not pile up.
-    for (const request of this.#requests) if (request.isEnded) this.#finish(request)
+    for (const request of this.#requests.filter(({ isEnded }) => isEnded)) {
+      // Its lines are counted once the last of them has its answer.
+      request.takeSlice()
+      this.#finish(request)
+    }
     if (this.#bytes + body.length > limits.bulkQueueBytesMax)
       return exchange.problem(new VoiceStreamError('overloaded', 'too many bulk requests wait'))
     this.#requests.push(new BulkRequest(exchange, body, this.#ports))

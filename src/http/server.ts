@@ -56,10 +56,6 @@ export class Server implements ExchangeOwner {
     return size > limits.requestsInFlightMax || (size > limits.burstRequestsMax && this.#ports.isCongested())
   }
 
-  get isDraining(): boolean {
-    return this.#isDraining
-  }
-
   /** To be called once, after the sockets are registered: the last route takes what no other does. */
   serve(routes: readonly Route[]): void {
     const document = Buffer.from(JSON.stringify(openApi(routes)))

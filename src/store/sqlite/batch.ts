@@ -23,6 +23,12 @@ export class Batch {
     this.id = id
   }
 
+  /** The index of the settlement in the batch. */
+  add(settlement: Settlement): number {
+    if (this.isEmpty) this.openedAt = performance.now()
+    return this.settlements.push(settlement) - 1
+  }
+
   get isEmpty(): boolean {
     return this.settlements.length === 0
   }
@@ -49,7 +55,6 @@ export class Stream implements CallStream {
 
   wait(batch: Batch, settlement: Settlement): void {
     this.batch = batch
-    this.last = batch.settlements.push(settlement) - 1
-    if (this.last === 0) batch.openedAt = performance.now()
+    this.last = batch.add(settlement)
   }
 }

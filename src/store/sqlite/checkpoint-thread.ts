@@ -5,9 +5,8 @@
  * little left to move before the log starts anew.
  */
 import { fsyncSync } from 'node:fs'
-import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { openForCheckpoints } from './schema.js'
+import { databasePath, openForCheckpoints } from './schema.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 const passesMax = 4
@@ -17,7 +16,7 @@ const restPages = 64
 const port = parentPort
 if (port === null) throw new Error('checkpoint-thread is not a program')
 const { dataDir, databaseFd } = workerData as CheckpointerData
-const db = openForCheckpoints(join(dataDir, 'voicestream.db'))
+const db = openForCheckpoints(databasePath(dataDir))
 
 /**
  * A passive checkpoint that was overtaken by a commit is not synced (`walCheckpoint` in SQLite's wal.c): the last one
@@ -33,16 +32,21 @@ function sync(): void {
   }
 }
 
-/** How many pages of the log a pass has moved beyond those that had been moved before it. */
-let movedBefore = 0
-
+/** So many pages of the log are in the database now. */
 function moveOnce(): number {
   const [progress] = db.pragma('wal_checkpoint(PASSIVE)') as { checkpointed: number }[]
   sync()
-  const checkpointed = progress?.checkpointed ?? 0
-  const moved = Math.abs(checkpointed - movedBefore)
-  movedBefore = checkpointed
-  return moved
+  return progress?.checkpointed ?? 0
+}
+
+/** Each pass has less to move than the one before; the first one's own share is not known, and does not matter. */
+function moveAll(): void {
+  let before = 0
+  for (let pass = 1; pass <= passesMax; pass++) {
+    const checkpointed = moveOnce()
+    if (pass > 1 && checkpointed - before <= restPages) return
+    before = checkpointed
+  }
 }
 
 port.on('message', (message: ToCheckpointer) => {
@@ -52,8 +56,7 @@ port.on('message', (message: ToCheckpointer) => {
     return
   }
   try {
-    for (let pass = 1, moved = Number.POSITIVE_INFINITY; pass <= passesMax && moved > restPages; pass++)
-      moved = moveOnce()
+    moveAll()
     port.postMessage({ type: 'done' } satisfies FromCheckpointer)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'

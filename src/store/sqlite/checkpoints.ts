@@ -5,10 +5,9 @@
  * and each further `retryPages` are tried again, so that the log starts anew soon after the reader has gone.
  */
 import { closeSync, openSync } from 'node:fs'
-import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.js'
-import { type Db, markClosed } from './schema.js'
+import { type Db, databasePath, markClosed } from './schema.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does, unless it is large. */
@@ -47,7 +46,7 @@ export class Checkpoints {
   constructor(db: Db, dataDir: string, failed: (code: string, message: string) => void) {
     this.#db = db
     this.#failed = failed
-    this.#databaseFd = openSync(join(dataDir, 'voicestream.db'), 'r')
+    this.#databaseFd = openSync(databasePath(dataDir), 'r')
     const workerData: CheckpointerData = { dataDir, databaseFd: this.#databaseFd }
     this.#worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), { workerData })
     this.#worker.on('message', (message: FromCheckpointer) => this.#done(message))
@@ -79,9 +78,10 @@ export class Checkpoints {
 
   #done(message: FromCheckpointer): void {
     this.#isRunning = false
-    if (message.type === 'failed' && message.code === 'SQLITE_IOERR_FSYNC') this.#isUnsynced = true
-    if (message.type === 'failed') this.#failed(message.code, message.message)
-    else if (this.#closing === null && this.#pages >= limits.checkpointPages) this.#moveRest()
+    if (message.type === 'failed') {
+      if (message.code === 'SQLITE_IOERR_FSYNC') this.#isUnsynced = true
+      this.#failed(message.code, message.message)
+    } else if (this.#closing === null && this.#pages >= limits.checkpointPages) this.#moveRest()
     this.#closing?.()
   }
 

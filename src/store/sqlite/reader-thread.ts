@@ -2,7 +2,6 @@
  * The reader thread: answers reads from a connection of its own, so that neither a cold page nor a long scan holds the
  * loop that takes in packets. Every read is one short transaction on what is committed by then.
  */
-import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import { limits } from '../../limits.js'
@@ -11,7 +10,7 @@ import type { CallId } from '../../protocol/call-id.js'
 import type { DueCall, LifecycleEntry } from '../journal.js'
 import { PacketPages } from './packet-page.js'
 import { packetEntries } from './packet-record.js'
-import { openForReading } from './schema.js'
+import { databasePath, openForReading } from './schema.js'
 import type {
   FromReader,
   Question,
@@ -37,7 +36,7 @@ interface Row {
 type Answers = { [Name in ReadName]: (query: Reads[Name]['query']) => Reads[Name]['answer'] }
 
 const { dataDir } = workerData as { dataDir: string }
-const db = openForReading(join(dataDir, 'voicestream.db'))
+const db = openForReading(databasePath(dataDir))
 const pages = new PacketPages(db)
 
 const callById = db.prepare<[string], Row>('SELECT * FROM calls WHERE call_id = ?')

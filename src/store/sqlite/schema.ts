@@ -9,7 +9,7 @@
  */
 import assert from 'node:assert/strict'
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
 
@@ -17,6 +17,10 @@ export type Db = Database.Database
 
 /** "VSTR": tells this file from any other SQLite database. */
 const applicationId = 0x56535452
+
+export function databasePath(dataDir: string): string {
+  return join(dataDir, 'voicestream.db')
+}
 
 /** One step a version; a database of any older version is brought forward step by step. Never edit a released step. */
 const migrations: readonly string[] = [

@@ -47,7 +47,7 @@ export interface WriterStatus {
 }
 
 export type FromWriter =
-  | { readonly type: 'opened'; readonly nextKey: number; readonly tailPackets: number }
+  | { readonly type: 'opened'; readonly nextKey: number }
   /** `isOpen`: the database has been opened for writing. */
   | { readonly type: 'refused'; readonly message: string; readonly isOpen: boolean }
   | ({ readonly type: 'committed'; readonly id: number; readonly commitMs: number } & WriterStatus)

@@ -5,15 +5,14 @@
  * when this one is settled); out goes `committed` or `failed`. After an fsync error nothing is known about the file,
  * so that failure is fatal (V6); all others leave the database as it was before the batch.
  */
-import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { limits } from '../../limits.js'
 import { Checkpoints } from './checkpoints.js'
 import { takeInstanceLock } from './instance-lock.js'
-import { recordSequence, recordStarts, recordVersion } from './packet-record.js'
-import { type Db, openForWriting } from './schema.js'
+import { recordSequence, recordVersion } from './packet-record.js'
+import { type Db, databasePath, openForWriting } from './schema.js'
 import { type Fold, type FoldPlan, Tail } from './tail.js'
 import type { FromWriter, ToWriter, WriteBatch, WriterData } from './thread-messages.js'
 
@@ -38,7 +37,7 @@ class Writer {
     { dataDir: folder, acceptDataLoss }: WriterData,
     checkpointFailed: (code: string, message: string) => void,
   ) {
-    const db = openForWriting(join(folder, 'voicestream.db'), acceptDataLoss)
+    const db = openForWriting(databasePath(folder), acceptDataLoss)
     this.#db = db
     this.#checkpoints = new Checkpoints(db, folder, checkpointFailed)
     this.#begin = db.prepare('BEGIN IMMEDIATE')
@@ -58,8 +57,7 @@ class Writer {
   }
 
   /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
-  recover(): number {
-    let packets = 0
+  recover(): void {
     // A fold takes all that is pending of a call, so what it has left behind is told by one version a call.
     const lastVersion = this.#db
       .prepare<[number], number | null>('SELECT max(last_version) FROM runs WHERE call_key = ?')
@@ -80,9 +78,7 @@ class Writer {
         throw new Error(`the journal is damaged at offset ${row.offset}`)
       this.#tail.add(row.offset, row.records, (callKey, version) => version <= foldedThrough(callKey))
       this.#offset = row.offset
-      packets += [...recordStarts(row.records)].length
     }
-    return packets
   }
 
   /** What is left of a deadline is at most its full delay, whatever the wall clock did between two starts (V8). */
@@ -251,9 +247,9 @@ function open(): Writer | null {
     unlock = takeInstanceLock(options.dataDir)
     const writer = new Writer(options, checkpointFailed)
     isOpen = true
-    const tailPackets = writer.recover()
+    writer.recover()
     writer.clampDeadlines(options.now, options.dueWithin)
-    tell({ type: 'opened', nextKey: writer.nextKey(), tailPackets })
+    tell({ type: 'opened', nextKey: writer.nextKey() })
     return writer
   } catch (error) {
     tell({ type: 'refused', message: error instanceof Error ? error.message : String(error), isOpen })
