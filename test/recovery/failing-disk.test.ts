@@ -6,38 +6,27 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { eventually, get, packet, post } from '../support/service.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from '../torture/disk-faults.js'
-import { seedFromEnvironment } from '../torture/random.js'
+import { smoke } from '../torture/smoke.js'
 import { Stage } from '../torture/stage.js'
 import { Strace, straceUnavailable } from '../torture/strace.js'
-import { hasPassed, type Verdict } from '../torture/verdict.js'
 
-const seed = seedFromEnvironment()
 const skip = straceUnavailable() ?? false
 
-function assertPassed(verdict: Verdict): void {
-  assert.deepEqual(verdict.findings, [], `seed ${seed}`)
-  assert(hasPassed(verdict), `something did not happen: ${JSON.stringify(verdict)} (seed ${seed})`)
-}
-
 describe('a disk that answers with errors', { skip }, () => {
-  test('after an fsync error nothing is acknowledged, the process ends, and a restart has it all', async (t) => {
-    t.diagnostic(`seed ${seed}`)
-    const verdict = await runFailingSyncs(Stage.of(t), { seed, rounds: 2 })
-    t.diagnostic(JSON.stringify(verdict.counts))
-    assertPassed(verdict)
-  })
+  test(
+    'after an fsync error nothing is acknowledged, the process ends, and a restart has it all',
+    smoke((stage, seed) => runFailingSyncs(stage, { seed, rounds: 2 })),
+  )
 
-  test('a packet that could not be written is answered 503, and stored once when it is sent again', async (t) => {
-    t.diagnostic(`seed ${seed}`)
-    const verdict = await runFailingWrites(Stage.of(t), { seed, rounds: 1 })
-    t.diagnostic(JSON.stringify(verdict.counts))
-    assertPassed(verdict)
-  })
+  test(
+    'a packet that could not be written is answered 503, and stored once when it is sent again',
+    smoke((stage, seed) => runFailingWrites(stage, { seed, rounds: 1 })),
+  )
 
-  test('a checkpoint that fails refuses nothing and does not end the process', async (t) => {
-    t.diagnostic(`seed ${seed}`)
-    assertPassed(await runFailingCheckpoint(Stage.of(t), { seed }))
-  })
+  test(
+    'a checkpoint that fails refuses nothing and does not end the process',
+    smoke((stage, seed) => runFailingCheckpoint(stage, { seed })),
+  )
 
   test('a write error during an analysis costs the call neither its outcome nor its attempts', async (t) => {
     const stage = Stage.of(t)

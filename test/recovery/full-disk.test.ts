@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { get, packet, post } from '../support/service.js'
-import { seedFromEnvironment } from '../torture/random.js'
 import { startRefused } from '../torture/refusal.js'
 import {
   mountUnavailable,
@@ -14,25 +13,21 @@ import {
   runStopOnFullDisk,
   SmallDisk,
 } from '../torture/small-disk.js'
+import { smoke } from '../torture/smoke.js'
 import { Stage } from '../torture/stage.js'
-import { hasPassed, type Verdict } from '../torture/verdict.js'
 
-const seed = seedFromEnvironment()
 const skip = mountUnavailable() ?? false
 
-function assertPassed(verdict: Verdict): void {
-  assert.deepEqual(verdict.findings, [], `seed ${seed}`)
-  assert(hasPassed(verdict), `something did not happen: ${JSON.stringify(verdict)} (seed ${seed})`)
-}
-
 describe('a full disk', { skip }, () => {
-  test('packets are refused while the disk is full, taken again once it is not, and none is lost', async (t) => {
-    assertPassed(await runFullDisk(Stage.of(t), { seed, mebibytes: 8, grownMebibytes: 64 }))
-  })
+  test(
+    'packets are refused while the disk is full, taken again once it is not, and none is lost',
+    smoke((stage, seed) => runFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 })),
+  )
 
-  test('calls and their packets can be read while the disk is full', async (t) => {
-    assertPassed(await runReadsOnFullDisk(Stage.of(t), { seed, mebibytes: 8, grownMebibytes: 64 }))
-  })
+  test(
+    'calls and their packets can be read while the disk is full',
+    smoke((stage, seed) => runReadsOnFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 })),
+  )
 
   test('a start on a full disk says that it is full, and succeeds once there is space', async (t) => {
     const stage = Stage.of(t)
@@ -54,7 +49,8 @@ describe('a full disk', { skip }, () => {
     await next.exited
   })
 
-  test('a service whose disk is full ends within 10 s of SIGTERM, and loses nothing', async (t) => {
-    assertPassed(await runStopOnFullDisk(Stage.of(t), { seed, mebibytes: 8, grownMebibytes: 64 }))
-  })
+  test(
+    'a service whose disk is full ends within 10 s of SIGTERM, and loses nothing',
+    smoke((stage, seed) => runStopOnFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 })),
+  )
 })

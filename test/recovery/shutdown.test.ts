@@ -5,21 +5,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually, get, packet, post } from '../support/service.js'
-import { seedFromEnvironment } from '../torture/random.js'
+import { smoke } from '../torture/smoke.js'
 import { Stage, sleep, within } from '../torture/stage.js'
 import { runSecondSignals, runStops, sendHalfRequest } from '../torture/stops.js'
 import { straceUnavailable } from '../torture/strace.js'
-import { hasPassed } from '../torture/verdict.js'
 
-const seed = seedFromEnvironment()
-
-test('SIGTERM under load answers what is in flight, closes supervisors with 1001 and loses nothing', async (t) => {
-  t.diagnostic(`seed ${seed}`)
-  const verdict = await runStops(Stage.of(t), { seed, stops: 2 })
-  t.diagnostic(JSON.stringify(verdict))
-  assert.deepEqual(verdict.findings, [], `seed ${seed}`)
-  assert(hasPassed(verdict), `something did not happen: ${JSON.stringify(verdict)} (seed ${seed})`)
-})
+test(
+  'SIGTERM under load answers what is in flight, closes supervisors with 1001 and loses nothing',
+  smoke((stage, seed) => runStops(stage, { seed, stops: 2 })),
+)
 
 test('a second SIGTERM ends a service that is still draining at once, and nothing acknowledged is lost', async (t) => {
   const stage = Stage.of(t)
@@ -43,10 +37,8 @@ test('a second SIGTERM ends a service that is still draining at once, and nothin
   assert.equal((await get(next, '/v1/call/c1')).body['total_received'], 1)
 })
 
-test('a second SIGTERM while the store closes leaves a database that the next start takes', {
-  skip: straceUnavailable() ?? false,
-}, async (t) => {
-  const verdict = await runSecondSignals(Stage.of(t), { momentsMs: [700, 1200] })
-  assert.deepEqual(verdict.findings, [])
-  assert(hasPassed(verdict), `something did not happen: ${JSON.stringify(verdict)}`)
-})
+test(
+  'a second SIGTERM while the store closes leaves a database that the next start takes',
+  { skip: straceUnavailable() ?? false },
+  smoke((stage) => runSecondSignals(stage, { momentsMs: [700, 1200] })),
+)
