@@ -3,10 +3,10 @@
  * under it is stored, and afterwards there is room again.
  */
 import { limits } from '../../src/limits.js'
-import { HeldRequest, Lane } from './barrier.js'
+import { Lane } from './barrier.js'
+import { holdPacket, judgeBurst, releaseTogether, storedSequences } from './burst.js'
 import { mebibytes, residentOf } from './memory.js'
-import { readEverything } from './read-back.js'
-import { epochMs, killHard, type Stage } from './stage.js'
+import { killHard, type Stage } from './stage.js'
 import type { Verdict } from './verdict.js'
 
 export interface InFlightPlan {
@@ -15,6 +15,7 @@ export interface InFlightPlan {
 }
 
 const call = 'crowd'
+const data = 'x'
 /** The deadline that the service has for itself: sending 8,000 requests at once takes the driver its time, too. */
 const answerMsMax = 10_000
 
@@ -23,50 +24,32 @@ export async function runOverInFlightCap(stage: Stage, { surplus }: InFlightPlan
   const { bytes: before } = residentOf(service.child.pid as number)
   const lane = new Lane(service.port)
   const connections = await lane.connections(limits.requestsInFlightMax + surplus)
-  const held = connections.map((connection, sequence) => {
-    const body = JSON.stringify({ sequence, data: 'x', timestamp: 1_700_000_000 })
-    const posting = { path: `/v1/call/stream/${call}`, contentType: 'application/json', body }
-    return new HeldRequest(connection, posting, { isWhole: false })
-  })
-  const releasedAt = epochMs()
-  for (const request of held) request.release()
-  const answers = await Promise.all(
-    held.map(async (request, sequence) => {
-      const answer = await request.rawAnswer()
-      return { sequence, answer, ms: epochMs() - releasedAt }
-    }),
-  )
+  const held = connections.map((connection, sequence) => holdPacket(connection, call, { sequence, data }))
+  const answers = await releaseTogether(held)
   lane.close()
   const grownBytes = residentOf(service.child.pid as number).peakBytes - before
-  const accepted = answers.filter(({ answer }) => answer?.status === 202)
-  const refused = answers.filter(({ answer }) => answer?.status === 503)
-  const [found] = await readEverything(service.port, [call])
-  const stored = new Set(found?.packets.map(({ sequence }) => sequence))
+  const stored = await storedSequences(service.port, call)
+  const { accepted, refused, findings } = judgeBurst(answers, stored, answerMsMax)
   const again = await sendAgain(service.port, refused[0]?.sequence ?? 0)
   await killHard(service)
 
-  const findings: string[] = []
-  const find = (count: number, what: string) => count > 0 && findings.push(`${count} requests ${what}`)
-  find(answers.length - accepted.length - refused.length, 'had neither 202 nor 503')
-  find(refused.filter(({ answer }) => !answer?.headers.has('retry-after')).length, 'had no Retry-After')
-  find(answers.filter(({ ms }) => ms > answerMsMax).length, `had no answer within ${answerMsMax} ms`)
-  find(accepted.filter(({ sequence }) => !stored.has(sequence)).length, 'were lost')
-  find(refused.filter(({ sequence }) => stored.has(sequence)).length, 'were refused and stored')
-  if (again !== 202) findings.push(`a refused packet that was sent again was answered ${again}`)
+  const kept = refused.filter(({ sequence }) => stored.has(sequence)).length
   return {
     counts: { accepted: accepted.length, refused: refused.length },
     notes: { growthMebibytes: mebibytes(grownBytes) },
     faults: refused.length,
-    findings,
+    findings: [
+      ...findings,
+      ...(kept > 0 ? [`${kept} of the burst were refused and stored`] : []),
+      ...(again !== 202 ? [`a refused packet that was sent again was answered ${again}`] : []),
+    ],
   }
 }
 
 async function sendAgain(port: number, sequence: number): Promise<number> {
   const lane = new Lane(port)
   const [connection] = await lane.connections(1)
-  const body = JSON.stringify({ sequence, data: 'x', timestamp: 1_700_000_000 })
-  const posting = { path: `/v1/call/stream/${call}`, contentType: 'application/json', body }
-  const request = new HeldRequest(connection as NonNullable<typeof connection>, posting, { isWhole: true })
+  const request = holdPacket(connection as NonNullable<typeof connection>, call, { sequence, data })
   request.release()
   const answer = await request.rawAnswer()
   lane.close()

@@ -4,13 +4,13 @@
  */
 import type { Service } from '../support/service.js'
 import type { PacketAttempt } from './attempts.js'
-import { HeldRequest, Lane } from './barrier.js'
+import { Lane } from './barrier.js'
+import { holdPacket, judgeBurst, releaseTogether, storedSequences } from './burst.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { groupBy } from './group.js'
 import { forgetPeak, mebibytes, residentOf } from './memory.js'
 import { isAcknowledged } from './race-oracle.js'
 import { randomOf } from './random.js'
-import { readEverything } from './read-back.js'
 import { epochMs, killHard, type Stage, sleep } from './stage.js'
 import { Strace, syncCalls, type TracedCall } from './strace.js'
 import type { Verdict } from './verdict.js'
@@ -32,6 +32,7 @@ const answerMsMax = 2000
 const growthBytesMax = 64 * 1024 * 1024
 /** Times of two processes, in whole microseconds. */
 const clockMs = 1
+const floodCall = 'flood'
 const floodDataBytes = 32 * 1024
 
 export async function runSlowSyncs(stage: Stage, plan: SlowSyncPlan): Promise<Verdict> {
@@ -129,44 +130,19 @@ async function floodWhileSlow(
   const [opener, ...connections] = await lane.connections(floodPackets + 1)
   const fault = { calls: syncCalls, fault: `delay_enter=${delayMs * 1000}` }
   const strace = await Strace.attach(stage, service.child.pid as number, fault)
-  const hold = (connection: NonNullable<typeof opener>, sequence: number) => {
-    const data = `${sequence}:`.padEnd(floodDataBytes, 'x')
-    const posting = {
-      path: '/v1/call/stream/flood',
-      contentType: 'application/json',
-      body: JSON.stringify({ sequence, data, timestamp: 1_700_000_000 }),
-    }
-    return new HeldRequest(connection, posting, { isWhole: false })
-  }
-  const held = connections.map((connection, sequence) => hold(connection, sequence))
+  const hold = (connection: NonNullable<typeof opener>, sequence: number) =>
+    holdPacket(connection, floodCall, { sequence, data: `${sequence}:`.padEnd(floodDataBytes, 'x') })
+  const held = connections.map(hold)
   const occupant = hold(opener as NonNullable<typeof opener>, floodPackets)
   // The bodies but for their last bytes are with the service before the commit that they wait behind begins.
   await sleep(500)
   occupant.release()
   await sleep(delayMs / 6)
-  const releasedAt = epochMs()
-  for (const request of held) request.release()
-  const answers = await Promise.all(
-    held.map(async (request, sequence) => {
-      const answer = await request.rawAnswer()
-      return { sequence, answer, ms: epochMs() - releasedAt }
-    }),
-  )
+  const answers = await releaseTogether(held)
   await strace.detach()
   lane.close()
 
-  const refused = answers.filter(({ answer }) => answer?.status === 503)
-  const accepted = answers.filter(({ answer }) => answer?.status === 202)
-  const calls = await readEverything(service.port, ['flood'])
-  const stored = new Set(calls.find(({ call }) => call === 'flood')?.packets.map(({ sequence }) => sequence))
-  const findings: string[] = []
-  const find = (count: number, what: string) => count > 0 && findings.push(`${count} of the flood ${what}`)
-  find(answers.length - refused.length - accepted.length, 'had neither 202 nor 503')
-  find(refused.filter(({ answer }) => !answer?.headers.has('retry-after')).length, 'had no Retry-After')
-  find(answers.filter(({ ms }) => ms > answerMsMax).length, `had no answer within ${answerMsMax} ms`)
-  find(
-    accepted.filter(({ sequence }) => !stored.has(sequence)).length,
-    'were acknowledged and are not stored',
-  )
+  const stored = await storedSequences(service.port, floodCall)
+  const { accepted, refused, findings } = judgeBurst(answers, stored, answerMsMax)
   return { counts: { floodAccepted: accepted.length, floodRefused: refused.length }, findings }
 }
