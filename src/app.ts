@@ -14,7 +14,11 @@ import { type RetryPolicy, runWithRetry } from './ai/retry.js'
 import { SimulatedProvider } from './ai/simulated-provider.js'
 import { type Clock, systemClock } from './clock.js'
 import type { Config } from './config.js'
+import { Credentials } from './credentials.js'
+import { checkExposure } from './exposure.js'
 import { callRoutes } from './http/calls.js'
+import { Gate } from './http/gate.js'
+import { Handshake } from './http/handshake.js'
 import { ingestRoutes } from './http/ingest.js'
 import { type NotReadyReason, operationRoutes } from './http/operations.js'
 import { Server } from './http/server.js'
@@ -52,6 +56,8 @@ class Composition {
   readonly #clock: Clock
   readonly #onFatal: (error: Error) => void
   readonly #feed = new EventFeed(randomBytes(6).toString('base64url'), setImmediate)
+  readonly #credentials: Credentials
+  readonly #gate: Gate
   readonly #metrics: Metrics
   readonly #server: Server
   readonly #sockets: SupervisorSockets
@@ -67,9 +73,12 @@ class Composition {
     this.#log = log
     this.#clock = clock
     this.#onFatal = onFatal
+    this.#credentials = new Credentials(config)
+    this.#gate = new Gate({ credentials: this.#credentials })
     this.#metrics = this.#createMetrics()
     this.#server = new Server({
       log,
+      gate: this.#gate,
       ended: (route, status, seconds) => this.#requestEnded(route, status, seconds),
       isCongested: () => {
         const { lagMs, commitMs } = this.#journal
@@ -79,7 +88,7 @@ class Composition {
     this.#sockets = new SupervisorSockets(this.#server.app, {
       feed: this.#feed,
       owner: this.#server,
-      isDraining: () => this.#state === 'draining',
+      handshake: new Handshake({ gate: this.#gate, isDraining: () => this.#state === 'draining' }),
       dropped: () => {
         this.#metrics.counts.supervisorsDropped++
       },
@@ -88,6 +97,7 @@ class Composition {
 
   async start(): Promise<App> {
     const { HOST, PORT } = this.#config
+    await this.#checkExposure()
     this.#journal = await this.#openJournal()
     this.#registry = this.#createRegistry()
     this.#analyses = this.#createAnalyses()
@@ -100,6 +110,16 @@ class Composition {
     this.#registry.startSweeping()
     this.#state = 'serving'
     return { host: HOST, port, stop: () => this.#stop() }
+  }
+
+  async #checkExposure(): Promise<void> {
+    const warnings = await checkExposure({
+      host: this.#config.HOST,
+      hasCredentials: !this.#credentials.isEmpty,
+      allowsUnauthenticated: this.#config.ALLOW_UNAUTHENTICATED,
+      hasTls: false,
+    })
+    for (const warning of warnings) this.#log.warn(warning)
   }
 
   #openJournal(): Promise<SqliteJournal> {
@@ -278,6 +298,7 @@ class Composition {
       supervisorRoute,
       ...operationRoutes({
         notReady: () => this.#notReady(hasRoom),
+        metricsArePublic: this.#config.METRICS_PUBLIC,
         metricsType: this.#metrics.contentType,
         metrics: () => this.#metrics.text(),
       }),

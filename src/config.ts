@@ -8,6 +8,9 @@ import { Compile } from 'typebox/compile'
 
 const integer = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description })
+/** Never printed, and refused as a flag, which every user of the machine can see. */
+const secret = (description: string) => Type.String({ default: '', description, isSecret: true })
+const text = (description: string) => Type.String({ default: '', description })
 const dayMs = 86_400_000
 
 /** In the order in which they are printed. The key is the environment variable without its prefix. */
@@ -18,6 +21,18 @@ export const settings = {
   ACCEPT_DATA_LOSS: Type.Boolean({
     default: false,
     description: 'Start even where acknowledged packets are known to be missing from the files.',
+  }),
+  INGEST_TOKENS: secret('Bearer tokens of PBXs, separated by commas: they may write packets.'),
+  SUPERVISOR_TOKENS: secret('Bearer tokens of supervisors: they may read.'),
+  ADMIN_TOKENS: secret('Bearer tokens of administrators: they may read, delete and retry.'),
+  TOKENS_FILE: text('File with lines of "role token [name]", mode 0600; read again on SIGHUP.'),
+  ALLOW_UNAUTHENTICATED: Type.Boolean({
+    default: false,
+    description: 'Start without credentials even where the address is not loopback.',
+  }),
+  METRICS_PUBLIC: Type.Boolean({
+    default: false,
+    description: 'Let everybody read /metrics, although credentials are set.',
   }),
   GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call takes late packets.'),
   CALL_IDLE_TIMEOUT_MS: integer(
@@ -78,6 +93,17 @@ export interface ConfigSources {
   readonly dotEnv: string | null
 }
 
+function isSecret(key: string): boolean {
+  return 'isSecret' in settings[key as keyof typeof settings]
+}
+
+/** The configuration as it may be shown: of a secret only whether there is one. */
+export function printable(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key, isSecret(key) && value !== '' ? 'set' : value]),
+  )
+}
+
 /** Throws `ConfigError`. */
 export function readConfig({ args, environment, dotEnv }: ConfigSources): Config {
   const texts = new Map<string, { text: string; source: string }>()
@@ -113,8 +139,13 @@ function addFlags(texts: Texts, args: readonly string[]): void {
     const arg = args[i] as string
     const [, name, inline] = /^--([a-z][a-z-]*)(?:=(.*))?$/s.exec(arg) ?? []
     const key = name?.replaceAll('-', '_').toUpperCase()
+    // What stands behind = may be a token.
     if (key === undefined || !Object.hasOwn(settings, key))
-      throw new ConfigError(`unknown flag ${arg}; see --help`)
+      throw new ConfigError(`unknown flag ${arg.split('=', 1)[0]}; see --help`)
+    if (isSecret(key))
+      throw new ConfigError(
+        `--${name} would show its tokens to everybody on this machine: use ${environmentPrefix}${key} or TOKENS_FILE`,
+      )
     const text = inline ?? args[++i]
     if (text === undefined) throw new ConfigError(`--${name} wants a value`)
     texts.set(key, { text, source: `--${name}` })
@@ -154,7 +185,7 @@ export function helpText(): string {
   const described = settings as unknown as Record<string, { description: string; default: unknown }>
   const rows = Object.entries(described).map(([key, { description, default: value }]) => {
     return {
-      flag: `--${key.toLowerCase().replaceAll('_', '-')}`,
+      flag: isSecret(key) ? environmentPrefix + key : `--${key.toLowerCase().replaceAll('_', '-')}`,
       variable: environmentPrefix + key,
       text: `${description} Default: ${value}`,
     }

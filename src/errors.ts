@@ -2,6 +2,12 @@
 export type ErrorCode =
   | 'malformed_request'
   | 'malformed_json'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'origin_refused'
+  | 'host_refused'
+  | 'rate_limited'
+  | 'too_many_failures'
   | 'invalid_call_id'
   | 'not_found'
   | 'call_not_found'

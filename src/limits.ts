@@ -31,6 +31,10 @@ export const limits = {
   /** A page of packets or calls ends early here, so that one answer never holds the loop for long. */
   pageBytesMax: 2 * mib,
 
+  /** Every request is compared with each token. */
+  credentialsMax: 64,
+  tokenCharactersMax: 256,
+
   requestsInFlightMax: 8192,
   /** So many more reads, so that the service can say that it is overloaded. */
   readsReservedMax: 1024,

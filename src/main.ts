@@ -1,7 +1,7 @@
 /** The process: arguments and environment in, signals and exit codes out. The only reader of `process`. */
 import { readFileSync } from 'node:fs'
 import { type App, startApp } from './app.js'
-import { type Config, ConfigError, helpText, readConfig } from './config.js'
+import { type Config, ConfigError, helpText, printable, readConfig } from './config.js'
 import { version } from './http/operations.js'
 import { limits } from './limits.js'
 import { createLog } from './log.js'
@@ -40,7 +40,7 @@ function configOrExit(): Config {
 async function main(): Promise<void> {
   const config = configOrExit()
   const log = createLog(config.LOG_LEVEL)
-  log.info({ version, node: process.version, config }, 'starting')
+  log.info({ version, node: process.version, config: printable(config) }, 'starting')
   let app: App
   try {
     app = await startApp(config, {
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     })
   } catch (error) {
     log.fatal({ reason: error instanceof Error ? error.message : String(error) }, 'cannot start')
-    process.exit(exitCodes.failed)
+    process.exit(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.failed)
   }
   stopOnSignals(app, log)
   log.info({ host: app.host, port: app.port }, 'listening')

@@ -1,7 +1,7 @@
 /** Configuration: where a setting comes from, what it may be, and what is said when it may not. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Config, ConfigError, helpText, readConfig, settings } from '../src/config.js'
+import { type Config, ConfigError, helpText, printable, readConfig, settings } from '../src/config.js'
 
 type Key = keyof typeof settings
 
@@ -32,6 +32,12 @@ const defaults: Record<Key, string | number | boolean> = {
   PORT: 8000,
   DATA_DIR: './data',
   ACCEPT_DATA_LOSS: false,
+  INGEST_TOKENS: '',
+  SUPERVISOR_TOKENS: '',
+  ADMIN_TOKENS: '',
+  TOKENS_FILE: '',
+  ALLOW_UNAUTHENTICATED: false,
+  METRICS_PUBLIC: false,
   GRACE_PERIOD_MS: 3000,
   CALL_IDLE_TIMEOUT_MS: 900_000,
   AI_PROVIDER: 'simulated',
@@ -46,6 +52,9 @@ const defaults: Record<Key, string | number | boolean> = {
   AI_CONCURRENCY: 64,
   LOG_LEVEL: 'info',
 }
+
+/** Tokens: not to be given as flags, nor to be printed. */
+const secrets: readonly string[] = ['INGEST_TOKENS', 'SUPERVISOR_TOKENS', 'ADMIN_TOKENS']
 
 /** What each setting may be at most and at least; numbers beside them are refused. */
 const bounds: Partial<Record<Key, readonly [minimum: number, maximum: number]>> = {
@@ -69,6 +78,7 @@ function another(
   given: string | number | boolean,
 ): readonly [string, string | number | boolean] {
   if (typeof given === 'boolean') return ['true', true]
+  if (given === '') return ['a text', 'a text']
   if (typeof given === 'string') return [given, given]
   if (key === 'AI_SIMULATED_FAILURE_RATE') return ['0.75', 0.75]
   return key === 'AI_MAX_ATTEMPTS' ? ['7', 7] : ['2000', 2000]
@@ -95,8 +105,7 @@ describe('a setting', () => {
     for (const [key, given] of Object.entries(defaults)) {
       const [text, value] = another(key, given)
       for (const from of [
-        { args: [flag(key), text] },
-        { args: [`${flag(key)}=${text}`] },
+        ...(secrets.includes(key) ? [] : [{ args: [flag(key), text] }, { args: [`${flag(key)}=${text}`] }]),
         { environment: { [variable(key)]: text } },
         { dotEnv: `# a comment\n${variable(key)}=${text}\nOTHER=1\n` },
       ])
@@ -194,13 +203,36 @@ describe('a name that is no setting', () => {
   })
 })
 
+describe('a secret', () => {
+  const canary = 'canary-0123456789'
+
+  test('is refused as a flag, because every user of the machine can see those, and is not repeated', () => {
+    for (const key of secrets)
+      for (const args of [[flag(key), canary], [`${flag(key)}=${canary}`]]) {
+        const message = refusal({ args })
+        assert(message.includes(variable(key)), message)
+        assert(!message.includes(canary), message)
+      }
+    assert(!refusal({ args: [`--ingest-token=${canary}`] }).includes(canary), 'a misspelt flag')
+  })
+
+  test('is printed as no more than that it is set', () => {
+    const environment = Object.fromEntries(secrets.map((key) => [variable(key), canary]))
+    const printed = printable(read({ environment }))
+    for (const key of secrets) assert.equal(printed[key], 'set')
+    assert(!JSON.stringify(printed).includes(canary))
+    assert.equal(printable(read())['INGEST_TOKENS'], '')
+  })
+})
+
 describe('the help', () => {
   test('lists every setting with its flag, what it is for and its default', () => {
     const help = helpText()
     for (const [key, schema] of Object.entries(settings)) {
       const { description } = schema as { description?: string }
       assert(description !== undefined && description.length > 10, key)
-      const line = help.split('\n').find((text) => text.trim().startsWith(`${flag(key)} `))
+      const name = secrets.includes(key) ? variable(key) : flag(key)
+      const line = help.split('\n').find((text) => text.trim().startsWith(`${name} `))
       assert(line?.includes(description), key)
       assert(line?.includes(`Default: ${defaults[key as Key]}`), key)
     }

@@ -33,6 +33,7 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
     {
       method: 'GET',
       path: '/v1/call/{call_id}',
+      access: 'supervisor',
       tag: 'calls',
       summary: 'One call',
       answers: { 200: { description: 'What is on disk of it.', schema: CallViewSchema }, ...callNotFound },
@@ -44,6 +45,7 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
     {
       method: 'GET',
       path: '/v1/calls',
+      access: 'supervisor',
       tag: 'calls',
       summary: 'Calls, newest first',
       query: [
@@ -57,6 +59,7 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
     {
       method: 'GET',
       path: '/v1/call/{call_id}/packets',
+      access: 'supervisor',
       tag: 'calls',
       summary: 'The packets of a call, ascending',
       query: [fromParameter, limitParameter(100, limits.packetsPageMax)],
@@ -81,6 +84,7 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
     {
       method: 'GET',
       path: '/v1/call/{call_id}/gaps',
+      access: 'supervisor',
       tag: 'calls',
       summary: 'The missing ranges of a call, ascending',
       query: [fromParameter, limitParameter(100, limits.gapRangesPageMax)],

@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { performance } from 'node:perf_hooks'
+import type { Credential } from '../credentials.js'
 import type { VoiceStreamError } from '../errors.js'
 import { problemKinds, problemOf } from '../protocol/problem.js'
 import type { RequestHead } from './request-body.js'
@@ -21,7 +22,15 @@ export const problemType = 'application/problem+json'
 /** What the log and the metrics call a request whose sender went away. */
 export const abortedStatus = 0
 
-const noHead: RequestHead = { contentType: '', contentLength: null }
+const noHead: RequestHead = {
+  contentType: '',
+  contentLength: null,
+  authorization: null,
+  host: null,
+  origin: null,
+  forwardedFor: null,
+  requestId: null,
+}
 const noSearch = new URLSearchParams()
 
 export class Exchange {
@@ -37,6 +46,8 @@ export class Exchange {
   /** HEAD: the headers of the answer without its body. */
   isHead = false
   head: RequestHead = noHead
+  /** Who asks, where the route wants to know. */
+  credential: Credential | null = null
   /** The `{call_id}` of the path as it was written, or ''. */
   segment = ''
   search: URLSearchParams = noSearch
@@ -84,9 +95,9 @@ export class Exchange {
   }
 
   problem(error: VoiceStreamError, headers: HeaderList = []): void {
-    const { status, retryAfter, closes } = problemKinds[error.code]
-    const all =
-      retryAfter === undefined ? headers : [...headers, ['Retry-After', String(retryAfter)] as const]
+    const { status, retryAfter, closes, headers: ofKind = [] } = problemKinds[error.code]
+    const all: (readonly [string, string])[] = [...ofKind, ...headers]
+    if (retryAfter !== undefined) all.push(['Retry-After', String(retryAfter)])
     const body = problemText(error)
     if (closes !== true) return this.send(status, problemType, body, all)
     // After a closing answer uWebSockets.js still parses what it has read, and would serve a request that is hidden

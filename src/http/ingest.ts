@@ -46,6 +46,7 @@ export function ingestRoutes(ports: IngestPorts): readonly Route[] {
     {
       method: 'POST',
       path: '/v1/call/stream/{call_id}',
+      access: 'ingest',
       tag: 'ingest',
       summary: 'Take in one packet',
       description:
@@ -71,6 +72,7 @@ export function ingestRoutes(ports: IngestPorts): readonly Route[] {
     {
       method: 'POST',
       path: '/v1/packets',
+      access: 'ingest',
       tag: 'ingest',
       summary: 'Take in packets of many calls, one a line',
       description:
@@ -89,6 +91,7 @@ export function ingestRoutes(ports: IngestPorts): readonly Route[] {
     {
       method: 'POST',
       path: '/v1/call/complete/{call_id}',
+      access: 'ingest',
       tag: 'ingest',
       summary: 'Complete a call',
       description:

@@ -7,6 +7,9 @@ import { jsonType, problemType } from './exchange.js'
 import { version } from './operations.js'
 import type { Route, RouteAnswer } from './routes.js'
 
+const bearerDescription =
+  'A token of the role that the operation names; a supervisor’s operation takes an administrator’s token, too. Where the service has no credentials, none is wanted.'
+
 export function openApi(routes: readonly Route[]): unknown {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes) {
@@ -24,7 +27,10 @@ export function openApi(routes: readonly Route[]): unknown {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     paths,
-    components: { schemas: { Problem: bare(Problem) } },
+    components: {
+      schemas: { Problem: bare(Problem) },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: bearerDescription } },
+    },
     'x-events': Object.fromEntries(
       eventSchemas.map((schema) => [(schema as { $id?: string }).$id, bare(schema)]),
     ),
@@ -57,6 +63,8 @@ function operation(route: Route): unknown {
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
+    // OpenAPI 3.1 lets a bearer scheme name roles.
+    security: route.access === 'public' ? [] : [{ bearer: [route.access] }],
     parameters,
     ...body,
     responses: responses(route),
@@ -66,6 +74,10 @@ function operation(route: Route): unknown {
 function responses(route: Route): Record<string, unknown> {
   const found: Record<string, unknown> = {}
   for (const [status, answer] of Object.entries(route.answers)) found[status] = response(status, answer)
+  const refused =
+    route.access === 'public'
+      ? {}
+      : { 401: 'No credential, or an unknown one.', 403: 'A credential of another role.' }
   const usual =
     route.method === 'POST'
       ? {
@@ -77,6 +89,7 @@ function responses(route: Route): Record<string, unknown> {
       : { 400: 'Malformed request.' }
   for (const [status, description] of Object.entries({
     ...usual,
+    ...refused,
     503: 'Unknown, send it again (`Retry-After`).',
   }))
     found[status] ??= response(status, { description })

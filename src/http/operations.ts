@@ -9,6 +9,7 @@ export type NotReadyReason = 'starting' | 'draining' | 'store_failed' | 'journal
 
 export interface OperationsPorts {
   notReady(): readonly NotReadyReason[]
+  readonly metricsArePublic: boolean
   metricsType: string
   metrics(): Promise<string>
 }
@@ -33,6 +34,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
     {
       method: 'GET',
       path: '/',
+      access: 'public',
       tag: 'operations',
       summary: 'Service information',
       answers: { 200: { description: 'Name, status and version.', schema: ServiceInformation } },
@@ -41,6 +43,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
     {
       method: 'GET',
       path: '/health/live',
+      access: 'public',
       tag: 'operations',
       summary: 'Does the process live?',
       answers: { 200: { description: 'Yes.', schema: Type.Object({ status: Type.Literal('live') }) } },
@@ -49,6 +52,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
     {
       method: 'GET',
       path: '/health/ready',
+      access: 'public',
       tag: 'operations',
       summary: 'Can it take packets now?',
       answers: {
@@ -66,6 +70,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
     {
       method: 'GET',
       path: '/metrics',
+      access: ports.metricsArePublic ? 'public' : 'supervisor',
       tag: 'operations',
       summary: 'Metrics in the Prometheus text format',
       answers: { 200: { description: 'Metrics.', mediaType: 'text/plain' } },

@@ -10,12 +10,22 @@ import type { HttpRequest, HttpResponse } from './uws.js'
 export interface RequestHead {
   readonly contentType: string
   readonly contentLength: number | null
+  readonly authorization: string | null
+  readonly host: string | null
+  readonly origin: string | null
+  readonly forwardedFor: string | null
+  readonly requestId: string | null
 }
 
 let contentType = ''
 let contentLengths = 0
 let contentLength = ''
 let transferEncoding: string | null = null
+let authorization: string | null = null
+let host: string | null = null
+let origin: string | null = null
+let forwardedFor: string | null = null
+let requestId: string | null = null
 
 const takeHeader = (key: string, value: string): void => {
   if (key === 'content-type') contentType = value
@@ -24,6 +34,14 @@ const takeHeader = (key: string, value: string): void => {
     contentLength = value
   } else if (key === 'transfer-encoding')
     transferEncoding = transferEncoding === null ? value : `${transferEncoding},${value}`
+  // Twice the same is neither of them.
+  else if (key === 'host') host = host === null ? value : ''
+  else if (key === 'authorization') authorization = authorization === null ? value : ''
+  else if (key === 'origin') origin = origin === null ? value : 'null'
+  // Each proxy adds one at the end.
+  else if (key === 'x-forwarded-for')
+    forwardedFor = forwardedFor === null ? value : `${forwardedFor},${value}`
+  else if (key === 'x-request-id') requestId = value
 }
 
 /**
@@ -35,6 +53,11 @@ export function readHead(req: HttpRequest): RequestHead {
   contentLengths = 0
   contentLength = ''
   transferEncoding = null
+  authorization = null
+  host = null
+  origin = null
+  forwardedFor = null
+  requestId = null
   req.forEach(takeHeader)
   if (contentLengths > 1) throw malformed('two Content-Length headers')
   const length = contentLengths === 0 ? null : digitsOf(contentLength)
@@ -43,7 +66,7 @@ export function readHead(req: HttpRequest): RequestHead {
     throw malformed('both Content-Length and Transfer-Encoding')
   if (transferEncoding !== null && (transferEncoding as string).trim().toLowerCase() !== 'chunked')
     throw malformed('a Transfer-Encoding other than chunked')
-  return { contentType, contentLength: length }
+  return { contentType, contentLength: length, authorization, host, origin, forwardedFor, requestId }
 }
 
 /** What 1 to 15 digits say, or NaN. */

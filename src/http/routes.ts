@@ -1,5 +1,6 @@
 /** What a route is: its place in the table that feeds the server, the 404/405 answers and `/openapi.json`. */
 import type { TSchema } from 'typebox'
+import type { Access } from './access.js'
 import type { Exchange } from './exchange.js'
 
 export interface RouteBody {
@@ -24,6 +25,8 @@ export interface QueryParameter {
 interface RouteBase {
   /** With `{call_id}` where a call id stands. */
   readonly path: string
+  /** Whose credential it takes, where credentials are configured. */
+  readonly access: Access
   readonly summary: string
   readonly description?: string
   readonly tag: 'ingest' | 'calls' | 'supervisors' | 'operations'

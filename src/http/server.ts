@@ -9,8 +9,10 @@ import { performance } from 'node:perf_hooks'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
+import type { Access } from './access.js'
 import { docsFiles, docsHeaders } from './docs.js'
 import { Exchange, ExchangeList, type ExchangeOwner, jsonType } from './exchange.js'
+import type { Gate } from './gate.js'
 import { openApi } from './openapi.js'
 import { checkMediaType, readBody, readHead } from './request-body.js'
 import type { GetRoute, PostRoute, Route } from './routes.js'
@@ -27,6 +29,7 @@ import {
 
 export interface ServerPorts {
   readonly log: Log
+  readonly gate: Gate
   ended(route: string, status: number, seconds: number): void
   /** What is taken now would wait too long for its commit. */
   isCongested(): boolean
@@ -66,7 +69,7 @@ export class Server implements ExchangeOwner {
     for (const [path, { contentType, body }] of docsFiles())
       this.#registerFile(path, contentType, body, docsHeaders)
     this.app.any('/*', (res, req) => {
-      this.#begin(res, req, '', isHead(req))?.problem(
+      this.#begin(res, req, '', 'public', isHead(req))?.problem(
         new VoiceStreamError('not_found', 'there is no such route; see /docs'),
       )
     })
@@ -94,7 +97,7 @@ export class Server implements ExchangeOwner {
     headers: readonly (readonly [string, string])[],
   ): void {
     const handler = (isHead: boolean) => (res: HttpResponse, req: HttpRequest) =>
-      this.#begin(res, req, path, isHead)?.send('200 OK', contentType, body, headers)
+      this.#begin(res, req, path, 'public', isHead)?.send('200 OK', contentType, body, headers)
     this.app.get(path, handler(false))
     this.app.head(path, handler(true))
     this.#registerRefusal(path, ['GET', 'HEAD'])
@@ -103,12 +106,12 @@ export class Server implements ExchangeOwner {
   #registerRefusal(pattern: string, allowed: readonly string[]): void {
     this.app.any(pattern, (res, req) => {
       const error = new VoiceStreamError('method_not_allowed', `this route takes ${allowed.join(', ')}`)
-      this.#begin(res, req, pattern, isHead(req))?.problem(error, [['Allow', allowed.join(', ')]])
+      this.#begin(res, req, pattern, 'public', isHead(req))?.problem(error, [['Allow', allowed.join(', ')]])
     })
   }
 
   #receive(res: HttpResponse, req: HttpRequest, route: PostRoute): void {
-    const exchange = this.#begin(res, req, route.path, false)
+    const exchange = this.#begin(res, req, route.path, route.access, false)
     if (exchange === null) return
     if (this.isOverloaded) return exchange.problem(overloaded)
     const { mediaType, bytesMax } = route.body
@@ -134,7 +137,7 @@ export class Server implements ExchangeOwner {
   }
 
   #read(res: HttpResponse, req: HttpRequest, route: GetRoute, isHead: boolean): void {
-    const exchange = this.#begin(res, req, route.path, isHead)
+    const exchange = this.#begin(res, req, route.path, route.access, isHead)
     if (exchange === null) return
     exchange.isReceived = true
     exchange.segment = req.getParameter(0) ?? ''
@@ -146,8 +149,14 @@ export class Server implements ExchangeOwner {
     }
   }
 
-  /** Counts the request and checks how it is framed. Null when it has its answer already. */
-  #begin(res: HttpResponse, req: HttpRequest, route: string, isHead: boolean): Exchange | null {
+  /** Counts the request, checks how it is framed and who asks. Null when it has its answer already. */
+  #begin(
+    res: HttpResponse,
+    req: HttpRequest,
+    route: string,
+    access: Access,
+    isHead: boolean,
+  ): Exchange | null {
     const exchange = new Exchange(res, route, this)
     this.#inFlight.add(exchange)
     // A throw out of a handler would end the process.
@@ -156,6 +165,7 @@ export class Server implements ExchangeOwner {
       exchange.head = readHead(req)
       if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
       if (this.#inFlight.size > limits.requestsInFlightMax + limits.readsReservedMax) throw overloaded
+      this.#ports.gate.admit(exchange, access)
       return exchange
     } catch (error) {
       this.#failed(exchange, error)

@@ -11,7 +11,7 @@ import type { EventFeed, FeedSubscriber } from '../actors/event-feed.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
-import { readHead } from './request-body.js'
+import type { Handshake, SocketGrant } from './handshake.js'
 import type { Route } from './routes.js'
 import type { TemplatedApp, WebSocket } from './uws.js'
 
@@ -23,6 +23,7 @@ export const closeCodes = { goingAway: 1001, tooSlow: 4008 } as const
 const closeMsMax = 2000
 
 interface SocketData {
+  readonly grant: SocketGrant
   subscriber: SocketSubscriber | null
   unsubscribe: () => void
 }
@@ -97,6 +98,8 @@ class SocketSubscriber implements FeedSubscriber {
 export const supervisorRoute: Route = {
   method: 'GET',
   path: '/ws/supervisor',
+  // A request without an upgrade learns nothing but that; the socket’s own handshake is authorised in `handshake`.
+  access: 'public',
   tag: 'supervisors',
   summary: 'Live events over WebSocket',
   description:
@@ -111,7 +114,7 @@ export const supervisorRoute: Route = {
 export interface SupervisorSocketPorts {
   readonly feed: EventFeed
   readonly owner: ExchangeOwner
-  isDraining(): boolean
+  readonly handshake: Handshake
   dropped(): void
 }
 
@@ -130,24 +133,15 @@ export class SupervisorSockets {
       compression: 0,
       upgrade: (res, req, context) => {
         const exchange = new Exchange(res, '/ws/supervisor', ports.owner)
-        const refusal = this.#refusal(req.getHeader('sec-websocket-version'), () => readHead(req))
-        if (refusal !== null)
-          return exchange.problem(
-            refusal,
-            refusal.code === 'upgrade_required'
-              ? [
-                  ['Upgrade', 'websocket'],
-                  ['Sec-WebSocket-Version', '13'],
-                ]
-              : [],
-          )
+        const grant = ports.handshake.accept(exchange, req)
+        if (grant === null) return
         const key = req.getHeader('sec-websocket-key')
         const protocol = req.getHeader('sec-websocket-protocol')
         const extensions = req.getHeader('sec-websocket-extensions')
         exchange.isEnded = true
         ports.owner.ended(exchange, 101)
         res.upgrade<SocketData>(
-          { subscriber: null, unsubscribe: () => {} },
+          { grant, subscriber: null, unsubscribe: () => {} },
           key,
           protocol,
           extensions,
@@ -164,24 +158,6 @@ export class SupervisorSockets {
     return this.#sockets.size
   }
 
-  #refusal(version: string, checkHead: () => void): VoiceStreamError | null {
-    try {
-      checkHead()
-    } catch (error) {
-      if (error instanceof VoiceStreamError) return error
-      throw error
-    }
-    if (version !== '13')
-      return new VoiceStreamError(
-        'upgrade_required',
-        'only version 13 of the WebSocket protocol is spoken here',
-      )
-    if (this.#ports.isDraining()) return new VoiceStreamError('draining', 'the service is shutting down')
-    if (this.#sockets.size >= limits.supervisorsMax)
-      return new VoiceStreamError('overloaded', 'too many supervisors are connected')
-    return null
-  }
-
   #open(socket: WebSocket<SocketData>): void {
     const subscriber = new SocketSubscriber(socket, () => {
       this.#ports.dropped()
@@ -196,6 +172,7 @@ export class SupervisorSockets {
   #closed(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData()
     data.unsubscribe()
+    this.#ports.handshake.release(data.grant)
     if (data.subscriber !== null) data.subscriber.isClosed = true
     this.#sockets.delete(socket)
   }

@@ -21,12 +21,21 @@ interface ProblemKind {
   readonly retryAfter?: number
   /** The rest of such a request cannot be told from the next one, or is not worth reading. */
   readonly closes?: true
+  readonly headers?: readonly (readonly [name: string, value: string])[]
 }
 
 export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   malformed_request: { status: '400 Bad Request', title: 'Malformed request', closes: true },
   malformed_json: { status: '400 Bad Request', title: 'Malformed JSON' },
   invalid_call_id: { status: '400 Bad Request', title: 'Invalid call id' },
+  unauthenticated: {
+    status: '401 Unauthorized',
+    title: 'Not authenticated',
+    headers: [['WWW-Authenticate', 'Bearer']],
+  },
+  forbidden: { status: '403 Forbidden', title: 'Not allowed' },
+  origin_refused: { status: '403 Forbidden', title: 'Origin not allowed' },
+  host_refused: { status: '403 Forbidden', title: 'Host not allowed' },
   not_found: { status: '404 Not Found', title: 'Not found' },
   call_not_found: { status: '404 Not Found', title: 'Unknown call' },
   method_not_allowed: { status: '405 Method Not Allowed', title: 'Method not allowed' },
@@ -35,6 +44,14 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   unsupported_media_type: { status: '415 Unsupported Media Type', title: 'Unsupported media type' },
   schema_violation: { status: '422 Unprocessable Content', title: 'Invalid content' },
   upgrade_required: { status: '426 Upgrade Required', title: 'WebSocket upgrade required' },
+  rate_limited: { status: '429 Too Many Requests', title: 'Too many requests', retryAfter: 1 },
+  // Closed, so that each further guess costs a connection.
+  too_many_failures: {
+    status: '429 Too Many Requests',
+    title: 'Too many failed authentications',
+    retryAfter: 60,
+    closes: true,
+  },
   internal: { status: '500 Internal Server Error', title: 'Internal error' },
   overloaded: { status: '503 Service Unavailable', title: 'Overloaded', retryAfter: 1 },
   commit_failed: { status: '503 Service Unavailable', title: 'Not stored', retryAfter: 1 },

@@ -39,6 +39,28 @@ describe('the supervisor socket', () => {
     assert.equal(await connected(), 0)
   })
 
+  // uWebSockets.js answers 101 to these.
+  test('refuses a handshake that is none', async () => {
+    const handshake = (lines: readonly string[]) =>
+      exchangeRaw(service(), rawRequest({ method: 'GET', path: '/ws/supervisor', lines }))
+    const version = 'Sec-WebSocket-Version: 13'
+    for (const lines of [
+      [key, version],
+      [key, version, 'Connection: Upgrade'],
+      [key, version, 'Upgrade: websocket'],
+      [key, version, 'Connection: keep-alive', 'Upgrade: websocket'],
+      [key, version, 'Connection: Upgrade', 'Upgrade: h2c'],
+    ])
+      assert.equal((await handshake(lines)).answers[0]?.status, 426, lines.join())
+    for (const bad of ['dGhlIHNhbXBsZSBub25jZ!==', 'dGhlIHNhbXBsZSBub25jZXh4', 'x'.repeat(24)]) {
+      const { answers } = await exchangeRaw(service(), upgrade([`Sec-WebSocket-Key: ${bad}`, version]))
+      assert.equal(answers[0]?.status, 400, bad)
+    }
+    assert.equal(await connected(), 0)
+    const lines = [key, version, 'Connection: keep-alive, Upgrade', 'Upgrade: WebSocket']
+    assert.equal((await handshake(lines)).answers[0]?.status, 101)
+  })
+
   test('answers a handshake with the accept key of RFC 6455', async (t) => {
     const connection = await RawConnection.open(service())
     t.after(() => connection.socket.destroy())

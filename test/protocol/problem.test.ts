@@ -8,6 +8,12 @@ import { Problem, problemKinds, problemOf } from '../../src/protocol/problem.js'
 const statuses: Record<ErrorCode, number> = {
   malformed_request: 400,
   malformed_json: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  origin_refused: 403,
+  host_refused: 403,
+  rate_limited: 429,
+  too_many_failures: 429,
   invalid_call_id: 400,
   not_found: 404,
   call_not_found: 404,
@@ -43,7 +49,7 @@ describe('the table of problems', () => {
 
   test('asks for another try where one may help, and nowhere else', () => {
     for (const [code, { status, retryAfter }] of Object.entries(problemKinds))
-      assert.equal(retryAfter !== undefined && retryAfter >= 1, status.startsWith('503'), code)
+      assert.equal(retryAfter !== undefined && retryAfter >= 1, /^(503|429)/.test(status), code)
   })
 })
 

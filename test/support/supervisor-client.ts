@@ -31,8 +31,9 @@ export class SupervisorClient {
   static async connect(
     t: Pick<TestContext, 'after'>,
     service: { readonly port: number },
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<SupervisorClient> {
-    const socket = new WebSocket(`ws://127.0.0.1:${service.port}/ws/supervisor`)
+    const socket = new WebSocket(`ws://127.0.0.1:${service.port}/ws/supervisor`, { headers })
     t.after(() => socket.terminate())
     const client = new SupervisorClient(socket)
     await once(socket, 'open')
