@@ -2,7 +2,7 @@
  * The composition root: builds everything bottom-up and takes it apart top-down. The only importer of adapters.
  */
 import { randomBytes } from 'node:crypto'
-import pLimit from 'p-limit'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { Compile } from 'typebox/compile'
 import { Alarm } from './actors/alarm.js'
 import { Analyses } from './actors/analysis.js'
@@ -16,17 +16,18 @@ import { type Clock, systemClock } from './clock.js'
 import type { Config } from './config.js'
 import { Credentials } from './credentials.js'
 import { checkExposure } from './exposure.js'
+import { FolderSpace } from './folder-space.js'
 import { callRoutes } from './http/calls.js'
 import { Gate } from './http/gate.js'
 import { Handshake } from './http/handshake.js'
 import { ingestRoutes } from './http/ingest.js'
-import { type NotReadyReason, operationRoutes } from './http/operations.js'
+import { type NotReadyReason, notReadyReasons, operationRoutes, version } from './http/operations.js'
 import { Server } from './http/server.js'
 import { SupervisorSockets, supervisorRoute } from './http/supervisor-socket.js'
 import { limits } from './limits.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics.js'
-import { AnalysisResult, type CallState } from './protocol/call.js'
+import { AnalysisResult } from './protocol/call.js'
 import type { CallId } from './protocol/call-id.js'
 import type { CallReader, LifecycleEntry, StoredPacket } from './store/journal.js'
 import { SqliteJournal } from './store/sqlite/sqlite-journal.js'
@@ -61,6 +62,8 @@ class Composition {
   readonly #metrics: Metrics
   readonly #server: Server
   readonly #sockets: SupervisorSockets
+  readonly #slots: LimitFunction
+  readonly #space: FolderSpace
   #journal!: SqliteJournal
   #registry!: CallRegistry
   #alarm!: Alarm
@@ -75,6 +78,8 @@ class Composition {
     this.#onFatal = onFatal
     this.#credentials = new Credentials(config)
     this.#gate = new Gate({ credentials: this.#credentials })
+    this.#slots = pLimit(config.AI_CONCURRENCY)
+    this.#space = new FolderSpace(config.DATA_DIR)
     this.#metrics = this.#createMetrics()
     this.#server = new Server({
       log,
@@ -104,6 +109,7 @@ class Composition {
     this.#alarm = this.#createAlarm()
     this.#duplicates = this.#createDuplicateCheck()
     this.#metrics.setStates(await this.#journal.stateCounts())
+    await this.#space.read()
     this.#serve()
     const port = await this.#listen(HOST, PORT)
     this.#alarm.start()
@@ -138,8 +144,12 @@ class Composition {
         this.#onFatal(error)
       },
       onCommit: (commit) => this.#metrics.observeCommit(commit),
-      onCheckpointFailed: (error) => this.#log.warn({ err: error }, 'a checkpoint failed; it is tried again'),
+      onCheckpointFailed: (error) => {
+        this.#metrics.counts.checkpointsFailed++
+        this.#log.warn({ err: error }, 'a checkpoint failed; it is tried again')
+      },
       onCommitFailed: (appends, error) => {
+        this.#metrics.counts.commitsFailed++
         this.#metrics.counts.appendsFailed += appends
         this.#log.error({ err: error, appends }, 'a commit failed; its senders were told to send again')
       },
@@ -176,7 +186,10 @@ class Composition {
       publishPacket: (facts) => this.#feed.publishPacket(facts),
       arm: (callId, dueAt) => this.#alarm.arm(callId, dueAt),
       analyse: (callId, facts) => this.#analyses.start(callId, facts),
-      stateChanged: (from: CallState | null, to: CallState) => this.#metrics.stateChanged(from, to),
+      stateChanged: (from, to, context) => this.#metrics.stateChanged(from, to, context),
+      late: () => {
+        this.#metrics.counts.packetsLate++
+      },
       duplicate: (callId, packet) => this.#duplicates.add(callId, packet),
     })
   }
@@ -195,20 +208,18 @@ class Composition {
   }
 
   #createAnalyses(): Analyses {
-    const { AI_MAX_ATTEMPTS, AI_BUDGET_MS, AI_BACKOFF_BASE_MS, AI_ATTEMPT_TIMEOUT_MS, AI_CONCURRENCY } =
-      this.#config
+    const { AI_MAX_ATTEMPTS, AI_BUDGET_MS, AI_BACKOFF_BASE_MS, AI_ATTEMPT_TIMEOUT_MS } = this.#config
     const policy: RetryPolicy = {
       attemptsMax: AI_MAX_ATTEMPTS,
       budgetMs: AI_BUDGET_MS,
       backoffBaseMs: AI_BACKOFF_BASE_MS,
       attemptMsMax: AI_ATTEMPT_TIMEOUT_MS,
     }
-    const slots = pLimit(AI_CONCURRENCY)
     const resultCheck = Compile(AnalysisResult)
     return new Analyses({
       clock: this.#clock,
       provider: this.#createProvider(),
-      withSlot: (attempt) => slots(attempt),
+      withSlot: (attempt) => this.#slots(attempt),
       retry: (task, before, signal) => runWithRetry(task, policy, before, this.#clock, signal),
       record: (callId, entry) => this.#record(callId, entry),
       read: (callId, look) => this.#registry.read(callId, look),
@@ -218,9 +229,7 @@ class Composition {
         throw new ProviderUnavailable('the provider’s answer is not a result')
       },
       postpone: (callId, delayMs) => this.#alarm.arm(callId, this.#clock.now() + delayMs),
-      attemptEnded: (outcome) => {
-        this.#metrics.attempts[outcome]++
-      },
+      attemptEnded: (outcome, durationMs) => this.#metrics.observeAttempt(outcome, durationMs),
       interrupted: (callId, error) => {
         if (this.#state === 'serving')
           this.#log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
@@ -266,24 +275,38 @@ class Composition {
   }
 
   #createMetrics(): Metrics {
+    // Nobody reads them before everything stands and is served.
     return new Metrics({
-      activeCalls: () => this.#registry?.activeCount ?? 0,
-      activatingCalls: () => this.#registry?.activatingCount ?? 0,
-      armedDeadlines: () => this.#alarm?.armedCount ?? 0,
-      runningAnalyses: () => this.#analyses?.runningCount ?? 0,
+      version,
+      activeCalls: () => this.#registry.activeCount,
+      activeCallsByState: () => this.#registry.activeByState,
+      activatingCalls: () => this.#registry.activatingCount,
+      activationMessages: () => this.#registry.waitingMessages,
+      armedDeadlines: () => this.#alarm.armedCount,
+      runningAnalyses: () => this.#analyses.runningCount,
+      runningAttempts: () => this.#slots.activeCount,
+      waitingAttempts: () => this.#slots.pendingCount,
       supervisors: () => this.#sockets.count,
+      supervisorQueuedBytes: () => this.#sockets.queuedBytes,
+      events: () => this.#feed.offset,
       requestsInFlight: () => this.#server.inFlightCount,
-      queuedEntries: () => this.#journal?.queuedEntries ?? 0,
+      queuedEntries: () => this.#journal.queuedEntries,
+      openEntries: () => this.#journal.openEntries,
+      openBytes: () => this.#journal.queuedBytes,
+      space: () => this.#space.latest,
+      notReady: () => {
+        const reasons = this.#notReady()
+        return Object.fromEntries(notReadyReasons.map((reason) => [reason, reasons.includes(reason)]))
+      },
     })
   }
 
   #serve(): void {
-    const hasRoom = () => this.#journal.hasRoom(limits.dataBytesMax)
     this.#server.serve([
       ...ingestRoutes({
         registry: this.#registry,
         hasRoom: () =>
-          hasRoom() &&
+          this.#hasRoom() &&
           this.#journal.openEntries < this.#bulkEntriesMax() &&
           this.#journal.queuedEntries < limits.journalQueueEntriesMax,
         countLines: (result) => {
@@ -297,7 +320,7 @@ class Composition {
       ...callRoutes(this.#registry, this.#journal),
       supervisorRoute,
       ...operationRoutes({
-        notReady: () => this.#notReady(hasRoom),
+        notReady: () => this.#notReady(),
         metricsArePublic: this.#config.METRICS_PUBLIC,
         metricsType: this.#metrics.contentType,
         metrics: () => this.#metrics.text(),
@@ -305,10 +328,14 @@ class Composition {
     ])
   }
 
-  #notReady(hasRoom: () => boolean): readonly NotReadyReason[] {
+  #hasRoom(): boolean {
+    return this.#journal.hasRoom(limits.dataBytesMax)
+  }
+
+  #notReady(): readonly NotReadyReason[] {
     const reasons: NotReadyReason[] = []
     if (this.#state !== 'serving') reasons.push(this.#state)
-    if (!hasRoom()) reasons.push('journal_full')
+    if (!this.#hasRoom()) reasons.push('journal_full')
     if (this.#server.isOverloaded) reasons.push('overloaded')
     return reasons
   }

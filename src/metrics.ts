@@ -1,83 +1,41 @@
 /**
- * What the service counts. The hot path only adds to plain numbers and observes one histogram; gauges are read when
- * somebody asks. The one importer of prom-client.
+ * What the service counts. The hot path only adds to plain numbers and observes one histogram; everything else is read
+ * when somebody asks.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
-import { type CallState, callStates } from './protocol/call.js'
+import type { CallContext } from './actors/call-machine.js'
+import type { Millis } from './clock.js'
+import { type GaugeSources, registerGauges } from './gauges.js'
+import { HotHistogram } from './hot-histogram.js'
+import { MetricRegistry } from './metric-registry.js'
+import { type CallState, type CompletionReason, callStates } from './protocol/call.js'
 
-export interface MetricsSources {
-  activeCalls(): number
-  activatingCalls(): number
-  armedDeadlines(): number
-  runningAnalyses(): number
-  supervisors(): number
-  requestsInFlight(): number
-  queuedEntries(): number
-}
-
+const walPageBytes = 4096
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const attemptBuckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300]
+/** The grace period alone takes 3 s; an outage of the provider may take hours. */
+const finishBuckets = [1, 2.5, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14_400]
 
-/**
- * A histogram for the hot path: a tenth of the time of prom-client’s (60 ns to 0.7 µs), which looks its labels up
- * anew. prom-client prints it: it takes any object with `name` and `get`.
- */
-class HotHistogram {
-  readonly name: string
-  readonly #help: string
-  readonly #label: string
-  readonly #buckets: readonly number[]
-  readonly #series = new Map<string, { readonly counts: Float64Array; sum: number }>()
-
-  constructor(name: string, help: string, label: string, buckets: readonly number[]) {
-    this.name = name
-    this.#help = help
-    this.#label = label
-    this.#buckets = buckets
-  }
-
-  observe(value: string, seconds: number): void {
-    let series = this.#series.get(value)
-    if (series === undefined) {
-      series = { counts: new Float64Array(this.#buckets.length + 1), sum: 0 }
-      this.#series.set(value, series)
-    }
-    series.sum += seconds
-    let bucket = 0
-    while (bucket < this.#buckets.length && seconds > (this.#buckets[bucket] as number)) bucket++
-    series.counts[bucket] = (series.counts[bucket] as number) + 1
-  }
-
-  async get(): Promise<object> {
-    const values = [...this.#series].flatMap(([value, { counts, sum }]) => {
-      const labels = { [this.#label]: value }
-      let count = 0
-      const lines = [...counts].map((ofBucket, bucket) => {
-        count += ofBucket
-        const le = this.#buckets[bucket] ?? '+Inf'
-        return { labels: { le, ...labels }, value: count, metricName: `${this.name}_bucket` }
-      })
-      return [
-        ...lines,
-        { labels, value: sum, metricName: `${this.name}_sum` },
-        { labels, value: count, metricName: `${this.name}_count` },
-      ]
-    })
-    return { name: this.name, help: this.#help, type: 'histogram', values, aggregator: 'sum' }
-  }
-}
+const zeroes = () => Object.fromEntries(callStates.map((state) => [state, 0])) as Record<CallState, number>
 
 export class Metrics {
-  readonly #registry = new Registry()
-  readonly #callsByState = new Map<CallState, number>(callStates.map((state) => [state, 0]))
+  readonly #registry = new MetricRegistry()
   /** Plain numbers for the hot path; they become prom-client's when they are read. */
   readonly packets = { accepted: 0, duplicate: 0, rejected: 0, invalid: 0 }
   readonly attempts = { succeeded: 0, failed: 0 }
   readonly counts = {
+    packetsLate: 0,
+    packetsLost: 0,
+    callsWithLoss: 0,
     duplicateMismatches: 0,
     duplicatesUnchecked: 0,
     supervisorsDropped: 0,
+    commitsFailed: 0,
     appendsFailed: 0,
+    checkpointsFailed: 0,
   }
+  readonly #callsByState = zeroes()
+  readonly #callsEntered = zeroes()
+  readonly #callsCompleted: Record<CompletionReason, number> = { completed: 0, idle_timeout: 0 }
   /** By status. */
   readonly #responses = new Float64Array(600)
   readonly #requestSeconds = new HotHistogram(
@@ -86,66 +44,97 @@ export class Metrics {
     'route',
     latencyBuckets,
   )
-  readonly #commitSeconds: Histogram
-  readonly #commitPackets: Histogram
+  readonly #attemptSeconds = new HotHistogram(
+    'voicestream_ai_attempt_seconds',
+    'Time of an attempt at an analysis, from its slot to its answer.',
+    'outcome',
+    attemptBuckets,
+  )
+  readonly #finishSeconds = new HotHistogram(
+    'voicestream_call_finish_seconds',
+    'Time from a call’s completion to its end, the grace period included.',
+    'state',
+    finishBuckets,
+  )
+  readonly #commitSeconds = this.#registry.histogram(
+    'commit_seconds',
+    'Time of a journal commit, its fsync included.',
+    latencyBuckets,
+  )
+  readonly #commitPackets = this.#registry.histogram(
+    'commit_packets',
+    'Packets in a journal commit.',
+    [1, 4, 16, 64, 256, 1024, 4096, 16_384],
+  )
   #walPages = 0
   #tailBytes = 0
 
-  constructor(sources: MetricsSources) {
-    const registers = [this.#registry]
-    collectDefaultMetrics({ register: this.#registry, prefix: 'voicestream_' })
-    // The type of a metric names what only prom-client's own classes have.
-    this.#registry.registerMetric(this.#requestSeconds as unknown as Metric)
-    this.#commitSeconds = new Histogram({
-      name: 'voicestream_commit_seconds',
-      help: 'Time of a journal commit, its fsync included.',
-      buckets: latencyBuckets,
-      registers,
-    })
-    this.#commitPackets = new Histogram({
-      name: 'voicestream_commit_packets',
-      help: 'Packets in a journal commit.',
-      buckets: [1, 4, 16, 64, 256, 1024, 4096, 16384],
-      registers,
-    })
-    const gauge = (name: string, help: string, read: () => number) =>
-      new Gauge({
-        name: `voicestream_${name}`,
-        help,
-        registers,
-        collect() {
-          this.set(read())
-        },
-      })
-    gauge('calls_active', 'Calls in memory.', sources.activeCalls)
-    gauge('calls_activating', 'Calls that are being replayed.', sources.activatingCalls)
-    gauge('deadlines_armed', 'Deadlines in memory.', sources.armedDeadlines)
-    gauge('analyses_running', 'Calls under analysis, waits included.', sources.runningAnalyses)
-    gauge('supervisors', 'Connected supervisor sockets.', sources.supervisors)
-    gauge('requests_in_flight', 'Requests without an answer.', sources.requestsInFlight)
-    gauge('journal_queue_entries', 'Appends that are not settled.', sources.queuedEntries)
+  constructor(sources: GaugeSources) {
+    for (const histogram of [this.#requestSeconds, this.#attemptSeconds, this.#finishSeconds])
+      this.#registry.add(histogram)
+    registerGauges(this.#registry, sources)
+    this.#registerCalls(sources)
+    this.#registerByLabel()
+    this.#registerTotals()
+    const gauge = this.#registry.gauge.bind(this.#registry)
     gauge('journal_tail_bytes', 'Packets committed and not yet folded into runs.', () => this.#tailBytes)
-    gauge('wal_pages', 'Pages in the write-ahead log at the last look.', () => this.#walPages)
-    const byState = this.#callsByState
-    new Gauge({
-      name: 'voicestream_calls',
-      help: 'Calls by state, stored ones included.',
-      labelNames: ['state'],
-      registers,
-      collect() {
-        for (const [state, count] of byState) this.set({ state }, count)
+    gauge('wal_bytes', 'The write-ahead log at the last look.', () => this.#walPages * walPageBytes)
+  }
+
+  #registerCalls({ activeCallsByState }: GaugeSources): void {
+    const all = this.#callsByState
+    this.#registry.gauges('calls', 'Calls by state, stored ones included.', 'state', () =>
+      Object.entries(all),
+    )
+    this.#registry.gauges(
+      'calls_passive',
+      'Calls by state that are stored and not in memory.',
+      'state',
+      () => {
+        const active = activeCallsByState()
+        // A new call is in memory before it is stored.
+        return callStates.map((state) => [state, Math.max(0, all[state] - active[state])])
       },
-    })
-    const { packets, attempts, counts } = this
-    this.#counter('packets_total', 'Packets by outcome.', 'status', () => Object.entries(packets))
-    this.#counter('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome', () =>
-      Object.entries(attempts),
     )
-    this.#counter('responses_total', 'Answers by status; 0 for a sender that went away.', 'status', () =>
-      [...this.#responses.entries()].filter(([, count]) => count > 0),
+  }
+
+  #registerByLabel(): void {
+    const counters = this.#registry.counters.bind(this.#registry)
+    counters('packets_total', 'Packets by outcome.', 'status', () => Object.entries(this.packets))
+    counters('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome', () =>
+      Object.entries(this.attempts),
     )
-    const total = (name: string, help: string, key: keyof typeof counts) =>
-      this.#counter(name, help, null, () => [['', counts[key]]])
+    counters(
+      'responses_total',
+      'Answers by status; 0 for a sender that went away, 101 for a socket.',
+      'status',
+      () => [...this.#responses.entries()].filter(([, count]) => count > 0),
+    )
+    counters('calls_entered_total', 'Calls that came into a state.', 'state', () =>
+      Object.entries(this.#callsEntered),
+    )
+    counters(
+      'calls_completed_total',
+      'Completed calls by reason; idle_timeout for those whose sender never said so.',
+      'reason',
+      () => Object.entries(this.#callsCompleted),
+    )
+  }
+
+  #registerTotals(): void {
+    const total = (name: string, help: string, key: keyof Metrics['counts']) =>
+      this.#registry.counter(name, help, () => this.counts[key])
+    total('packets_late_total', 'Accepted packets that closed a gap.', 'packetsLate')
+    total(
+      'packets_lost_total',
+      'Packets that were still missing when the grace period of their call was over.',
+      'packetsLost',
+    )
+    total(
+      'calls_with_loss_total',
+      'Calls that missed a packet when their grace period was over.',
+      'callsWithLoss',
+    )
     total(
       'duplicate_mismatches_total',
       'Duplicates whose content differs from what is stored.',
@@ -161,28 +150,13 @@ export class Metrics {
       'Supervisor sockets closed because they read too slowly.',
       'supervisorsDropped',
     )
+    total('commits_failed_total', 'Commits that failed.', 'commitsFailed')
     total('appends_failed_total', 'Appends that were refused because a commit failed.', 'appendsFailed')
-  }
-
-  #counter(
-    name: string,
-    help: string,
-    label: string | null,
-    read: () => readonly (readonly [string | number, number])[],
-  ) {
-    new Counter({
-      name: `voicestream_${name}`,
-      help,
-      labelNames: label === null ? [] : [label],
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        for (const [value, count] of read()) {
-          if (label === null) this.inc(count)
-          else this.inc({ [label]: value }, count)
-        }
-      },
-    })
+    total(
+      'checkpoints_failed_total',
+      'Times that the write-ahead log could not be moved into the database.',
+      'checkpointsFailed',
+    )
   }
 
   countResponse(status: number): void {
@@ -193,6 +167,11 @@ export class Metrics {
     this.#requestSeconds.observe(route, seconds)
   }
 
+  observeAttempt(outcome: keyof Metrics['attempts'], durationMs: Millis): void {
+    this.attempts[outcome]++
+    this.#attemptSeconds.observe(outcome, durationMs / 1000)
+  }
+
   observeCommit(commit: { packets: number; commitMs: number; tailBytes: number; walPages: number }): void {
     this.#commitSeconds.observe(commit.commitMs / 1000)
     this.#commitPackets.observe(commit.packets)
@@ -201,12 +180,25 @@ export class Metrics {
   }
 
   setStates(counts: Readonly<Record<CallState, number>>): void {
-    for (const state of callStates) this.#callsByState.set(state, counts[state])
+    Object.assign(this.#callsByState, counts)
   }
 
-  stateChanged(from: CallState | null, to: CallState): void {
-    if (from !== null) this.#callsByState.set(from, (this.#callsByState.get(from) ?? 0) - 1)
-    this.#callsByState.set(to, (this.#callsByState.get(to) ?? 0) + 1)
+  stateChanged(from: CallState | null, to: CallState, call: CallContext): void {
+    if (from !== null) this.#callsByState[from]--
+    this.#callsByState[to]++
+    this.#callsEntered[to]++
+    if (from === 'IN_PROGRESS' && call.reason !== null) this.#callsCompleted[call.reason]++
+    // Nothing is accepted from now on.
+    if (from === 'COMPLETED') this.#countLoss(call.log.missingCount)
+    const hasEnded = to === 'ARCHIVED' || to === 'FAILED'
+    if (hasEnded && call.completedAt !== null && call.endedAt !== null)
+      this.#finishSeconds.observe(to, (call.endedAt - call.completedAt) / 1000)
+  }
+
+  #countLoss(missing: number): void {
+    if (missing === 0) return
+    this.counts.packetsLost += missing
+    this.counts.callsWithLoss++
   }
 
   get contentType(): string {
@@ -214,6 +206,6 @@ export class Metrics {
   }
 
   text(): Promise<string> {
-    return this.#registry.metrics()
+    return this.#registry.text()
   }
 }

@@ -40,6 +40,7 @@ function portsOn(journal: MemoryJournal): CallPorts {
     analyse: ignore,
     drop: ignore,
     stateChanged: ignore,
+    late: ignore,
     duplicate: ignore,
   }
 }

@@ -36,7 +36,7 @@ export interface AnalysisPorts {
   check(answer: unknown): AnalysisResult
   /** The call goes on later: rings its deadline again after a while. */
   postpone(callId: CallId, delayMs: Millis): void
-  attemptEnded(outcome: 'succeeded' | 'failed'): void
+  attemptEnded(outcome: 'succeeded' | 'failed', durationMs: Millis): void
   /** A run ended without an outcome, for the log. */
   interrupted(callId: CallId, error: unknown): void
 }
@@ -90,7 +90,7 @@ export class Analyses {
   }
 
   async #attempt(callId: CallId, attempt: number, signal: AbortSignal): Promise<AnalysisResult> {
-    const { provider, read, packets, check, attemptEnded } = this.#ports
+    const { clock, provider, read, packets, check, attemptEnded } = this.#ports
     const account = await read(callId, ({ context: { log } }) => ({
       packetCount: log.totalReceived,
       missingCount: log.missingCount,
@@ -106,12 +106,13 @@ export class Analyses {
       attempt,
       idempotencyKey: `voicestream:${callId}`,
     }
+    const startedAt = clock.now()
     try {
       const result = check(await provider.analyse(request, signal))
-      attemptEnded('succeeded')
+      attemptEnded('succeeded', clock.now() - startedAt)
       return result
     } catch (error) {
-      attemptEnded('failed')
+      attemptEnded('failed', clock.now() - startedAt)
       throw error
     }
   }

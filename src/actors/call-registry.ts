@@ -13,6 +13,7 @@ import assert from 'node:assert/strict'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import { type CallState, callStates } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallReader, CallStream, Journal } from '../store/journal.js'
 import { CallActor, type CallMessage, type CallPorts } from './call.js'
@@ -22,6 +23,8 @@ import { replay, restoreSnapshot } from './call-replay.js'
 interface ActiveCall {
   readonly actor: CallActor
   readonly stream: CallStream
+  /** As committed, and as it is counted in `activeByState`. */
+  state: CallState
   /** How many messages it was told; the sweep finds silent calls by it without a look at the clock for each message. */
   messages: number
   messagesAtSweep: number
@@ -42,21 +45,41 @@ export class CallRegistry {
   readonly #callPorts: CallPorts
   readonly #active = new Map<CallId, ActiveCall>()
   readonly #activating = new Map<CallId, CallMessage[]>()
+  readonly #activeByState = Object.fromEntries(callStates.map((state) => [state, 0])) as Record<
+    CallState,
+    number
+  >
   #waitingMessages = 0
   #sweep: Iterator<[CallId, ActiveCall]> | null = null
   #cancelSweep: (() => void) | null = null
 
   constructor(ports: RegistryPorts, callPorts: Omit<CallPorts, 'drop'>) {
     this.#ports = ports
-    this.#callPorts = { ...callPorts, drop: (callId) => this.#drop(callId) }
+    this.#callPorts = {
+      ...callPorts,
+      drop: (callId) => this.#drop(callId),
+      stateChanged: (from, to, context) => {
+        this.#moved(context.callId, to)
+        callPorts.stateChanged(from, to, context)
+      },
+    }
   }
 
   get activeCount(): number {
     return this.#active.size
   }
 
+  /** Adds up to `activeCount`. */
+  get activeByState(): Readonly<Record<CallState, number>> {
+    return this.#activeByState
+  }
+
   get activatingCount(): number {
     return this.#activating.size
+  }
+
+  get waitingMessages(): number {
+    return this.#waitingMessages
   }
 
   /** Delivers a message; its `replyTo` is answered in every case. A packet's data is copied if it has to wait. */
@@ -148,13 +171,14 @@ export class CallRegistry {
     const { stream, snapshot, entries } = history
     const state = replay(restoreSnapshot(callId, snapshot), entries)
     const input = { callId, stream, state, isSettled: snapshot.isSettled }
-    return this.#start(new CallActor(this.#callPorts, input), stream)
+    return this.#start(new CallActor(this.#callPorts, input), stream, state.value)
   }
 
-  #start(actor: CallActor, stream: CallStream): ActiveCall {
+  #start(actor: CallActor, stream: CallStream, state: CallState): ActiveCall {
     return {
       actor,
       stream,
+      state,
       messages: 0,
       messagesAtSweep: 0,
       silentSince: this.#ports.clock.now(),
@@ -172,6 +196,7 @@ export class CallRegistry {
         call = this.#start(
           new CallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }),
           stream,
+          'IN_PROGRESS',
         )
         this.#add(callId, call)
       }
@@ -185,6 +210,15 @@ export class CallRegistry {
   #add(callId: CallId, call: ActiveCall): void {
     assert(!this.#active.has(callId), 'V1: a call has at most one actor')
     this.#active.set(callId, call)
+    this.#activeByState[call.state]++
+  }
+
+  #moved(callId: CallId, state: CallState): void {
+    const call = this.#active.get(callId)
+    if (call === undefined) return
+    this.#activeByState[call.state]--
+    this.#activeByState[state]++
+    call.state = state
   }
 
   // --- the way out ------------------------------------------------------------------------------------------------
@@ -193,6 +227,7 @@ export class CallRegistry {
     const call = this.#active.get(callId)
     if (call === undefined) return
     this.#active.delete(callId)
+    this.#activeByState[call.state]--
     call.actor.stop()
     if (!this.#ports.journal.hasPending(call.stream)) this.#ports.journal.release(call.stream)
   }

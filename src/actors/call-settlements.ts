@@ -30,7 +30,7 @@ export interface ReplyTo<Answer> {
 
 /** The call that is told. */
 export interface SettledCall {
-  received(facts: ReceiptFacts): void
+  received(receipt: PacketReceipt): void
   /** With its first deadline. */
   created(dueAt: Millis): void
   committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void
@@ -65,6 +65,8 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
   readonly missingCount: number
   readonly receivedAt: Millis
   readonly state: CallState
+  /** It closed a gap. */
+  readonly isLate: boolean
   readonly #call: SettledCall
   readonly #replyTo: ReplyTo<ReceiptFacts>
 
@@ -73,6 +75,7 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
     state: CallMachineSnapshot,
     sequence: number,
     receivedAt: Millis,
+    isLate: boolean,
     call: SettledCall,
     replyTo: ReplyTo<ReceiptFacts>,
   ) {
@@ -84,6 +87,7 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
     this.missingSequences = log.missingSequences()
     this.missingCount = log.missingCount
     this.receivedAt = receivedAt
+    this.isLate = isLate
     this.state = state.value
     this.#call = call
     this.#replyTo = replyTo

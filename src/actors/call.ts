@@ -18,7 +18,13 @@ import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { CallStream, Journal, LifecycleEntry, Settlement } from '../store/journal.js'
-import { type AnalysisFacts, type CallMachineSnapshot, callMachine, newCall } from './call-machine.js'
+import {
+  type AnalysisFacts,
+  type CallContext,
+  type CallMachineSnapshot,
+  callMachine,
+  newCall,
+} from './call-machine.js'
 import { snapshotOf } from './call-replay.js'
 import {
   Answer,
@@ -71,7 +77,10 @@ export interface CallPorts {
   analyse(callId: CallId, facts: AnalysisFacts): void
   /** A commit has failed, or somebody else wrote the call: forget the actor. */
   drop(callId: CallId): void
-  stateChanged(from: CallState | null, to: CallState): void
+  /** Committed. `from` is null for a new call. */
+  stateChanged(from: CallState | null, to: CallState, context: CallContext): void
+  /** A packet that closed a gap has been committed. */
+  late(): void
   /** A duplicate came; its content may differ from what is stored. */
   duplicate(callId: CallId, packet: Packet): void
 }
@@ -210,9 +219,17 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
       return
     }
     const receivedAt = clock.now()
-    context.log.mark(packet.sequence)
+    const isLate = context.log.mark(packet.sequence) === 'late'
     context.lastPacketAt = receivedAt
-    const settlement = new PacketReceipt('accepted', state, packet.sequence, receivedAt, this, replyTo)
+    const settlement = new PacketReceipt(
+      'accepted',
+      state,
+      packet.sequence,
+      receivedAt,
+      isLate,
+      this,
+      replyTo,
+    )
     const entry = {
       type: 'packet',
       receivedAt,
@@ -235,12 +252,13 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     }
     const status = isDuplicate ? 'duplicate' : 'rejected'
     const now = this.#ports.clock.now()
-    const settlement = new PacketReceipt(status, state, packet.sequence, now, this, replyTo)
+    const settlement = new PacketReceipt(status, state, packet.sequence, now, false, this, replyTo)
     this.#ports.journal.settled(this.#stream, settlement)
   }
 
-  received(facts: ReceiptFacts): void {
-    this.#ports.publishPacket(facts)
+  received(receipt: PacketReceipt): void {
+    if (receipt.isLate) this.#ports.late()
+    this.#ports.publishPacket(receipt)
   }
 
   // --- lifecycle --------------------------------------------------------------------------------------------------
@@ -388,7 +406,8 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
   committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
     for (const event of events) {
       this.#ports.publish(event)
-      if (event.event === 'state_changed') this.#ports.stateChanged(event.from_state, event.to_state)
+      if (event.event === 'state_changed')
+        this.#ports.stateChanged(event.from_state, event.to_state, next.context)
     }
     const { callId, dueAt } = next.context
     if (dueAt !== null) this.#ports.arm(callId, dueAt)
@@ -396,7 +415,7 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
 
   created(dueAt: Millis): void {
     this.#ports.arm(this.#callId, dueAt)
-    this.#ports.stateChanged(null, 'IN_PROGRESS')
+    this.#ports.stateChanged(null, 'IN_PROGRESS', this.#initial.context)
   }
 
   failed(): void {

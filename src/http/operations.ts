@@ -4,8 +4,9 @@ import Type from 'typebox'
 import { jsonType } from './exchange.js'
 import type { Route } from './routes.js'
 
-/** Why the service cannot take packets now; empty when it can. */
-export type NotReadyReason = 'starting' | 'draining' | 'store_failed' | 'journal_full' | 'overloaded'
+/** Why the service cannot take packets now. */
+export const notReadyReasons = ['starting', 'draining', 'store_failed', 'journal_full', 'overloaded'] as const
+export type NotReadyReason = (typeof notReadyReasons)[number]
 
 export interface OperationsPorts {
   notReady(): readonly NotReadyReason[]

@@ -56,6 +56,11 @@ class SocketSubscriber implements FeedSubscriber {
     this.#closeIfTooSlow()
   }
 
+  /** Not sent, or sent and not taken. */
+  get queuedBytes(): number {
+    return this.isClosed ? 0 : this.#queuedBytes + this.#socket.getBufferedAmount()
+  }
+
   /** One commit may bring more than the bound at once, and a reader that keeps up needs a moment for it. */
   #closeIfTooSlow(): void {
     if (this.#queuedBytes <= limits.supervisorQueueBytesMax) {
@@ -156,6 +161,12 @@ export class SupervisorSockets {
 
   get count(): number {
     return this.#sockets.size
+  }
+
+  get queuedBytes(): number {
+    let bytes = 0
+    for (const socket of this.#sockets) bytes += socket.getUserData().subscriber?.queuedBytes ?? 0
+    return bytes
   }
 
   #open(socket: WebSocket<SocketData>): void {

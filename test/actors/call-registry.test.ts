@@ -37,9 +37,11 @@ describe('concurrent first messages to a call', () => {
       const told = [...Array(100).keys()].map((sequence) => calls.packet(id, sequence))
       await turns()
       assert.equal(calls.registry.activatingCount, 1)
+      assert.equal(calls.registry.waitingMessages, 100)
       open()
       assert.deepEqual(await statuses(told), Array(100).fill('accepted'))
       assert.equal(calls.journal.replays - replays, 1)
+      assert.equal(calls.registry.waitingMessages, 0)
       assert.equal(calls.registry.activeCount, 1)
       assert.equal((await calls.view(id))?.total_received, isKnown ? 101 : 100)
     }

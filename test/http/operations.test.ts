@@ -68,7 +68,7 @@ describe('the service', () => {
       'requests_in_flight',
       'journal_queue_entries',
       'journal_tail_bytes',
-      'wal_pages',
+      'wal_bytes',
       'duplicate_mismatches_total',
       'duplicates_unchecked_total',
       'supervisors_dropped_total',

@@ -82,6 +82,7 @@ export class Calls {
   readonly armed: { callId: CallId; dueAt: number }[] = []
   readonly analysesAsked: { callId: CallId; facts: AnalysisFacts }[] = []
   readonly stateChanges: { from: CallState | null; to: CallState }[] = []
+  lateCount = 0
   readonly duplicates: number[] = []
   readonly activationFailures: unknown[] = []
 
@@ -117,6 +118,9 @@ export class Calls {
       arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
       analyse: (callId, facts) => this.analysesAsked.push({ callId, facts }),
       stateChanged: (from, to) => this.stateChanges.push({ from, to }),
+      late: () => {
+        this.lateCount++
+      },
       duplicate: (_, { sequence }) => this.duplicates.push(sequence),
     }
   }

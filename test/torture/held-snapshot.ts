@@ -25,7 +25,6 @@ const shrinkMsMax = 30_000
 const lookMs = 200
 /** A warning is due once the log is well past the 64 MiB at which it is checkpointed. */
 const logBytesWarned = 84 * mib
-const pageBytes = 4096
 
 /** Packets with other content are warned of; here every warning is about the log. */
 const load = { ...ordinaryLoad, connections: 64, packetsPerSecond: 1000, conflictShare: 0 }
@@ -45,7 +44,7 @@ export async function runHeldSnapshot(stage: Stage, { seed, holdMs }: HeldSnapsh
   while (epochMs() < heldAt + holdMs) {
     await sleep(lookMs)
     logBytes = Math.max(logBytes, bytesOf(`${file}-wal`))
-    told = Math.max(told, (await readMetric(service, 'voicestream_wal_pages')) * pageBytes)
+    told = Math.max(told, await readMetric(service, 'voicestream_wal_bytes'))
   }
   const acknowledged = driver.acknowledged - acknowledgedBefore
   const packetsSeen = held.release()
@@ -64,6 +63,8 @@ export async function runHeldSnapshot(stage: Stage, { seed, holdMs }: HeldSnapsh
     findings.push(`the metric told of ${mebibytes(told)} MiB of a log of ${mebibytes(logBytes)} MiB`)
   const warnings = service.log.filter(({ level }) => level === 40).length
   if (logBytes > logBytesWarned && warnings === 0) findings.push('no warning was logged')
+  const counted = await readMetric(service, 'voicestream_checkpoints_failed_total')
+  if (counted < warnings) findings.push(`${counted} of ${warnings} warnings were counted`)
   const judged = await judgeAndSettle(service, driver)
   await killHard(service)
   driver.close()
