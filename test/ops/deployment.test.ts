@@ -1,0 +1,129 @@
+/**
+ * What runs the service for an operator: the image, the compose file, the systemd unit. There is no container engine
+ * here, so this holds what can be held without one: commands that do what they say, and bounds that fit those of the
+ * service.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { parse } from 'yaml'
+import { environmentPrefix, readConfig } from '../../src/config.js'
+import { limits } from '../../src/limits.js'
+import { startService } from '../support/service.js'
+
+const dockerfile = readFileSync('Dockerfile', 'utf8').replaceAll(/\\\n\s*/g, ' ')
+const unit = readFileSync('ops/systemd/voicestream.service', 'utf8')
+const compose = parse(readFileSync('compose.yaml', 'utf8')) as {
+  readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly volumes: Readonly<Record<string, unknown>>
+}
+
+/** All that an image has of a setting, as the service would read them. */
+function imageEnvironment(): Record<string, string> {
+  const [, variables = ''] = /^ENV (.*)$/m.exec(dockerfile) ?? []
+  return Object.fromEntries(
+    [...variables.matchAll(/(\w+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value]),
+  )
+}
+
+function unitValues(key: string): readonly string[] {
+  return [...unit.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value)
+}
+
+async function exitCodeOf(command: readonly string[], port: number): Promise<number | null> {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, {
+    env: { ...process.env, VOICESTREAM_PORT: String(port) },
+    stdio: 'ignore',
+  })
+  const [code] = await once(child, 'exit')
+  return code as number | null
+}
+
+describe('the image', () => {
+  test('is healthy while the service is ready, and not when nobody answers', async (t) => {
+    const [, text = ''] = /^HEALTHCHECK .* CMD (\[.*\])$/m.exec(dockerfile) ?? []
+    const command = JSON.parse(text) as string[]
+    const service = await startService(t)
+    assert.equal(await exitCodeOf(command, service.port), 0)
+    service.kill('SIGKILL')
+    await service.exited
+    assert.equal(await exitCodeOf(command, service.port), 1)
+  })
+
+  test('has settings that the service takes, a user without privileges, and the Node of package.json', () => {
+    const config = readConfig({ args: [], environment: imageEnvironment(), dotEnv: null })
+    assert.deepEqual([config.HOST, config.PORT, config.DATA_DIR], ['0.0.0.0', 8000, '/data'])
+    assert.match(dockerfile, /^USER [1-9]\d+:[1-9]\d+$/m)
+    assert.equal(JSON.parse(readFileSync('package.json', 'utf8')).engines.node, '>=20.19')
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base)
+    assert.deepEqual(bases, Array(2).fill('node:20-bookworm-slim'))
+    assert.match(dockerfile, /^CMD \["node"/m, 'the process gets the signals itself')
+  })
+
+  test('is built from files that there are and that .dockerignore lets in', () => {
+    const admitted = readFileSync('.dockerignore', 'utf8').match(/(?<=^!).*$/gm) ?? []
+    const copied = [...dockerfile.matchAll(/^COPY (?!--)(.*) \S+$/gm)].flatMap(([, names = '']) =>
+      names.split(' '),
+    )
+    assert.deepEqual(copied.toSorted(), [...admitted].toSorted())
+    for (const name of copied) assert(existsSync(name), name)
+  })
+})
+
+describe('the compose file', () => {
+  test('takes from the service what it does not need, and leaves it the time to stop', () => {
+    const service = compose.services['voicestream'] ?? {}
+    assert.equal(service['read_only'], true)
+    assert.deepEqual(service['cap_drop'], ['ALL'])
+    assert.deepEqual(service['security_opt'], ['no-new-privileges:true'])
+    assert.deepEqual(service['volumes'], ['voicestream-data:/data'])
+    const [, seconds] = /^(\d+)s$/.exec(String(service['stop_grace_period'])) ?? []
+    assert(Number(seconds) >= 15 && Number(seconds) * 1000 > limits.stopMsMax)
+  })
+
+  test('starts Prometheus and Grafana only on demand, with files that there are', () => {
+    for (const name of ['prometheus', 'grafana']) {
+      const { profiles, volumes } = compose.services[name] as { profiles: string[]; volumes: string[] }
+      assert.deepEqual(profiles, ['monitoring'])
+      for (const volume of volumes) {
+        const [source = ''] = volume.split(':')
+        assert(source.startsWith('./') ? existsSync(source) : source in compose.volumes, source)
+      }
+    }
+    const prometheus = parse(readFileSync('ops/prometheus/prometheus.yml', 'utf8'))
+    assert.deepEqual(prometheus.rule_files, ['alerts.yml'])
+    assert.equal(prometheus.scrape_configs[0].job_name, 'voicestream', 'the alerts name the job')
+  })
+})
+
+describe('the systemd unit', () => {
+  test('leaves the service the time to stop, and does not repeat a start that cannot succeed', () => {
+    assert(Number(unitValues('TimeoutStopSec')[0]) * 1000 > limits.stopMsMax)
+    assert.deepEqual(unitValues('Restart'), ['on-failure'])
+    assert.deepEqual(unitValues('RestartPreventExitStatus'), ['78'])
+    assert.deepEqual(unitValues('KillSignal'), ['SIGTERM'])
+    assert.deepEqual(unitValues('MemoryDenyWriteExecute'), ['no'], 'V8 could not compile')
+    assert(Number(unitValues('LimitNOFILE')[0]) >= limits.supervisorsMax + limits.requestsInFlightMax)
+    const variables = unitValues('Environment')
+      .filter((line) => line.startsWith(environmentPrefix))
+      .map((line) => line.split('=', 2) as [string, string])
+    const config = readConfig({ args: [], environment: Object.fromEntries(variables), dotEnv: null })
+    assert.equal(config.DATA_DIR, `/var/lib/${unitValues('StateDirectory')[0]}`)
+  })
+
+  test('is one that systemd takes, and gives away little', {
+    skip: !existsSync('/usr/bin/systemd-analyze'),
+  }, () => {
+    const analyse = (...args: string[]) =>
+      execFileSync('systemd-analyze', [...args, 'ops/systemd/voicestream.service'], {
+        encoding: 'utf8',
+        stdio: 'pipe',
+      })
+    const [, exposure] =
+      /exposure level.*: (\d+\.\d)/.exec(analyse('security', '--offline=true', '--no-pager')) ?? []
+    assert(Number(exposure) < 2, `exposure ${exposure}`)
+  })
+})
