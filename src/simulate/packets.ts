@@ -1,7 +1,8 @@
 /** Cuts audio into packets as a PBX would, and gives each its body for the wire. Pure. */
+
+import type { WavAudio } from '../audio/wav-file.js'
 import { SimulateError } from './errors.js'
 import { packetDataBytesMax, packetMs } from './limits.js'
-import type { WavAudio } from './wav.js'
 
 export interface AudioPacket {
   readonly sequence: number

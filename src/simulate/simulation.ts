@@ -1,5 +1,8 @@
 /** The whole run: options → audio → plans → calls played → ends awaited → accounts compared → report and exit code. */
 import { readFile, stat } from 'node:fs/promises'
+import { parseWav, type WavAudio } from '../audio/wav-file.js'
+import { showProgress } from '../terminal/progress.js'
+import type { Terminal } from '../terminal/terminal.js'
 import { type Audit, auditCalls, awaitEnds, type Desk, type Sighting } from './call-auditor.js'
 import { createCall, type Line, playCall, type SimulatedCall } from './call-player.js'
 import type { Clock } from './clock.js'
@@ -8,12 +11,9 @@ import { planCall } from './impairment.js'
 import { fileBytesMax, greetingMs, packetMs, plannedPacketsMax } from './limits.js'
 import { callIdOf, helpText, readCommand, type SimulateOptions } from './options.js'
 import { type AudioPacket, cutPackets } from './packets.js'
-import { showProgress } from './progress.js'
 import { formatCount, renderCalls, renderRate, renderVerdict } from './report.js'
 import { createServiceClient } from './service-client.js'
-import type { Terminal } from './terminal.js'
 import { judge, rowOf } from './verdict.js'
-import { parseWav, type WavAudio } from './wav.js'
 
 export interface World {
   readonly clock: Clock

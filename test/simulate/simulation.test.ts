@@ -9,8 +9,8 @@ import { text } from 'node:stream/consumers'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import { systemClock } from '../../src/simulate/clock.js'
 import { simulate } from '../../src/simulate/simulation.js'
+import { chunk, formatChunk, muLaw, riff, speechOf } from '../support/wav-files.js'
 import { type FakeBehaviour, startFakeService } from './fake-service.js'
-import { chunk, formatChunk, muLaw, riff, speechOf } from './wav-files.js'
 
 const impaired =
   '--calls 4 --speed 50 --seed 9 --loss 4 --reorder 8 --duplicate 6 --late 5 --grace 100'.split(' ')

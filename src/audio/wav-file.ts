@@ -1,14 +1,16 @@
 /**
- * Reads WAV (RIFF) audio: pure, bytes in, audio out.
+ * WAV (RIFF) audio: whole files are read, headers are written. Pure.
  *
  *   "RIFF" size "WAVE"  { id[4] size[4] body[size] pad[size odd] }…
  *
  * All numbers are little-endian. Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF), and
  * RFC 2361 for the format codes. The RIFF size is not trusted, since recorders that were killed leave it wrong.
  */
-import { SimulateError } from './errors.js'
+import assert from 'node:assert/strict'
+import { type AudioEncoding, AudioError, type AudioFormat, frameBytesOf } from './audio-format.js'
 
-export type WavEncoding = 'mu-law' | 'a-law' | 'pcm-8' | 'pcm-16'
+/** What a file may hold beside what packets do: PCM of 8 bits. */
+export type WavEncoding = AudioEncoding | 'pcm_u8'
 
 export interface WavAudio {
   readonly encoding: WavEncoding
@@ -35,7 +37,7 @@ const subformatTail = Buffer.from('000000001000800000aa00389b71', 'hex')
 const sizeUnknown = 0xffffffff
 const chunkHeaderBytes = 8
 
-/** Parses a whole file. Throws a `SimulateError` with code `wav` that says what is wrong and where. */
+/** Parses a whole file. Throws an `AudioError` that says what is wrong and where. */
 export function parseWav(file: Buffer): WavAudio {
   checkRiffHeader(file)
   let format: Format | undefined
@@ -106,7 +108,7 @@ function describe(format: Format, data: Buffer): WavAudio {
   const { channels, sampleRate, frameBytes } = format
   if (channels === 0) throw bad('says that it has 0 channels')
   if (sampleRate === 0) throw bad('says that it has 0 samples a second')
-  const expectedFrameBytes = channels * (encoding === 'pcm-16' ? 2 : 1)
+  const expectedFrameBytes = channels * (encoding === 'pcm_s16le' ? 2 : 1)
   if (frameBytes !== expectedFrameBytes)
     throw bad(
       `says ${frameBytes} bytes a frame, but ${channels} channels of ${encoding} take ${expectedFrameBytes}`,
@@ -121,16 +123,80 @@ function encodingOf({ code, sampleBits }: Format): WavEncoding {
     case formatCodes.muLaw:
     case formatCodes.aLaw:
       if (sampleBits !== 8) throw bad(`is G.711 with ${sampleBits} bits a sample instead of 8`)
-      return code === formatCodes.muLaw ? 'mu-law' : 'a-law'
+      return code === formatCodes.muLaw ? 'mulaw' : 'alaw'
     case formatCodes.pcm:
-      if (sampleBits === 8) return 'pcm-8'
-      if (sampleBits === 16) return 'pcm-16'
+      if (sampleBits === 8) return 'pcm_u8'
+      if (sampleBits === 16) return 'pcm_s16le'
       throw bad(`is PCM with ${sampleBits} bits a sample; 8 and 16 are supported`)
     default:
       throw bad(`has the format code ${code}; PCM (1), A-law (6) and mu-law (7) are supported`)
   }
 }
 
-function bad(fact: string): SimulateError {
-  return new SimulateError('wav', `the file ${fact}`)
+function bad(fact: string): AudioError {
+  return new AudioError(`the file ${fact}`)
+}
+
+/**
+ * The bytes in front of so many frames, whose number must be known: a size that is left open is read by some players
+ * as no audio. Formats other than PCM have an extended format chunk and their length in a `fact` chunk.
+ */
+export function wavHeader(format: AudioFormat, frames: number): Buffer {
+  assert(Number.isSafeInteger(frames) && frames >= 0)
+  const dataBytes = frames * frameBytesOf(format)
+  const chunks = [formatChunk(format), ...(format.encoding === 'pcm_s16le' ? [] : [factChunk(frames)])]
+  const header = Buffer.concat([
+    Buffer.from('RIFF\0\0\0\0WAVE', 'latin1'),
+    ...chunks,
+    Buffer.from('data\0\0\0\0', 'latin1'),
+  ])
+  const riffBytes = header.length - chunkHeaderBytes + dataBytes + wavPadding(dataBytes).length
+  if (riffBytes >= sizeUnknown)
+    throw new AudioError(
+      `${Math.round(frames / format.sampleRate)} s of audio are ${dataBytes} bytes, more than a WAV file can hold (4 GiB)`,
+    )
+  header.writeUInt32LE(riffBytes, 4)
+  header.writeUInt32LE(dataBytes, header.length - 4)
+  return header
+}
+
+/** What follows the last frame: a chunk of an odd length ends with a zero byte. */
+export function wavPadding(dataBytes: number): Buffer {
+  return Buffer.alloc(dataBytes % 2)
+}
+
+function formatChunk(format: AudioFormat): Buffer {
+  const { encoding, sampleRate, channels } = format
+  const frameBytes = frameBytesOf(format)
+  const bodyBytes = encoding === 'pcm_s16le' ? 16 : 18
+  const chunk = Buffer.alloc(chunkHeaderBytes + bodyBytes)
+  chunk.write('fmt ', 'latin1')
+  chunk.writeUInt32LE(bodyBytes, 4)
+  chunk.writeUInt16LE(codeOf(encoding), 8)
+  chunk.writeUInt16LE(channels, 10)
+  chunk.writeUInt32LE(sampleRate, 12)
+  chunk.writeUInt32LE(sampleRate * frameBytes, 16)
+  chunk.writeUInt16LE(frameBytes, 20)
+  chunk.writeUInt16LE((frameBytes / channels) * 8, 22)
+  return chunk
+}
+
+function factChunk(frames: number): Buffer {
+  const chunk = Buffer.alloc(chunkHeaderBytes + 4)
+  chunk.write('fact', 'latin1')
+  chunk.writeUInt32LE(4, 4)
+  // A number past 32 bits is past what the file can hold, which is told where its bytes are counted.
+  chunk.writeUInt32LE(Math.min(frames, sizeUnknown), 8)
+  return chunk
+}
+
+function codeOf(encoding: AudioEncoding): number {
+  switch (encoding) {
+    case 'mulaw':
+      return formatCodes.muLaw
+    case 'alaw':
+      return formatCodes.aLaw
+    case 'pcm_s16le':
+      return formatCodes.pcm
+  }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { parseWav } from '../../src/audio/wav-file.js'
 import { cutPackets } from '../../src/simulate/packets.js'
-import { parseWav } from '../../src/simulate/wav.js'
 import {
   chunk,
   extensibleExtension,
@@ -11,20 +11,20 @@ import {
   muLaw,
   riff,
   speechOf,
-} from './wav-files.js'
+} from '../support/wav-files.js'
 
 const audio = speechOf(3)
 
 function refuses(file: Buffer, fact: RegExp): void {
-  assert.throws(() => parseWav(file), { name: 'SimulateError', code: 'wav', message: fact })
+  assert.throws(() => parseWav(file), { name: 'AudioError', message: fact })
 }
 
 describe('a WAV file', () => {
   const formats: [string, FormatFields][] = [
-    ['mu-law', muLaw],
-    ['a-law', { ...muLaw, code: 6 }],
-    ['pcm-8', { ...muLaw, code: 1 }],
-    ['pcm-16', { ...muLaw, code: 1, sampleBits: 16 }],
+    ['mulaw', muLaw],
+    ['alaw', { ...muLaw, code: 6 }],
+    ['pcm_u8', { ...muLaw, code: 1 }],
+    ['pcm_s16le', { ...muLaw, code: 1, sampleBits: 16 }],
   ]
   for (const [encoding, fields] of formats)
     test(`is read as ${encoding} by its format code and bits`, () => {
@@ -41,7 +41,7 @@ describe('a WAV file', () => {
   test('of WAVE_FORMAT_EXTENSIBLE is read by the format code in its subformat', () => {
     const format = { ...muLaw, code: 0xfffe, channels: 2, sampleBits: 16, extension: extensibleExtension(1) }
     const wav = parseWav(riff(formatChunk(format), chunk('data', audio)))
-    assert.equal(wav.encoding, 'pcm-16')
+    assert.equal(wav.encoding, 'pcm_s16le')
     assert.equal(wav.frameBytes, 4)
   })
 
@@ -100,7 +100,7 @@ describe('a WAV file', () => {
 
   test('examples/support-call.wav is 36 s of mu-law, so 1,800 packets', () => {
     const wav = parseWav(readFileSync('examples/support-call.wav'))
-    assert.equal(wav.encoding, 'mu-law')
+    assert.equal(wav.encoding, 'mulaw')
     assert.equal(wav.sampleRate, 8000)
     assert.equal(Math.floor(wav.frames.length / 8000), 36)
     const packets = cutPackets(wav)

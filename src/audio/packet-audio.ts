@@ -1,0 +1,165 @@
+/**
+ * A call's packets as audio: pure and streaming, wherever the packets come from. Packets go in by ascending sequence,
+ * base64 of their samples as text; out comes what was received and what is missing, in order and without a gap:
+ *
+ *     packets    0   1           4         expected total 6
+ *     pieces    [0] [1] [2 … 3] [4] [5]    received, received, missing, received, missing
+ *
+ * What is missing is as long as packets usually are in this call, which only the whole call tells: `measureAudio` reads
+ * it once, `packetAudio` again. Neither holds more than one packet.
+ */
+import assert from 'node:assert/strict'
+import { AudioError, type AudioFormat, frameBytesOf, silenceByteOf } from './audio-format.js'
+import { type G711Law, toLinear } from './g711.js'
+
+export interface AudioPacket {
+  readonly sequence: number
+  /** Base64 (RFC 4648, section 4), as UTF-8. */
+  readonly data: Uint8Array
+}
+
+export type AudioPackets = Iterable<AudioPacket> | AsyncIterable<AudioPacket>
+
+export interface AudioMeasure {
+  readonly packets: number
+  /** Frames of what was received and what is missing together. */
+  readonly frames: number
+  /** Not whole where packets alternate between two lengths to keep time: 20 ms are 220.5 frames at 11,025 Hz. */
+  readonly framesPerPacket: number
+  /** As it was given: numbers from 0 up to it are missing where no packet has them. */
+  readonly expectedTotal: number | null
+}
+
+export type AudioPiece =
+  | {
+      readonly kind: 'received'
+      readonly sequence: number
+      readonly frames: number
+      readonly samples: Buffer
+    }
+  | { readonly kind: 'missing'; readonly first: number; readonly last: number; readonly frames: number }
+
+const silenceBytesAtOnce = 64 * 1024
+
+/** Reads a call once. Throws an `AudioError` that names the first packet which is not audio of this format. */
+export async function measureAudio(
+  packets: AudioPackets,
+  format: AudioFormat,
+  expectedTotal: number | null,
+): Promise<AudioMeasure> {
+  const frameBytes = frameBytesOf(format)
+  const packetsOfLength = new Map<number, number>()
+  let received = 0
+  let count = 0
+  let highest = -1
+  for await (const packet of packets) {
+    assert(packet.sequence > highest, 'packets come by ascending sequence')
+    const frames = decodeSamples(packet, frameBytes).length / frameBytes
+    packetsOfLength.set(frames, (packetsOfLength.get(frames) ?? 0) + 1)
+    highest = packet.sequence
+    received += frames
+    count++
+  }
+  const framesPerPacket = usualLength(packetsOfLength)
+  const missing = Math.max(highest + 1, expectedTotal ?? 0) - count
+  return {
+    packets: count,
+    frames: received + Math.round(missing * framesPerPacket),
+    framesPerPacket,
+    expectedTotal,
+  }
+}
+
+/** The most frequent length, together with its neighbours of one frame more or less, by which packets keep time. */
+function usualLength(packetsOfLength: ReadonlyMap<number, number>): number {
+  const [usual = 0] = [...packetsOfLength].reduce((most, next) => (next[1] > most[1] ? next : most), [0, 0])
+  let frames = 0
+  let packets = 0
+  for (const length of [usual - 1, usual, usual + 1]) {
+    const count = packetsOfLength.get(length) ?? 0
+    frames += length * count
+    packets += count
+  }
+  return packets === 0 ? 0 : frames / packets
+}
+
+/** Reads the same packets again. Throws an `AudioError` when they are not those that were measured. */
+export async function* packetAudio(
+  packets: AudioPackets,
+  format: AudioFormat,
+  measure: AudioMeasure,
+): AsyncGenerator<AudioPiece> {
+  const frameBytes = frameBytesOf(format)
+  const silence = new Silence(measure.framesPerPacket)
+  let highest = -1
+  let frames = 0
+  for await (const packet of packets) {
+    const { sequence } = packet
+    const samples = decodeSamples(packet, frameBytes)
+    const received: AudioPiece = { kind: 'received', sequence, frames: samples.length / frameBytes, samples }
+    for (const piece of [...silence.between(highest, sequence), received]) {
+      frames += piece.frames
+      yield piece
+    }
+    highest = sequence
+  }
+  for (const piece of silence.between(highest, measure.expectedTotal ?? 0)) {
+    frames += piece.frames
+    yield piece
+  }
+  if (frames !== measure.frames) throw new AudioError('the call changed while it was read')
+}
+
+/** Rounded over all that is missing of the call, so that fractions of a frame do not add up. */
+class Silence {
+  readonly #framesPerPacket: number
+  #missing = 0
+
+  constructor(framesPerPacket: number) {
+    this.#framesPerPacket = framesPerPacket
+  }
+
+  /** The numbers between two, as one piece or none. */
+  between(received: number, next: number): readonly AudioPiece[] {
+    const [first, last] = [received + 1, next - 1]
+    if (first > last) return []
+    const before = Math.round(this.#missing * this.#framesPerPacket)
+    this.#missing += last - first + 1
+    const frames = Math.round(this.#missing * this.#framesPerPacket) - before
+    return [{ kind: 'missing', first, last, frames }]
+  }
+}
+
+/** The bytes of a piece, silence a little at a time. `linear`: as 16 bits, whatever the packets hold. */
+export function* pieceBytes(piece: AudioPiece, format: AudioFormat, linear: boolean): Generator<Buffer> {
+  const target = linear ? linearOf(format) : format
+  if (piece.kind === 'received') {
+    yield target.encoding === format.encoding
+      ? piece.samples
+      : // Where source and target differ, the source is G.711.
+        toLinear(format.encoding as G711Law, piece.samples)
+    return
+  }
+  const bytes = piece.frames * frameBytesOf(target)
+  const silence = Buffer.alloc(Math.min(bytes, silenceBytesAtOnce), silenceByteOf(target.encoding))
+  for (let left = bytes; left > 0; left -= silence.length)
+    yield left < silence.length ? silence.subarray(0, left) : silence
+}
+
+export function linearOf(format: AudioFormat): AudioFormat {
+  return { ...format, encoding: 'pcm_s16le' }
+}
+
+/** Strict, because text that is no audio would otherwise become noise. */
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+function decodeSamples({ sequence, data }: AudioPacket, frameBytes: number): Buffer {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1')
+  if (!base64.test(text)) throw new AudioError(`packet ${sequence} is not base64, so it is no audio`)
+  const samples = Buffer.from(text, 'base64')
+  if (samples.length % frameBytes !== 0)
+    throw new AudioError(
+      `packet ${sequence} has ${samples.length} bytes, which are not whole frames of ${frameBytes}`,
+    )
+  return samples
+}
