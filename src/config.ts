@@ -104,19 +104,27 @@ export function printable(config: Config): Record<string, unknown> {
   )
 }
 
-/** Throws `ConfigError`. */
-export function readConfig({ args, environment, dotEnv }: ConfigSources): Config {
+/** Every setting, and whether they fit each other. Throws `ConfigError`. */
+export function readConfig(sources: ConfigSources): Config {
+  const config = readSettings(sources, Object.keys(settings) as (keyof Config)[])
+  if (config.AI_SIMULATED_LATENCY_MIN_MS > config.AI_SIMULATED_LATENCY_MAX_MS)
+    throw new ConfigError('AI_SIMULATED_LATENCY_MIN_MS is greater than AI_SIMULATED_LATENCY_MAX_MS')
+  return config
+}
+
+/** Those that concern a command: a bad one of the others is not its business, an unknown one is. Throws `ConfigError`. */
+export function readSettings<Key extends keyof Config>(
+  { args, environment, dotEnv }: ConfigSources,
+  keys: readonly Key[],
+): Pick<Config, Key> {
   const texts = new Map<string, { text: string; source: string }>()
   if (dotEnv !== null) addEnvironment(texts, parseEnv(dotEnv) as Record<string, string>, '.env')
   addEnvironment(texts, environment, 'environment')
   addFlags(texts, args)
 
-  const config = Object.fromEntries(
-    Object.entries(settings).map(([key, schema]) => [key, readSetting(key, schema, texts.get(key))]),
-  ) as Settings
-  if (config.AI_SIMULATED_LATENCY_MIN_MS > config.AI_SIMULATED_LATENCY_MAX_MS)
-    throw new ConfigError('AI_SIMULATED_LATENCY_MIN_MS is greater than AI_SIMULATED_LATENCY_MAX_MS')
-  return config
+  return Object.fromEntries(
+    keys.map((key) => [key, readSetting(key, settings[key], texts.get(key))]),
+  ) as Pick<Settings, Key>
 }
 
 type Texts = Map<string, { text: string; source: string }>
@@ -192,16 +200,20 @@ export function helpText(): string {
   })
   const width = Math.max(...rows.map(({ flag }) => flag.length))
   return [
-    'VoiceStream: takes in the packets of live calls, keeps them, and has every finished call analysed.',
+    'Usage: voicestream serve [--setting value …]',
     '',
-    'Usage: node dist/main.js [--setting value …]',
+    'Takes in the packets of live calls, keeps them, and has every finished call analysed.',
     '',
     'Flags come before environment variables, those before a .env file, and that before defaults.',
     `The variable of --port is ${environmentPrefix}PORT, and so on.`,
     '',
     ...rows.map(({ flag, text }) => `  ${flag.padEnd(width)}  ${text}`),
     '',
-    'Example: node dist/main.js --port 9000 --data-dir /var/lib/voicestream',
+    'Exit codes: 0 stopped, 1 cannot start, 74 the store failed while running (start it again), 78 bad configuration.',
+    '',
+    'Examples',
+    '  voicestream serve --port 9000 --data-dir /var/lib/voicestream',
+    `  ${environmentPrefix}GRACE_PERIOD_MS=5000 voicestream serve`,
     '',
   ].join('\n')
 }

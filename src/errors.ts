@@ -47,6 +47,16 @@ export class VoiceStreamError extends Error {
   }
 }
 
+/** What is on disk cannot be read as what was written. The message says where. */
+export class StoredDamage extends Error {
+  override readonly name = 'StoredDamage'
+}
+
+/** There is no database at that place that this program can read. */
+export class NoStoredCalls extends Error {
+  override readonly name = 'NoStoredCalls'
+}
+
 /** The compiler refuses a `switch` that forgot a case. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`)

@@ -3,8 +3,8 @@ import type { TSchema } from 'typebox'
 import { eventSchemas } from '../protocol/event.js'
 import { CallIdText } from '../protocol/packet.js'
 import { Problem } from '../protocol/problem.js'
+import { version } from '../version.js'
 import { jsonType, problemType } from './exchange.js'
-import { version } from './operations.js'
 import type { Route, RouteAnswer } from './routes.js'
 
 const bearerDescription =

@@ -1,6 +1,6 @@
 /** For those who run the service: what it is, whether it lives, whether it can serve, what it counts. */
-import { readFileSync } from 'node:fs'
 import Type from 'typebox'
+import { version } from '../version.js'
 import { jsonType } from './exchange.js'
 import type { Route } from './routes.js'
 
@@ -14,10 +14,6 @@ export interface OperationsPorts {
   metricsType: string
   metrics(): Promise<string>
 }
-
-export const version: string = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-).version
 
 const ServiceInformation = Type.Object({
   service: Type.String(),

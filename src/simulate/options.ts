@@ -25,7 +25,7 @@ export type Command = { kind: 'help' } | { kind: 'simulate'; options: SimulateOp
 export const helpText = `Plays a WAV file into VoiceStream as a PBX would, many calls at once, then holds the service's
 account of every call against its own log of what it sent.
 
-  npm run simulate -- FILE.wav [options]
+  voicestream simulate FILE.wav [options]
 
 FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits; it is cut into packets of 20 ms.
 
@@ -50,9 +50,9 @@ Exit code: 0 every account is exact · 1 an account differs · 2 the options or 
 3 calls did not end in time, or the service could not be reached · 130 interrupted
 
 Examples
-  npm run simulate -- examples/support-call.wav
-  npm run simulate -- examples/support-call.wav --calls 50 --loss 2 --reorder 5 --duplicate 2 --speed 10
-  npm run simulate -- examples/support-call.wav --late 3 --seed 7 --url http://10.0.0.5:8000
+  voicestream simulate examples/support-call.wav
+  voicestream simulate examples/support-call.wav --calls 50 --loss 2 --reorder 5 --duplicate 2 --speed 10
+  voicestream simulate examples/support-call.wav --late 3 --seed 7 --url http://10.0.0.5:8000
 `
 
 const flags = {

@@ -1,10 +1,11 @@
-/** The results in words and a table: pure, text out. The only importer of cli-table3. */
-import Table from 'cli-table3'
+/** The results in words and a table: pure, text out. */
+import { renderTable } from '../terminal/table.js'
 import { differencesShown, packetMs, rowsShown } from './limits.js'
 import type { CallRow, Verdict } from './verdict.js'
 
 const callsNamed = 5
 const heads = ['call', 'sent', 'accepted', 'duplicate', 'late', 'missing', 'state', 'transcript']
+const textHeads = ['call', 'state', 'transcript']
 const transcriptColumn = heads.length - 1
 const transcriptCharactersMin = 16
 const borderCharacters = heads.length + 1
@@ -19,16 +20,16 @@ export function renderCalls(rows: readonly CallRow[], view: { columns: number; s
   )
   const others = widths.slice(0, transcriptColumn).reduce((sum, width) => sum + width, 0)
   const room = Math.max(transcriptCharactersMin, view.columns - others - borderCharacters - paddingCharacters)
-  const table = new Table({
-    head: heads,
-    // The default colours headings red, as if they were errors.
-    style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'left', 'left'],
-  })
-  for (const cells of lines)
-    table.push([...cells.slice(0, transcriptColumn), shorten(cells[transcriptColumn] ?? '', room)])
+  const columns = heads.map((head) => ({
+    head,
+    align: textHeads.includes(head) ? ('left' as const) : ('right' as const),
+  }))
+  const table = renderTable(
+    columns,
+    lines.map((cells) => [...cells.slice(0, transcriptColumn), shorten(cells[transcriptColumn] ?? '', room)]),
+  )
   const hidden = rows.length - shown.length
-  return `${table.toString()}\n${hidden > 0 ? `${hidden} more calls are in the total (--all shows them)\n` : ''}`
+  return `${table}\n${hidden > 0 ? `${hidden} more calls are in the total (--all shows them)\n` : ''}`
 }
 
 function toCells(row: CallRow): string[] {

@@ -1,4 +1,4 @@
-/** Where the simulation writes: results to `out`, progress and errors to `err`. */
+/** Where a command writes: results to `out`, progress and errors to `err`. */
 export interface Terminal {
   readonly out: NodeJS.WritableStream
   readonly err: NodeJS.WritableStream

@@ -237,9 +237,9 @@ describe('a run that cannot be completed', () => {
 })
 
 test('the command itself reads its arguments and sets the exit code', async () => {
-  const main = new URL('../../src/simulate/main.js', import.meta.url).pathname
+  const main = new URL('../../src/main.js', import.meta.url).pathname
   const runMain = async (word: string) => {
-    const child = spawn(process.execPath, [main, word], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(process.execPath, [main, 'simulate', word], { stdio: ['ignore', 'pipe', 'ignore'] })
     const [out, exitCode] = await Promise.all([
       text(child.stdout),
       new Promise((resolve) => child.on('close', resolve)),
@@ -247,7 +247,7 @@ test('the command itself reads its arguments and sets the exit code', async () =
     return { out, exitCode }
   }
   const help = await runMain('--help')
-  assert.match(help.out, /npm run simulate -- FILE.wav/)
+  assert.match(help.out, /voicestream simulate FILE.wav/)
   assert.equal(help.exitCode, 0)
   assert.equal((await runMain('--unknown')).exitCode, 2)
 })

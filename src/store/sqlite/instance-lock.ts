@@ -2,6 +2,7 @@
  * One process a data folder. The lock is an exclusive SQLite transaction on a file of its own, held for the life of
  * the process: the kernel drops it with the process, however that ends, so there is no stale lock to clean up.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 
@@ -20,4 +21,20 @@ export function takeInstanceLock(dataDir: string): () => void {
     )
   }
   return () => lock.close()
+}
+
+/** Whether an instance uses the folder now. Looks without taking the lock. */
+export function isInstanceRunning(dataDir: string): boolean {
+  const path = join(dataDir, 'voicestream.lock')
+  if (!existsSync(path)) return false
+  const lock = new Database(path, { readonly: true, timeout: 0 })
+  try {
+    lock.prepare('SELECT count(*) FROM sqlite_schema').get()
+    return false
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') return true
+    throw error
+  } finally {
+    lock.close()
+  }
 }

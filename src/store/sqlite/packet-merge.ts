@@ -1,14 +1,14 @@
 /** A page of a call's packets out of its runs, completed by what is not folded yet: pure. */
 import { limits } from '../../limits.js'
 import type { StoredPacket } from '../journal.js'
-import { readRecord, recordStarts } from './packet-record.js'
+import { type PacketRecord, readRecord, recordStarts } from './packet-record.js'
 
 export interface PacketPage {
   readonly packets: readonly StoredPacket[]
   readonly nextFrom: number | null
 }
 
-export function packetsOf(records: Buffer): StoredPacket[] {
+export function packetsOf(records: Buffer): PacketRecord[] {
   return [...recordStarts(records)].map((at) => readRecord(records, at))
 }
 

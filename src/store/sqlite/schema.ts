@@ -11,6 +11,7 @@ import assert from 'node:assert/strict'
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
+import { NoStoredCalls, StoredDamage } from '../../errors.js'
 import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
 
 export type Db = Database.Database
@@ -199,6 +200,49 @@ function assertSqliteVersion(db: Db): void {
   const version = db.prepare('SELECT sqlite_version()').pluck().get() as string
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
   assert(major * 1e6 + minor * 1e3 + patch >= 3_051_003, `SQLite ${version} is older than 3.51.3`)
+}
+
+/**
+ * Of a service that may be running, or of a backup: read-only, and of exactly this program's version, because what is
+ * older cannot be brought forward here. Throws `NoStoredCalls`, or `StoredDamage` where there is something else.
+ */
+export function openStored(path: string): Db {
+  if (!existsSync(path)) throw new NoStoredCalls(`there is no database ${path}`)
+  if (statSync(path).size === 0) throw new StoredDamage(`the database ${path} is empty`)
+  let db: Db | null = null
+  try {
+    db = openForReading(path)
+    assertSqliteVersion(db)
+    assertOurs(db)
+  } catch (cause) {
+    db?.close()
+    throw new StoredDamage(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
+  }
+  const version = schemaVersionOf(db)
+  if (version === migrations.length) return db
+  db.close()
+  throw new NoStoredCalls(
+    `the database has schema version ${version}, and this program reads ${migrations.length}: a start of the service brings it forward`,
+  )
+}
+
+export function schemaVersionOf(db: Db): number {
+  return db.pragma('user_version', { simple: true }) as number
+}
+
+/** What would refuse a start of the service. Only where no service has the files open: a log that grows looks torn. */
+export function logFaults(path: string, db: Db): string[] {
+  try {
+    const wal = checkWal(`${path}-wal`)
+    assertNothingLost(path, wal)
+    assertLogIsThere(db, wal)
+    return []
+  } catch (error) {
+    if (error instanceof DataLossError) return [error.message]
+    throw error
+  }
 }
 
 function assertOurs(db: Db): void {

@@ -1,0 +1,147 @@
+/**
+ * Does what is stored of a call add up? Pure: from everything that was ever appended to it, its life is lived again from
+ * the first entry on, and must be the one that its snapshot tells.
+ *
+ * Versions of a stored call are 1, 2, 3 … without a hole, because an append that fails ends its stream; so an entry that
+ * is gone from the middle is missed although no snapshot knows it yet.
+ */
+
+import { transition } from 'xstate'
+import { StoredDamage } from '../errors.js'
+import { limits } from '../limits.js'
+import type { CallState } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { ReplayEntry } from '../store/journal.js'
+import type { StoredHistory } from '../store/stored-calls.js'
+import { type CallMachineSnapshot, callMachine, newCall } from './call-machine.js'
+import { restoreSnapshot } from './call-replay.js'
+import { ReceiveLog } from './receive-log.js'
+
+export interface CallAccount {
+  readonly callId: CallId
+  readonly state: CallState
+  readonly packets: number
+  readonly expectedTotal: number | null
+  /** Numbers that never came: no fault. */
+  readonly missing: number
+  /** What is wrong, the first few. */
+  readonly faults: readonly string[]
+}
+
+const faultsMax = 10
+
+export function checkAccount(history: StoredHistory): CallAccount {
+  const account = new Account(history)
+  try {
+    for (const { version, entry } of history.entries) account.take(version, entry)
+  } catch (error) {
+    if (!(error instanceof StoredDamage)) throw error
+    // What comes after it cannot be told from what is gone.
+    return account.result(error.message)
+  }
+  account.end()
+  return account.result()
+}
+
+class Account {
+  readonly #history: StoredHistory
+  readonly #faults: string[] = []
+  #state: CallMachineSnapshot
+  #version = 0
+  #isCompared = false
+
+  constructor(history: StoredHistory) {
+    const { callId, snapshot } = history
+    this.#history = history
+    const context = newCall(callId, snapshot.createdAt, snapshot.createdAt, new ReceiveLog())
+    this.#state = callMachine.resolveState({ value: 'IN_PROGRESS', context })
+  }
+
+  take(version: number, entry: ReplayEntry): void {
+    if (!this.#isCompared && version > this.#history.snapshotVersion) this.#compare()
+    if (version <= this.#version) this.#fault(`version ${version} stands twice`)
+    else if (version > this.#version + 1) this.#fault(`${range(this.#version + 1, version - 1)} gone`)
+    this.#version = Math.max(this.#version, version)
+    if (entry.type === 'packet') this.#takePacket(entry.sequence, entry.receivedAt)
+    else if (this.#state.can(entry)) this.#state = transition(callMachine, this.#state, entry)[0]
+    else this.#fault(`${entry.type} (version ${version}) does not follow from ${this.#state.value}`)
+  }
+
+  #takePacket(sequence: number, receivedAt: number): void {
+    const { context } = this.#state
+    if (sequence > limits.sequenceMax) return this.#fault(`packet ${sequence} is past ${limits.sequenceMax}`)
+    if (context.log.mark(sequence) === 'duplicate') return this.#fault(`packet ${sequence} is stored twice`)
+    context.lastPacketAt = receivedAt
+  }
+
+  end(): void {
+    const { snapshotVersion } = this.#history
+    if (this.#version < snapshotVersion)
+      this.#fault(`${range(this.#version + 1, snapshotVersion)} gone, which the snapshot knows`)
+    if (!this.#isCompared) this.#compare()
+  }
+
+  /** The snapshot is what a start believes. */
+  #compare(): void {
+    this.#isCompared = true
+    const stored = this.#restore()
+    if (stored === null) return
+    const is = figuresOf(this.#state)
+    const says = figuresOf(stored)
+    const first = Object.keys(is).find((name) => is[name] !== says[name])
+    if (first === undefined) return
+    const values = first === 'receive log' ? '' : `: ${says[first]}, but ${is[first]} in the journal`
+    this.#fault(`the snapshot says another ${first}${values}`)
+  }
+
+  #restore(): CallMachineSnapshot | null {
+    const { callId, snapshot } = this.#history
+    try {
+      return restoreSnapshot(callId, snapshot)
+    } catch {
+      this.#fault('the snapshot cannot be read')
+      return null
+    }
+  }
+
+  #fault(text: string): void {
+    if (this.#faults.length < faultsMax) this.#faults.push(text)
+  }
+
+  result(last?: string): CallAccount {
+    const { value, context } = this.#state
+    return {
+      callId: this.#history.callId,
+      state: value,
+      packets: context.log.totalReceived,
+      expectedTotal: context.log.expectedTotal,
+      missing: context.log.missingCount,
+      faults: last === undefined ? this.#faults : [...this.#faults, last],
+    }
+  }
+}
+
+/** What a snapshot tells of a call's past, by the words for it. */
+function figuresOf({
+  value,
+  context,
+}: CallMachineSnapshot): Readonly<Record<string, string | number | null>> {
+  const { log } = context
+  return {
+    state: value,
+    reason: context.reason,
+    'completed at': context.completedAt,
+    'ended at': context.endedAt,
+    'last packet at': context.lastPacketAt,
+    'total received': log.totalReceived,
+    'expected total': log.expectedTotal,
+    'highest sequence': log.highestSequence,
+    'missing count': log.missingCount,
+    'late count': log.lateCount,
+    'receive log': Buffer.from(log.snapshot()).toString('base64'),
+  }
+}
+
+function range(first: number, last: number): string {
+  return first === last ? `version ${first} is` : `versions ${first} to ${last} are`
+}

@@ -1,0 +1,103 @@
+/** `voicestream backup`: a copy of the database while the service runs, checked before it gets its name. */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { copyDatabase } from '../store/sqlite/database-copy.js'
+import { databaseName, SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import { showProgress } from '../terminal/progress.js'
+import { describeDamage } from './check.js'
+import { CommandError, exitCodes } from './exit-codes.js'
+import { writeNewFile } from './new-file.js'
+import { formatBytes, formatCount, formatSeconds } from './numbers.js'
+import { readDataDir, readWords, usage } from './options.js'
+import { checkFile } from './verify.js'
+import type { World } from './world.js'
+
+export const helpText = `Usage: voicestream backup FILE [--data-dir DIR] [--force]
+
+Copies the database into one FILE (mode 0600) that a service can start from, while the service runs and writes: the
+copy is the database as it was when the backup began, everything acknowledged before included. It is verified like
+“voicestream verify” does, and gets its name only then.
+
+  FILE             where to; it must not be there
+  --data-dir DIR   the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
+  --force          replace FILE, once the new backup is whole
+  --help, -h       show this
+
+To restore, stop the service, put FILE as ${databaseName} into an empty DATA_DIR, and start it.
+While pages are copied the write-ahead log of the service grows; it starts anew afterwards.
+
+Exit codes: 0 done, 1 the database or its copy is damaged, 64 wrong usage, 66 no such database, 73 FILE is there already,
+74 cannot be read or written, 78 bad configuration. Ctrl-C and SIGTERM leave nothing behind.
+
+Examples
+  voicestream backup /backup/voicestream-$(date +%F).db
+  voicestream backup --data-dir /var/lib/voicestream --force /backup/latest.db
+`
+
+const flags = {
+  'data-dir': { type: 'string' },
+  force: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+export async function backup(words: readonly string[], world: World): Promise<number> {
+  const { values, positionals } = readWords(words, flags)
+  const { terminal } = world
+  if (values.help) {
+    terminal.out.write(helpText)
+    return exitCodes.ok
+  }
+  const [path, ...more] = positionals
+  if (path === undefined || more.length > 0) throw usage('one FILE to write is wanted')
+  const source = join(readDataDir(values['data-dir'], world), databaseName)
+  assertNothingLost(source)
+  const summary = await writeNewFile({ path, force: values.force }, world, (temporary) =>
+    copyAndCheck(source, temporary, world),
+  )
+  terminal.out.write(`${path}: ${summary}\n`)
+  return exitCodes.ok
+}
+
+/** A backup of what a start would refuse hides the loss until somebody needs it. */
+function assertNothingLost(source: string): void {
+  const stored = SqliteStoredCalls.open(source)
+  try {
+    const faults = stored.logFaults()
+    if (faults.length > 0) throw new CommandError(exitCodes.failed, `nothing is copied: ${faults.join('; ')}`)
+  } finally {
+    stored.close()
+  }
+}
+
+async function copyAndCheck(source: string, temporary: string, world: World): Promise<string> {
+  const beganAt = performance.now()
+  await copy(source, temporary, world)
+  const copiedAt = performance.now()
+  const report = await checkFile(temporary, world)
+  if (!report.good)
+    throw new CommandError(
+      exitCodes.failed,
+      ['the copy is damaged, and so is its source; nothing is kept', ...describeDamage(report)].join('\n'),
+    )
+  const { size } = statSync(temporary)
+  return [
+    `${formatBytes(size)}, ${formatCount(report.calls)} calls, ${formatCount(report.packets)} packets`,
+    `copied in ${formatSeconds(copiedAt - beganAt)}, verified in ${formatSeconds(performance.now() - copiedAt)}`,
+  ].join('; ')
+}
+
+async function copy(source: string, temporary: string, { terminal }: World): Promise<void> {
+  let copied = 0
+  let stopProgress = () => {}
+  let isShown = !terminal.canMove
+  try {
+    await copyDatabase(source, temporary, ({ pages, pagesLeft }) => {
+      copied = pages - pagesLeft
+      if (isShown) return
+      isShown = true
+      stopProgress = showProgress(terminal, { label: 'copied', total: pages, count: () => copied })
+    })
+  } finally {
+    stopProgress()
+  }
+}

@@ -1,0 +1,82 @@
+/** The commands, and how one is found and its errors told. Each is loaded when it is asked for: `verify` needs no server. */
+import { version } from '../version.js'
+import { exitCodeOf, exitCodes } from './exit-codes.js'
+import type { World } from './world.js'
+
+interface Command {
+  readonly summary: string
+  load(): Promise<(words: readonly string[], world: World) => Promise<number>>
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  serve: {
+    summary: 'run the service; what happens without a command, too',
+    load: async () => (await import('./serve.js')).serve,
+  },
+  simulate: {
+    summary: 'play a WAV file into a service as a PBX would, and hold it to account',
+    load: async () => (await import('./simulate.js')).simulateCalls,
+  },
+  backup: {
+    summary: 'copy the database while the service runs, verified',
+    load: async () => (await import('./backup.js')).backup,
+  },
+  verify: {
+    summary: 'check a database or a backup: integrity, accounts, gaps',
+    load: async () => (await import('./verify.js')).verify,
+  },
+  export: {
+    summary: 'write a call as WAV or as its packets',
+    load: async () => (await import('./export.js')).exportCall,
+  },
+}
+
+/** Runs the command that `words` name; resolves with the exit code. */
+export async function runCommand(words: readonly string[], world: World): Promise<number> {
+  const [first = ''] = words
+  if (first === '--version') {
+    world.terminal.out.write(`${version}\n`)
+    return exitCodes.ok
+  }
+  if (first === '--help' || first === '-h') {
+    world.terminal.out.write(await overview())
+    return exitCodes.ok
+  }
+  // Flags without a command are the service's, as they were before there were commands.
+  const isNamed = first !== '' && !first.startsWith('-')
+  const name = isNamed ? first : 'serve'
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) return tell(`unknown command "${first}"; see --help`, exitCodes.usage, world)
+  try {
+    const run = await command.load()
+    return await run(isNamed ? words.slice(1) : words, world)
+  } catch (error) {
+    const code = exitCodeOf(error)
+    if (code === null) throw error
+    // Who reads a pipe to its middle knows it.
+    if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return code
+    return tell(error instanceof Error ? error.message : String(error), code, world)
+  }
+}
+
+function tell(message: string, code: number, { terminal }: World): number {
+  terminal.err.write(`voicestream: ${message}\n`)
+  return code
+}
+
+async function overview(): Promise<string> {
+  const { helpText } = await import('../config.js')
+  const width = Math.max(...Object.keys(commands).map((name) => name.length))
+  const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
+  return [
+    'VoiceStream: takes in the packets of live calls, keeps them, and has every finished call analysed.',
+    '',
+    'Usage: voicestream [command] [options]',
+    '',
+    ...rows,
+    '',
+    'voicestream COMMAND --help shows the options of a command, its exit codes and examples; --version the version.',
+    '',
+    helpText(),
+  ].join('\n')
+}

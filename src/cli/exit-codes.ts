@@ -1,0 +1,44 @@
+/** How a command ends, after sysexits.h. `simulate` has codes of its own for how an account came out. */
+import { AudioError } from '../audio/audio-format.js'
+import { ConfigError } from '../config.js'
+import { NoStoredCalls, StoredDamage } from '../errors.js'
+
+export const exitCodes = {
+  ok: 0,
+  /** The service cannot start; what is stored is damaged. */
+  failed: 1,
+  usage: 64,
+  /** What is stored is not what was asked for: no audio. */
+  badData: 65,
+  /** There is no such database, or no such call in it. */
+  notFound: 66,
+  /** The file to write is there already. */
+  exists: 73,
+  /** A file could not be read or written; the store failed while the service ran. */
+  io: 74,
+  badConfig: 78,
+} as const
+
+/** What a command expects to go wrong, in a line for people. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+  readonly exitCode: number
+
+  constructor(exitCode: number, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.exitCode = exitCode
+  }
+}
+
+/** Null for what nobody expected: a bug, whose stack is wanted. */
+export function exitCodeOf(error: unknown): number | null {
+  if (error instanceof CommandError) return error.exitCode
+  if (error instanceof ConfigError) return exitCodes.badConfig
+  if (error instanceof NoStoredCalls) return exitCodes.notFound
+  if (error instanceof StoredDamage) return exitCodes.failed
+  if (error instanceof AudioError) return exitCodes.badData
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') return exitCodes.failed
+  // Of the file system by its errno, and of SQLite where it cannot read or write.
+  return /^(E[A-Z0-9]+|SQLITE_[A-Z_]+)$/.test(code) ? exitCodes.io : null
+}

@@ -1,0 +1,161 @@
+/** `voicestream export`: a call as audio or as its packets, out of the database. */
+import { createWriteStream, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { checkAccount } from '../actors/call-account.js'
+import { type AudioEncoding, type AudioFormat, audioEncodings, frameBytesOf } from '../audio/audio-format.js'
+import { linearOf, measureAudio, packetAudio, pieceBytes } from '../audio/packet-audio.js'
+import { wavHeader, wavPadding } from '../audio/wav-file.js'
+import { rfc3339 } from '../clock.js'
+import { VoiceStreamError } from '../errors.js'
+import { type CallId, decodeCallId } from '../protocol/call-id.js'
+import { databaseName, SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import type { StoredCallContent } from '../store/stored-calls.js'
+import { CommandError, exitCodes } from './exit-codes.js'
+import { writeNewFile } from './new-file.js'
+import { readDataDir, readWords, usage } from './options.js'
+import type { World } from './world.js'
+
+export const helpText = `Usage: voicestream export CALL_ID [options]
+
+Writes a call out of the database, read-only and beside the running service too: as WAV, missing packets as silence of
+their length, or as its packets, one JSON object a line, which POST /v1/packets takes back.
+
+  --format wav|ndjson   (wav)
+  --encoding NAME       what the packets hold: mulaw, alaw or pcm_s16le, as base64   (mulaw)
+  --rate HZ             samples a second                                             (8000)
+  --channels N          samples of so many channels side by side                     (1)
+  --decode              write 16-bit PCM, which every player knows, instead of G.711
+  --output, -o FILE     where to (mode 0600); it must not be there                   (standard output)
+  --force               replace FILE
+  --data-dir DIR        the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
+  --help, -h            show this
+
+Exit codes: 0 done, 1 the call is damaged, 64 wrong usage, 65 the packets are no such audio, 66 no such database or
+call, 73 FILE is there already, 74 cannot be read or written, 78 bad configuration.
+
+Examples
+  voicestream export call_001 --decode -o call_001.wav
+  voicestream export call_001 --encoding pcm_s16le --rate 16000 | ffplay -
+  voicestream export call_001 --format ndjson | jq .sequence
+  voicestream export call_001 --format ndjson | split -C 4m --filter 'curl -sS --data-binary @- \\
+    -H "Content-Type: application/x-ndjson" http://127.0.0.1:8000/v1/packets'
+`
+
+const flags = {
+  format: { type: 'string', default: 'wav' },
+  encoding: { type: 'string', default: 'mulaw' },
+  rate: { type: 'string', default: '8000' },
+  channels: { type: 'string', default: '1' },
+  decode: { type: 'boolean', default: false },
+  output: { type: 'string', short: 'o' },
+  force: { type: 'boolean', default: false },
+  'data-dir': { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+const rateMax = 384_000
+const channelsMax = 32
+
+export async function exportCall(words: readonly string[], world: World): Promise<number> {
+  const { values, positionals } = readWords(words, flags)
+  if (values.help) {
+    world.terminal.out.write(helpText)
+    return exitCodes.ok
+  }
+  const [callIdText, ...more] = positionals
+  if (callIdText === undefined || more.length > 0) throw usage('one CALL_ID is wanted')
+  const callId = readCallId(callIdText)
+  const format = readAudioFormat(values)
+  const isWav = readChoice('format', values.format, ['wav', 'ndjson']) === 'wav'
+  if (isWav && values.output === undefined && world.outIsScreen)
+    throw usage('audio is not written to a terminal: give -o FILE, or a pipe')
+  const stored = SqliteStoredCalls.open(join(readDataDir(values['data-dir'], world), databaseName))
+  try {
+    const call = stored.call(callId)
+    if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is not known`)
+    const { expectedTotal } = accountOf(call, world)
+    const chunks = isWav ? await wavOf(call, format, expectedTotal, values.decode) : linesOf(call)
+    await write(chunks, { path: values.output, force: values.force }, world)
+    return exitCodes.ok
+  } finally {
+    stored.close()
+  }
+}
+
+function readCallId(text: string): CallId {
+  try {
+    return decodeCallId(text)
+  } catch (error) {
+    if (error instanceof VoiceStreamError) throw usage(error.message, error)
+    throw error
+  }
+}
+
+function readAudioFormat(values: { encoding: string; rate: string; channels: string }): AudioFormat {
+  return {
+    encoding: readChoice<AudioEncoding>('encoding', values.encoding, audioEncodings),
+    sampleRate: readInteger('rate', values.rate, rateMax),
+    channels: readInteger('channels', values.channels, channelsMax),
+  }
+}
+
+function readChoice<T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const choice = choices.find((known) => known === text)
+  if (choice === undefined) throw usage(`--${name} is one of ${choices.join(', ')}, not "${text}"`)
+  return choice
+}
+
+function readInteger(name: string, text: string, maximum: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
+  if (value >= 1 && value <= maximum) return value
+  throw usage(`--${name} is an integer from 1 to ${maximum}, not "${text}"`)
+}
+
+/** What is damaged is told, and what is left of the call is written all the same: it may be all that there is. */
+function accountOf(call: StoredCallContent, { terminal }: World): { expectedTotal: number | null } {
+  const { callId, faults, expectedTotal } = checkAccount(call)
+  for (const fault of faults) terminal.err.write(`voicestream: call ${callId} is damaged: ${fault}\n`)
+  return { expectedTotal }
+}
+
+/** Measures the call before the first byte is out, so what is no audio is refused and the sizes in the header are true. */
+async function wavOf(
+  call: StoredCallContent,
+  format: AudioFormat,
+  expectedTotal: number | null,
+  decode: boolean,
+): Promise<AsyncIterable<Buffer>> {
+  const measure = await measureAudio(call.packets, format, expectedTotal)
+  const target = decode ? linearOf(format) : format
+  const header = wavHeader(target, measure.frames)
+  return (async function* () {
+    yield header
+    for await (const piece of packetAudio(call.packets, format, measure))
+      yield* pieceBytes(piece, format, decode)
+    yield wavPadding(measure.frames * frameBytesOf(target))
+  })()
+}
+
+/** The members of `GET /v1/call/{call_id}/packets`, and the call’s id for `POST /v1/packets`. */
+async function* linesOf({ callId, packets }: StoredCallContent): AsyncGenerator<Buffer> {
+  for (const { sequence, data, timestamp, receivedAt } of packets) {
+    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()
+    const line = { call_id: callId, sequence, data: text, timestamp, received_at: rfc3339(receivedAt) }
+    yield Buffer.from(`${JSON.stringify(line)}\n`)
+  }
+}
+
+async function write(
+  chunks: AsyncIterable<Buffer>,
+  { path, force }: { path: string | undefined; force: boolean },
+  world: World,
+): Promise<void> {
+  if (path === undefined) return pipeline(Readable.from(chunks), world.terminal.out, { end: false })
+  await writeNewFile({ path, force }, world, (temporary) => {
+    const fd = openSync(temporary, 'wx', 0o600)
+    // `flush` syncs the file before it is closed.
+    return pipeline(Readable.from(chunks), createWriteStream(temporary, { fd, flush: true }))
+  })
+}

@@ -1,0 +1,99 @@
+/** `voicestream verify`: is everything there, and does it add up? */
+import { join } from 'node:path'
+import { databaseName, SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import { showProgress } from '../terminal/progress.js'
+import { renderTable } from '../terminal/table.js'
+import { type CheckReport, checkStoredCalls, describeDamage } from './check.js'
+import { exitCodes } from './exit-codes.js'
+import { formatBytes, formatCount } from './numbers.js'
+import { readDataDir, readWords, usage } from './options.js'
+import type { World } from './world.js'
+
+export const helpText = `Usage: voicestream verify [FILE | --data-dir DIR] [--json]
+
+Checks a database of calls, read-only: SQLite’s own integrity check, the write-ahead log, and the account of every
+call: what is stored, packet by packet, must be what its journal and its snapshot say, each packet once. Works beside
+the running service and on a backup.
+
+  FILE             a database file, for example a backup
+  --data-dir DIR   the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
+  --json           one JSON document instead of a table
+  --help, -h       show this
+
+Missing packets (lost on the way here) are counted and are no damage.
+
+Exit codes: 0 good, 1 damaged, 64 wrong usage, 66 no such database, 74 cannot be read, 78 bad configuration.
+
+Examples
+  voicestream verify
+  voicestream verify --data-dir /var/lib/voicestream
+  voicestream verify /backup/voicestream-2026-11-22.db --json
+`
+
+const flags = {
+  'data-dir': { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+export async function verify(words: readonly string[], world: World): Promise<number> {
+  const { values, positionals } = readWords(words, flags)
+  const { terminal } = world
+  if (values.help) {
+    terminal.out.write(helpText)
+    return exitCodes.ok
+  }
+  const [file, ...more] = positionals
+  if (more.length > 0) throw usage('one FILE is checked at a time')
+  if (file !== undefined && values['data-dir'] !== undefined)
+    throw usage('either FILE or --data-dir is given')
+  const path = file ?? join(readDataDir(values['data-dir'], world), databaseName)
+  const report = await checkFile(path, world)
+  terminal.out.write(values.json ? `${JSON.stringify(report)}\n` : renderReport(report))
+  return report.good ? exitCodes.ok : exitCodes.failed
+}
+
+/** Throws `NoStoredCalls` and `StoredDamage`. */
+export async function checkFile(path: string, { terminal }: World): Promise<CheckReport> {
+  const stored = SqliteStoredCalls.open(path)
+  let checked = 0
+  const stopProgress = terminal.canMove
+    ? showProgress(terminal, { label: 'verified', total: stored.callCount(), count: () => checked })
+    : () => {}
+  try {
+    return await checkStoredCalls(stored, (calls) => {
+      checked = calls
+    })
+  } finally {
+    stopProgress()
+    stored.close()
+  }
+}
+
+function renderReport(report: CheckReport): string {
+  const table = renderTable(
+    [
+      { head: 'state', align: 'left' },
+      ...['calls', 'packets', 'missing', 'with gaps', 'damaged'].map((head) => ({
+        head,
+        align: 'right' as const,
+      })),
+    ],
+    [...report.states, { ...report, state: 'total' }].map((row) => [
+      row.state,
+      ...[row.calls, row.packets, row.missing, row.calls_with_gaps, row.damaged_calls].map(formatCount),
+    ]),
+  )
+  const gaps = report.largest_gaps.map(({ call_id, missing }) => `${call_id} ${formatCount(missing)}`)
+  const { faults, damaged_calls } = report
+  return [
+    `${report.path}: ${formatBytes(report.bytes)}, schema version ${report.schema_version}`,
+    table,
+    ...(gaps.length > 0 ? [`most missing: ${gaps.join(', ')}`] : []),
+    ...describeDamage(report),
+    report.good
+      ? 'good: the file is whole, and the account of every call adds up'
+      : `damaged: ${damaged_calls} calls, and ${faults.length} faults of the file`,
+    '',
+  ].join('\n')
+}
