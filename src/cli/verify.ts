@@ -85,7 +85,6 @@ function renderReport(report: CheckReport): string {
     ]),
   )
   const gaps = report.largest_gaps.map(({ call_id, missing }) => `${call_id} ${formatCount(missing)}`)
-  const { faults, damaged_calls } = report
   return [
     `${report.path}: ${formatBytes(report.bytes)}, schema version ${report.schema_version}`,
     table,
@@ -93,7 +92,7 @@ function renderReport(report: CheckReport): string {
     ...describeDamage(report),
     report.good
       ? 'good: the file is whole, and the account of every call adds up'
-      : `damaged: ${damaged_calls} calls, and ${faults.length} faults of the file`,
+      : `damaged: calls ${formatCount(report.damaged_calls)}, faults of the file ${report.faults.length}`,
     '',
   ].join('\n')
 }

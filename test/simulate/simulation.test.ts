@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import { systemClock } from '../../src/simulate/clock.js'
 import { simulate } from '../../src/simulate/simulation.js'
+import { mainPath } from '../support/service.js'
 import { chunk, formatChunk, muLaw, riff, speechOf } from '../support/wav-files.js'
 import { type FakeBehaviour, startFakeService } from './fake-service.js'
 
@@ -237,9 +238,10 @@ describe('a run that cannot be completed', () => {
 })
 
 test('the command itself reads its arguments and sets the exit code', async () => {
-  const main = new URL('../../src/main.js', import.meta.url).pathname
   const runMain = async (word: string) => {
-    const child = spawn(process.execPath, [main, 'simulate', word], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(process.execPath, [mainPath(), 'simulate', word], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     const [out, exitCode] = await Promise.all([
       text(child.stdout),
       new Promise((resolve) => child.on('close', resolve)),

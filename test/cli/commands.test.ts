@@ -1,0 +1,92 @@
+/** The command line: which command runs, what is said of it, and how it ends. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { describe, test } from 'node:test'
+import { runCommand } from '../support/command.js'
+import { mainPath, quickSettings, temporaryFolder } from '../support/service.js'
+
+const commands = ['serve', 'simulate', 'backup', 'verify', 'export']
+
+describe('voicestream', () => {
+  test('lists its commands and the settings of the service', async () => {
+    const { code, out } = await runCommand(['--help'])
+    assert.equal(code, 0)
+    for (const command of commands) assert.match(out.toString(), new RegExp(`^ {2}${command} `, 'm'))
+    assert.match(out.toString(), /--data-dir/)
+  })
+
+  for (const command of commands)
+    test(`${command} --help tells its options, exit codes and examples, and does nothing`, async () => {
+      const { code, out, err } = await runCommand([command, '--help'])
+      assert.equal(code, 0)
+      assert.equal(err, '')
+      assert.match(out.toString(), new RegExp(`voicestream ${command}`))
+      assert.match(out.toString(), /Exit codes?:/)
+      assert.match(out.toString(), /Examples\n {2}\S/)
+    })
+
+  test('tells its version', async () => {
+    const { code, out } = await runCommand(['--version'])
+    assert.equal(code, 0)
+    assert.equal(out.toString().trim(), JSON.parse(readFileSync('package.json', 'utf8')).version)
+  })
+
+  test('refuses an unknown command in one line, with exit code 64', async () => {
+    for (const word of ['srve', 'constructor', '__proto__'])
+      assert.deepEqual(await runCommand([word]), {
+        code: 64,
+        out: Buffer.alloc(0),
+        err: `voicestream: unknown command "${word}"; see --help\n`,
+      })
+  })
+
+  for (const [words, code, fact] of [
+    [['verify', '--jsn'], 64, /Unknown option '--jsn'/],
+    [['verify', 'a', 'b'], 64, /one FILE/],
+    [['verify', 'a', '--data-dir', 'b'], 64, /either FILE or --data-dir/],
+    [['verify', '/nowhere/x.db'], 66, /there is no database/],
+    [['backup'], 64, /one FILE/],
+    [['backup', '/tmp/x', '--data-dir', '/nowhere'], 66, /there is no database \/nowhere\/voicestream.db/],
+    [['export'], 64, /one CALL_ID/],
+    [['export', '..'], 64, /call id/],
+    [['export', 'c1', '--rate', '8k'], 64, /--rate is an integer from 1/],
+    [['export', 'c1', '--encoding', 'opus'], 64, /--encoding is one of mulaw, alaw, pcm_s16le/],
+    [['export', 'c1', '--format', 'mp3'], 64, /--format is one of wav, ndjson/],
+    [['export', 'c1', '--data-dir', '/nowhere'], 66, /there is no database/],
+    [['serve', '--prot', '1'], 78, /unknown flag --prot/],
+    [['--port', 'x'], 78, /--port: "x" is not allowed for PORT/],
+  ] as const)
+    test(`${words.join(' ')} ends with ${code} and a line that says why`, async () => {
+      const ended = await runCommand(words)
+      assert.equal(ended.code, code)
+      assert.match(ended.err, fact)
+      assert.equal(ended.err.trim().split('\n').length, 1)
+      assert.equal(ended.out.length, 0)
+    })
+
+  test('takes a setting by its variable as well as by its flag, and lets those of others be', async () => {
+    const environment = { VOICESTREAM_DATA_DIR: '/nowhere/else', VOICESTREAM_PORT: 'not a port' }
+    const { code, err } = await runCommand(['verify'], environment)
+    assert.equal(code, 66)
+    assert.match(err, /\/nowhere\/else\/voicestream.db/)
+    assert.equal((await runCommand(['serve'], environment)).code, 78)
+    assert.equal((await runCommand(['verify'], { VOICESTREAM_DATADIR: 'x' })).code, 78)
+  })
+})
+
+for (const words of [[], ['serve']])
+  test(`voicestream ${words.join('')} serves, and stops on SIGTERM with 0`, async (t) => {
+    const folder = temporaryFolder(t)
+    const child = spawn(process.execPath, [mainPath(), ...words, '--port', '0', '--data-dir', folder], {
+      env: { ...process.env, VOICESTREAM_GRACE_PERIOD_MS: String(quickSettings.GRACE_PERIOD_MS) },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.after(() => child.kill('SIGKILL'))
+    const ended = once(child, 'exit')
+    for await (const line of createInterface({ input: child.stdout }))
+      if (JSON.parse(line).msg === 'listening') child.kill('SIGTERM')
+    assert.deepEqual(await ended, [0, null])
+  })

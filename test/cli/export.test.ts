@@ -1,0 +1,106 @@
+/** `voicestream export` beside a running service: the audio sample by sample, and packets that can be posted again. */
+import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { decodeG711 } from '../../src/audio/g711.js'
+import { parseWav } from '../../src/audio/wav-file.js'
+import { cutPackets } from '../../src/simulate/packets.js'
+import { bulkLines, numbers, postLines, runCommand } from '../support/command.js'
+import { get, packet, post, type Service, startService, temporaryFolder } from '../support/service.js'
+
+const example = parseWav(readFileSync('examples/support-call.wav'))
+const packets = cutPackets(example)
+/** One at the start, one alone, a range, two at the end: the last packet is shorter than the others. */
+const lost = new Set([0, 7, ...numbers(100, 160), packets.length - 2, packets.length - 1])
+
+/** What must come out: the file, with silence where packets are lost. */
+const expected = (() => {
+  const samples = Buffer.alloc(packets.length * 160, 0xff)
+  for (const { sequence, data } of packets)
+    if (!lost.has(sequence)) Buffer.from(data, 'base64').copy(samples, sequence * 160)
+  return samples
+})()
+
+async function sendSpeech(service: Service): Promise<void> {
+  const sequences = packets.map(({ sequence }) => sequence).filter((sequence) => !lost.has(sequence))
+  // The second half first, so that packets are late, and runs overlap.
+  const order = [...sequences.slice(900), ...sequences.slice(0, 900)]
+  await postLines(
+    service,
+    bulkLines('speech', order, (sequence) => packets[sequence]?.data ?? ''),
+  )
+  await post(service, '/v1/call/complete/speech', { total_packets: packets.length })
+}
+
+describe('export', () => {
+  test('writes the samples that arrived, and silence where none did', async (t) => {
+    const service = await startService(t)
+    await sendSpeech(service)
+    const words = ['export', 'speech', '--data-dir', service.dataDir]
+    const piped = await runCommand(words)
+    assert.deepEqual([piped.code, piped.err], [0, ''])
+    const wav = parseWav(piped.out)
+    assert.deepEqual([wav.encoding, wav.sampleRate, wav.channels], ['mulaw', 8000, 1])
+    assert.equal(wav.frames.length, expected.length)
+    assert(wav.frames.equals(expected))
+    assert.equal(piped.out.readUInt32LE(4), piped.out.length - 8, 'the size is right in a pipe, too')
+
+    const file = join(temporaryFolder(t), 'speech.wav')
+    assert.equal((await runCommand([...words, '-o', file])).code, 0)
+    assert(readFileSync(file).equals(piped.out))
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    assert.equal((await runCommand([...words, '-o', file])).code, 73)
+    assert.equal((await runCommand([...words, '-o', file, '--force'])).code, 0)
+  })
+
+  test('decodes G.711 for players that do not know it', async (t) => {
+    const service = await startService(t)
+    await sendSpeech(service)
+    const { out } = await runCommand(['export', 'speech', '--decode', '--data-dir', service.dataDir])
+    const { encoding, frames } = parseWav(out)
+    assert.equal(encoding, 'pcm_s16le')
+    assert.equal(frames.length, expected.length * 2)
+    for (const [index, code] of expected.entries())
+      assert.equal(frames.readInt16LE(index * 2), decodeG711('mulaw', code) + 0)
+  })
+
+  test('writes packets that another service takes, and then has', async (t) => {
+    const service = await startService(t)
+    await sendSpeech(service)
+    const words = ['export', 'speech', '--format', 'ndjson', '--data-dir', service.dataDir]
+    const { code, out } = await runCommand(words)
+    assert.equal(code, 0)
+    const lines = out.toString().trim().split('\n')
+    assert.equal(lines.length, packets.length - lost.size)
+    const another = await startService(t)
+    const half = Math.floor(lines.length / 2)
+    const results = [
+      await postLines(another, lines.slice(0, half).join('\n')),
+      await postLines(another, lines.slice(half).join('\n')),
+    ]
+    assert.equal(
+      results.reduce((sum, { accepted }) => sum + accepted, 0),
+      lines.length,
+    )
+    const pageOf = async (from: Service) =>
+      (
+        (await get(from, '/v1/call/speech/packets?limit=1000')).body['packets'] as Record<string, unknown>[]
+      ).map(({ received_at: _, ...rest }) => rest)
+    assert.deepEqual(await pageOf(another), await pageOf(service))
+    const members = await get(service, '/v1/call/speech/packets?limit=1')
+    const [first] = members.body['packets'] as Record<string, unknown>[]
+    assert.deepEqual(JSON.parse(lines[0] ?? ''), { call_id: 'speech', ...first })
+  })
+
+  test('refuses what is no audio, a call that is not there, and text of any kind as WAV', async (t) => {
+    const service = await startService(t)
+    await post(service, '/v1/call/stream/words', packet(0, 'hello there!'))
+    const words = ['--data-dir', service.dataDir]
+    const noAudio = await runCommand(['export', 'words', ...words])
+    assert.deepEqual([noAudio.code, noAudio.out.length], [65, 0])
+    assert.equal(noAudio.err, 'voicestream: packet 0 is not base64, so it is no audio\n')
+    const unknown = await runCommand(['export', 'nobody', ...words])
+    assert.deepEqual([unknown.code, unknown.err], [66, 'voicestream: call nobody is not known\n'])
+  })
+})
