@@ -1,8 +1,8 @@
 /** `voicestream backup`: a copy of the database while the service runs, checked before it gets its name. */
 import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { copyDatabase } from '../store/sqlite/database-copy.js'
-import { databaseName, SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import { databasePath } from '../store/sqlite/schema.js'
+import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
 import { showProgress } from '../terminal/progress.js'
 import { describeDamage } from './check.js'
 import { CommandError, exitCodes } from './exit-codes.js'
@@ -23,7 +23,7 @@ copy is the database as it was when the backup began, everything acknowledged be
   --force          replace FILE, once the new backup is whole
   --help, -h       show this
 
-To restore, stop the service, put FILE as ${databaseName} into an empty DATA_DIR, and start it.
+To restore, stop the service, put FILE as voicestream.db into an empty DATA_DIR, and start it.
 While pages are copied the write-ahead log of the service grows; it starts anew afterwards.
 
 Exit codes: 0 done, 1 the database or its copy is damaged, 64 wrong usage, 66 no such database, 73 FILE is there already,
@@ -49,7 +49,7 @@ export async function backup(words: readonly string[], world: World): Promise<nu
   }
   const [path, ...more] = positionals
   if (path === undefined || more.length > 0) throw usage('one FILE to write is wanted')
-  const source = join(readDataDir(values['data-dir'], world), databaseName)
+  const source = databasePath(readDataDir(values['data-dir'], world))
   assertNothingLost(source)
   const summary = await writeNewFile({ path, force: values.force }, world, (temporary) =>
     copyAndCheck(source, temporary, world),

@@ -1,6 +1,5 @@
 /** `voicestream export`: a call as audio or as its packets, out of the database. */
 import { createWriteStream, openSync } from 'node:fs'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { checkAccount } from '../actors/call-account.js'
@@ -10,7 +9,8 @@ import { wavHeader, wavPadding } from '../audio/wav-file.js'
 import { rfc3339 } from '../clock.js'
 import { VoiceStreamError } from '../errors.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
-import { databaseName, SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import { databasePath } from '../store/sqlite/schema.js'
+import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
 import type { StoredCallContent } from '../store/stored-calls.js'
 import { CommandError, exitCodes } from './exit-codes.js'
 import { writeNewFile } from './new-file.js'
@@ -71,7 +71,7 @@ export async function exportCall(words: readonly string[], world: World): Promis
   const isWav = readChoice('format', values.format, ['wav', 'ndjson']) === 'wav'
   if (isWav && values.output === undefined && world.outIsScreen)
     throw usage('audio is not written to a terminal: give -o FILE, or a pipe')
-  const stored = SqliteStoredCalls.open(join(readDataDir(values['data-dir'], world), databaseName))
+  const stored = SqliteStoredCalls.open(databasePath(readDataDir(values['data-dir'], world)))
   try {
     const call = stored.call(callId)
     if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is not known`)

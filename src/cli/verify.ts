@@ -1,6 +1,6 @@
 /** `voicestream verify`: is everything there, and does it add up? */
-import { join } from 'node:path'
-import { databaseName, SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import { databasePath } from '../store/sqlite/schema.js'
+import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
 import { showProgress } from '../terminal/progress.js'
 import { renderTable } from '../terminal/table.js'
 import { type CheckReport, checkStoredCalls, describeDamage } from './check.js'
@@ -47,7 +47,7 @@ export async function verify(words: readonly string[], world: World): Promise<nu
   if (more.length > 0) throw usage('one FILE is checked at a time')
   if (file !== undefined && values['data-dir'] !== undefined)
     throw usage('either FILE or --data-dir is given')
-  const path = file ?? join(readDataDir(values['data-dir'], world), databaseName)
+  const path = file ?? databasePath(readDataDir(values['data-dir'], world))
   const report = await checkFile(path, world)
   terminal.out.write(values.json ? `${JSON.stringify(report)}\n` : renderReport(report))
   return report.good ? exitCodes.ok : exitCodes.failed

@@ -6,7 +6,7 @@
  * calls ends its transaction now and then, and the next one reads the tail again; the content of a call is read page by page.
  */
 import { statSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StoredDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
@@ -18,12 +18,10 @@ import { isInstanceRunning } from './instance-lock.js'
 import { mergePage, packetsOf } from './packet-merge.js'
 import { PacketPages } from './packet-page.js'
 import { recordVersion } from './packet-record.js'
-import { type Db, logFaults, openStored, schemaVersionOf } from './schema.js'
+import { type Db, databasePath, logFaults, openStored, schemaVersionOf } from './schema.js'
 import { StoredHistories } from './stored-history.js'
 import { StoredTail } from './stored-tail.js'
 
-/** The database within a data folder. */
-export const databaseName = 'voicestream.db'
 const sliceMs = 1000
 const straysListedMax = 10
 
@@ -88,7 +86,8 @@ export class SqliteStoredCalls implements StoredCalls {
   }
 
   logFaults(): readonly string[] {
-    const isInUse = basename(this.path) === databaseName && isInstanceRunning(dirname(this.path))
+    const folder = dirname(this.path)
+    const isInUse = this.path === databasePath(folder) && isInstanceRunning(folder)
     return isInUse ? [] : logFaults(this.path, this.#db)
   }
 
