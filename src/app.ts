@@ -21,7 +21,7 @@ import { callRoutes } from './http/calls.js'
 import { Gate } from './http/gate.js'
 import { Handshake } from './http/handshake.js'
 import { ingestRoutes } from './http/ingest.js'
-import { type NotReadyReason, notReadyReasons, operationRoutes, version } from './http/operations.js'
+import { type NotReadyReason, notReadyReasons, operationRoutes } from './http/operations.js'
 import { Server } from './http/server.js'
 import { SupervisorSockets, supervisorRoute } from './http/supervisor-socket.js'
 import { limits } from './limits.js'
@@ -31,6 +31,7 @@ import { AnalysisResult } from './protocol/call.js'
 import type { CallId } from './protocol/call-id.js'
 import type { CallReader, LifecycleEntry, StoredPacket } from './store/journal.js'
 import { SqliteJournal } from './store/sqlite/sqlite-journal.js'
+import { version } from './version.js'
 
 export interface App {
   readonly host: string
