@@ -45,7 +45,7 @@ export interface FoldPlan {
 export class Tail {
   readonly #batches = new Map<number, Batch>()
   readonly #pending = new Map<number, PendingCall>()
-  /** Calls with a full run pending. */
+  /** Calls with a full run pending, and silent ones with anything pending. */
   readonly #due = new Set<number>()
   /** Those of them that this sweep has still to come to, the next one last. A call may have been folded since. */
   #sweep: number[] = []
@@ -84,9 +84,22 @@ export class Tail {
     }
     call.records.push(record)
     call.bytes += bytes
-    if (call.records.length < limits.runPackets) return
-    this.#dueBytes += this.#due.has(callKey) ? bytes : call.bytes
+    if (this.#due.has(callKey)) this.#dueBytes += bytes
+    else if (call.records.length >= limits.runPackets) this.#makeDue(callKey, call)
+  }
+
+  #makeDue(callKey: number, { bytes }: PendingCall): void {
     this.#due.add(callKey)
+    this.#dueBytes += bytes
+  }
+
+  /**
+   * Nothing more is expected of a call: what is pending of it will never be a full run. Left here it would keep every
+   * batch that it stands in, the packets of other calls with it.
+   */
+  settle(callKey: number): void {
+    const call = this.#pending.get(callKey)
+    if (call !== undefined && !this.#due.has(callKey)) this.#makeDue(callKey, call)
   }
 
   /** What is committed of a call and not folded yet, in the order of its appends. */

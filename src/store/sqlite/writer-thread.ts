@@ -104,6 +104,7 @@ class Writer {
       this.#offset = offset
       this.#tail.add(offset, records)
     }
+    for (const { key, snapshot } of batch.calls) if (snapshot.isSettled) this.#tail.settle(key)
     const commitMs = performance.now() - startedAt
     return {
       type: 'committed',

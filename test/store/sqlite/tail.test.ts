@@ -117,6 +117,30 @@ describe('the tail', () => {
     assert.deepEqual(tail.plan(1000).folds, [], 'what was folded does not count')
   })
 
+  test('folds what is left of calls that are settled with the next full runs, so that it keeps no batch', () => {
+    // Guards against a tail that grows to its bound by the last few packets of every call that has ended.
+    const tail = new Tail()
+    const dataBytes = Math.ceil(limits.foldBytesMin / 4)
+    for (const call of [1, 2, 3]) tail.add(call, batchOf([{ call, sequence: 0 }], dataBytes))
+    for (const call of [1, 2, 3, 99]) tail.settle(call)
+    assert.deepEqual(tail.plan(1000).folds, [], 'not worth a commit yet')
+    tail.add(4, batchOf([{ call: 3, sequence: 1 }], dataBytes))
+    tail.settle(3)
+    const plan = tail.plan(1000)
+    assert.deepEqual(
+      folded(plan),
+      new Map([
+        [1, [0]],
+        [2, [0]],
+        [3, [0, 1]],
+      ]),
+    )
+    tail.folded(plan)
+    assert.deepEqual([tail.bytes, tail.batchCount], [0, 0])
+    tail.add(5, batchOf([{ call: 1, sequence: 1 }], 4 * dataBytes))
+    assert.deepEqual(tail.plan(1000).folds, [], 'what was folded is settled no more')
+  })
+
   test('folds about as much as it is told to, in sweeps over the calls in the order of their keys', () => {
     const tail = new Tail()
     const dataBytes = Math.ceil(limits.foldBytesMin / limits.runPackets)
