@@ -135,4 +135,9 @@ export function readBody(
     whole(Buffer.concat(parts, bytes), false)
   })
   if (announced > limits.discardedBytesMax) refuse()
+  // Where the head came in parts, uWebSockets.js never says that a body of length 0 is whole.
+  if (head.contentLength === 0) {
+    isOver = true
+    whole(new Uint8Array(0), false)
+  }
 }
