@@ -46,7 +46,7 @@ export function naiveDecode(bytes: Uint8Array, hasCallId: boolean): NaiveDecodin
 }
 
 /** Keys of the outermost object, the first token of each value, and how deep brackets nest. `text` is valid JSON. */
-function topLevel(text: string): { keys: string[]; texts: Map<string, string>; depth: number } {
+export function topLevel(text: string): { keys: string[]; texts: Map<string, string>; depth: number } {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs) ?? []
   const keys: string[] = []
   const texts = new Map<string, string>()

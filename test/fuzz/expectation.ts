@@ -1,0 +1,164 @@
+/**
+ * What the contract says of a request: which answers it may get and what it does to calls. Read from the bytes alone, by
+ * the strict reading of `strict-request` and the naive decoder, so that the service is judged by none of its own code.
+ */
+import { type NaiveDecoding, naiveDecode, topLevel } from '../protocol/naive-decode.js'
+import { contentHash } from '../torture/attempts.js'
+import type { FuzzInput } from './input.js'
+import { readStream, type StrictRequest, valuesOf } from './strict-request.js'
+
+export interface PacketEffect {
+  readonly call: string
+  readonly sequence: number
+  readonly hash: string
+}
+
+export interface CompletionEffect {
+  readonly call: string
+  readonly totalPackets: number
+}
+
+/** Numbers of lines, counted from 1: those that are not blank, and those of them that are invalid. */
+export interface ExpectedLines {
+  readonly numbers: readonly number[]
+  readonly invalid: readonly number[]
+}
+
+export interface ExpectedRequest {
+  readonly certainty: 'plain' | 'lenient'
+  readonly method: string
+  /** Null: whatever is no 5xx. */
+  readonly statuses: readonly number[] | null
+  readonly packets: readonly PacketEffect[]
+  readonly completion: CompletionEffect | null
+  /** Of a bulk request; null for another one. */
+  readonly lines: ExpectedLines | null
+}
+
+export interface Expectation {
+  readonly requests: readonly ExpectedRequest[]
+  readonly rest: 'nothing' | 'truncated' | 'malformed'
+  /** uWebSockets.js answers 505 to a request that comes in parts that end inside its request line. */
+  readonly isSplitInLine: boolean
+}
+
+export function expectationOf({ writes }: FuzzInput): Expectation {
+  const bytes = Buffer.concat(writes)
+  const stream = readStream(bytes)
+  let sent = 0
+  const cuts = writes.map((bytes) => {
+    sent += bytes.length
+    return sent
+  })
+  const isSplitInLine = stream.requests.some(({ start, lineEnd }) =>
+    cuts.some((cut) => cut > start && cut < lineEnd + 2),
+  )
+  const requests = stream.requests.map(expect)
+  if (stream.rest === 'malformed') requests.push(...laterRequests(bytes, cuts, stream.end).map(expect))
+  return { requests, rest: stream.rest, isSplitInLine }
+}
+
+/**
+ * Some heads that are none (a line without its space, a field without its colon) uWebSockets.js throws away without an
+ * answer, and goes on with what comes in a later write. In the same write nothing may be hidden behind them.
+ */
+function laterRequests(bytes: Buffer, cuts: readonly number[], end: number): readonly StrictRequest[] {
+  const later = cuts.filter((cut) => cut > end && cut < bytes.length)
+  for (const cut of later) {
+    const { requests } = readStream(bytes, cut)
+    if (requests.length > 0) return requests.map((request) => ({ ...request, certainty: 'lenient' }))
+  }
+  return []
+}
+
+const bodyBytesMax = 65_536
+const bulkBytesMax = 4 * 2 ** 20
+
+function expect(request: StrictRequest): ExpectedRequest {
+  const { method, target, certainty, body } = request
+  const expected = { certainty, method, packets: [], completion: null, lines: null }
+  const refused = (...statuses: number[]): ExpectedRequest => ({ ...expected, statuses })
+  if (method !== 'POST') return { ...expected, statuses: null }
+  const [path = ''] = target.split('?', 1)
+  const isBulk = path === '/v1/packets'
+  const [, route, segment = ''] = /^\/v1\/call\/(stream|complete)\/([^/]+)$/s.exec(path) ?? []
+  if (!isBulk && route === undefined) return refused(404, 405)
+
+  const wanted = isBulk ? 'application/x-ndjson' : 'application/json'
+  // Of several it may take any.
+  const types = valuesOf(request.headers, 'content-type').map((value) => value.split(';', 1)[0] ?? '')
+  if (!types.some((type) => type.trim().toLowerCase() === wanted)) return refused(415)
+  if (body.length > (isBulk ? bulkBytesMax : bodyBytesMax)) return refused(413)
+  if (isBulk) return { ...expected, statuses: [202], ...linesOf(body) }
+  const call = callIdOf(segment)
+  if (call === null) return refused(400)
+  if (route === 'complete') {
+    const total = naiveTotal(body)
+    if (typeof total === 'string') return refused(statusOf(total))
+    return { ...expected, statuses: [202, 404, 409], completion: { call, totalPackets: total } }
+  }
+  const packet = naiveDecode(body, false)
+  if (typeof packet === 'string') return refused(statusOf(packet))
+  return { ...expected, statuses: [202], packets: [effectOf(call, packet)] }
+}
+
+type Decoded = Exclude<NaiveDecoding, string>
+type Refusal = Extract<NaiveDecoding, string>
+
+const statusOf = (refusal: Refusal) => (refusal === 'malformed_json' ? 400 : 422)
+
+const effectOf = (call: string, { sequence, data, timestamp }: Decoded): PacketEffect => ({
+  call,
+  sequence,
+  hash: contentHash(data, timestamp),
+})
+
+function callIdOf(segment: string): string | null {
+  let text = segment
+  try {
+    if (segment.includes('%')) text = decodeURIComponent(segment)
+  } catch {
+    return null
+  }
+  return /^[A-Za-z0-9._:-]{1,128}$/.test(text) && text !== '.' && text !== '..' ? text : null
+}
+
+function linesOf(body: Buffer): Pick<ExpectedRequest, 'packets' | 'lines'> {
+  const packets: PacketEffect[] = []
+  const invalid: number[] = []
+  const numbers: number[] = []
+  let number = 0
+  for (let at = 0; at < body.length; ) {
+    const newline = body.indexOf(0x0a, at)
+    const end = newline < 0 ? body.length : newline
+    const line = body.subarray(at, end)
+    at = end + 1
+    number++
+    if (/^[ \t\r]*$/.test(line.toString('latin1'))) continue
+    numbers.push(number)
+    const packet = naiveDecode(line, true)
+    if (typeof packet === 'string' || packet.callId === null) invalid.push(number)
+    else packets.push(effectOf(packet.callId, packet))
+  }
+  return { packets, lines: { numbers, invalid } }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export function naiveTotal(body: Buffer): number | Refusal {
+  let text: string
+  let value: unknown
+  try {
+    text = utf8.decode(body)
+    value = JSON.parse(text)
+  } catch {
+    return 'malformed_json'
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'schema_violation'
+  const { keys, texts, depth } = topLevel(text)
+  if (depth > 16 || new Set(keys).size < keys.length) return 'malformed_json'
+  if (keys.some((key) => ['__proto__', 'constructor', 'prototype'].includes(key))) return 'malformed_json'
+  const digits = texts.get('total_packets') ?? ''
+  if (!/^[1-9][0-9]*$/.test(digits) || Number(digits) > 2 ** 31) return 'schema_violation'
+  return Number(digits)
+}

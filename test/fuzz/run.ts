@@ -1,0 +1,94 @@
+/** A run: blocks of inputs against one service, many connections at a time, and the accounts after each block. */
+import { mebibytes } from '../torture/memory.js'
+import { type Culprit, findCulprit } from './culprit.js'
+import type { Area, FuzzInput } from './input.js'
+import { blockInputs, blockOf } from './inputs.js'
+import { Target } from './target.js'
+
+export interface FuzzPlan {
+  readonly seed: number
+  readonly count: number
+  readonly areas: readonly Area[]
+  /** Begin with this block, to look at it again. */
+  readonly firstBlock: number
+  /** Find the smallest input: a seeded bug only has to be found. */
+  readonly isShrinking: boolean
+}
+
+export interface FuzzVerdict {
+  readonly inputs: number
+  readonly accepted: number
+  readonly grownMib: number
+  /** Empty: every promise was kept. */
+  readonly findings: readonly string[]
+  readonly block: number | null
+  readonly culprit: Culprit | null
+}
+
+const connections = 24
+/** What code and buffers take before memory may be said to grow. */
+const warmUpShare = 0.1
+const warmUpInputsMin = 5000
+export const grownMibMax = 32
+
+interface Shown {
+  readonly findings: readonly string[]
+  /** Those of the block that have shown something themselves. */
+  readonly suspects: readonly FuzzInput[]
+}
+
+export async function runFuzz(plan: FuzzPlan, tell: (line: string) => void): Promise<FuzzVerdict> {
+  const target = await Target.start()
+  const blocks = Math.ceil(plan.count / blockInputs)
+  const startedAt = performance.now()
+  let warmBytes: number | null = null
+  let inputs = 0
+  const verdict = (shown: Partial<FuzzVerdict>): FuzzVerdict => {
+    const grownMib = warmBytes === null || target.isDead ? 0 : mebibytes(target.residentBytes - warmBytes)
+    const { accepted } = target.account
+    return { inputs, accepted, grownMib, findings: [], block: null, culprit: null, ...shown }
+  }
+  try {
+    for (let block = plan.firstBlock; block < blocks; block++) {
+      const area = plan.areas[block % plan.areas.length] as Area
+      const all = blockOf(plan.seed, block, area, Math.min(blockInputs, plan.count - block * blockInputs))
+      const { findings, suspects } = await tryBlock(target, all)
+      inputs += all.length
+      if (findings.length > 0) {
+        tell(`block ${block}: ${findings[0]}`)
+        const culprit = plan.isShrinking ? await findCulprit([...suspects, ...all]) : null
+        return verdict({ findings, block, culprit })
+      }
+      if (warmBytes === null && inputs >= Math.max(warmUpInputsMin, plan.count * warmUpShare))
+        warmBytes = target.residentBytes
+      if (block % 20 === 19) {
+        const seconds = Math.round((performance.now() - startedAt) / 1000)
+        tell(
+          `${inputs} inputs in ${seconds} s, ${target.account.accepted} packets accepted, ${mebibytes(target.residentBytes)} MiB resident`,
+        )
+      }
+    }
+    const end = verdict({})
+    return end.grownMib > grownMibMax
+      ? { ...end, findings: [`memory: ${end.grownMib} MiB more than after the warm-up`] }
+      : end
+  } finally {
+    await target.end()
+  }
+}
+
+async function tryBlock(target: Target, inputs: readonly FuzzInput[]): Promise<Shown> {
+  const left = inputs.toReversed()
+  const findings: string[] = []
+  const suspects: FuzzInput[] = []
+  const work = async () => {
+    for (let input = left.pop(); input !== undefined && !target.isDead; input = left.pop()) {
+      const shown = await target.try(input)
+      if (shown.length > 0) suspects.push(input)
+      findings.push(...shown.map((finding) => `${finding} (${input.area}, ${input.name})`))
+    }
+  }
+  await Promise.all(Array.from({ length: connections }, work))
+  findings.push(...(await target.check()))
+  return { findings, suspects }
+}
