@@ -73,8 +73,10 @@ function headText({ environment, rounds, seconds, isQuick }: Results): string {
 }
 
 export function pageOf(results: Results): string {
-  const all = results.scenarios.flatMap(({ outcome }) =>
-    outcome.kind === 'measured' ? outcome.report.checks : [],
-  )
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>VoiceStream: measurements</title><style>${style}</style></head><body><h1>VoiceStream: measurements</h1><p>${escapeText(headText(results))}</p>${checks(all)}${results.scenarios.map(section).join('')}</body></html>\n`
+  return documentOf('VoiceStream: measurements', headText(results), results.scenarios)
+}
+
+export function documentOf(title: string, head: string, scenarios: readonly ScenarioResult[]): string {
+  const all = scenarios.flatMap(({ outcome }) => (outcome.kind === 'measured' ? outcome.report.checks : []))
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeText(title)}</title><style>${style}</style></head><body><h1>${escapeText(title)}</h1><p>${escapeText(head)}</p>${checks(all)}${scenarios.map(section).join('')}</body></html>\n`
 }

@@ -182,6 +182,13 @@ export class LoadDriver {
     }
   }
 
+  /** After `halt`: completes every call that is open. */
+  async completeOpen(port: number): Promise<void> {
+    const connection = new Connection(port)
+    for (const completion of this.#source.completions()) await this.#complete(connection, completion)
+    connection.close()
+  }
+
   history(): History {
     return readHistory(this.#log.path)
   }

@@ -77,6 +77,12 @@ export class PacketSource {
     return { kind: 'packet', packet: this.#nextOf(call) }
   }
 
+  /** What completes the calls that have begun and are still open. */
+  completions(): readonly PlannedCompletion[] {
+    const begun = this.#open.filter(({ next }) => next > 0)
+    return begun.map(({ id, next }) => ({ call: id, totalPackets: next }))
+  }
+
   packet(call: string, sequence: number, variant: number): PlannedPacket {
     const head = `${call}/${sequence}/${variant}:`
     const data = head.padEnd(this.#options.dataBytes, `${sequence % 10}`)

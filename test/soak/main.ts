@@ -1,0 +1,59 @@
+/**
+ * The soak (P25): churn for half an hour, and nothing that a call, a request or a supervisor took may be left behind.
+ * Uses `dist/` of the current folder, or the build that `VSTEST_DIST` names. Exits with 1 when a check is not met.
+ *
+ *     node build/test/soak/main.js [--minutes 30] [--rate 500] [--seed N] [--out bench/results]
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { checkText } from '../../bench/report/table.js'
+import { resultsFolder } from '../../bench/stage/paths.js'
+import { seedFromEnvironment } from '../torture/random.js'
+import { Stage } from '../torture/stage.js'
+import { soakPage } from './page.js'
+import { runSoak } from './run.js'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '30' },
+    rate: { type: 'string', default: '500' },
+    seed: { type: 'string', default: String(seedFromEnvironment()) },
+    out: { type: 'string', default: resultsFolder },
+  },
+})
+
+/** The account of a run is read back as one text, and a text has at most 512 MiB. */
+const packetsMax = 1_800_000
+
+function numberOf(name: 'minutes' | 'rate' | 'seed'): number {
+  const value = Number(values[name])
+  if (!/^\d+(\.\d+)?$/.test(values[name])) throw new Error(`--${name} is a number, not ${values[name]}`)
+  return value
+}
+
+async function main(): Promise<void> {
+  const plan = {
+    minutes: numberOf('minutes'),
+    packetsPerSecond: numberOf('rate'),
+    seed: numberOf('seed'),
+  }
+  if (plan.minutes * 60 * plan.packetsPerSecond > packetsMax)
+    throw new Error(`at most ${packetsMax} packets a run`)
+  console.log(`seed ${plan.seed}: ${plan.minutes} minutes at ${plan.packetsPerSecond} packets/s`)
+  const stage = new Stage()
+  try {
+    const soak = await runSoak(stage, plan, (line) => console.log(line))
+    for (const check of soak.checks) console.log(checkText(check))
+    for (const note of soak.notes) console.log(`  · ${note}`)
+    mkdirSync(values.out, { recursive: true })
+    writeFileSync(join(values.out, 'soak.html'), soakPage(soak, plan, stage.folder()))
+    writeFileSync(join(values.out, 'soak.json'), `${JSON.stringify({ plan, ...soak }, null, 1)}\n`)
+    console.log('written: soak.html, soak.json')
+    process.exitCode = soak.checks.every(({ isMet }) => isMet) ? 0 : 1
+  } finally {
+    await stage.clear()
+  }
+}
+
+await main()
