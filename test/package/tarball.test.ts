@@ -95,7 +95,9 @@ describe('the packed package in an empty folder', () => {
       assert(paths.includes(wanted), wanted)
     const stray = paths.filter(
       (path) =>
-        !/^(dist\/.+\.(js|html|css|svg)|examples\/.+|docs\/.+|ops\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(path),
+        !/^(dist\/.+\.(js|html|css|svg)|examples\/.+|docs\/.+|ops\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
+          path,
+        ),
     )
     assert.deepEqual(stray, [])
   })
