@@ -18,12 +18,12 @@ import { Credentials } from './credentials.js'
 import { checkExposure } from './exposure.js'
 import { FolderSpace } from './folder-space.js'
 import { callRoutes } from './http/calls.js'
-import { Gate } from './http/gate.js'
-import { Handshake } from './http/handshake.js'
+import { createEntrance, type Entrance } from './http/entrance.js'
 import { ingestRoutes } from './http/ingest.js'
 import { type NotReadyReason, notReadyReasons, operationRoutes } from './http/operations.js'
 import { Server } from './http/server.js'
 import { SupervisorSockets, supervisorRoute } from './http/supervisor-socket.js'
+import { ticketRoute } from './http/tickets.js'
 import { limits } from './limits.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics.js'
@@ -36,6 +36,8 @@ import { version } from './version.js'
 export interface App {
   readonly host: string
   readonly port: number
+  /** Reads the tokens file anew. Throws `ConfigError`, and everything stays as it is, when it is bad. */
+  reloadCredentials(): void
   /** Answers what is in flight, journals every call, folds and checkpoints; resolves when nothing is left to lose. */
   stop(): Promise<void>
 }
@@ -59,7 +61,7 @@ class Composition {
   readonly #onFatal: (error: Error) => void
   readonly #feed = new EventFeed(randomBytes(6).toString('base64url'), setImmediate)
   readonly #credentials: Credentials
-  readonly #gate: Gate
+  readonly #entrance: Entrance
   readonly #metrics: Metrics
   readonly #server: Server
   readonly #sockets: SupervisorSockets
@@ -78,13 +80,21 @@ class Composition {
     this.#clock = clock
     this.#onFatal = onFatal
     this.#credentials = new Credentials(config)
-    this.#gate = new Gate({ credentials: this.#credentials })
     this.#slots = pLimit(config.AI_CONCURRENCY)
     this.#space = new FolderSpace(config.DATA_DIR)
+    this.#entrance = createEntrance({
+      config,
+      credentials: this.#credentials,
+      clock,
+      log,
+      isDraining: () => this.#state === 'draining',
+    })
     this.#metrics = this.#createMetrics()
     this.#server = new Server({
       log,
-      gate: this.#gate,
+      gate: this.#entrance.gate,
+      refusals: this.#entrance.refusals,
+      tls: this.#entrance.tls,
       ended: (route, status, seconds) => this.#requestEnded(route, status, seconds),
       isCongested: () => {
         const { lagMs, commitMs } = this.#journal
@@ -94,7 +104,7 @@ class Composition {
     this.#sockets = new SupervisorSockets(this.#server.app, {
       feed: this.#feed,
       owner: this.#server,
-      handshake: new Handshake({ gate: this.#gate, isDraining: () => this.#state === 'draining' }),
+      handshake: this.#entrance.handshake,
       dropped: () => {
         this.#metrics.counts.supervisorsDropped++
       },
@@ -116,7 +126,12 @@ class Composition {
     this.#alarm.start()
     this.#registry.startSweeping()
     this.#state = 'serving'
-    return { host: HOST, port, stop: () => this.#stop() }
+    return { host: HOST, port, stop: () => this.#stop(), reloadCredentials: () => this.#reloadCredentials() }
+  }
+
+  #reloadCredentials(): void {
+    this.#credentials.reload()
+    this.#sockets.closeRevoked()
   }
 
   async #checkExposure(): Promise<void> {
@@ -124,7 +139,7 @@ class Composition {
       host: this.#config.HOST,
       hasCredentials: !this.#credentials.isEmpty,
       allowsUnauthenticated: this.#config.ALLOW_UNAUTHENTICATED,
-      hasTls: false,
+      hasTls: this.#entrance.tls !== null,
     })
     for (const warning of warnings) this.#log.warn(warning)
   }
@@ -320,6 +335,7 @@ class Composition {
       }),
       ...callRoutes(this.#registry, this.#journal),
       supervisorRoute,
+      ticketRoute(this.#entrance.tickets),
       ...operationRoutes({
         notReady: () => this.#notReady(),
         metricsArePublic: this.#config.METRICS_PUBLIC,

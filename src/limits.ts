@@ -34,6 +34,14 @@ export const limits = {
   /** Every request is compared with each token. */
   credentialsMax: 64,
   tokenCharactersMax: 256,
+  /** Credentials and addresses that are counted, for each limit; the ones not seen for longest are forgotten. */
+  rateLimitKeysMax: 10_000,
+  /** Open tickets, over all supervisors; full means 429. */
+  ticketsMax: 10_000,
+  ticketMs: 30_000,
+  /** Refused requests that are logged; the others are counted in the next line. */
+  refusalLinesPerSecond: 10,
+  refusalLinesBurst: 100,
 
   requestsInFlightMax: 8192,
   /** So many more reads, so that the service can say that it is overloaded. */
@@ -109,6 +117,7 @@ export const limits = {
   /** But never by more than this: the events of the largest commit. */
   supervisorBurstBytesMax: 128 * mib,
   supervisorInboundBytesMax: 4 * kib,
+  supervisorMessagesPerSecond: 10,
 
   drainMsMax: 8000,
   /** Past this a stop is as good as a crash: the journal is replayed either way. */

@@ -1,13 +1,104 @@
-/** The one importer of pino. Packet data and transcripts are never passed to it. */
-import { type Logger, pino } from 'pino'
+/**
+ * The one importer of pino. What may be logged is a list, not what may not: a field that is not on it is left out by
+ * name, whatever it holds, so packet data, transcripts and tokens have no way in. JSON only, because control characters
+ * in a pretty line could pass for another line; for the eye: `npm start | npx pino-pretty`.
+ */
+import { type DestinationStream, pino } from 'pino'
 import type { Config } from './config.js'
 
-export type Log = Pick<Logger, 'info' | 'warn' | 'error' | 'fatal' | 'debug'>
+export const logFields = [
+  'address',
+  'appends',
+  'call_id',
+  'code',
+  'config',
+  'credential',
+  'err',
+  'host',
+  'node',
+  'port',
+  'reason',
+  'request_id',
+  'route',
+  'sequence',
+  'signal',
+  'status',
+  'unlogged',
+  'version',
+] as const
+
+export type LogFields = { readonly [Field in (typeof logFields)[number]]?: unknown }
+
+interface LogLine {
+  (fields: LogFields, message: string): void
+  (message: string): void
+}
+
+export type Log = Readonly<Record<'debug' | 'info' | 'warn' | 'error' | 'fatal', LogLine>>
+
+const listed: ReadonlySet<string> = new Set(logFields)
+
+function onlyListed(fields: Record<string, unknown>): Record<string, unknown> {
+  const entries = Object.entries(fields)
+  const kept = entries.filter(([name]) => listed.has(name))
+  if (kept.length === entries.length) return fields
+  const unlisted = entries.map(([name]) => name).filter((name) => !listed.has(name))
+  return { ...Object.fromEntries(kept), unlisted }
+}
+
+/**
+ * Whose messages hold nothing of what was sent to us. A SyntaxError quotes the text that it could not parse, and a
+ * provider's error may quote anything.
+ */
+const spokenTypes: ReadonlySet<string> = new Set([
+  'Error',
+  'VoiceStreamError',
+  'ConfigError',
+  'SqliteError',
+  'TypeError',
+  'RangeError',
+  'AssertionError',
+])
+const causesMax = 3
+
+export interface LoggedError {
+  readonly type: string
+  readonly code?: string
+  readonly message?: string
+  readonly stack?: readonly string[]
+  readonly cause?: LoggedError
+}
+
+export function serializeError(error: unknown, depth = 0): LoggedError {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const { name, message, stack, cause } = error
+  const { code, generatedMessage } = error as { code?: unknown; generatedMessage?: unknown }
+  // An assertion without a text of its own shows both values.
+  const isSpoken = spokenTypes.has(name) && generatedMessage !== true
+  // The frames without the lines before them, which repeat the message.
+  const frames = stack?.split('\n').filter((line) => /^ {4}at /.test(line)) ?? []
+  return {
+    type: name,
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(isSpoken ? { message } : {}),
+    ...(isSpoken ? { stack: frames.map((frame) => frame.trim()) } : {}),
+    ...(cause === undefined || depth >= causesMax ? {} : { cause: serializeError(cause, depth + 1) }),
+  }
+}
 
 /** JSON lines on stdout, written at once: the last lines before a crash are the ones that matter. */
-export function createLog(level: Config['LOG_LEVEL']): Log {
+export function createLog(
+  level: Config['LOG_LEVEL'],
+  destination: DestinationStream = pino.destination({ dest: 1, sync: true }),
+): Log {
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 1, sync: true }),
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { log: onlyListed },
+      serializers: { err: (error: unknown) => serializeError(error) },
+    },
+    destination,
   )
 }

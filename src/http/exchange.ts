@@ -7,10 +7,13 @@ import { performance } from 'node:perf_hooks'
 import type { Credential } from '../credentials.js'
 import type { VoiceStreamError } from '../errors.js'
 import { problemKinds, problemOf } from '../protocol/problem.js'
+import { canonicalAddress } from './client-addresses.js'
 import type { RequestHead } from './request-body.js'
 import type { HttpResponse } from './uws.js'
 
 export interface ExchangeOwner {
+  /** It is about to be answered with this problem. */
+  refused(exchange: Exchange, error: VoiceStreamError): void
   /** The answer is out, or the connection broke off before it. */
   ended(exchange: Exchange, status: number): void
 }
@@ -48,6 +51,10 @@ export class Exchange {
   head: RequestHead = noHead
   /** Who asks, where the route wants to know. */
   credential: Credential | null = null
+  /** For the answer to a page's script, where origins are allowed. */
+  originHeaders: HeaderList | null = null
+  /** The sender's own, or one of ours once its refusal was logged. */
+  requestId: string | null = null
   /** The `{call_id}` of the path as it was written, or ''. */
   segment = ''
   search: URLSearchParams = noSearch
@@ -60,6 +67,11 @@ export class Exchange {
     this.route = route
     this.#owner = owner
     res.onAborted(() => this.#aborted())
+  }
+
+  /** The other end of the connection. Not to be asked once there is an answer. */
+  get remoteAddress(): string {
+    return canonicalAddress(Buffer.from(this.#res.getRemoteAddressAsText()).toString('latin1'))
   }
 
   query(name: string): string | undefined {
@@ -78,6 +90,8 @@ export class Exchange {
     this.#res.cork(() => {
       this.#res.writeStatus(status).writeHeader('Content-Type', contentType)
       if (headers !== undefined) for (const [name, value] of headers) this.#res.writeHeader(name, value)
+      if (this.originHeaders !== null)
+        for (const [name, value] of this.originHeaders) this.#res.writeHeader(name, value)
       if (!this.isHead) this.#res.end(body, closes)
       else this.#endHead(Buffer.byteLength(body), closes)
     })
@@ -95,9 +109,12 @@ export class Exchange {
   }
 
   problem(error: VoiceStreamError, headers: HeaderList = []): void {
+    if (this.isEnded) return
+    this.#owner.refused(this, error)
     const { status, retryAfter, closes, headers: ofKind = [] } = problemKinds[error.code]
     const all: (readonly [string, string])[] = [...ofKind, ...headers]
     if (retryAfter !== undefined) all.push(['Retry-After', String(retryAfter)])
+    if (this.requestId !== null) all.push(['X-Request-Id', this.requestId])
     const body = problemText(error)
     if (closes !== true) return this.send(status, problemType, body, all)
     // After a closing answer uWebSockets.js still parses what it has read, and would serve a request that is hidden

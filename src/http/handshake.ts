@@ -2,21 +2,28 @@
  * The handshake of `/ws/supervisor`, up to the 101: how it is framed, that it is one (RFC 6455 §4.2.1), and whether its
  * sender may read. uWebSockets.js checks none of that but the length of the key.
  */
-import type { Credential } from '../credentials.js'
+import type { Credential, Credentials } from '../credentials.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import { addressKey, type ClientAddresses } from './client-addresses.js'
 import type { Exchange } from './exchange.js'
 import type { Gate } from './gate.js'
+import { RateLimit } from './rate-limit.js'
 import { readHead } from './request-body.js'
 import type { HttpRequest } from './uws.js'
 
 /** What an open socket was let in with. */
 export interface SocketGrant {
   readonly credential: Credential | null
+  readonly address: string
 }
 
 export interface HandshakePorts {
   readonly gate: Gate
+  readonly addresses: ClientAddresses
+  readonly credentials: Credentials
+  readonly perCredentialMax: number
+  readonly perAddressMax: number
   isDraining(): boolean
 }
 
@@ -30,6 +37,12 @@ const upgradeHeaders = [
 export class Handshake {
   readonly #ports: HandshakePorts
   #open = 0
+  readonly #byCredential = new SocketCount<Credential>()
+  readonly #byAddress = new SocketCount<string>()
+  readonly #messages = new RateLimit<SocketGrant>(
+    limits.supervisorMessagesPerSecond,
+    limits.supervisorMessagesPerSecond,
+  )
 
   constructor(ports: HandshakePorts) {
     this.#ports = ports
@@ -43,18 +56,68 @@ export class Handshake {
       if (this.#ports.isDraining()) throw new VoiceStreamError('draining', 'the service is shutting down')
       if (this.#open >= limits.supervisorsMax)
         throw new VoiceStreamError('overloaded', 'too many supervisors are connected')
-      this.#ports.gate.admit(exchange, 'supervisor')
+      this.#ports.gate.admitSocket(exchange, req.getQuery('ticket'))
+      return this.#grant(exchange)
     } catch (error) {
       if (!(error instanceof VoiceStreamError)) throw error
       exchange.problem(error, error.code === 'upgrade_required' ? upgradeHeaders : [])
       return null
     }
-    this.#open++
-    return { credential: exchange.credential }
   }
 
-  release(_grant: SocketGrant): void {
+  #grant(exchange: Exchange): SocketGrant {
+    const { credential } = exchange
+    const address = this.#ports.addresses.of(exchange)
+    // Without credentials everybody is the same nobody: the bound over all is the only one that means something.
+    if (
+      credential !== null &&
+      (this.#byCredential.of(credential) >= this.#ports.perCredentialMax ||
+        this.#byAddress.of(addressKey(address)) >= this.#ports.perAddressMax)
+    )
+      throw tooManySockets
+    this.#open++
+    if (credential !== null) this.#byCredential.add(credential)
+    this.#byAddress.add(addressKey(address))
+    return { credential, address }
+  }
+
+  release({ credential, address }: SocketGrant): void {
     this.#open--
+    if (credential !== null) this.#byCredential.remove(credential)
+    this.#byAddress.remove(addressKey(address))
+  }
+
+  /** False for a message too many in this second. */
+  takesMessage(grant: SocketGrant): boolean {
+    return this.#messages.take(grant)
+  }
+
+  isRevoked({ credential }: SocketGrant): boolean {
+    return credential !== null && !this.#ports.credentials.holds(credential)
+  }
+}
+
+const tooManySockets = new VoiceStreamError(
+  'rate_limited',
+  'too many sockets are open for this credential or address',
+)
+
+/** Open sockets by what they share; a key is kept only while it has one. */
+class SocketCount<Key> {
+  readonly #counts = new Map<Key, number>()
+
+  of(key: Key): number {
+    return this.#counts.get(key) ?? 0
+  }
+
+  add(key: Key): void {
+    this.#counts.set(key, this.of(key) + 1)
+  }
+
+  remove(key: Key): void {
+    const rest = this.of(key) - 1
+    if (rest > 0) this.#counts.set(key, rest)
+    else this.#counts.delete(key)
   }
 }
 

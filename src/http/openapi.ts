@@ -51,7 +51,7 @@ function operation(route: Route): unknown {
     ...(route.query ?? []).map(({ name, schema }) => ({ name, in: 'query', required: false, schema })),
   ]
   const body =
-    route.method === 'POST'
+    route.method === 'POST' && route.body.mediaType !== null && route.body.schema !== null
       ? {
           requestBody: {
             required: true,
@@ -77,7 +77,7 @@ function responses(route: Route): Record<string, unknown> {
   const refused =
     route.access === 'public'
       ? {}
-      : { 401: 'No credential, or an unknown one.', 403: 'A credential of another role.' }
+      : { 401: 'No credential, or an unknown one.', 403: 'A credential of another role.', 429: 'Too many.' }
   const usual =
     route.method === 'POST'
       ? {

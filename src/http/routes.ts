@@ -4,8 +4,9 @@ import type { Access } from './access.js'
 import type { Exchange } from './exchange.js'
 
 export interface RouteBody {
-  readonly mediaType: string
-  readonly schema: TSchema
+  /** Null for a request that has nothing to say: its body is read, because it may hide another request, and ignored. */
+  readonly mediaType: string | null
+  readonly schema: TSchema | null
   readonly bytesMax: number
   /** Takes the whole body, in the turn in which its last byte came; `isView` when it is gone after this turn. */
   take(exchange: Exchange, body: Uint8Array, isView: boolean): void

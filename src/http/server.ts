@@ -14,8 +14,10 @@ import { docsFiles, docsHeaders } from './docs.js'
 import { Exchange, ExchangeList, type ExchangeOwner, jsonType } from './exchange.js'
 import type { Gate } from './gate.js'
 import { openApi } from './openapi.js'
+import type { RefusalLog } from './refusal-log.js'
 import { checkMediaType, readBody, readHead } from './request-body.js'
 import type { GetRoute, PostRoute, Route } from './routes.js'
+import type { TlsFiles } from './tls.js'
 import {
   closeListenSocket,
   createApp,
@@ -30,13 +32,16 @@ import {
 export interface ServerPorts {
   readonly log: Log
   readonly gate: Gate
+  readonly refusals: RefusalLog
+  /** Null for plain HTTP. */
+  readonly tls: TlsFiles | null
   ended(route: string, status: number, seconds: number): void
   /** What is taken now would wait too long for its commit. */
   isCongested(): boolean
 }
 
 export class Server implements ExchangeOwner {
-  readonly app: TemplatedApp = createApp()
+  readonly app: TemplatedApp
   readonly #ports: ServerPorts
   /** In the order of their headers, so the overdue ones are in front. */
   readonly #inFlight = new ExchangeList()
@@ -47,6 +52,7 @@ export class Server implements ExchangeOwner {
 
   constructor(ports: ServerPorts) {
     this.#ports = ports
+    this.app = createApp(ports.tls)
   }
 
   get inFlightCount(): number {
@@ -106,8 +112,21 @@ export class Server implements ExchangeOwner {
   #registerRefusal(pattern: string, allowed: readonly string[]): void {
     this.app.any(pattern, (res, req) => {
       const error = new VoiceStreamError('method_not_allowed', `this route takes ${allowed.join(', ')}`)
-      this.#begin(res, req, pattern, 'public', isHead(req))?.problem(error, [['Allow', allowed.join(', ')]])
+      const exchange = this.#begin(res, req, pattern, 'public', isHead(req))
+      if (exchange === null) return
+      if (req.getMethod() === 'options' && exchange.head.origin !== null)
+        return this.#preflight(exchange, allowed)
+      exchange.problem(error, [['Allow', allowed.join(', ')]])
     })
+  }
+
+  /** A browser asks whether a page may send what it is about to send. */
+  #preflight(exchange: Exchange, allowed: readonly string[]): void {
+    try {
+      exchange.send('200 OK', 'text/plain', '', this.#ports.gate.preflight(exchange, allowed))
+    } catch (error) {
+      this.#failed(exchange, error)
+    }
   }
 
   #receive(res: HttpResponse, req: HttpRequest, route: PostRoute): void {
@@ -117,7 +136,7 @@ export class Server implements ExchangeOwner {
     const { mediaType, bytesMax } = route.body
     exchange.segment = req.getParameter(0) ?? ''
     try {
-      checkMediaType(exchange.head.contentType, mediaType)
+      if (mediaType !== null) checkMediaType(exchange.head.contentType, mediaType)
       const whole = (body: Uint8Array, isView: boolean) => this.#take(exchange, route, body, isView)
       readBody(res, exchange.head, bytesMax, whole, (error) => exchange.problem(error))
     } catch (error) {
@@ -165,7 +184,7 @@ export class Server implements ExchangeOwner {
       exchange.head = readHead(req)
       if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
       if (this.#inFlight.size > limits.requestsInFlightMax + limits.readsReservedMax) throw overloaded
-      this.#ports.gate.admit(exchange, access)
+      this.#ports.gate.admit(exchange, access, changesSomething(req))
       return exchange
     } catch (error) {
       this.#failed(exchange, error)
@@ -175,8 +194,15 @@ export class Server implements ExchangeOwner {
 
   #failed(exchange: Exchange, error: unknown): void {
     if (error instanceof VoiceStreamError) return exchange.problem(error)
-    this.#ports.log.error({ err: error, route: exchange.route }, 'a request met an unexpected error')
+    this.#ports.log.error(
+      { err: error, route: exchange.route, request_id: exchange.requestId },
+      'a request met an unexpected error',
+    )
     exchange.problem(new VoiceStreamError('internal', 'unexpected error', { cause: error }))
+  }
+
+  refused(exchange: Exchange, error: VoiceStreamError): void {
+    this.#ports.refusals.note(exchange, error)
   }
 
   ended(exchange: Exchange, status: number): void {
@@ -228,6 +254,12 @@ export class Server implements ExchangeOwner {
 
 /** One for all: under load nobody needs where each came from. */
 const overloaded = new VoiceStreamError('overloaded', 'more packets wait than can be stored in time')
+
+/** GET, HEAD and OPTIONS have no effect here. */
+function changesSomething(req: HttpRequest): boolean {
+  const method = req.getMethod()
+  return method !== 'get' && method !== 'head' && method !== 'options'
+}
 
 function isHead(req: HttpRequest): boolean {
   return req.getMethod() === 'head'

@@ -18,7 +18,7 @@ import type { TemplatedApp, WebSocket } from './uws.js'
 /** Past this we keep the rest ourselves: uWebSockets.js would drop messages at its own bound, silently. */
 const inFlightBytesMax = 64 * 1024
 /** RFC 6455 §7.4: 1001 going away; 4000–4999 are for applications. */
-export const closeCodes = { goingAway: 1001, tooSlow: 4008 } as const
+export const closeCodes = { goingAway: 1001, policyViolation: 1008, tooSlow: 4008, revoked: 4401 } as const
 /** A socket that does not read may never see its close frame. */
 const closeMsMax = 2000
 
@@ -154,6 +154,10 @@ export class SupervisorSockets {
         )
       },
       open: (socket) => this.#open(socket),
+      message: (socket) => {
+        if (!ports.handshake.takesMessage(socket.getUserData().grant))
+          this.#end(socket, closeCodes.policyViolation, 'too many messages')
+      },
       drain: (socket) => socket.getUserData().subscriber?.flush(),
       close: (socket) => this.#closed(socket),
     })
@@ -197,6 +201,13 @@ export class SupervisorSockets {
         if (this.#sockets.has(socket)) socket.close()
       }, closeMsMax).unref()
     })
+  }
+
+  /** After a reload of the credentials. */
+  closeRevoked(): void {
+    for (const socket of this.#sockets)
+      if (this.#ports.handshake.isRevoked(socket.getUserData().grant))
+        this.#end(socket, closeCodes.revoked, 'the credential is no longer valid')
   }
 
   closeAll(): void {

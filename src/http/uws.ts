@@ -4,6 +4,7 @@
 
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, WebSocket } from 'uWebSockets.js'
 import * as uws from 'uWebSockets.js'
+import type { TlsFiles } from './tls.js'
 
 export type { HttpRequest, HttpResponse, TemplatedApp, WebSocket }
 export type ListenSocket = us_listen_socket
@@ -14,8 +15,9 @@ interface ListeningApp {
   listen(host: string, port: number, options: number, done: (socket: ListenSocket | false) => void): void
 }
 
-export function createApp(): TemplatedApp {
-  return uws.App()
+export function createApp(tls: TlsFiles | null = null): TemplatedApp {
+  if (tls === null) return uws.App()
+  return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile })
 }
 
 /** Without the exclusive option a second process could listen on the same port and take half of the connections. */

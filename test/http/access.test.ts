@@ -19,6 +19,7 @@ const accessOf: Readonly<Record<string, Access>> = {
   'get /health/ready': 'public',
   'get /metrics': 'supervisor',
   'get /ws/supervisor': 'public',
+  'post /v1/supervisor/ticket': 'supervisor',
   'post /v1/call/stream/{call_id}': 'ingest',
   'post /v1/call/complete/{call_id}': 'ingest',
   'post /v1/packets': 'ingest',
@@ -63,7 +64,7 @@ async function operations(client: HttpClient): Promise<readonly Operation[]> {
 }
 
 describe('with credentials', () => {
-  const service = suiteService({ settings: credentialSettings })
+  const service = suiteService({ settings: { ...credentialSettings, AUTH_FAILURES_PER_MIN: 0 } })
 
   test('a route asks for a token of its role: 401 without one or with an unknown one, 403 for another role', async (t) => {
     const all = await operations(new HttpClient(t, service()))
@@ -183,7 +184,7 @@ describe('without credentials', () => {
 })
 
 describe('the supervisor socket', () => {
-  const service = suiteService({ settings: credentialSettings })
+  const service = suiteService({ settings: { ...credentialSettings, AUTH_FAILURES_PER_MIN: 0 } })
   const refused = async (headers: Readonly<Record<string, string>>) => {
     const socket = new WebSocket(`ws://127.0.0.1:${service().port}/ws/supervisor`, { headers })
     const [, answer] = await once(socket, 'unexpected-response')

@@ -196,7 +196,7 @@ describe('a request', () => {
     const connection = await RawConnection.open(service())
     t.after(() => connection.socket.destroy())
     const ask = (method: string, path: string) =>
-      connection.write(`${method} ${path} HTTP/1.1\r\nHost: test\r\n\r\n`)
+      connection.write(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     for (const path of ['/', '/v1/calls', '/v1/call/nobody', '/nothing', '/v1/packets', '/docs']) {
       ask('HEAD', path)
       // No body follows, so the parser of whole answers does not apply.

@@ -127,6 +127,6 @@ export interface RawRequest {
 }
 
 export function rawRequest({ method = 'POST', path, lines = [], body = '' }: RawRequest): string {
-  const head = [`${method} ${path} HTTP/1.1`, 'Host: test', 'Content-Type: application/json', ...lines]
+  const head = [`${method} ${path} HTTP/1.1`, 'Host: localhost', 'Content-Type: application/json', ...lines]
   return `${head.join('\r\n')}\r\n\r\n${body}`
 }

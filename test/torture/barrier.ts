@@ -23,7 +23,7 @@ export class HeldRequest {
     { path, contentType, body }: Posting,
     { isWhole }: { readonly isWhole: boolean },
   ) {
-    const head = [`POST ${path} HTTP/1.1`, 'Host: test', `Content-Type: ${contentType}`]
+    const head = [`POST ${path} HTTP/1.1`, 'Host: localhost', `Content-Type: ${contentType}`]
     const bytes = `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
     const held = isWhole ? 0 : bytes.length - 1
     connection.forget()

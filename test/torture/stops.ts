@@ -147,6 +147,6 @@ export async function sendHalfRequest(stage: Stage, port: number): Promise<void>
     // The service cuts it off when it ends; that is expected.
   })
   await once(socket, 'connect')
-  const head = ['POST /v1/call/stream/half HTTP/1.1', 'Host: test', 'Content-Type: application/json']
+  const head = ['POST /v1/call/stream/half HTTP/1.1', 'Host: localhost', 'Content-Type: application/json']
   socket.write(`${head.join('\r\n')}\r\nContent-Length: 100\r\n\r\n{"sequence":`)
 }
