@@ -45,7 +45,8 @@ export class Origins {
    * page's scheme another one than ours: its origin must be listed.
    */
   isAllowed(origin: string, host: string | null): boolean {
-    return this.#allowed.has(origin) || (host !== null && origin === this.#scheme + host.toLowerCase())
+    if (this.#allowed.has(origin)) return true
+    return host !== null && host !== '' && origin === this.#scheme + host.toLowerCase()
   }
 
   /** What lets the pages of a listed origin read the answer. Credentials are headers, so cookies are never allowed. */

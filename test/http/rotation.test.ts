@@ -1,0 +1,71 @@
+/** Tokens are exchanged while the service runs. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { bearer } from '../support/credentials.js'
+import { HttpClient } from '../support/http-client.js'
+import { eventually, packet, startService, temporaryFolder } from '../support/service.js'
+import { SupervisorClient } from '../support/supervisor-client.js'
+
+const old = 'old-supervisor-token-canary'
+const fresh = 'new-supervisor-token-canary'
+const pbx = 'pbx-token-canary-0000000'
+
+test('SIGHUP takes new tokens in and closes the sockets of those that are gone, within 5 s, with 4401', async (t) => {
+  const path = join(temporaryFolder(t), 'tokens')
+  const write = (lines: readonly string[]) => writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 })
+  write([`ingest ${pbx} pbx`, `supervisor ${old} old`])
+  const service = await startService(t, { settings: { TOKENS_FILE: path, AUTH_FAILURES_PER_MIN: 0 } })
+  const client = new HttpClient(t, service)
+  const status = async (token: string) => (await client.send('GET', '/v1/calls', bearer(token))).status
+  const reloaded = (count: number) =>
+    eventually(
+      async () => service.log.filter(({ msg }) => /tokens file/.test(String(msg))),
+      (lines) => lines.length === count,
+    )
+  assert.deepEqual([await status(old), await status(fresh)], [200, 401])
+
+  write([`ingest ${pbx} pbx`, `supervisor ${old} old`, `supervisor ${fresh} new`])
+  service.kill('SIGHUP')
+  await reloaded(1)
+  assert.deepEqual([await status(old), await status(fresh)], [200, 200])
+  const leaving = await SupervisorClient.connect(t, service, bearer(old))
+  const staying = await SupervisorClient.connect(t, service, bearer(fresh))
+  const issued = await client.post('/v1/supervisor/ticket', '', bearer(old))
+
+  // A file that became bad, or readable for others, changes nothing.
+  write(['supervisor short'])
+  service.kill('SIGHUP')
+  await reloaded(2)
+  write([`supervisor ${fresh} new`])
+  chmodSync(path, 0o644)
+  service.kill('SIGHUP')
+  await reloaded(3)
+  assert.deepEqual([await status(old), await status(fresh)], [200, 200])
+
+  chmodSync(path, 0o600)
+  write([`ingest ${pbx} pbx`, `supervisor ${fresh} new`])
+  const closed = once(leaving.socket, 'close')
+  const askedAt = performance.now()
+  service.kill('SIGHUP')
+  const [code] = await closed
+  assert.equal(code, 4401)
+  assert(performance.now() - askedAt < 5000)
+  assert.deepEqual([await status(old), await status(fresh)], [401, 200])
+  assert.equal(issued.status, 200)
+  const origin = `http://127.0.0.1:${service.port}`
+  const late = await client.send('GET', `/ws/supervisor?ticket=${issued.body['ticket']}`, {
+    origin,
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  })
+  assert.equal(late.status, 401, 'a ticket dies with its token')
+
+  await client.post('/v1/call/stream/after', packet(0), bearer(pbx))
+  await staying.until(() => staying.of('after').length === 1)
+  assert(!JSON.stringify(service.log).includes('canary'))
+})
