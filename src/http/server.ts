@@ -5,6 +5,7 @@
  * flight, while draining, and when its answer is overdue; cut off when its body does not come; and refused with 400
  * where its framing is ambiguous, before anything else looks at it.
  */
+import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -194,10 +195,9 @@ export class Server implements ExchangeOwner {
 
   #failed(exchange: Exchange, error: unknown): void {
     if (error instanceof VoiceStreamError) return exchange.problem(error)
-    this.#ports.log.error(
-      { err: error, route: exchange.route, request_id: exchange.requestId },
-      'a request met an unexpected error',
-    )
+    exchange.requestId ??= randomUUID()
+    const fields = { err: error, route: exchange.route, request_id: exchange.requestId }
+    this.#ports.log.error(fields, 'a request met an unexpected error')
     exchange.problem(new VoiceStreamError('internal', 'unexpected error', { cause: error }))
   }
 

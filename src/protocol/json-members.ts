@@ -7,7 +7,7 @@ import { limits } from '../limits.js'
 
 export type MemberScan =
   | { readonly kind: 'members'; readonly members: ReadonlyMap<string, string> }
-  | { readonly kind: 'duplicate-key'; readonly key: string }
+  | { readonly kind: 'duplicate-key' }
   | { readonly kind: 'too-deep' }
   | { readonly kind: 'not-an-object' }
 
@@ -20,7 +20,7 @@ export function scanMembers(text: string): MemberScan {
   while (text[at] === '"') {
     const keyEnd = stringEnd(text, at)
     const key: string = JSON.parse(text.slice(at, keyEnd))
-    if (members.has(key)) return { kind: 'duplicate-key', key }
+    if (members.has(key)) return { kind: 'duplicate-key' }
     at = skipSpace(text, skipSpace(text, keyEnd) + 1)
     const end = valueEnd(text, at)
     if (end === null) return { kind: 'too-deep' }
