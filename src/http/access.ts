@@ -2,7 +2,10 @@
 import type { Credential, Credentials, Role } from '../credentials.js'
 import { VoiceStreamError } from '../errors.js'
 
-/** What a route asks for. Everybody may use a public one. */
+/**
+ * What a route asks for. Everybody may use a public one. As soon as one role has a token, the routes of all three want
+ * one; a role without any is closed.
+ */
 export type Access = 'public' | Role
 
 /** Who reads may not write packets, and the other way round; administrators read, too. */
@@ -23,25 +26,16 @@ const wrongRole: Readonly<Record<Role, VoiceStreamError>> = {
 
 const scheme = /^bearer +/i
 
-/**
- * The credential behind an `Authorization` header, or null where none is wanted: the route is public, or no credential
- * is configured at all. As soon as one role has a token, the routes of all three want one; a role without any is
- * closed. Throws `unauthenticated` (401) and `forbidden` (403).
- */
-export function authorize(
-  credentials: Credentials,
-  authorization: string | null,
-  access: Access,
-): Credential | null {
-  if (access === 'public' || credentials.isEmpty) return null
+/** The credential behind an `Authorization` header. Throws `unauthenticated` (401). */
+export function identify(credentials: Credentials, authorization: string | null): Credential {
   if (authorization === null) throw missing
   const prefix = scheme.exec(authorization)
   const credential = prefix === null ? null : credentials.find(authorization.slice(prefix[0].length))
   if (credential === null) throw unknown
-  assertRole(credential, access)
   return credential
 }
 
+/** Throws `forbidden` (403). */
 export function assertRole({ role }: Credential, access: Role): void {
   if (!rolesFor[access].includes(role)) throw wrongRole[access]
 }

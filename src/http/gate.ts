@@ -6,7 +6,7 @@
 import type { Credential, Credentials } from '../credentials.js'
 import { VoiceStreamError } from '../errors.js'
 import { isLoopback } from '../exposure.js'
-import { type Access, assertRole, authorize } from './access.js'
+import { type Access, assertRole, identify } from './access.js'
 import { addressKey, type ClientAddresses } from './client-addresses.js'
 import type { Exchange } from './exchange.js'
 import type { Origins } from './origins.js'
@@ -62,9 +62,12 @@ export class Gate {
   }
 
   #admitBearer(exchange: Exchange, access: Access): void {
-    exchange.credential = this.#authenticated(exchange, () =>
-      authorize(this.#ports.credentials, exchange.head.authorization, access),
-    )
+    const { credentials } = this.#ports
+    if (access !== 'public' && !credentials.isEmpty) {
+      const { authorization } = exchange.head
+      exchange.credential = this.#authenticated(exchange, () => identify(credentials, authorization))
+      assertRole(exchange.credential, access)
+    }
     this.#checkRate(exchange, access)
   }
 
@@ -105,7 +108,7 @@ export class Gate {
   }
 
   /** Turns an unknown credential into a refusal of its address where they come too fast. Known ones are not held up. */
-  #authenticated(exchange: Exchange, authenticate: () => Credential | null): Credential | null {
+  #authenticated<Found>(exchange: Exchange, authenticate: () => Found): Found {
     try {
       return authenticate()
     } catch (error) {
