@@ -6,7 +6,7 @@ import { addressKey, ClientAddresses, canonicalAddress } from '../../src/http/cl
 import type { Exchange } from '../../src/http/exchange.js'
 import { bearer, credentialSettings } from '../support/credentials.js'
 import { HttpClient } from '../support/http-client.js'
-import { startService } from '../support/service.js'
+import { eventually, startService } from '../support/service.js'
 
 const from = (remoteAddress: string, forwardedFor: string | null) =>
   ({ remoteAddress, head: { forwardedFor } }) as unknown as Exchange
@@ -69,7 +69,10 @@ describe('the address of a client', () => {
       [await guess('192.0.2.1'), await guess('192.0.2.1'), await guess('192.0.2.2')],
       [401, 429, 401],
     )
-    const lines = service.log.filter(({ msg }) => msg === 'refused')
+    const lines = await eventually(
+      async () => service.log.filter(({ msg }) => msg === 'refused'),
+      (all) => all.length === 3,
+    )
     assert.deepEqual(
       lines.map(({ address }) => address),
       ['192.0.2.1', '192.0.2.1', '192.0.2.2'],
