@@ -64,12 +64,9 @@ export class Credentials {
     return this.#all.some((kept) => kept.role === role && kept.digest.equals(digest))
   }
 
-  /** Reads the file anew. Throws `ConfigError` and keeps what it has when the file is bad or nothing would be left. */
+  /** Reads the file anew. Throws `ConfigError` and keeps what it has when the file is bad or holds no token. */
   reload(): void {
-    const fresh = readAll(this.#sources)
-    // Without any credential the service would stand open.
-    if (fresh.length === 0 && !this.isEmpty) throw new ConfigError('no token would be left')
-    this.#all = fresh
+    this.#all = readAll(this.#sources)
   }
 }
 
@@ -103,6 +100,7 @@ function addFile(found: Credential[], path: string): void {
     if (!namePattern.test(name)) throw new ConfigError(`${where}: a name is 1 to 64 of A–Z a–z 0–9 . _ -`)
     addToken(found, where, role, token, name)
   })
+  // With none left after a reload the service would stand open.
   if (found.length === before) throw new ConfigError(`TOKENS_FILE ${path} holds no token`)
 }
 
