@@ -4,7 +4,7 @@
  *
  * A presented token is hashed and compared with every digest, without an early exit, so the time says nothing about
  * which one is near. There is no cache from a presented header to its credential: a map finds a text by comparing it
- * from the left. It would save 0.9 µs of the 28 that a packet takes.
+ * from the left. It would save 1.5 µs (with 4 tokens; 7 with 64) of the 28 that a packet takes.
  */
 import { Buffer } from 'node:buffer'
 import { hash, timingSafeEqual } from 'node:crypto'

@@ -31,8 +31,20 @@ export async function serve(words: readonly string[], world: World): Promise<num
     world.exit(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.failed)
   }
   stopOnSignals(app, log, world)
+  // `systemctl reload` must not end a service that has nothing to reload; a terminal that is closed ends what it started.
+  if (config.TOKENS_FILE !== '' || !world.outIsScreen)
+    world.onSignal('SIGHUP', () => reloadCredentials(app, log))
   log.info({ host: app.host, port: app.port }, 'listening')
   return exitCodes.ok
+}
+
+function reloadCredentials(app: App, log: Log): void {
+  try {
+    app.reloadCredentials()
+    log.info('the tokens were read again')
+  } catch (error) {
+    log.error({ err: error }, 'the tokens cannot be read; they stay as they were')
+  }
 }
 
 function stopOnSignals(app: App, log: Log, world: World): void {

@@ -22,7 +22,7 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   const status = async (token: string) => (await client.send('GET', '/v1/calls', bearer(token))).status
   const reloaded = (count: number) =>
     eventually(
-      async () => service.log.filter(({ msg }) => /tokens file/.test(String(msg))),
+      async () => service.log.filter(({ msg }) => /the tokens /.test(String(msg))),
       (lines) => lines.length === count,
     )
   assert.deepEqual([await status(old), await status(fresh)], [200, 401])
@@ -68,4 +68,14 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   await client.post('/v1/call/stream/after', packet(0), bearer(pbx))
   await staying.until(() => staying.of('after').length === 1)
   assert(!JSON.stringify(service.log).includes('canary'))
+})
+
+test('SIGHUP does not end a service that has no tokens file', async (t) => {
+  const service = await startService(t)
+  service.kill('SIGHUP')
+  await eventually(
+    async () => service.log.filter(({ msg }) => /the tokens /.test(String(msg))),
+    (lines) => lines.length === 1,
+  )
+  assert.equal((await new HttpClient(t, service).get('/v1/calls')).status, 200)
 })
