@@ -133,7 +133,7 @@ describe('sockets', () => {
 
   test('that send more than ten messages a second are closed with 1008', async (t) => {
     const { socket } = await SupervisorClient.connect(t, chatty(), bearer(tokens.admin[0]))
-    const closed = once(socket, 'close')
+    const closed = once(socket, 'close', { signal: AbortSignal.timeout(5000) })
     for (let i = 0; i < 11; i++) socket.send('{}')
     const [code] = await closed
     assert.equal(code, 1008)

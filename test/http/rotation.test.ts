@@ -47,7 +47,7 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
 
   chmodSync(path, 0o600)
   write([`ingest ${pbx} pbx`, `supervisor ${fresh} new`])
-  const closed = once(leaving.socket, 'close')
+  const closed = once(leaving.socket, 'close', { signal: AbortSignal.timeout(5000) })
   const askedAt = performance.now()
   service.kill('SIGHUP')
   const [code] = await closed
