@@ -106,6 +106,8 @@ export const limits = {
 
   analysesMax: 8192,
   analysisRetryMs: 1000,
+  /** A provider that is down is asked at least so often: calls wait so long at most after it has come back. */
+  probeMsMax: 60_000,
   transcriptionCharactersMax: mib,
 
   duplicateChecksMax: 256,

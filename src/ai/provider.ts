@@ -1,4 +1,4 @@
-/** The port to an AI provider, and the two ways in which one can fail. */
+/** The port to an AI provider, and the three ways in which one can fail. Messages are shown: no provider's body in them. */
 
 import type { AnalysisResult } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
@@ -11,9 +11,12 @@ export interface AnalysisRequest {
   readonly packetCount: number
   readonly missingCount: number
   readonly missingRanges: readonly (readonly [first: number, last: number])[]
-  /** From 1, counted over restarts. */
+  /** From 1, counted over restarts; a retry by hand begins anew. */
   readonly attempt: number
-  /** The same for every attempt at this call, so that a provider can tell a repetition from a new request. */
+  /**
+   * The same for every attempt at this call, so that a provider can tell a repetition from a new request; another one
+   * after a retry by hand, which must not be answered with what it remembers of the failure.
+   */
   readonly idempotencyKey: string
 }
 
@@ -22,7 +25,8 @@ export interface AnalysisProvider {
   readonly name: string
   /**
    * One attempt. `signal` aborts at the attempt's deadline, which covers the whole answer, and at shutdown.
-   * Throws `ProviderUnavailable` where trying again may help and `ProviderRejected` where it cannot.
+   * Throws `ProviderUnavailable` where trying again may help, `ProviderRejected` where it cannot, and
+   * `ProviderExhausted` where nothing will be answered for any call until somebody has acted.
    */
   analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult>
 }
@@ -35,6 +39,14 @@ export class ProviderUnavailable extends Error {
     super(message, { cause: options.cause })
     this.name = 'ProviderUnavailable'
     this.retryAfterMs = options.retryAfterMs ?? null
+  }
+}
+
+/** No quota, no credit: everything waits, and no call is to blame. */
+export class ProviderExhausted extends ProviderUnavailable {
+  constructor(message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, options)
+    this.name = 'ProviderExhausted'
   }
 }
 

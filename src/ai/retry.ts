@@ -3,7 +3,8 @@
  *
  * `p-retry` counts and waits; what it cannot know is added here. An attempt is recorded before it starts and counts
  * whatever happens to the process then, so a run may begin at attempt k. The budget survives restarts likewise, which
- * `maxRetryTime` does not. A provider's `Retry-After` lengthens a wait, within the budget. Each attempt has a
+ * `maxRetryTime` does not. An attempt that is released (the provider is down for everybody) is made again later, with
+ * the same number and at no cost to the budget. A provider's `Retry-After` lengthens a wait, within the budget. Each attempt has a
  * deadline of its own that holds even against a provider that ignores its signal.
  */
 import pRetry, { AbortError } from 'p-retry'
@@ -31,19 +32,35 @@ export interface FailedAttempt {
   readonly waitMs: Millis
 }
 
+export type Admitted<R> = (isProbe: boolean) => Promise<R>
+
 export interface RetryTask<T> {
-  /** Holds a slot while `attempt` runs, and never while a wait does. */
-  withSlot<R>(attempt: () => Promise<R>): Promise<R>
+  /**
+   * Runs `attempt` when its turn has come; waits between attempts hold nothing. A probe finds out whether the provider
+   * is back, and has more time than the call may have left. Rejects with what `attempt` threw, or with `AttemptReleased`.
+   */
+  admit<R>(attempt: Admitted<R>): Promise<R>
   /** Resolves once the attempt is recorded. A rejection ends the run without an outcome. */
   started(attempt: number): Promise<void>
   run(attempt: number, signal: AbortSignal): Promise<T>
   /** Resolves once the failure is recorded; the wait follows. */
   failed(failure: FailedAttempt): Promise<void>
+  /** Resolves once it is recorded that the attempt does not count; it is made again when it is admitted. */
+  released(attempt: number, error: string): Promise<void>
 }
 
 export type RetryOutcome<T> =
   | { readonly kind: 'succeeded'; readonly result: T }
   | { readonly kind: 'failed'; readonly error: string }
+
+/** The attempt failed, but the provider does so for everybody: it does not count. */
+export class AttemptReleased extends Error {
+  override readonly name = 'AttemptReleased'
+
+  constructor(cause: Error) {
+    super(cause.message, { cause })
+  }
+}
 
 /** Not an outcome: the run was broken off (shutdown, a record that could not be written) and goes on later. */
 export class RunInterrupted extends Error {
@@ -113,33 +130,45 @@ class RetryRun<T> {
     return baseMs * 2 ** (attempt - 1)
   }
 
-  #attempt(attempt: number): Promise<T> {
-    return this.#task.withSlot(async () => {
-      this.#signal.throwIfAborted()
-      await recorded(this.#task.started(attempt)).catch((error: RunInterrupted) => {
-        throw new AbortError(error)
-      })
-      // A listener on a signal that has fired already would never be told.
-      if (this.#signal.aborted) throw new AbortError(new RunInterrupted('shutting down'))
-      const startedAt = this.#clock.now()
+  async #attempt(attempt: number): Promise<T> {
+    for (;;) {
       try {
-        return await this.#withinDeadline((signal) => this.#task.run(attempt, signal))
+        return await this.#task.admit((isProbe) => this.#ask(attempt, isProbe))
       } catch (error) {
-        // A deadline, an unknown error of an adapter, a provider that is down: all may pass. A rejection does not.
-        if (error instanceof ProviderRejected) throw new AbortError(error)
-        // p-retry gives up on most TypeErrors at once, but a bug met on one answer may not be met on the next.
-        throw error instanceof ProviderUnavailable
-          ? error
-          : new ProviderUnavailable(reasonOf(error), { cause: error })
-      } finally {
-        this.#lastAttemptMs = this.#clock.now() - startedAt
-        this.#spentMs += this.#lastAttemptMs
+        // p-retry tries again whatever is no AbortError.
+        if (error instanceof ProviderUnavailable) throw error
+        if (!(error instanceof AttemptReleased) || this.#signal.aborted) throw new AbortError(error as Error)
+        this.#spentMs -= this.#lastAttemptMs
+        await recorded(this.#task.released(attempt, error.message)).catch((cause: RunInterrupted) => {
+          throw new AbortError(cause)
+        })
       }
-    })
+    }
   }
 
-  async #withinDeadline(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const limitMs = Math.min(this.#policy.attemptMsMax, Math.max(this.#policy.budgetMs - this.#spentMs, 0))
+  async #ask(attempt: number, isProbe: boolean): Promise<T> {
+    if (this.#signal.aborted) throw new RunInterrupted('shutting down')
+    await recorded(this.#task.started(attempt))
+    // A listener on a signal that has fired already would never be told.
+    if (this.#signal.aborted) throw new RunInterrupted('shutting down')
+    const startedAt = this.#clock.now()
+    try {
+      return await this.#withinDeadline(isProbe, (signal) => this.#task.run(attempt, signal))
+    } catch (error) {
+      if (error instanceof ProviderUnavailable || error instanceof ProviderRejected) throw error
+      if (error instanceof RunInterrupted) throw error
+      // An unknown error of an adapter may pass, a TypeError too, on which p-retry would give up: a bug met on one
+      // answer may not be met on the next.
+      throw new ProviderUnavailable(reasonOf(error), { cause: error })
+    } finally {
+      this.#lastAttemptMs = this.#clock.now() - startedAt
+      this.#spentMs += this.#lastAttemptMs
+    }
+  }
+
+  async #withinDeadline(isProbe: boolean, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { attemptMsMax, budgetMs } = this.#policy
+    const limitMs = isProbe ? attemptMsMax : Math.min(attemptMsMax, Math.max(budgetMs - this.#spentMs, 0))
     const deadline = new AbortController()
     const signal = AbortSignal.any([deadline.signal, this.#signal])
     let cancel = () => {}
@@ -213,7 +242,7 @@ function recorded(record: Promise<void>): Promise<void> {
   })
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   return text.slice(0, 500)
 }

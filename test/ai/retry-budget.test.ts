@@ -57,9 +57,11 @@ describe('the budget', () => {
     const wait = (ms: number) => new Promise<void>((resolve) => void run.clock.after(ms, resolve))
     const run = startRun(t, [{ error: down }, { error: down }, { takesMs: 10 }], {
       task: {
-        withSlot: async (attempt) => {
+        admit: async (attempt) => {
+          // The first one is admitted while the run is being made.
+          await null
           await wait(100_000)
-          return attempt()
+          return attempt(false)
         },
         started: () => wait(50_000),
       },

@@ -227,7 +227,9 @@ describe('stopping', () => {
 
   test('before the run starts nothing', async (t) => {
     const run = startRun(t, [{}], {
-      task: { withSlot: (attempt) => new Promise((resolve) => setImmediate(resolve)).then(attempt) },
+      task: {
+        admit: (attempt) => new Promise((resolve) => setImmediate(resolve)).then(() => attempt(false)),
+      },
     })
     run.stop.abort(new Error('shutting down'))
     await run.clock.advance(0)

@@ -58,7 +58,7 @@ export function startRun(t: TestContext, script: readonly ScriptedAttempt[], opt
   }
   const tell = (what: string, attempt: number) => run.story.push([what, clock.now() - begin, attempt])
   const task: RetryTask<string> = {
-    withSlot: (attempt) => attempt(),
+    admit: (attempt) => attempt(false),
     started: async (attempt) => {
       tell('started', attempt)
     },
@@ -76,6 +76,9 @@ export function startRun(t: TestContext, script: readonly ScriptedAttempt[], opt
     failed: async (failure) => {
       run.failures.push(failure)
       tell('failed', failure.attempt)
+    },
+    released: async (attempt) => {
+      tell('released', attempt)
     },
     ...options.task,
   }

@@ -1,0 +1,344 @@
+/** The circuit breaker on a fake clock: what it asks the provider, when, and what it makes of the answers. */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import pLimit from 'p-limit'
+import { ProviderBreaker } from '../../src/ai/breaker.js'
+import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
+import { AttemptReleased } from '../../src/ai/retry.js'
+import { SimulatedProvider } from '../../src/ai/simulated-provider.js'
+import { readConfig } from '../../src/config.js'
+import { limits } from '../../src/limits.js'
+import { FakeClock, turns } from '../support/fake-clock.js'
+
+const failuresMax = 4
+const probeMs = 5000
+const down = () => Promise.reject(new ProviderUnavailable('503'))
+const up = async () => 'a result'
+
+class Asked {
+  readonly clock = new FakeClock()
+  /** Who was asked for, and when, from the beginning. */
+  readonly requests: (readonly [name: string, at: number])[] = []
+  readonly told: (readonly [what: string, at: number])[] = []
+  readonly ends = new Map<string, string>()
+  readonly breaker: ProviderBreaker
+  readonly #begin = this.clock.now()
+  answer: (name: string) => Promise<unknown> = up
+  underWay = 0
+  mostUnderWay = 0
+
+  constructor(concurrency = 64) {
+    const slots = pLimit(concurrency)
+    this.breaker = new ProviderBreaker(
+      { failuresMax, probeMs },
+      {
+        clock: this.clock,
+        withSlot: (attempt) => slots(attempt),
+        opened: (reason) => this.told.push([`opened: ${reason}`, this.now]),
+        closed: (downMs) => this.told.push([`closed after ${downMs}`, this.now]),
+      },
+    )
+  }
+
+  get now(): number {
+    return this.clock.now() - this.#begin
+  }
+
+  /** One attempt of a call; how it ends is kept. */
+  ask(name: string, signal = new AbortController().signal): void {
+    this.breaker
+      .guard(async () => {
+        this.requests.push([name, this.now])
+        this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay)
+        try {
+          return await this.answer(name)
+        } finally {
+          this.underWay--
+        }
+      }, signal)
+      .then(
+        () => this.ends.set(name, 'answered'),
+        (error: Error) => this.ends.set(name, error instanceof AttemptReleased ? 'released' : error.name),
+      )
+  }
+
+  /** A call that waits for the provider again whenever its attempt is released. */
+  async insist(name: string): Promise<void> {
+    this.ask(name)
+    for (;;) {
+      await turns(1)
+      if (this.ends.get(name) === 'answered') return
+      if (this.ends.get(name) === 'released') {
+        this.ends.delete(name)
+        this.ask(name)
+      }
+    }
+  }
+
+  async open(): Promise<void> {
+    this.answer = down
+    for (let i = 0; this.breaker.state !== 'open'; i++) {
+      this.ask(`opening ${i}`)
+      await turns()
+    }
+    this.requests.length = 0
+  }
+}
+
+describe('the breaker opens', () => {
+  test('at so many failures in a row, of whatever calls, and the last of them does not count', async () => {
+    const asked = new Asked()
+    asked.answer = down
+    for (const name of ['a', 'b', 'a2', 'c']) {
+      assert.equal(asked.breaker.state, 'closed')
+      asked.ask(name)
+      await turns()
+    }
+    assert.equal(asked.breaker.state, 'open')
+    assert.deepEqual(Object.fromEntries(asked.ends), {
+      a: 'ProviderUnavailable',
+      b: 'ProviderUnavailable',
+      a2: 'ProviderUnavailable',
+      c: 'released',
+    })
+    assert.deepEqual(asked.told, [['opened: 503', 0]])
+  })
+
+  test('not where an answer came between, were it a refusal', async () => {
+    // Guards against a breaker that takes a call that cannot be analysed for an outage.
+    const asked = new Asked()
+    for (const between of [up, () => Promise.reject(new ProviderRejected('400'))]) {
+      for (const answer of [down, down, down, between, down, down, down, up]) {
+        asked.answer = answer
+        asked.ask('a')
+        await turns()
+      }
+      assert.equal(asked.breaker.state, 'closed')
+    }
+    assert.deepEqual(asked.told, [])
+  })
+
+  test('never at the simulated provider’s default rate of failures and the default setting', async (t) => {
+    const config = readConfig({ args: [], environment: {}, dotEnv: null })
+    // The simulated latency is none of the breaker's business.
+    t.mock.method(globalThis, 'setTimeout', ((task: () => void) => queueMicrotask(task)) as never)
+    const provider = new SimulatedProvider({
+      failureRate: config.AI_SIMULATED_FAILURE_RATE,
+      latencyMinMs: 0,
+      latencyMaxMs: 0,
+      seed: config.AI_SIMULATED_SEED,
+    })
+    const request = {
+      callId: 'c1',
+      packets: async function* () {},
+      packetCount: 0,
+      missingCount: 0,
+      missingRanges: [],
+      attempt: 1,
+      idempotencyKey: 'k',
+    }
+    let failures = 0
+    let opened = 0
+    const breaker = new ProviderBreaker(
+      { failuresMax: config.AI_BREAKER_FAILURES, probeMs },
+      {
+        clock: new FakeClock(),
+        withSlot: (attempt) => attempt(),
+        opened: () => opened++,
+        closed: () => {},
+      },
+    )
+    for (let i = 0; i < 20_000; i++) {
+      const { signal } = new AbortController()
+      const attempt = () => provider.analyse(request as never, signal)
+      await breaker.guard(attempt, signal).catch(() => failures++)
+    }
+    assert(failures > 4000, `${failures} failures`)
+    assert.equal(opened, 0)
+  })
+
+  test('at once when the provider is exhausted, and no call is to blame', async () => {
+    const asked = new Asked()
+    asked.answer = () => Promise.reject(new ProviderExhausted('no credit', { retryAfterMs: 20_000 }))
+    asked.ask('a')
+    await turns()
+    assert.equal(asked.breaker.state, 'open')
+    assert.equal(asked.ends.get('a'), 'released')
+    assert.deepEqual(asked.told, [['opened: no credit', 0]])
+    asked.ask('b')
+    asked.answer = up
+    await asked.clock.advance(19_999)
+    assert.equal(asked.ends.get('b'), undefined, 'it asked for time')
+    await asked.clock.advance(1)
+    assert.equal(asked.ends.get('b'), 'answered')
+  })
+})
+
+describe('while the breaker is open', () => {
+  test('nothing is asked but one probe at a time, at growing distances, of one call after another', async () => {
+    const asked = new Asked()
+    await asked.open()
+    for (const name of ['a', 'b', 'c']) void asked.insist(name)
+    await asked.clock.advance(300_000)
+    assert.deepEqual(asked.requests, [
+      ['a', 5000],
+      ['b', 15_000],
+      ['c', 35_000],
+      ['a', 75_000],
+      ['b', 135_000],
+      ['c', 195_000],
+      ['a', 255_000],
+    ])
+    assert.equal(asked.breaker.parkedCount, 3)
+    assert.deepEqual(asked.told, [['opened: 503', 0]], 'an outage is told once')
+    asked.answer = up
+    await asked.clock.advance(limits.probeMsMax)
+  })
+
+  test('what was under way before is the provider’s fault, too, and ends no probe', async () => {
+    // Guards against an outage that costs each of the 64 requests under way an attempt.
+    const asked = new Asked()
+    const fail = new Map<string, () => void>()
+    asked.answer = (name) =>
+      new Promise((_, reject) => fail.set(name, () => reject(new ProviderUnavailable('timeout'))))
+    for (const name of ['early', 'late', 'later']) asked.ask(name)
+    await turns()
+    fail.get('early')?.()
+    await turns()
+    assert.equal(asked.ends.get('early'), 'ProviderUnavailable')
+    await asked.open()
+    fail.get('late')?.()
+    await turns()
+    assert.equal(asked.ends.get('late'), 'released')
+    asked.answer = () => new Promise((resolve) => void asked.clock.after(1000, () => resolve('late')))
+    asked.ask('probe')
+    await asked.clock.advance(probeMs)
+    assert.equal(asked.breaker.state, 'half_open')
+    fail.get('later')?.()
+    await turns()
+    assert.equal(asked.ends.get('later'), 'released')
+    await asked.clock.advance(1000)
+    assert.equal(asked.breaker.state, 'closed')
+    assert.equal(asked.ends.get('probe'), 'answered')
+  })
+
+  test('a call that is given up waits no longer, and its probe goes to the next one', async () => {
+    const asked = new Asked()
+    await asked.open()
+    const stop = new AbortController()
+    asked.ask('given up', stop.signal)
+    asked.ask('next')
+    stop.abort(new Error('over'))
+    await turns()
+    assert.equal(asked.ends.get('given up'), 'Error')
+    assert.equal(asked.breaker.parkedCount, 1)
+    asked.answer = up
+    await asked.clock.advance(probeMs)
+    assert.deepEqual(asked.requests, [['next', probeMs]])
+  })
+
+  test('a probe that could not ask says nothing, and the next one asks in its place', async () => {
+    // Guards against a full journal that closes the breaker: every call that waits would find the provider down.
+    const asked = new Asked()
+    await asked.open()
+    asked.answer = (name) => (name === 'unasked' ? Promise.reject(new Error('journal full')) : down())
+    asked.ask('unasked')
+    asked.ask('next')
+    asked.ask('after it')
+    await asked.clock.advance(probeMs)
+    assert.deepEqual(asked.requests, [
+      ['unasked', probeMs],
+      ['next', probeMs],
+    ])
+    assert.equal(asked.ends.get('unasked'), 'Error')
+    await asked.clock.advance(2 * probeMs)
+    assert.deepEqual(asked.requests.at(-1), ['after it', 3 * probeMs])
+  })
+})
+
+describe('when the breaker closes', () => {
+  test('calls go on in the order in which they came, and never more than there are slots', async () => {
+    // Guards against a herd that brings the provider down again.
+    const asked = new Asked(3)
+    await asked.open()
+    const names = Array.from({ length: 20 }, (_, i) => `call ${i}`)
+    for (const name of names) asked.ask(name)
+    asked.answer = () => new Promise((resolve) => void asked.clock.after(100, () => resolve('ok')))
+    await asked.clock.advance(probeMs + 99)
+    assert.equal(asked.requests.length, 1)
+    await asked.clock.advance(2000)
+    assert.deepEqual(
+      asked.requests.map(([name]) => name),
+      names,
+    )
+    assert.equal(asked.mostUnderWay, 3)
+    assert.deepEqual(asked.told.at(-1), [`closed after ${probeMs + 100}`, probeMs + 100])
+  })
+
+  test('what waited for a slot as it opened comes before what came later', async () => {
+    const asked = new Asked(1)
+    asked.answer = down
+    for (let i = 0; i < failuresMax + 3; i++) asked.ask(`early ${i}`)
+    asked.ask('late')
+    await turns(30)
+    assert.equal(asked.requests.length, failuresMax)
+    asked.answer = up
+    await asked.clock.advance(probeMs)
+    assert.deepEqual(
+      asked.requests.slice(failuresMax).map(([name]) => name),
+      ['early 4', 'early 5', 'early 6', 'late'],
+    )
+  })
+
+  test('an outage after it is one of its own', async () => {
+    const asked = new Asked()
+    await asked.open()
+    asked.answer = up
+    asked.ask('a')
+    await asked.clock.advance(probeMs)
+    assert.equal(asked.breaker.state, 'closed')
+    await asked.open()
+    asked.ask('b')
+    await asked.clock.advance(probeMs)
+    assert.deepEqual(asked.requests, [['b', 2 * probeMs]], 'the first wait again')
+    assert.equal(asked.told.length, 3)
+  })
+})
+
+describe('a restart during an outage', () => {
+  async function suspected(t: TestContext): Promise<Asked> {
+    const asked = new Asked()
+    t.after(() => assert.equal(asked.told[0]?.[0], 'opened: it was down before the restart'))
+    await asked.breaker.suspect()
+    return asked
+  }
+
+  test('begins with one probe, at once', async (t) => {
+    // Guards against a service that is restarted again and again while the provider is down, and burns attempts each time.
+    const asked = await suspected(t)
+    asked.answer = down
+    for (const name of ['a', 'b', 'c']) asked.ask(name)
+    await turns()
+    assert.deepEqual(asked.requests, [['a', 0]])
+    assert.equal(asked.ends.get('a'), 'released')
+    await asked.clock.advance(2 * probeMs)
+    assert.deepEqual(asked.requests.slice(1), [['b', 2 * probeMs]])
+  })
+
+  test('that is over costs one request', async (t) => {
+    const asked = await suspected(t)
+    for (const name of ['a', 'b', 'c']) asked.ask(name)
+    await turns()
+    assert.deepEqual([...asked.ends.values()], ['answered', 'answered', 'answered'])
+    assert.equal(asked.breaker.state, 'closed')
+  })
+
+  test('is not believed once the provider was asked', async () => {
+    const asked = new Asked()
+    asked.ask('a')
+    await turns()
+    await asked.breaker.suspect()
+    assert.equal(asked.breaker.state, 'closed')
+    assert.deepEqual(asked.told, [])
+  })
+})
