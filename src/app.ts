@@ -9,6 +9,7 @@ import { Analyses } from './actors/analysis.js'
 import { CallRegistry } from './actors/call-registry.js'
 import { DuplicateCheck } from './actors/duplicate-check.js'
 import { EventFeed } from './actors/event-feed.js'
+import { ProviderBreaker } from './ai/breaker.js'
 import { type AnalysisProvider, ProviderUnavailable } from './ai/provider.js'
 import { type RetryPolicy, runWithRetry } from './ai/retry.js'
 import { SimulatedProvider } from './ai/simulated-provider.js'
@@ -17,6 +18,7 @@ import type { Config } from './config.js'
 import { Credentials } from './credentials.js'
 import { checkExposure } from './exposure.js'
 import { FolderSpace } from './folder-space.js'
+import { administrationRoutes } from './http/administration.js'
 import { callRoutes } from './http/calls.js'
 import { createEntrance, type Entrance } from './http/entrance.js'
 import { ingestRoutes } from './http/ingest.js'
@@ -70,6 +72,7 @@ class Composition {
   #journal!: SqliteJournal
   #registry!: CallRegistry
   #alarm!: Alarm
+  #breaker!: ProviderBreaker
   #analyses!: Analyses
   #duplicates!: DuplicateCheck
   #state: 'starting' | 'serving' | 'store_failed' | 'draining' = 'starting'
@@ -116,6 +119,7 @@ class Composition {
     await this.#checkExposure()
     this.#journal = await this.#openJournal()
     this.#registry = this.#createRegistry()
+    this.#breaker = this.#createBreaker()
     this.#analyses = this.#createAnalyses()
     this.#alarm = this.#createAlarm()
     this.#duplicates = this.#createDuplicateCheck()
@@ -235,7 +239,9 @@ class Composition {
     return new Analyses({
       clock: this.#clock,
       provider: this.#createProvider(),
-      withSlot: (attempt) => this.#slots(attempt),
+      admit: (attempt, signal) => this.#breaker.guard(attempt, signal),
+      isProviderDown: () => this.#breaker.state !== 'closed',
+      suspectProvider: () => this.#breaker.suspect(),
       retry: (task, before, signal) => runWithRetry(task, policy, before, this.#clock, signal),
       record: (callId, entry) => this.#record(callId, entry),
       read: (callId, look) => this.#registry.read(callId, look),
@@ -246,10 +252,27 @@ class Composition {
       },
       postpone: (callId, delayMs) => this.#alarm.arm(callId, this.#clock.now() + delayMs),
       attemptEnded: (outcome, durationMs) => this.#metrics.observeAttempt(outcome, durationMs),
+      attemptReleased: () => {
+        this.#metrics.counts.attemptsReleased++
+      },
       interrupted: (callId, error) => {
         if (this.#state === 'serving')
           this.#log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
       },
+    })
+  }
+
+  #createBreaker(): ProviderBreaker {
+    const { AI_BREAKER_FAILURES, AI_BREAKER_PROBE_MS } = this.#config
+    const policy = { failuresMax: AI_BREAKER_FAILURES, probeMs: AI_BREAKER_PROBE_MS }
+    return new ProviderBreaker(policy, {
+      clock: this.#clock,
+      withSlot: (attempt) => this.#slots(attempt),
+      opened: (reason) => {
+        this.#metrics.counts.breakerOpens++
+        this.#log.error({ reason }, 'the AI provider is down; calls wait for it')
+      },
+      closed: (downMs) => this.#log.info({ downMs }, 'the AI provider answers again; calls go on'),
     })
   }
 
@@ -302,6 +325,8 @@ class Composition {
       runningAnalyses: () => this.#analyses.runningCount,
       runningAttempts: () => this.#slots.activeCount,
       waitingAttempts: () => this.#slots.pendingCount,
+      breakerState: () => this.#breaker.state,
+      parkedAttempts: () => this.#breaker.parkedCount,
       supervisors: () => this.#sockets.count,
       supervisorQueuedBytes: () => this.#sockets.queuedBytes,
       events: () => this.#feed.offset,
@@ -333,7 +358,17 @@ class Composition {
           this.#metrics.packets[status]++
         },
       }),
-      ...callRoutes(this.#registry, this.#journal),
+      ...callRoutes({
+        registry: this.#registry,
+        reader: this.#journal,
+        waitingFor: (callId) => this.#analyses.waitingFor(callId),
+      }),
+      ...administrationRoutes({
+        registry: this.#registry,
+        countRedrive: () => {
+          this.#metrics.counts.redrives++
+        },
+      }),
       supervisorRoute,
       ticketRoute(this.#entrance.tickets),
       ...operationRoutes({

@@ -79,6 +79,18 @@ export const settings = {
   ),
   AI_ATTEMPT_TIMEOUT_MS: integer(20_000, 1, 3_600_000, 'Deadline of one attempt, its whole answer included.'),
   AI_CONCURRENCY: integer(64, 1, 10_000, 'Attempts at a time.'),
+  AI_BREAKER_FAILURES: integer(
+    10,
+    0,
+    1000,
+    'Failed attempts in a row, over all calls, after which the provider counts as down; 0: never.',
+  ),
+  AI_BREAKER_PROBE_MS: integer(
+    5000,
+    1,
+    60_000,
+    'First wait before a provider that is down is asked again; each one after it is twice as long, up to a minute.',
+  ),
   LOG_LEVEL: Type.Union(
     [
       Type.Literal('fatal'),

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'call_not_found'
   | 'method_not_allowed'
   | 'total_packets_conflict'
+  | 'call_not_failed'
   | 'body_too_large'
   | 'unsupported_media_type'
   | 'upgrade_required'

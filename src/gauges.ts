@@ -1,5 +1,6 @@
 /** What stands at the moment that somebody asks: queues, calls in memory, space on the disk. */
 import { performance } from 'node:perf_hooks'
+import type { BreakerState } from './ai/breaker.js'
 import type { Space } from './folder-space.js'
 import type { MetricRegistry } from './metric-registry.js'
 import type { CallState } from './protocol/call.js'
@@ -14,6 +15,8 @@ export interface GaugeSources {
   runningAnalyses(): number
   runningAttempts(): number
   waitingAttempts(): number
+  breakerState(): BreakerState
+  parkedAttempts(): number
   supervisors(): number
   supervisorQueuedBytes(): number
   events(): number
@@ -25,6 +28,8 @@ export interface GaugeSources {
   /** Every reason there is, and whether it holds. */
   notReady(): Readonly<Record<string, boolean>>
 }
+
+const breakerStates: readonly BreakerState[] = ['closed', 'open', 'half_open']
 
 export function registerGauges(registry: MetricRegistry, sources: GaugeSources): void {
   registerService(registry, sources)
@@ -67,6 +72,13 @@ function registerJournal(registry: MetricRegistry, sources: GaugeSources): void 
 }
 
 function registerAnalyses(registry: MetricRegistry, sources: GaugeSources): void {
+  registry.gauge('ai_parked_calls', 'Calls that wait for a provider that is down.', sources.parkedAttempts)
+  registry.gauges(
+    'ai_breaker',
+    'The circuit breaker around the provider: 1 for the state that it is in.',
+    'state',
+    () => breakerStates.map((state) => [state, state === sources.breakerState() ? 1 : 0]),
+  )
   registry.gauge('analyses_running', 'Calls under analysis, waits included.', sources.runningAnalyses)
   registry.gauge('ai_attempts_running', 'Attempts at an analysis that hold a slot.', sources.runningAttempts)
   registry.gauge(

@@ -32,6 +32,9 @@ export class Metrics {
     commitsFailed: 0,
     appendsFailed: 0,
     checkpointsFailed: 0,
+    attemptsReleased: 0,
+    breakerOpens: 0,
+    redrives: 0,
   }
   readonly #callsByState = zeroes()
   readonly #callsEntered = zeroes()
@@ -124,6 +127,13 @@ export class Metrics {
   #registerTotals(): void {
     const total = (name: string, help: string, key: keyof Metrics['counts']) =>
       this.#registry.counter(name, help, () => this.counts[key])
+    total(
+      'ai_attempts_released_total',
+      'Failed attempts that did not count, because the provider was down.',
+      'attemptsReleased',
+    )
+    total('ai_breaker_opens_total', 'How often the provider was found to be down.', 'breakerOpens')
+    total('ai_redrives_total', 'Failed calls whose analysis was begun again by hand.', 'redrives')
     total('packets_late_total', 'Accepted packets that closed a gap.', 'packetsLate')
     total(
       'packets_lost_total',

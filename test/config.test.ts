@@ -60,6 +60,8 @@ const defaults: Record<Key, string | number | boolean> = {
   AI_BACKOFF_BASE_MS: 1000,
   AI_ATTEMPT_TIMEOUT_MS: 20_000,
   AI_CONCURRENCY: 64,
+  AI_BREAKER_FAILURES: 10,
+  AI_BREAKER_PROBE_MS: 5000,
   LOG_LEVEL: 'info',
 }
 
@@ -85,6 +87,8 @@ const bounds: Partial<Record<Key, readonly [minimum: number, maximum: number]>> 
   AI_BACKOFF_BASE_MS: [0, 3_600_000],
   AI_ATTEMPT_TIMEOUT_MS: [1, 3_600_000],
   AI_CONCURRENCY: [1, 10_000],
+  AI_BREAKER_FAILURES: [0, 1000],
+  AI_BREAKER_PROBE_MS: [1, 60_000],
 }
 
 /** A value that is not the default, where there is one: as text, and as what it is read to. */
@@ -96,7 +100,7 @@ function another(
   if (given === '') return ['a text', 'a text']
   if (typeof given === 'string') return [given, given]
   if (key === 'AI_SIMULATED_FAILURE_RATE') return ['0.75', 0.75]
-  return key === 'AI_MAX_ATTEMPTS' ? ['7', 7] : ['2000', 2000]
+  return key === 'AI_MAX_ATTEMPTS' || key === 'AI_BREAKER_FAILURES' ? ['7', 7] : ['2000', 2000]
 }
 
 describe('a setting', () => {

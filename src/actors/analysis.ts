@@ -4,15 +4,15 @@
  * Owns the analyses under way, at most one a call. It decides nothing about the lifecycle: every step (an attempt
  * starts, fails, succeeds, the budget is spent) is a message to the call, which journals it if its state admits it; a
  * step that is not admitted or not stored breaks the run off, and the call's next deadline starts another one from
- * what the journal says. A call that waits for a slot or between attempts holds no slot.
+ * what the journal says. A call that waits for a slot, for a provider that is down or between attempts holds no slot.
  */
 
 import type { AnalysisProvider, AnalysisRequest } from '../ai/provider.js'
-import type { FailedAttempt, RetryOutcome, RetryProgress, RetryTask } from '../ai/retry.js'
+import type { Admitted, FailedAttempt, RetryOutcome, RetryProgress, RetryTask } from '../ai/retry.js'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import type { AnalysisResult } from '../protocol/call.js'
+import type { AnalysisResult, WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
@@ -20,8 +20,14 @@ import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
 export interface AnalysisPorts {
   readonly clock: Clock
   readonly provider: AnalysisProvider
-  /** At most so many attempts at a time run inside it. */
-  withSlot<R>(attempt: () => Promise<R>): Promise<R>
+  /**
+   * Runs an attempt when a slot is free and the provider may be asked, or rejects with `AttemptReleased` or the signal's
+   * reason.
+   */
+  admit<R>(attempt: Admitted<R>, signal: AbortSignal): Promise<R>
+  isProviderDown(): boolean
+  /** A call says that the provider was down when the process ended. */
+  suspectProvider(): Promise<void>
   /** The retry policy, `ai/retry.ts`. */
   retry(
     task: RetryTask<AnalysisResult>,
@@ -37,13 +43,22 @@ export interface AnalysisPorts {
   /** The call goes on later: rings its deadline again after a while. */
   postpone(callId: CallId, delayMs: Millis): void
   attemptEnded(outcome: 'succeeded' | 'failed', durationMs: Millis): void
+  /** It is one of those that failed. */
+  attemptReleased(): void
   /** A run ended without an outcome, for the log. */
   interrupted(callId: CallId, error: unknown): void
 }
 
+interface Run {
+  readonly ended: Promise<void>
+  readonly abort: AbortController
+}
+
 export class Analyses {
   readonly #ports: AnalysisPorts
-  readonly #running = new Map<CallId, { readonly run: Promise<void>; readonly abort: AbortController }>()
+  readonly #running = new Map<CallId, Run>()
+  readonly #attempting = new Set<CallId>()
+  readonly #betweenAttempts = new Set<CallId>()
   #isStopped = false
 
   constructor(ports: AnalysisPorts) {
@@ -59,13 +74,24 @@ export class Analyses {
     // Waiting is free for a call: it lies in the journal, and its deadline rings again.
     if (this.#running.size >= limits.analysesMax) return this.#ports.postpone(callId, limits.analysisRetryMs)
     const abort = new AbortController()
-    const run = this.#run(callId, facts, abort.signal)
+    const ended = this.#run(callId, facts, abort.signal)
       .catch((error) => {
         this.#ports.interrupted(callId, error)
         if (!this.#isStopped) this.#ports.postpone(callId, limits.analysisRetryMs)
       })
-      .finally(() => this.#running.delete(callId))
-    this.#running.set(callId, { run, abort })
+      .finally(() => {
+        this.#running.delete(callId)
+        this.#attempting.delete(callId)
+        this.#betweenAttempts.delete(callId)
+      })
+    this.#running.set(callId, { ended, abort })
+  }
+
+  /** Of a call in PROCESSING_AI; null while an attempt is under way. */
+  waitingFor(callId: CallId): WaitingFor | null {
+    if (this.#attempting.has(callId)) return null
+    if (this.#betweenAttempts.has(callId)) return 'retry'
+    return this.#ports.isProviderDown() ? 'provider' : 'slot'
   }
 
   /** Breaks off every run; resolves when none is left. What they had reached is in the journal. */
@@ -73,23 +99,44 @@ export class Analyses {
     this.#isStopped = true
     const running = [...this.#running.values()]
     for (const { abort } of running) abort.abort(new Error('shutting down'))
-    await Promise.all(running.map(({ run }) => run))
+    await Promise.all(running.map(({ ended }) => ended))
   }
 
   async #run(callId: CallId, facts: AnalysisFacts, stop: AbortSignal): Promise<void> {
     const { clock, provider, retry } = this.#ports
+    if (facts.isAwaitingProvider) await this.#ports.suspectProvider()
     const task: RetryTask<AnalysisResult> = {
-      withSlot: this.#ports.withSlot,
-      started: (attempt) =>
-        this.#record(callId, { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name }),
-      run: (attempt, signal) => this.#attempt(callId, attempt, signal),
-      failed: (failure) => this.#record(callId, this.#failureEntry(failure)),
+      admit: (attempt) => {
+        this.#betweenAttempts.delete(callId)
+        return this.#ports.admit(attempt, stop)
+      },
+      started: (attempt) => {
+        this.#attempting.add(callId)
+        const entry = { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name } as const
+        return this.#record(callId, entry)
+      },
+      run: (attempt, signal) => this.#attempt(callId, facts.redrives, attempt, signal),
+      failed: (failure) => {
+        this.#attempting.delete(callId)
+        this.#betweenAttempts.add(callId)
+        return this.#record(callId, this.#failureEntry(failure))
+      },
+      released: (attempt, error) => {
+        this.#attempting.delete(callId)
+        this.#ports.attemptReleased()
+        return this.#record(callId, { type: 'attempt-released', at: clock.now(), attempt, error })
+      },
     }
     const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)
     await this.#recordOutcome(callId, this.#outcomeEntry(outcome), stop)
   }
 
-  async #attempt(callId: CallId, attempt: number, signal: AbortSignal): Promise<AnalysisResult> {
+  async #attempt(
+    callId: CallId,
+    redrives: number,
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<AnalysisResult> {
     const { clock, provider, read, packets, check, attemptEnded } = this.#ports
     const account = await read(callId, ({ context: { log } }) => ({
       packetCount: log.totalReceived,
@@ -104,7 +151,7 @@ export class Analyses {
       packets: () => packets(callId),
       ...account,
       attempt,
-      idempotencyKey: `voicestream:${callId}`,
+      idempotencyKey: keyOf(callId, redrives),
     }
     const startedAt = clock.now()
     try {
@@ -151,4 +198,9 @@ export class Analyses {
     if (!(await this.#ports.record(callId, entry)))
       throw new VoiceStreamError('version_conflict', `the call does not admit ${entry.type} now`)
   }
+}
+
+/** No call id has a `#`, so no two drives share a key. */
+function keyOf(callId: CallId, redrives: number): string {
+  return redrives === 0 ? `voicestream:${callId}` : `voicestream:${callId}#${redrives}`
 }

@@ -1,10 +1,13 @@
 /**
  * The lifecycle of a call, as an XState machine whose events are the journal's lifecycle entries: living through a
- * call and replaying it are the same transitions (V5). It only moves forward (V9).
+ * call and replaying it are the same transitions (V5). It only moves forward, but for a retry by hand (V9).
  *
  *     IN_PROGRESS ──completed──▶ COMPLETED ──grace-over──▶ PROCESSING_AI ──analysed─────────▶ ARCHIVED
  *                                  ↺ completed (a total              ↺ attempt-started  └─analysis-failed─▶ FAILED
- *                                    after an idle timeout)          ↺ attempt-failed
+ *                                    after an idle timeout)          ↺ attempt-failed        │
+ *                                                                    ↺ attempt-released      │
+ *                                                                    ▲                       │
+ *                                                                    └───────redriven────────┘
  *
  * What a state does not name, it does not admit (`snapshot.can`), and the caller is told so. No state is `final`,
  * because XState drops messages to a final actor silently. There are no timers in it: deadlines are journaled (V8).
@@ -17,8 +20,13 @@ import type { LifecycleEntry } from '../store/journal.js'
 import type { ReceiveLog } from './receive-log.js'
 
 export interface AnalysisFacts {
-  /** Attempts that were started, over all restarts. */
+  /** Attempts that were started and count, over all restarts, since the last redrive. */
   readonly attempts: number
+  /** Everything that was started in the call's life. */
+  readonly attemptsTotal: number
+  readonly redrives: number
+  /** The last attempt was released: the provider was down for everybody. */
+  readonly isAwaitingProvider: boolean
   /** Milliseconds of the budget that attempts and waits have used. */
   readonly spentMs: number
   readonly nextAttemptAt: Millis | null
@@ -101,6 +109,7 @@ export const callMachine = setup({
             analysis: {
               ...context.analysis,
               attempts: event.attempt,
+              attemptsTotal: context.analysis.attemptsTotal + 1,
               provider: event.provider,
               nextAttemptAt: null,
             },
@@ -113,8 +122,22 @@ export const callMachine = setup({
             analysis: {
               ...context.analysis,
               error: event.error,
+              isAwaitingProvider: false,
               spentMs: context.analysis.spentMs + event.spentMs,
               nextAttemptAt: event.nextAttemptAt,
+            },
+          })),
+        },
+        'attempt-released': {
+          guard: { type: 'isThisAttempt', params: ({ event }) => event.attempt },
+          // The deadline stays as early as it was, so that after a restart those who know come first.
+          actions: assign(({ context, event }) => ({
+            analysis: {
+              ...context.analysis,
+              attempts: event.attempt - 1,
+              error: event.error,
+              isAwaitingProvider: true,
+              nextAttemptAt: event.at,
             },
           })),
         },
@@ -123,7 +146,13 @@ export const callMachine = setup({
           actions: assign(({ context, event }) => ({
             endedAt: event.at,
             dueAt: null,
-            analysis: { ...context.analysis, result: event.result, error: null, nextAttemptAt: null },
+            analysis: {
+              ...context.analysis,
+              result: event.result,
+              error: null,
+              isAwaitingProvider: false,
+              nextAttemptAt: null,
+            },
           })),
         },
         'analysis-failed': {
@@ -131,13 +160,34 @@ export const callMachine = setup({
           actions: assign(({ context, event }) => ({
             endedAt: event.at,
             dueAt: null,
-            analysis: { ...context.analysis, error: event.error, nextAttemptAt: null },
+            analysis: {
+              ...context.analysis,
+              error: event.error,
+              isAwaitingProvider: false,
+              nextAttemptAt: null,
+            },
           })),
         },
       },
     },
     ARCHIVED: {},
-    FAILED: {},
+    FAILED: {
+      on: {
+        redriven: {
+          target: 'PROCESSING_AI',
+          actions: assign(({ context, event }) => ({
+            endedAt: null,
+            dueAt: event.at,
+            analysis: {
+              ...noAnalysis,
+              attemptsTotal: context.analysis.attemptsTotal,
+              redrives: context.analysis.redrives + 1,
+              nextAttemptAt: event.at,
+            },
+          })),
+        },
+      },
+    },
   },
 })
 
@@ -147,6 +197,18 @@ export const callMachine = setup({
  */
 function expectTotal(context: CallContext, entry: Entry<'completed'>): void {
   if (entry.totalPackets !== null) context.log.expect(entry.totalPackets)
+}
+
+export const noAnalysis: AnalysisFacts = {
+  attempts: 0,
+  attemptsTotal: 0,
+  redrives: 0,
+  isAwaitingProvider: false,
+  spentMs: 0,
+  nextAttemptAt: null,
+  provider: null,
+  error: null,
+  result: null,
 }
 
 export type CallMachineSnapshot = SnapshotFrom<typeof callMachine>
@@ -162,6 +224,6 @@ export function newCall(callId: CallId, createdAt: Millis, dueAt: Millis, log: R
     completedAt: null,
     endedAt: null,
     dueAt,
-    analysis: { attempts: 0, spentMs: 0, nextAttemptAt: null, provider: null, error: null, result: null },
+    analysis: noAnalysis,
   }
 }

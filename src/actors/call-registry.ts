@@ -300,6 +300,8 @@ function findNothing(message: CallMessage): void {
   switch (message.type) {
     case 'complete':
       return message.replyTo.answered('unknown-call')
+    case 'redrive':
+      return message.replyTo.answered({ kind: 'unknown-call' })
     case 'record':
       return message.replyTo.answered(false)
     case 'read':

@@ -6,10 +6,20 @@ import assert from 'node:assert/strict'
 import { transition } from 'xstate'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallSnapshot, ReplayEntry } from '../store/journal.js'
-import { type CallContext, type CallMachineSnapshot, callMachine } from './call-machine.js'
+import {
+  type AnalysisFacts,
+  type CallContext,
+  type CallMachineSnapshot,
+  callMachine,
+  noAnalysis,
+} from './call-machine.js'
 import { ReceiveLog } from './receive-log.js'
 
-type Body = Omit<CallContext, 'callId' | 'log' | 'createdAt' | 'dueAt'> & { readonly log: string }
+type Body = Omit<CallContext, 'callId' | 'log' | 'createdAt' | 'dueAt' | 'analysis'> & {
+  readonly log: string
+  /** Without what was unknown when it was written. */
+  readonly analysis: Partial<AnalysisFacts>
+}
 
 export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): CallSnapshot {
   const { callId: _, log, createdAt, dueAt, ...rest } = state.context
@@ -19,9 +29,11 @@ export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): Call
 
 export function restoreSnapshot(callId: CallId, snapshot: CallSnapshot): CallMachineSnapshot {
   // The body is our own, written by `snapshotOf`; the journal's checksum and the migrations answer for it.
-  const { log, ...rest }: Body = JSON.parse(snapshot.body)
+  const { log, analysis, ...rest }: Body = JSON.parse(snapshot.body)
   const context: CallContext = {
     ...rest,
+    // Before there were redrives, what counted was all there was.
+    analysis: { ...noAnalysis, attemptsTotal: analysis.attempts ?? 0, ...analysis },
     callId,
     createdAt: snapshot.createdAt,
     dueAt: snapshot.dueAt,

@@ -1,10 +1,11 @@
 /** What is read back of a call, live or stored: pure. */
 import { type Millis, rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
-import type { CallView } from '../protocol/call.js'
+import type { CallView, WaitingFor } from '../protocol/call.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 
-export function callView(state: CallMachineSnapshot): CallView {
+/** `waitingFor` of a call whose analysis is not over; the journal does not know it. */
+export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | null = null): CallView {
   const { log, analysis, ...call } = state.context
   const { ranges } = log.missingRanges(0, limits.gapRangesListedMax)
   return {
@@ -25,6 +26,9 @@ export function callView(state: CallMachineSnapshot): CallView {
     ended_at: time(call.endedAt),
     ai: {
       attempts: analysis.attempts,
+      attempts_total: analysis.attemptsTotal,
+      redrives: analysis.redrives,
+      waiting_for: state.value === 'PROCESSING_AI' ? waitingFor : null,
       next_attempt_at: time(analysis.nextAttemptAt),
       provider: analysis.provider,
       transcription: analysis.result?.transcription ?? null,

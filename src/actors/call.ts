@@ -52,6 +52,8 @@ export type CallMessage =
       readonly totalPackets: number
       readonly replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'>
     }
+  /** An administrator has the analysis of a FAILED call made again. */
+  | { readonly type: 'redrive'; readonly replyTo: ReplyTo<RedriveAnswer> }
   /** The alarm: a journaled deadline has come. `failed` when it could not be met: the alarm rings again. */
   | { readonly type: 'deadline'; readonly replyTo: ReplyTo<void> }
   /** The analysis reports; the answer says whether the call's state admitted it. */
@@ -63,6 +65,11 @@ export type CallMessage =
       readonly look: (state: CallMachineSnapshot) => void
     }
   | { readonly type: 'passivate'; readonly replyTo: ReplyTo<void> }
+
+export type RedriveAnswer =
+  | { readonly kind: 'redriven' | 'under-way'; readonly redrives: number }
+  | { readonly kind: 'not-failed'; readonly state: CallState }
+  | { readonly kind: 'unknown-call' }
 
 export interface CallPorts {
   readonly journal: Journal
@@ -185,6 +192,8 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     switch (message.type) {
       case 'complete':
         return this.#complete(state, message, move)
+      case 'redrive':
+        return this.#redrive(state, message.replyTo, move)
       case 'deadline':
         return this.#meetDeadline(state, move, new Answer(message.replyTo, undefined))
       case 'record':
@@ -286,6 +295,21 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
       return state
     }
     return this.#live(state, entry, move, new Answer(replyTo, 'accepted'))
+  }
+
+  #redrive(state: CallMachineSnapshot, replyTo: ReplyTo<RedriveAnswer>, move: Move): CallMachineSnapshot {
+    const entry = { type: 'redriven', at: this.#ports.clock.now() } as const
+    const { redrives } = state.context.analysis
+    if (state.can(entry)) {
+      const answer = { kind: 'redriven', redrives: redrives + 1 } as const
+      return this.#live(state, entry, move, new Answer<RedriveAnswer>(replyTo, answer))
+    }
+    const answer: RedriveAnswer =
+      state.value === 'PROCESSING_AI'
+        ? { kind: 'under-way', redrives }
+        : { kind: 'not-failed', state: state.value }
+    this.#ports.journal.settled(this.#stream, new Answer(replyTo, answer))
+    return state
   }
 
   #record(
@@ -428,12 +452,11 @@ function eventsOf(
   after: CallMachineSnapshot,
   entry: LifecycleEntry,
 ): readonly LifecycleEvent[] {
-  if (before.value === after.value) return []
   const head = { at: rfc3339(entry.at), call_id: after.context.callId }
   const change = { event: 'state_changed', ...head, from_state: before.value, to_state: after.value } as const
   switch (entry.type) {
     case 'completed':
-      return [{ ...change, reason: entry.reason }]
+      return before.value === after.value ? [] : [{ ...change, reason: entry.reason }]
     case 'grace-over':
       return [{ ...change, reason: 'grace_period_over' }]
     case 'analysed':
@@ -446,8 +469,18 @@ function eventsOf(
         { ...change, reason: 'analysis_failed' },
         { event: 'ai_failed', ...head, reason: entry.error },
       ]
+    case 'redriven':
+      return [{ ...change, reason: 'retried' }]
+    case 'attempt-failed': {
+      const { attempt, error, nextAttemptAt } = entry
+      const wait = { next_attempt_at: rfc3339(nextAttemptAt), wait_ms: nextAttemptAt - entry.at }
+      return [{ event: 'ai_attempt_failed', ...head, attempt, error, ...wait }]
+    }
+    case 'attempt-released': {
+      const { attempt, error } = entry
+      return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
+    }
     case 'attempt-started':
-    case 'attempt-failed':
       return []
     default:
       return unreachable(entry)

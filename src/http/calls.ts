@@ -13,6 +13,7 @@ import {
   callStates,
   GapPage,
   PacketPage,
+  type WaitingFor,
 } from '../protocol/call.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import { textOf } from '../protocol/decode.js'
@@ -28,7 +29,15 @@ const limitParameter = (fallback: number, max: number) => ({
 const fromParameter = { name: 'from', schema: { ...Sequence, default: 0 } }
 const callNotFound = { 404: { description: 'Unknown call.' } }
 
-export function callRoutes(registry: CallRegistry, reader: CallReader): readonly Route[] {
+export interface CallPorts {
+  readonly registry: CallRegistry
+  readonly reader: CallReader
+  /** Of a call in PROCESSING_AI. */
+  waitingFor(callId: CallId): WaitingFor | null
+}
+
+export function callRoutes(ports: CallPorts): readonly Route[] {
+  const { registry, reader } = ports
   return [
     {
       method: 'GET',
@@ -39,7 +48,7 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
       answers: { 200: { description: 'What is on disk of it.', schema: CallViewSchema }, ...callNotFound },
       answer: async (exchange) => {
         const callId = decodeCallId(exchange.segment)
-        exchange.json(known(await registry.read(callId, callView), callId))
+        exchange.json(known(await readCall(ports, callId), callId))
       },
     },
     {
@@ -54,7 +63,7 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
         limitParameter(50, limits.callsPageMax),
       ],
       answers: { 200: { description: 'A page of calls.', schema: CallPage } },
-      answer: (exchange) => answerCalls(exchange, registry, reader),
+      answer: (exchange) => answerCalls(exchange, ports),
     },
     {
       method: 'GET',
@@ -103,11 +112,15 @@ export function callRoutes(registry: CallRegistry, reader: CallReader): readonly
   ]
 }
 
-async function answerCalls(exchange: Exchange, registry: CallRegistry, reader: CallReader): Promise<void> {
+function readCall({ registry, waitingFor }: CallPorts, callId: CallId): Promise<CallView | null> {
+  return registry.read(callId, (state) => callView(state, waitingFor(callId)))
+}
+
+async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {
   const state = stateOf(exchange.query('state'))
   const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.callsPageMax, 50)
-  const page = await reader.calls({ state, cursor: cursorOf(exchange.query('cursor')), limit })
-  const views = await Promise.all(page.calls.map(({ callId }) => registry.read(callId, callView)))
+  const page = await ports.reader.calls({ state, cursor: cursorOf(exchange.query('cursor')), limit })
+  const views = await Promise.all(page.calls.map(({ callId }) => readCall(ports, callId)))
   // Between the page and the look at each call one may have moved on to another state.
   const calls = views.filter(
     (view): view is CallView => view !== null && (state === null || view.state === state),

@@ -51,10 +51,10 @@ function operation(route: Route): unknown {
     ...(route.query ?? []).map(({ name, schema }) => ({ name, in: 'query', required: false, schema })),
   ]
   const body =
-    route.method === 'POST' && route.body.mediaType !== null && route.body.schema !== null
+    route.method === 'POST'
       ? {
           requestBody: {
-            required: true,
+            required: route.body.isOptional !== true,
             content: { [route.body.mediaType]: { schema: bare(route.body.schema) } },
           },
         }

@@ -4,10 +4,11 @@ import type { Access } from './access.js'
 import type { Exchange } from './exchange.js'
 
 export interface RouteBody {
-  /** Null for a request that has nothing to say: its body is read, because it may hide another request, and ignored. */
-  readonly mediaType: string | null
-  readonly schema: TSchema | null
+  readonly mediaType: string
+  readonly schema: TSchema
   readonly bytesMax: number
+  /** A request without any body, and then without a media type, will do. */
+  readonly isOptional?: true
   /** Takes the whole body, in the turn in which its last byte came; `isView` when it is gone after this turn. */
   take(exchange: Exchange, body: Uint8Array, isView: boolean): void
 }
@@ -30,7 +31,7 @@ interface RouteBase {
   readonly access: Access
   readonly summary: string
   readonly description?: string
-  readonly tag: 'ingest' | 'calls' | 'supervisors' | 'operations'
+  readonly tag: 'ingest' | 'calls' | 'supervisors' | 'administration' | 'operations'
   readonly query?: readonly QueryParameter[]
   /** By status; the problems that any request can meet are added. */
   readonly answers: Readonly<Record<number, RouteAnswer>>

@@ -134,10 +134,12 @@ export class Server implements ExchangeOwner {
     const exchange = this.#begin(res, req, route.path, route.access, false)
     if (exchange === null) return
     if (this.isOverloaded) return exchange.problem(overloaded)
-    const { mediaType, bytesMax } = route.body
+    const { mediaType, bytesMax, isOptional } = route.body
     exchange.segment = req.getParameter(0) ?? ''
     try {
-      if (mediaType !== null) checkMediaType(exchange.head.contentType, mediaType)
+      const { contentType } = exchange.head
+      // Whether there is a body is known at its end.
+      if (contentType !== '' || isOptional !== true) checkMediaType(contentType, mediaType)
       const whole = (body: Uint8Array, isView: boolean) => this.#take(exchange, route, body, isView)
       readBody(res, exchange.head, bytesMax, whole, (error) => exchange.problem(error))
     } catch (error) {
@@ -150,6 +152,7 @@ export class Server implements ExchangeOwner {
     exchange.isReceived = true
     exchange.progressAt = performance.now()
     try {
+      if (body.length > 0) checkMediaType(exchange.head.contentType, route.body.mediaType)
       route.body.take(exchange, body, isView)
     } catch (error) {
       this.#failed(exchange, error)

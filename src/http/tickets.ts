@@ -8,6 +8,8 @@ import { type Clock, type Millis, rfc3339 } from '../clock.js'
 import type { Credential } from '../credentials.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import { EmptyBody } from '../protocol/call.js'
+import { checkEmpty } from '../protocol/decode.js'
 import { jsonType } from './exchange.js'
 import type { Route } from './routes.js'
 
@@ -73,10 +75,12 @@ export function ticketRoute(tickets: Tickets): Route {
     description: 'A browser cannot put a header on a WebSocket; a token in its address would stay in logs.',
     answers: { 200: { description: 'The ticket.', schema: TicketAnswer } },
     body: {
-      mediaType: null,
-      schema: null,
+      mediaType: jsonType,
+      schema: EmptyBody,
       bytesMax: limits.bodyBytesMax,
-      take(exchange) {
+      isOptional: true,
+      take(exchange, given) {
+        checkEmpty(given)
         const { text, expiresAt } = tickets.issue(exchange.credential)
         const body = JSON.stringify({ ticket: text, expires_at: rfc3339(expiresAt) })
         exchange.send('200 OK', jsonType, body, [['Cache-Control', 'no-store']])

@@ -11,7 +11,10 @@ export const CallState = Type.Union(
     Type.Literal('ARCHIVED'),
     Type.Literal('FAILED'),
   ],
-  { description: 'IN_PROGRESS → COMPLETED (the grace period) → PROCESSING_AI → ARCHIVED or FAILED.' },
+  {
+    description:
+      'IN_PROGRESS → COMPLETED (the grace period) → PROCESSING_AI → ARCHIVED or FAILED; a retry takes a FAILED call back to PROCESSING_AI.',
+  },
 )
 export type CallState = Static<typeof CallState>
 export const callStates: readonly CallState[] = [
@@ -69,8 +72,20 @@ export const AnalysisResult = Type.Object(
 )
 export type AnalysisResult = Static<typeof AnalysisResult>
 
+export const WaitingFor = Type.Union(
+  [Type.Literal('slot'), Type.Literal('retry'), Type.Literal('provider')],
+  {
+    description:
+      'What a call in PROCESSING_AI waits for while no attempt is under way: a free slot, its next attempt, or a provider that is down for everybody.',
+  },
+)
+export type WaitingFor = Static<typeof WaitingFor>
+
 export const AnalysisView = Type.Object({
-  attempts: Type.Integer({ minimum: 0 }),
+  attempts: Type.Integer({ minimum: 0, description: 'Those that count, since the last redrive.' }),
+  attempts_total: Type.Integer({ minimum: 0, description: 'Every attempt in the call’s life.' }),
+  redrives: Type.Integer({ minimum: 0 }),
+  waiting_for: nullable(WaitingFor),
   next_attempt_at: nullable(Time),
   provider: nullable(Type.String()),
   transcription: nullable(Type.String()),
@@ -109,6 +124,22 @@ export const CallView = Type.Object(
   { $id: 'Call' },
 )
 export type CallView = Static<typeof CallView>
+
+/** Of a request that says all with its path: nothing at all will do, too. */
+export const EmptyBody = Type.Object({}, { $id: 'Empty' })
+
+export const RetryReceipt = Type.Object(
+  {
+    status: Type.Union([Type.Literal('accepted'), Type.Literal('under_way')], {
+      description: '`under_way`: the call is in PROCESSING_AI already, and nothing was changed.',
+    }),
+    message: Type.String(),
+    call_id: CallIdText,
+    redrives: Type.Integer({ minimum: 0 }),
+  },
+  { $id: 'RetryReceipt' },
+)
+export type RetryReceipt = Static<typeof RetryReceipt>
 
 export const CallPage = Type.Object(
   { calls: Type.Array(CallView), next_cursor: nullable(Type.String()) },

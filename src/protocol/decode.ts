@@ -68,6 +68,11 @@ export function decodeCompletion(body: Uint8Array): { totalPackets: number } {
   return { totalPackets: object.values['total_packets'] as number }
 }
 
+/** Nothing, or an object without members that matter. Throws as `decodePacket` does. */
+export function checkEmpty(body: Uint8Array): void {
+  if (body.length > 0) parseObject(body)
+}
+
 // --- the complete way ---------------------------------------------------------------------------------------------
 
 interface ParsedObject {

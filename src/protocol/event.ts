@@ -41,6 +41,7 @@ export const StateChanged = Type.Object(
       Type.Literal('grace_period_over'),
       Type.Literal('analysed'),
       Type.Literal('analysis_failed'),
+      Type.Literal('retried'),
     ]),
   },
   { $id: 'state_changed' },
@@ -48,6 +49,22 @@ export const StateChanged = Type.Object(
 export const AiCompleted = Type.Object(
   { ...head('ai_completed'), transcription: Type.String(), sentiment: Sentiment, confidence: Type.Number() },
   { $id: 'ai_completed' },
+)
+export const AiAttemptFailed = Type.Object(
+  {
+    ...head('ai_attempt_failed'),
+    attempt: Type.Integer({ minimum: 1 }),
+    error: Type.String(),
+    next_attempt_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+      description:
+        'Null: the provider is down for everybody. The call waits for it, and the attempt does not count.',
+    }),
+    wait_ms: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+  },
+  {
+    $id: 'ai_attempt_failed',
+    description: 'An attempt at the analysis has failed; there will be another one.',
+  },
 )
 export const AiFailed = Type.Object(
   { ...head('ai_failed'), reason: Type.String() },
@@ -60,6 +77,7 @@ export const eventSchemas = [
   PacketRejected,
   StateChanged,
   AiCompleted,
+  AiAttemptFailed,
   AiFailed,
 ] as const
 export const SupervisorEvent = Type.Union([...eventSchemas], { $id: 'SupervisorEvent' })

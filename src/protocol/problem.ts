@@ -40,6 +40,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   call_not_found: { status: '404 Not Found', title: 'Unknown call' },
   method_not_allowed: { status: '405 Method Not Allowed', title: 'Method not allowed' },
   total_packets_conflict: { status: '409 Conflict', title: 'Conflicting completion' },
+  call_not_failed: { status: '409 Conflict', title: 'Nothing to retry' },
   body_too_large: { status: '413 Content Too Large', title: 'Body too large', closes: true },
   unsupported_media_type: { status: '415 Unsupported Media Type', title: 'Unsupported media type' },
   schema_violation: { status: '422 Unprocessable Content', title: 'Invalid content' },

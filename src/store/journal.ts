@@ -53,8 +53,17 @@ export type LifecycleEntry =
       readonly spentMs: number
       readonly nextAttemptAt: Millis
     }
+  /** The attempt failed because the provider is down for everybody: it does not count, and the call waits. */
+  | {
+      readonly type: 'attempt-released'
+      readonly at: Millis
+      readonly attempt: number
+      readonly error: string
+    }
   | { readonly type: 'analysed'; readonly at: Millis; readonly result: AnalysisResult }
   | { readonly type: 'analysis-failed'; readonly at: Millis; readonly error: string }
+  /** An administrator has the analysis made again. */
+  | { readonly type: 'redriven'; readonly at: Millis }
 
 export type JournalEntry = PacketEntry | LifecycleEntry
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Analyses, type AnalysisPorts } from '../../src/actors/analysis.js'
+import { noAnalysis } from '../../src/actors/call-machine.js'
 import { type AnalysisRequest, ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
 import { limits } from '../../src/limits.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
@@ -28,6 +29,9 @@ describe('a call that has ended', () => {
     assert.equal(view?.state, 'ARCHIVED')
     assert.deepEqual(view.ai, {
       attempts: 1,
+      attempts_total: 1,
+      redrives: 0,
+      waiting_for: null,
       next_attempt_at: null,
       provider: 'fake',
       ...result,
@@ -156,14 +160,7 @@ describe('the analyses', () => {
     await turns()
     assert.deepEqual([asked, calls.analyses.runningCount], [1, 1])
     await calls.analyses.stop()
-    calls.analyses.start(id, {
-      attempts: 0,
-      spentMs: 0,
-      nextAttemptAt: null,
-      provider: null,
-      error: null,
-      result: null,
-    })
+    calls.analyses.start(id, noAnalysis)
     assert.equal(calls.analyses.runningCount, 0, 'nothing starts after the stop')
     calls.alarm.stop()
   })
@@ -175,8 +172,7 @@ describe('the analyses', () => {
       retry: hang,
       postpone: (callId: string, delayMs: number) => postponed.push([callId, delayMs]),
     } as unknown as AnalysisPorts)
-    const facts = { attempts: 0, spentMs: 0, nextAttemptAt: null, provider: null, error: null, result: null }
-    for (let i = 0; i <= limits.analysesMax; i++) analyses.start(callId(`c${i}`), facts)
+    for (let i = 0; i <= limits.analysesMax; i++) analyses.start(callId(`c${i}`), noAnalysis)
     assert.equal(analyses.runningCount, limits.analysesMax)
     assert.deepEqual(postponed, [[`c${limits.analysesMax}`, limits.analysisRetryMs]])
   })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { createActor, transition } from 'xstate'
-import { type CallMachineSnapshot, callMachine, newCall } from '../../src/actors/call-machine.js'
+import { type CallMachineSnapshot, callMachine, newCall, noAnalysis } from '../../src/actors/call-machine.js'
 import { ReceiveLog } from '../../src/actors/receive-log.js'
 import { type CallState, callStates } from '../../src/protocol/call.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
@@ -50,6 +50,9 @@ const entries = {
   },
   analysed: { type: 'analysed', at, result },
   'analysis-failed': { type: 'analysis-failed', at, error: 'no' },
+  'attempt-released, the running one': { type: 'attempt-released', at: at + 7, attempt: 1, error: 'down' },
+  'attempt-released, another one': { type: 'attempt-released', at, attempt: 2, error: 'down' },
+  redriven: { type: 'redriven', at: at + 9 },
 } as const satisfies Record<string, LifecycleEntry>
 
 type EntryName = keyof typeof entries
@@ -67,6 +70,9 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-failed, another one': '·',
     analysed: '·',
     'analysis-failed': '·',
+    'attempt-released, the running one': '·',
+    'attempt-released, another one': '·',
+    redriven: '·',
   },
   COMPLETED: {
     'completed, with a total': '·',
@@ -79,6 +85,9 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-failed, another one': '·',
     analysed: '·',
     'analysis-failed': '·',
+    'attempt-released, the running one': '·',
+    'attempt-released, another one': '·',
+    redriven: '·',
   },
   'COMPLETED without a total': {
     'completed, with a total': 'COMPLETED',
@@ -91,6 +100,9 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-failed, another one': '·',
     analysed: '·',
     'analysis-failed': '·',
+    'attempt-released, the running one': '·',
+    'attempt-released, another one': '·',
+    redriven: '·',
   },
   PROCESSING_AI: {
     'completed, with a total': '·',
@@ -103,6 +115,9 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-failed, another one': '·',
     analysed: 'ARCHIVED',
     'analysis-failed': 'FAILED',
+    'attempt-released, the running one': 'PROCESSING_AI',
+    'attempt-released, another one': '·',
+    redriven: '·',
   },
   ARCHIVED: {
     'completed, with a total': '·',
@@ -115,6 +130,9 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-failed, another one': '·',
     analysed: '·',
     'analysis-failed': '·',
+    'attempt-released, the running one': '·',
+    'attempt-released, another one': '·',
+    redriven: '·',
   },
   FAILED: {
     'completed, with a total': '·',
@@ -127,6 +145,9 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-failed, another one': '·',
     analysed: '·',
     'analysis-failed': '·',
+    'attempt-released, the running one': '·',
+    'attempt-released, another one': '·',
+    redriven: 'PROCESSING_AI',
   },
 }
 
@@ -203,17 +224,29 @@ describe('the lifecycle', () => {
     }
   })
 
-  test('only moves forward, whatever comes in whatever order (V9)', async (t) => {
-    const all = Object.values(entries) as LifecycleEntry[]
+  test('only moves forward, whatever comes in whatever order, but for a retry of what has failed (V9)', async (t) => {
+    const all: readonly LifecycleEntry[] = Object.values(entries)
+    // What takes a call all the way, because chance alone seldom does.
+    const road: readonly LifecycleEntry[] = roads.FAILED.map((name) => entries[name])
+    const steps = fc.oneof(
+      { weight: 9, arbitrary: fc.constantFrom(...all).map((entry) => [entry]) },
+      { weight: 1, arbitrary: fc.constant([...road, entries.redriven]) },
+    )
     let moves = 0
-    await holds(t, fc.array(fc.constantFrom(...all), { maxLength: 40 }), 300, (sequence) => {
+    let retries = 0
+    await holds(t, fc.array(steps, { maxLength: 30 }), 300, (sequence) => {
       const actor = createActor(callMachine, { snapshot: begin(), input: begin().context }).start()
       let before = actor.getSnapshot()
-      for (const entry of sequence) {
+      for (const entry of sequence.flat()) {
         actor.send(entry)
         const after = actor.getSnapshot()
-        assert(order[after.value] >= order[before.value], `${before.value} → ${after.value}`)
-        if (order[before.value] === 3) assert.equal(after.value, before.value)
+        if (before.value === 'FAILED' && entry.type === 'redriven') {
+          assert.equal(after.value, 'PROCESSING_AI')
+          retries++
+        } else {
+          assert(order[after.value] >= order[before.value], `${before.value} → ${after.value}`)
+          if (order[before.value] === 3) assert.equal(after.value, before.value)
+        }
         assert(order[after.value] - order[before.value] <= 1, 'no state is skipped')
         assert(after.context.analysis.attempts - before.context.analysis.attempts <= 1)
         if (after.value !== before.value) moves++
@@ -222,6 +255,7 @@ describe('the lifecycle', () => {
       actor.stop()
     })
     assert(moves > 100, `${moves} moves`)
+    assert(retries > 10, `${retries} retries`)
   })
 
   test('keeps the total, the reason and the deadline of its first completion', () => {
@@ -248,5 +282,33 @@ describe('the lifecycle', () => {
     assert.equal(state.context.analysis.error, null)
     assert.equal(state.context.dueAt, null)
     assert.equal(state.context.endedAt, at)
+  })
+
+  test('gives an attempt back that was the provider’s fault, with its budget and its early deadline', () => {
+    // Guards against an outage that uses up what calls have.
+    const before = bring('PROCESSING_AI')
+    const after = move(before, entries['attempt-released, the running one'])
+    assert.deepEqual(after.context.analysis, {
+      ...before.context.analysis,
+      attempts: 0,
+      error: 'down',
+      isAwaitingProvider: true,
+      nextAttemptAt: at + 7,
+    })
+    assert.equal(after.context.dueAt, before.context.dueAt)
+    const again = move(after, entries['attempt-started, the one that is known'])
+    assert.deepEqual([again.context.analysis.attempts, again.context.analysis.attemptsTotal], [1, 2])
+    const counted = move(again, entries['attempt-failed, the running one'])
+    assert.equal(counted.context.analysis.isAwaitingProvider, false)
+  })
+
+  test('begins a redrive with everything fresh but what its whole life counts', () => {
+    let state = bring('PROCESSING_AI')
+    state = move(state, entries['attempt-failed, the running one'])
+    state = move(state, entries['analysis-failed'])
+    state = move(state, entries.redriven)
+    const { analysis, endedAt, dueAt, completedAt } = state.context
+    assert.deepEqual(analysis, { ...noAnalysis, attemptsTotal: 1, redrives: 1, nextAttemptAt: at + 9 })
+    assert.deepEqual([endedAt, dueAt, completedAt], [null, at + 9, at])
   })
 })

@@ -18,6 +18,7 @@ const messages = {
   'a deadline': async (calls) => (await calls.deadline(id).promise) ?? 'met',
   'a record of an attempt': (calls) =>
     calls.record(id, { type: 'attempt-started', at: 1, attempt: 1, provider: 'p' }).promise,
+  'a retry': async (calls) => (await calls.redrive(id).promise).kind,
   'a look': (calls) => calls.look(id, ({ value }) => value),
 } as const satisfies Record<string, Ask>
 
@@ -32,6 +33,7 @@ const table: Record<CallState, Answers> = {
     'a completion with another total': 'accepted',
     'a deadline': 'met',
     'a record of an attempt': false,
+    'a retry': 'not-failed',
     'a look': 'IN_PROGRESS',
   },
   COMPLETED: {
@@ -42,6 +44,7 @@ const table: Record<CallState, Answers> = {
     'a completion with another total': 'conflict',
     'a deadline': 'met',
     'a record of an attempt': false,
+    'a retry': 'not-failed',
     'a look': 'COMPLETED',
   },
   PROCESSING_AI: {
@@ -52,6 +55,7 @@ const table: Record<CallState, Answers> = {
     'a completion with another total': 'conflict',
     'a deadline': 'met',
     'a record of an attempt': true,
+    'a retry': 'under-way',
     'a look': 'PROCESSING_AI',
   },
   ARCHIVED: {
@@ -62,6 +66,7 @@ const table: Record<CallState, Answers> = {
     'a completion with another total': 'conflict',
     'a deadline': 'met',
     'a record of an attempt': false,
+    'a retry': 'not-failed',
     'a look': 'ARCHIVED',
   },
   FAILED: {
@@ -72,6 +77,7 @@ const table: Record<CallState, Answers> = {
     'a completion with another total': 'conflict',
     'a deadline': 'met',
     'a record of an attempt': false,
+    'a retry': 'redriven',
     'a look': 'FAILED',
   },
 }

@@ -13,11 +13,21 @@ import { holds } from '../support/property.js'
 
 const id = callId('c1')
 
+const recordedEntries = [
+  'attempt-started',
+  'attempt-failed',
+  'attempt-released',
+  'analysed',
+  'analysis-failed',
+] as const
+type RecordedEntry = (typeof recordedEntries)[number]
+
 type Step =
   | { kind: 'packet'; sequence: number }
   | { kind: 'complete'; totalPackets: number }
   | { kind: 'deadline'; afterMs: number }
-  | { kind: 'record'; entry: 'attempt-started' | 'attempt-failed' | 'analysed' | 'analysis-failed' }
+  | { kind: 'record'; entry: RecordedEntry }
+  | { kind: 'redrive' }
   | { kind: 'silence' }
   | { kind: 'commit' }
 
@@ -27,32 +37,38 @@ const packetStep = fc
 const otherStep: fc.Arbitrary<Step> = fc.oneof(
   fc.integer({ min: 1, max: 30 }).map((totalPackets): Step => ({ kind: 'complete', totalPackets })),
   fc.constantFrom(0, 1, graceMs, idleMs).map((afterMs): Step => ({ kind: 'deadline', afterMs })),
-  fc
-    .constantFrom(
-      'attempt-started' as const,
-      'attempt-failed' as const,
-      'analysed' as const,
-      'analysis-failed' as const,
-    )
-    .map((entry): Step => ({ kind: 'record', entry })),
+  fc.constantFrom(...recordedEntries).map((entry): Step => ({ kind: 'record', entry })),
+  fc.constant<Step>({ kind: 'redrive' }),
   fc.constant<Step>({ kind: 'silence' }),
   fc.constant<Step>({ kind: 'commit' }),
 )
-const lives = fc.array(fc.oneof({ weight: 3, arbitrary: packetStep }, { weight: 2, arbitrary: otherStep }), {
-  minLength: 5,
-  maxLength: 60,
-})
+/** What takes a call all the way, because chance alone seldom does. */
+const road: readonly Step[] = [
+  { kind: 'complete', totalPackets: 30 },
+  { kind: 'deadline', afterMs: graceMs },
+  { kind: 'record', entry: 'attempt-started' },
+  { kind: 'record', entry: 'analysis-failed' },
+  { kind: 'redrive' },
+]
+const lives = fc
+  .array(
+    fc.oneof(
+      { weight: 60, arbitrary: packetStep.map((step) => [step]) },
+      { weight: 40, arbitrary: otherStep.map((step) => [step]) },
+      { weight: 3, arbitrary: fc.nat(road.length).map((length) => road.slice(0, length)) },
+    ),
+    { minLength: 5, maxLength: 60 },
+  )
+  .map((parts) => parts.flat())
 
-function entryOf(
-  name: Extract<Step, { kind: 'record' }>['entry'],
-  attempts: number,
-  at: number,
-): LifecycleEntry {
+function entryOf(name: RecordedEntry, attempts: number, at: number): LifecycleEntry {
   switch (name) {
     case 'attempt-started':
       return { type: name, at, attempt: attempts + 1, provider: 'fake' }
     case 'attempt-failed':
       return { type: name, at, attempt: attempts, error: 'no', spentMs: 17, nextAttemptAt: at + 1000 }
+    case 'attempt-released':
+      return { type: name, at, attempt: attempts, error: 'down' }
     case 'analysed':
       return { type: name, at, result }
     case 'analysis-failed':
@@ -65,6 +81,8 @@ function remembered(state: CallMachineSnapshot) {
   return {
     ...callView(state),
     duplicate_count: 0,
+    // More than is shown.
+    analysis: state.context.analysis,
     log: Buffer.from(state.context.log.snapshot()).toString('hex'),
   }
 }
@@ -87,6 +105,9 @@ async function live(calls: Calls, step: Step): Promise<void> {
       if (attempts !== null) calls.record(id, entryOf(step.entry, attempts, calls.clock.now()))
       return
     }
+    case 'redrive':
+      calls.redrive(id)
+      return
     case 'silence':
       return calls.fallSilent()
     case 'commit':
@@ -108,6 +129,7 @@ describe('a replayed call', () => {
     // Guards against a change of state that is not journaled, or that is made differently while replaying.
     let snapshots = 0
     const ended = new Set<string>()
+    let redriven = 0
     await holds(t, lives, 150, async (steps) => {
       const calls = new Calls()
       for (const step of steps) await live(calls, step)
@@ -122,9 +144,11 @@ describe('a replayed call', () => {
       assert.equal(replayed.at(-1)?.context.dueAt, dueAt)
       snapshots += replayed.length
       ended.add(living.state)
+      if (living.analysis.redrives > 0) redriven++
     })
     assert(snapshots > 300, `${snapshots} snapshots`)
     assert(ended.size >= 4, [...ended].join())
+    assert(redriven > 3, `${redriven} calls were redriven`)
   })
 
   test('equals the living one after it was passivated and activated again, in every state', async () => {
@@ -137,6 +161,28 @@ describe('a replayed call', () => {
       assert.deepEqual(await calls.view(id), before, 'as it is stored')
       assert.deepEqual(await calls.activate(id), before, 'as it is replayed')
       assert.equal(calls.registry.isActive(id), true)
+    }
+  })
+
+  test('equals the living one after each of its drives, from every snapshot of them (V5)', async () => {
+    // Guards against a redrive that a restart forgets, or that goes on with the attempts of the drive before.
+    const calls = new Calls()
+    await calls.bring(id, 'FAILED')
+    for (let drive = 1; drive <= 3; drive++) {
+      await calls.redrive(id).promise
+      for (const name of [
+        'attempt-started',
+        'attempt-released',
+        'attempt-started',
+        'analysis-failed',
+      ] as const) {
+        const attempts = (await calls.look(id, ({ context }) => context.analysis.attempts)) ?? 0
+        assert.equal(await calls.record(id, entryOf(name, attempts, calls.clock.now())).promise, true, name)
+        const living = await calls.look(id, remembered)
+        for (const state of replayedFromEach(calls)) assert.deepEqual(remembered(state), living)
+      }
+      const { attempts, attemptsTotal, redrives } = (await calls.look(id, remembered))?.analysis ?? {}
+      assert.deepEqual([attempts, attemptsTotal, redrives], [1, 1 + 2 * drive, drive])
     }
   })
 
@@ -167,5 +213,23 @@ describe('a snapshot', () => {
       assert.deepEqual(log.snapshot(), livingLog.snapshot())
       assert.equal(context.duplicateCount, 1)
     }
+  })
+
+  test('from before there were retries is read as that of a call without any', async () => {
+    const calls = new Calls()
+    await calls.bring(id, 'FAILED')
+    const [now] = (await calls.look(id, (state) => [snapshotOf(state, true)])) ?? []
+    assert(now)
+    const { analysis, ...body } = JSON.parse(now.body)
+    const { attemptsTotal: _, redrives: __, isAwaitingProvider: ___, ...old } = analysis
+    assert.equal(Object.keys(old).length, Object.keys(analysis).length - 3)
+    const restored = restoreSnapshot(id, { ...now, body: JSON.stringify({ ...body, analysis: old }) })
+    assert.deepEqual(restored.context.analysis, {
+      ...old,
+      attemptsTotal: old.attempts,
+      redrives: 0,
+      isAwaitingProvider: false,
+    })
+    assert.equal(restored.can({ type: 'redriven', at: 1 }), true)
   })
 })

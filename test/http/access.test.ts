@@ -23,6 +23,7 @@ const accessOf: Readonly<Record<string, Access>> = {
   'post /v1/call/stream/{call_id}': 'ingest',
   'post /v1/call/complete/{call_id}': 'ingest',
   'post /v1/packets': 'ingest',
+  'post /v1/call/retry/{call_id}': 'admin',
   'get /v1/call/{call_id}': 'supervisor',
   'get /v1/calls': 'supervisor',
   'get /v1/call/{call_id}/packets': 'supervisor',

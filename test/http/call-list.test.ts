@@ -64,6 +64,9 @@ describe('a call', () => {
       ended_at: null,
       ai: {
         attempts: 0,
+        attempts_total: 0,
+        redrives: 0,
+        waiting_for: null,
         next_attempt_at: null,
         provider: null,
         transcription: null,

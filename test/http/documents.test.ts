@@ -8,6 +8,7 @@ const routes: Record<string, readonly string[]> = {
   '/': ['get'],
   '/v1/call/stream/{call_id}': ['post'],
   '/v1/call/complete/{call_id}': ['post'],
+  '/v1/call/retry/{call_id}': ['post'],
   '/v1/packets': ['post'],
   '/v1/call/{call_id}': ['get'],
   '/v1/call/{call_id}/packets': ['get'],
@@ -63,8 +64,9 @@ describe('/openapi.json', () => {
           path.includes('{call_id}'),
           name,
         )
-        const hasBody = method === 'post' && path !== '/v1/supervisor/ticket'
-        assert.equal(requestBody?.required, hasBody ? true : undefined, name)
+        // A retry says all with its path, and a ticket has nothing to say.
+        const isOptional = path.includes('/retry/') || path.endsWith('/ticket')
+        assert.equal(requestBody?.required, method === 'post' ? !isOptional : undefined, name)
       }
   })
 
@@ -87,6 +89,7 @@ describe('/openapi.json', () => {
     const { body } = await new HttpClient(t, service()).get('/openapi.json')
     const events = body['x-events'] as Record<string, { properties: Record<string, unknown> }>
     assert.deepEqual(Object.keys(events).sort(), [
+      'ai_attempt_failed',
       'ai_completed',
       'ai_failed',
       'packet_duplicate',

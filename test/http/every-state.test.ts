@@ -18,7 +18,12 @@ const states = {
     AI_SIMULATED_LATENCY_MAX_MS: 600_000,
   },
   ARCHIVED: { GRACE_PERIOD_MS: 0 },
-  FAILED: { GRACE_PERIOD_MS: 0, AI_SIMULATED_FAILURE_RATE: 1, AI_MAX_ATTEMPTS: 1 },
+  FAILED: {
+    GRACE_PERIOD_MS: 0,
+    AI_SIMULATED_FAILURE_RATE: 1,
+    AI_MAX_ATTEMPTS: 1,
+    AI_BREAKER_FAILURES: 0,
+  },
 } as const
 type State = keyof typeof states
 

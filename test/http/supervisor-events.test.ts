@@ -158,6 +158,14 @@ describe('a supervisor', () => {
   })
 })
 
+interface AttemptFailure {
+  readonly at: string
+  readonly attempt: number
+  readonly error: string
+  readonly next_attempt_at: string
+  readonly wait_ms: number
+}
+
 describe('a supervisor of a call whose analysis fails', () => {
   const service = suiteService({
     settings: {
@@ -179,6 +187,12 @@ describe('a supervisor of a call whose analysis fails', () => {
       'COMPLETED → PROCESSING_AI',
       'PROCESSING_AI → FAILED',
     ])
+    const failures = supervisor.of('failing').filter(({ event }) => event === 'ai_attempt_failed')
+    assert.equal(failures.length, 1, 'the last attempt has no next one')
+    const { at, ...failure } = failures[0] as unknown as AttemptFailure
+    assert.deepEqual([failure.attempt, failure.wait_ms], [1, 20])
+    assert.match(failure.error, /503/)
+    assert.equal(Date.parse(failure.next_attempt_at), Date.parse(at) + 20)
     const last = supervisor.of('failing').at(-1)
     const { body } = await client.call('failing')
     assert.equal(body['state'], 'FAILED')

@@ -19,6 +19,7 @@ const statuses: Record<ErrorCode, number> = {
   call_not_found: 404,
   method_not_allowed: 405,
   total_packets_conflict: 409,
+  call_not_failed: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
   schema_violation: 422,

@@ -19,6 +19,7 @@ class Runs {
   readonly #dataDir: string
   readonly supervisor: Supervisor
   readonly #sightings: Sighting[] = []
+  readonly #retried: string[] = []
   service!: Service
 
   constructor(stage: Stage) {
@@ -52,9 +53,17 @@ class Runs {
     assert.equal(status, 202)
   }
 
+  async retry(call: string): Promise<void> {
+    this.#retried.push(call)
+    const { status, body } = await post(this.service, `/v1/call/retry/${call}`, {})
+    assert.equal(status, 202)
+    assert.equal(body['status'], 'accepted')
+  }
+
   async view(call: string): Promise<View> {
     const view = (await get(this.service, `/v1/call/${call}`)).body as unknown as View
-    this.#sightings.push({ call, state: view.state, attempts: view.ai.attempts, endedAt: view.ended_at })
+    const { attempts, redrives } = view.ai
+    this.#sightings.push({ call, state: view.state, attempts, redrives, endedAt: view.ended_at })
     return view
   }
 
@@ -69,6 +78,7 @@ class Runs {
       sightings: this.#sightings,
       completed: calls,
       attemptsMax: 5,
+      retried: this.#retried,
     }
     assert(lives.sightings.length > 0)
     assert.equal(describeLives(judgeLives(lives)), '')
@@ -280,5 +290,22 @@ describe('kill -9 in each state of a call', { concurrency: 2 }, () => {
       )
       runs.assertOneLife(call)
     }
+  })
+
+  test('a retry that was acknowledged goes on after a kill right behind its answer', async (t) => {
+    // Guards against a 202 that leaves before the redrive is on disk, and a redrive whose deadline nobody arms.
+    const runs = new Runs(Stage.of(t))
+    await runs.start({ GRACE_PERIOD_MS: 50, AI_SIMULATED_FAILURE_RATE: 1, AI_BACKOFF_BASE_MS: 1 })
+    await runs.send('c1', 0)
+    await runs.complete('c1', 1)
+    const failed = await runs.until('c1', hasEnded)
+    assert.deepEqual([failed.state, failed.ai.attempts, failed.ai.redrives], ['FAILED', 5, 0])
+    await runs.retry('c1')
+    await runs.crash({ AI_SIMULATED_FAILURE_RATE: 0 })
+
+    const ended = await runs.until('c1', ({ state }) => state === 'ARCHIVED')
+    assert.equal(ended.ai.redrives, 1)
+    assert(ended.ai.attempts <= 2 && ended.ai.attempts_total >= 6, JSON.stringify(ended.ai))
+    runs.assertOneLife('c1')
   })
 })

@@ -3,9 +3,11 @@ import pLimit from 'p-limit'
 import { Compile } from 'typebox/compile'
 import { Alarm } from '../../src/actors/alarm.js'
 import { Analyses } from '../../src/actors/analysis.js'
+import { callView } from '../../src/actors/call-view.js'
+import { type BreakerPolicy, ProviderBreaker } from '../../src/ai/breaker.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderUnavailable } from '../../src/ai/provider.js'
 import { runWithRetry } from '../../src/ai/retry.js'
-import { AnalysisResult } from '../../src/protocol/call.js'
+import { AnalysisResult, type CallView } from '../../src/protocol/call.js'
 import type { CallId } from '../../src/protocol/call-id.js'
 import type { StoredPacket } from '../../src/store/journal.js'
 import { policy } from './ai-run.js'
@@ -15,6 +17,9 @@ import { HeldJournal } from './held-journal.js'
 
 type Analyse = (request: AnalysisRequest, signal: AbortSignal) => Promise<unknown>
 
+/** Never opens, so that what is tested beside it stays as it is. */
+const noBreaker: BreakerPolicy = { failuresMax: 0, probeMs: 5000 }
+
 const resultCheck = Compile(AnalysisResult)
 
 export class AnalysedCalls extends Calls {
@@ -22,8 +27,18 @@ export class AnalysedCalls extends Calls {
   readonly analyses: Analyses
   readonly interruptions: unknown[] = []
   readonly attempts: string[] = []
+  readonly breaker: ProviderBreaker
+  /** When it opened and closed, from the beginning of the clock. */
+  readonly outages: (readonly [what: 'opened' | 'closed', at: number])[] = []
+  readonly #breakerPolicy: BreakerPolicy
 
-  constructor(analyse: Analyse, concurrency = 64, journal = new HeldJournal(), clock = new FakeClock()) {
+  constructor(
+    analyse: Analyse,
+    concurrency = 64,
+    journal = new HeldJournal(),
+    clock = new FakeClock(),
+    breakerPolicy = noBreaker,
+  ) {
     super(journal, clock, {
       arm: (callId, dueAt) => this.alarm.arm(callId, dueAt),
       analyse: (callId, facts) => this.analyses.start(callId, facts),
@@ -40,7 +55,14 @@ export class AnalysedCalls extends Calls {
         throw error
       },
     })
+    this.#breakerPolicy = breakerPolicy
     const slots = pLimit(concurrency)
+    this.breaker = new ProviderBreaker(breakerPolicy, {
+      clock,
+      withSlot: (attempt) => slots(attempt),
+      opened: () => this.outages.push(['opened', clock.now()]),
+      closed: () => this.outages.push(['closed', clock.now()]),
+    })
     const provider: AnalysisProvider = {
       name: 'fake',
       // The answer of a real provider is anything at all; `check` finds out.
@@ -49,7 +71,9 @@ export class AnalysedCalls extends Calls {
     this.analyses = new Analyses({
       clock,
       provider,
-      withSlot: (attempt) => slots(attempt),
+      admit: (attempt, signal) => this.breaker.guard(attempt, signal),
+      isProviderDown: () => this.breaker.state !== 'closed',
+      suspectProvider: () => this.breaker.suspect(),
       retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
       record: (callId, entry) => this.record(callId, entry).promise,
       read: (callId, look) => this.look(callId, look),
@@ -60,6 +84,7 @@ export class AnalysedCalls extends Calls {
       },
       postpone: (callId, delayMs) => this.alarm.arm(callId, clock.now() + delayMs),
       attemptEnded: (outcome) => this.attempts.push(outcome),
+      attemptReleased: () => this.attempts.push('released'),
       interrupted: (_, error) => this.interruptions.push(error),
     })
     this.alarm.start()
@@ -71,6 +96,10 @@ export class AnalysedCalls extends Calls {
       yield* page.packets
       from = page.nextFrom
     }
+  }
+
+  override view(id: CallId): Promise<CallView | null> {
+    return this.registry.read(id, (state) => callView(state, this.analyses.waitingFor(id)))
   }
 
   /** Lives a call of two packets, of three, to the end of its grace period. */
@@ -88,6 +117,6 @@ export class AnalysedCalls extends Calls {
     this.journal.fail()
     await this.analyses.stop()
     this.journal.fail()
-    return new AnalysedCalls(analyse, 64, this.journal, this.clock)
+    return new AnalysedCalls(analyse, 64, this.journal, this.clock, this.#breakerPolicy)
   }
 }

@@ -1,6 +1,6 @@
 /** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
 import assert from 'node:assert/strict'
-import type { CallMessage, CallPorts, PacketMessage } from '../../src/actors/call.js'
+import type { CallMessage, CallPorts, PacketMessage, RedriveAnswer } from '../../src/actors/call.js'
 import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import { CallRegistry } from '../../src/actors/call-registry.js'
 import type { ReceiptFacts, ReplyTo } from '../../src/actors/call-settlements.js'
@@ -139,6 +139,10 @@ export class Calls {
     )
     this.registry.tell(id, { type: 'complete', totalPackets, replyTo })
     return told
+  }
+
+  redrive(id: CallId): Told<RedriveAnswer> {
+    return this.#tell<RedriveAnswer>(id, (replyTo) => ({ type: 'redrive', replyTo }))
   }
 
   deadline(id: CallId): Told<void> {

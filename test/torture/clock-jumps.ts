@@ -30,6 +30,8 @@ const settings = {
   AI_MAX_ATTEMPTS: 2,
   AI_BACKOFF_BASE_MS: 2500,
   AI_BUDGET_MS: 6000,
+  // The analyses must fail, and not wait for the provider.
+  AI_BREAKER_FAILURES: 0,
 }
 const toleranceMs = 1000
 const callsOfAKind = 5

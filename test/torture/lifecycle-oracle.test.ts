@@ -1,6 +1,6 @@
 /** The oracle of lives: it reports every broken rule, and nothing where none is. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { judgeLives, type Lives, type Sighting, type State, type StateChange } from './lifecycle-oracle.js'
 
 const whole: readonly StateChange[] = [
@@ -9,8 +9,8 @@ const whole: readonly StateChange[] = [
   { call: 'c1', from: 'PROCESSING_AI', to: 'ARCHIVED' },
 ]
 
-function sighting(state: State, attempts = 0, endedAt: string | null = null): Sighting {
-  return { call: 'c1', state, attempts, endedAt }
+function sighting(state: State, attempts = 0, endedAt: string | null = null, redrives = 0): Sighting {
+  return { call: 'c1', state, attempts, endedAt, redrives }
 }
 
 function kinds(lives: Partial<Lives>): readonly string[] {
@@ -60,4 +60,50 @@ test('an end that changes is reported', () => {
 test('a completed call that has not ended, or was never seen, is reported', () => {
   assert.deepEqual(kinds({ completed: ['c1'] }), ['not-ended'])
   assert.deepEqual(kinds({ sightings: [sighting('PROCESSING_AI')], completed: ['c1'] }), ['not-ended'])
+})
+
+describe('a retry', () => {
+  const failed: StateChange = { call: 'c1', from: 'PROCESSING_AI', to: 'FAILED' }
+  const retry: StateChange = { call: 'c1', from: 'FAILED', to: 'PROCESSING_AI' }
+  const archived: StateChange = { call: 'c1', from: 'PROCESSING_AI', to: 'ARCHIVED' }
+  const begun = whole.slice(0, 2)
+  const sightings = [
+    sighting('PROCESSING_AI', 5),
+    sighting('FAILED', 5, 'noon'),
+    sighting('PROCESSING_AI', 1, null, 1),
+    sighting('ARCHIVED', 2, 'one', 1),
+  ]
+
+  test('that was asked for begins another life, with attempts and an end of its own', () => {
+    const changes = [...begun, failed, retry, failed, retry, archived]
+    assert.deepEqual(kinds({ changes, sightings, completed: ['c1'], retried: ['c1', 'c1'] }), [])
+  })
+
+  test('that nobody asked for, or one more than were asked for, is reported', () => {
+    assert.deepEqual(kinds({ changes: [...begun, failed, retry, archived] }), ['bad-edge'])
+    const changes = [...begun, failed, retry, failed, retry, archived]
+    assert.deepEqual(kinds({ changes, retried: ['c1'] }), ['bad-edge'])
+    assert.deepEqual(kinds({ changes, retried: ['c2', 'c2'] }), ['bad-edge'])
+    assert.deepEqual(kinds({ sightings }), ['bad-edge'])
+  })
+
+  test('of what was archived is reported', () => {
+    assert.deepEqual(kinds({ changes: [...whole, retry, archived], retried: ['c1'] }), ['ended-twice'])
+    const after = [sighting('ARCHIVED', 1, 'noon'), sighting('PROCESSING_AI', 0, null, 1)]
+    assert.deepEqual(kinds({ sightings: after, retried: ['c1'] }), ['ended-twice'])
+    const back: StateChange = { call: 'c1', from: 'ARCHIVED', to: 'PROCESSING_AI' }
+    assert.deepEqual(kinds({ changes: [...whole, back], retried: ['c1'] }), ['bad-edge', 'backwards'])
+  })
+
+  test('does not excuse what is wrong within a life', () => {
+    assert.deepEqual(kinds({ changes: [...begun, failed, retry, failed, archived], retried: ['c1'] }), [
+      'ended-twice',
+    ])
+    const forgotten = [...sightings.slice(0, 2), sighting('PROCESSING_AI', 0)]
+    assert.deepEqual(kinds({ sightings: forgotten, retried: ['c1'] }), [
+      'backwards',
+      'backwards',
+      'ended-twice',
+    ])
+  })
 })

@@ -1,5 +1,5 @@
 /**
- * Pure: did every call live its life once and forwards? From the state changes that supervisors were told and from
+ * Pure: did every call live its life once and forwards, but for retries that somebody asked for? From the state changes that supervisors were told and from
  * the views read between restarts, each in its own order, over all runs of the process.
  */
 import { groupBy } from './group.js'
@@ -17,7 +17,9 @@ export interface StateChange {
 export interface Sighting {
   readonly call: string
   readonly state: State
+  /** Since its last redrive. */
   readonly attempts: number
+  readonly redrives: number
   readonly endedAt: string | null
 }
 
@@ -53,7 +55,10 @@ export interface Lives {
   readonly sightings: readonly Sighting[]
   /** Calls whose completion was acknowledged: each must have ended. */
   readonly completed: readonly string[]
+  /** Of a drive. */
   readonly attemptsMax: number
+  /** Calls that were to be retried, once for each request that may have been accepted. */
+  readonly retried?: readonly string[]
 }
 
 export function judgeLives({
@@ -61,11 +66,20 @@ export function judgeLives({
   sightings,
   completed,
   attemptsMax,
+  retried = [],
 }: Lives): readonly LifecycleViolation[] {
+  const retriesOf = (call: string) => retried.filter((other) => other === call).length
   const seen = groupBy(sightings, ({ call }) => call)
   return [
-    ...[...groupBy(changes, ({ call }) => call)].flatMap(([call, ofCall]) => judgeChanges(call, ofCall)),
-    ...[...seen].flatMap(([call, ofCall]) => judgeSightings(call, ofCall, attemptsMax)),
+    ...[...groupBy(changes, ({ call }) => call)].flatMap(([call, ofCall]) =>
+      judgeDrives(call, ofCall, retriesOf(call)),
+    ),
+    ...[...seen].flatMap(([call, ofCall]) => [
+      ...judgeRedrives(call, ofCall, retriesOf(call)),
+      ...[...groupBy(ofCall, ({ redrives }) => String(redrives)).values()].flatMap((ofDrive) =>
+        judgeSightings(call, ofDrive, attemptsMax),
+      ),
+    ]),
     ...completed.flatMap((call): LifecycleViolation[] => {
       const state = seen.get(call)?.at(-1)?.state
       if (state !== undefined && isEnd(state)) return []
@@ -74,7 +88,53 @@ export function judgeLives({
   ]
 }
 
-function judgeChanges(call: string, changes: readonly StateChange[]): readonly LifecycleViolation[] {
+/** A retry begins another life, which is judged by itself; only what has failed may have one. */
+function judgeDrives(
+  call: string,
+  changes: readonly StateChange[],
+  retries: number,
+): readonly LifecycleViolation[] {
+  const drives: StateChange[][] = [[]]
+  for (const change of changes)
+    if (change.from === 'FAILED' && change.to === 'PROCESSING_AI') drives.push([])
+    else drives.at(-1)?.push(change)
+  const violations = drives.flatMap((ofDrive) => judgeChanges(call, ofDrive))
+  if (drives.length - 1 > retries)
+    violations.push({
+      kind: 'bad-edge',
+      call,
+      detail: `FAILED → PROCESSING_AI × ${drives.length - 1}, and ${retries} retries`,
+    })
+  if (drives.slice(0, -1).some((ofDrive) => ofDrive.some(({ to }) => to === 'ARCHIVED')))
+    violations.push({ kind: 'ended-twice', call, detail: 'a retry after ARCHIVED' })
+  return violations
+}
+
+function judgeRedrives(
+  call: string,
+  sightings: readonly Sighting[],
+  retries: number,
+): readonly LifecycleViolation[] {
+  const violations: LifecycleViolation[] = []
+  let before: Sighting | null = null
+  for (const now of sightings) {
+    if (before !== null && now.redrives < before.redrives)
+      violations.push({
+        kind: 'backwards',
+        call,
+        detail: `${before.redrives} redrives, then ${now.redrives}`,
+      })
+    if (before?.state === 'ARCHIVED' && now.redrives !== before.redrives)
+      violations.push({ kind: 'ended-twice', call, detail: 'a redrive after ARCHIVED' })
+    before = now
+  }
+  const most = Math.max(...sightings.map(({ redrives }) => redrives))
+  if (most > retries)
+    violations.push({ kind: 'bad-edge', call, detail: `${most} redrives, and ${retries} retries` })
+  return violations
+}
+
+function judgeChanges(call: string, changes: readonly StateChange[]): LifecycleViolation[] {
   const violations: LifecycleViolation[] = []
   const told = new Set<string>()
   let reached = 0

@@ -32,6 +32,8 @@ const settings = {
   AI_SIMULATED_LATENCY_MIN_MS: 5,
   AI_SIMULATED_LATENCY_MAX_MS: 120,
   AI_BACKOFF_BASE_MS: 30,
+  // Half of all requests fail: ten in a row are no outage here, and what is released would not count.
+  AI_BREAKER_FAILURES: 0,
 }
 const load = {
   ...ordinaryLoad,
@@ -70,6 +72,7 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
         call: call_id,
         state,
         attempts: ai.attempts,
+        redrives: ai.redrives,
         endedAt: ended_at,
       }),
     )

@@ -15,6 +15,9 @@ export interface View extends CallFigures {
   readonly ended_at: string | null
   readonly ai: {
     readonly attempts: number
+    readonly attempts_total: number
+    readonly redrives: number
+    readonly waiting_for: string | null
     readonly next_attempt_at: string | null
     readonly error: string | null
     readonly transcription: string | null

@@ -1,0 +1,303 @@
+/**
+ * An outage of the provider, in fake time, over calls as the service composes them: it parks calls and costs them
+ * nothing. The account of the requests is the test's own.
+ */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { type AnalysisRequest, ProviderExhausted, ProviderUnavailable } from '../../src/ai/provider.js'
+import type { CallId } from '../../src/protocol/call-id.js'
+import { policy } from '../support/ai-run.js'
+import { AnalysedCalls } from '../support/analysed-calls.js'
+import { callId, result } from '../support/calls.js'
+import { FakeClock } from '../support/fake-clock.js'
+import { HeldJournal } from '../support/held-journal.js'
+import { holds } from '../support/property.js'
+
+const minute = 60_000
+const id = callId('c1')
+
+/** A provider that is down from one moment to another, and its account of who asked what. */
+class Provider {
+  readonly clock = new FakeClock()
+  readonly requests: {
+    readonly callId: CallId
+    readonly attempt: number
+    readonly at: number
+    answered: boolean
+  }[] = []
+  downFrom = Number.POSITIVE_INFINITY
+  upFrom = Number.POSITIVE_INFINITY
+  takesMs = 200
+  /** So long it takes to fail. */
+  downMs = 0
+  error: () => Error = () => new ProviderUnavailable('503')
+
+  get isDown(): boolean {
+    return this.clock.now() >= this.downFrom && this.clock.now() < this.upFrom
+  }
+
+  readonly analyse = async ({ callId, attempt }: AnalysisRequest): Promise<unknown> => {
+    const request = { callId, attempt, at: this.clock.now(), answered: false }
+    this.requests.push(request)
+    await this.#while(this.takesMs)
+    if (this.isDown) {
+      await this.#while(this.downMs)
+      throw this.error()
+    }
+    request.answered = true
+    return result
+  }
+
+  #while(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.clock.after(ms, resolve))
+  }
+
+  failsFor(ms: number): void {
+    this.downFrom = this.clock.now()
+    this.upFrom = this.downFrom + ms
+  }
+
+  failures(id: CallId): number {
+    return this.requests.filter((request) => request.callId === id && !request.answered).length
+  }
+
+  calls(t: TestContext, failuresMax = 10, concurrency = 64): AnalysedCalls {
+    this.clock.takeOverTimeouts(t)
+    const breaker = { failuresMax, probeMs: 5000 }
+    return new AnalysedCalls(this.analyse, concurrency, new HeldJournal(), this.clock, breaker)
+  }
+}
+
+async function finish(calls: AnalysedCalls, t: TestContext): Promise<void> {
+  calls.alarm.stop()
+  await calls.analyses.stop()
+  t.mock.restoreAll()
+}
+
+const outages = fc.record({
+  /** When each call completes, from one minute before the outage to its end. */
+  arrivals: fc.array(fc.integer({ min: -minute, max: 30 * minute }), { minLength: 3, maxLength: 40 }),
+  /** Beyond the deadline of an attempt: the requests hang. */
+  downMs: fc.constantFrom(0, 3000, 19_000, 3 * minute),
+  restarts: fc.array(fc.integer({ min: 0, max: 30 * minute }), { maxLength: 3 }),
+  isExhausted: fc.boolean(),
+})
+
+describe('an outage of 30 minutes', () => {
+  test('leaves every call ARCHIVED, and costs all of them together less attempts than open the breaker', async (t) => {
+    // Guards against calls that fail, or have an attempt less, because the provider was down for everybody.
+    // A hanging provider uses up a call's budget with three attempts: the fewest that a call has.
+    const failuresMax = 3
+    let probes = 0
+    let parked = 0
+    await holds(t, outages, 40, async ({ arrivals, downMs, restarts, isExhausted }) => {
+      const provider = new Provider()
+      provider.downMs = downMs
+      if (isExhausted) provider.error = () => new ProviderExhausted('no credit')
+      let calls = provider.calls(t, failuresMax)
+      const begin = provider.clock.now() + minute + 3000
+      provider.downFrom = begin
+      provider.upFrom = begin + 30 * minute
+      const steps = [
+        ...arrivals.map((at, i) => ({ at, id: callId(`c${i}`) })),
+        ...restarts.map((at) => ({ at, id: null })),
+      ].sort((one, other) => one.at - other.at)
+      let underWayAtRestarts = 0
+      for (const { at, id } of steps) {
+        await provider.clock.advance(Math.max(begin - 3000 + at - provider.clock.now(), 0))
+        parked = Math.max(parked, calls.breaker.parkedCount)
+        if (id !== null) {
+          await calls.packet(id, 0).promise
+          await calls.complete(id, 1).promise
+        } else {
+          underWayAtRestarts += arrivals.filter(
+            (_, i) => calls.analyses.waitingFor(callId(`c${i}`)) === null,
+          ).length
+          calls = await calls.restart(provider.analyse)
+        }
+      }
+      await provider.clock.advance(begin + 40 * minute - provider.clock.now())
+
+      let counted = 0
+      for (const [i] of arrivals.entries()) {
+        const id = callId(`c${i}`)
+        const view = await calls.view(id)
+        assert.equal(view?.state, 'ARCHIVED', `${id}: ${view?.ai.error}`)
+        const { attempts, attempts_total: total } = view.ai
+        assert(attempts <= policy.attemptsMax, `${attempts} attempts`)
+        assert.equal(
+          total,
+          provider.requests.filter(({ callId }) => callId === id).length,
+          'nothing is hidden',
+        )
+        counted += attempts - 1
+      }
+      const runs = 1 + restarts.length
+      assert(counted <= runs * (failuresMax - 1) + underWayAtRestarts, `${counted} attempts were used up`)
+      probes += provider.requests.filter(({ at, answered }) => !answered && at > begin + minute).length
+      await finish(calls, t)
+    })
+    assert(probes > 100, `${probes} probes`)
+    assert(parked > 10, `${parked} parked at most`)
+  })
+
+  test('costs a call nothing but what it had lost before, however few there are, with the default of ten', async (t) => {
+    const provider = new Provider()
+    const calls = provider.calls(t)
+    const ids = ['c1', 'c2', 'c3'].map(callId)
+    await calls.end(...ids)
+    provider.failsFor(30 * minute)
+    await provider.clock.advance(29 * minute)
+    assert.equal(calls.breaker.state, 'open')
+    for (const id of ids) {
+      const view = await calls.view(id)
+      assert.equal(view?.state, 'PROCESSING_AI')
+      assert.equal(view.ai.waiting_for, 'provider')
+      assert.equal(view.ai.error, '503')
+    }
+    await provider.clock.advance(3 * minute)
+    const attempts = await Promise.all(ids.map(async (id) => (await calls.view(id))?.ai.attempts ?? 0))
+    // Nine that did not open it, and one each that was answered.
+    assert.equal(
+      attempts.reduce((sum, ofCall) => sum + ofCall, 0),
+      9 + 3,
+    )
+    await finish(calls, t)
+  })
+
+  test('that one call meets all alone is not to be told from a call that cannot be analysed', async (t) => {
+    // The contract: five attempts in vain are the end. A smaller AI_BREAKER_FAILURES decides otherwise.
+    for (const [failuresMax, downMs, state] of [
+      [10, 0, 'FAILED'],
+      [5, 0, 'ARCHIVED'],
+      [5, minute, 'FAILED'],
+      [3, minute, 'ARCHIVED'],
+    ] as const) {
+      const provider = new Provider()
+      provider.downMs = downMs
+      const calls = provider.calls(t, failuresMax)
+      await calls.end(id)
+      provider.failsFor(30 * minute)
+      await provider.clock.advance(32 * minute)
+      assert.equal((await calls.view(id))?.state, state)
+      await finish(calls, t)
+    }
+  })
+
+  test('is not counted by the budget', async (t) => {
+    const provider = new Provider()
+    const calls = provider.calls(t, 1)
+    provider.failsFor(30 * minute)
+    await calls.end(id)
+    await provider.clock.advance(32 * minute)
+    const spentMs = await calls.look(id, ({ context }) => context.analysis.spentMs)
+    assert.equal(spentMs, 0)
+    assert(provider.failures(id) > 20, 'it was probed with')
+    const view = await calls.view(id)
+    assert.deepEqual([view?.state, view?.ai.attempts], ['ARCHIVED', 1])
+    await finish(calls, t)
+  })
+
+  test('is told to supervisors with each failed attempt, and when there will be another one', async (t) => {
+    const provider = new Provider()
+    const calls = provider.calls(t, 2)
+    provider.failsFor(12_000)
+    await calls.end(id)
+    await provider.clock.advance(minute)
+    const told = calls.events.flatMap((event) => (event.event === 'ai_attempt_failed' ? [event] : []))
+    assert.deepEqual(
+      told.map(({ attempt, error, wait_ms }) => [attempt, error, wait_ms]),
+      [
+        [1, '503', 1000],
+        [2, '503', null],
+        [2, '503', null],
+      ],
+    )
+    assert.equal(Date.parse(told[0]?.next_attempt_at ?? ''), Date.parse(told[0]?.at ?? '') + 1000)
+    assert.equal(told[1]?.next_attempt_at, null)
+    await finish(calls, t)
+  })
+})
+
+describe('what a call waits for', () => {
+  test('is told: a slot, its next attempt, or the provider', async (t) => {
+    const provider = new Provider()
+    provider.takesMs = 1000
+    const calls = provider.calls(t, 3, 1)
+    const other = callId('c2')
+    const waiting = async () => [
+      (await calls.view(id))?.ai.waiting_for,
+      (await calls.view(other))?.ai.waiting_for,
+    ]
+    provider.failsFor(minute)
+    await calls.end(id, other)
+    assert.deepEqual(await waiting(), [null, 'slot'])
+    await provider.clock.advance(1000)
+    assert.deepEqual(await waiting(), ['retry', null])
+    await provider.clock.advance(3000)
+    assert.equal(calls.breaker.state, 'open')
+    assert.deepEqual(await waiting(), ['provider', 'provider'])
+    await provider.clock.advance(5 * minute)
+    assert.deepEqual(await waiting(), [null, null])
+    assert.equal((await calls.view(id))?.state, 'ARCHIVED')
+    await finish(calls, t)
+  })
+})
+
+describe('a retry', () => {
+  test('gives a failed call fresh attempts, a fresh budget and a key of its own', async (t) => {
+    // Guards against a retry that fails at once because the attempts of the drive before count.
+    const keys: string[] = []
+    let isDown = true
+    const calls = new AnalysedCalls(async ({ idempotencyKey }) => {
+      keys.push(idempotencyKey)
+      if (isDown) throw new ProviderUnavailable('503')
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    await calls.clock.advance(minute)
+    assert.equal((await calls.view(id))?.state, 'FAILED')
+    assert.deepEqual(await calls.redrive(id).promise, { kind: 'redriven', redrives: 1 })
+    await calls.clock.advance(minute)
+    const failed = await calls.view(id)
+    assert.deepEqual(
+      [failed?.state, failed?.ai.attempts, failed?.ai.attempts_total, failed?.ai.redrives],
+      ['FAILED', 5, 10, 1],
+    )
+    isDown = false
+    await calls.redrive(id).promise
+    await calls.clock.advance(1)
+    const archived = await calls.view(id)
+    assert.deepEqual(
+      [archived?.state, archived?.ai.attempts, archived?.ai.attempts_total, archived?.ai.redrives],
+      ['ARCHIVED', 1, 11, 2],
+    )
+    assert.deepEqual(
+      keys,
+      ['voicestream:c1', 'voicestream:c1#1'].flatMap((key) => Array(5).fill(key)).concat('voicestream:c1#2'),
+    )
+    const ends = calls.events.flatMap((event) => (event.event === 'state_changed' ? [event.reason] : []))
+    assert.deepEqual(ends.slice(2), ['analysis_failed', 'retried', 'analysis_failed', 'retried', 'analysed'])
+    calls.alarm.stop()
+  })
+
+  test('that cannot be stored is not told as done, and changes nothing', async (t) => {
+    // Guards against an answer before the commit (V3), and an actor that is ahead of its journal (V6).
+    const calls = new AnalysedCalls(() => Promise.reject(new ProviderUnavailable('503')))
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(id)
+    await calls.clock.advance(minute)
+    calls.journal.failures = 1
+    await assert.rejects(calls.redrive(id).promise)
+    const view = await calls.view(id)
+    assert.deepEqual([view?.state, view?.ai.redrives], ['FAILED', 0])
+    calls.journal.isFull = true
+    await assert.rejects(calls.redrive(id).promise)
+    calls.journal.isFull = false
+    assert.deepEqual(await calls.redrive(id).promise, { kind: 'redriven', redrives: 1 })
+    calls.alarm.stop()
+    await calls.analyses.stop()
+  })
+})
