@@ -272,7 +272,7 @@ class Composition {
         this.#metrics.counts.breakerOpens++
         this.#log.error({ reason }, 'the AI provider is down; calls wait for it')
       },
-      closed: (downMs) => this.#log.info({ downMs }, 'the AI provider answers again; calls go on'),
+      closed: (downMs) => this.#log.info({ down_ms: downMs }, 'the AI provider answers again; calls go on'),
     })
   }
 

@@ -13,6 +13,7 @@ export const logFields = [
   'code',
   'config',
   'credential',
+  'down_ms',
   'err',
   'host',
   'node',
