@@ -188,7 +188,7 @@ describe('the supervisor socket', () => {
   const service = suiteService({ settings: { ...credentialSettings, AUTH_FAILURES_PER_MIN: 0 } })
   const refused = async (headers: Readonly<Record<string, string>>) => {
     const socket = new WebSocket(`ws://127.0.0.1:${service().port}/ws/supervisor`, { headers })
-    const [, answer] = await once(socket, 'unexpected-response')
+    const [, answer] = await once(socket, 'unexpected-response', { signal: AbortSignal.timeout(5000) })
     answer.destroy()
     return answer.statusCode as number
   }

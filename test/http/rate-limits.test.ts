@@ -113,7 +113,7 @@ describe('sockets', () => {
   const chatty = suiteService({ settings: credentialSettings })
   const refusedWith = async (token: string) => {
     const socket = new WebSocket(`ws://127.0.0.1:${service().port}/ws/supervisor`, { headers: bearer(token) })
-    const [, answer] = await once(socket, 'unexpected-response')
+    const [, answer] = await once(socket, 'unexpected-response', { signal: AbortSignal.timeout(5000) })
     answer.destroy()
     return Number(answer.statusCode)
   }
