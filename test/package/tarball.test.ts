@@ -87,6 +87,7 @@ describe('the packed package in an empty folder', () => {
     for (const wanted of [
       'dist/main.js',
       'dist/store/sqlite/writer-thread.js',
+      'docs/operations.md',
       'examples/support-call.wav',
       'LICENSE',
       'README.md',
@@ -95,7 +96,7 @@ describe('the packed package in an empty folder', () => {
       assert(paths.includes(wanted), wanted)
     const stray = paths.filter(
       (path) =>
-        !/^(dist\/.+\.(js|html|css|svg)|examples\/.+|docs\/.+|ops\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.+\.(js|html|css|svg)|(docs|examples|ops)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     )
