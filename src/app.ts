@@ -9,11 +9,12 @@ import { Analyses } from './actors/analysis.js'
 import { CallRegistry } from './actors/call-registry.js'
 import { DuplicateCheck } from './actors/duplicate-check.js'
 import { EventFeed } from './actors/event-feed.js'
+import { Retention } from './actors/retention.js'
 import { ProviderBreaker } from './ai/breaker.js'
 import { type AnalysisProvider, ProviderUnavailable } from './ai/provider.js'
 import { type RetryPolicy, runWithRetry } from './ai/retry.js'
 import { SimulatedProvider } from './ai/simulated-provider.js'
-import { type Clock, systemClock } from './clock.js'
+import { type Clock, rfc3339, systemClock } from './clock.js'
 import type { Config } from './config.js'
 import { Credentials } from './credentials.js'
 import { checkExposure } from './exposure.js'
@@ -29,7 +30,7 @@ import { ticketRoute } from './http/tickets.js'
 import { limits } from './limits.js'
 import type { Log } from './log.js'
 import { Metrics } from './metrics.js'
-import { AnalysisResult } from './protocol/call.js'
+import { AnalysisResult, type CallState } from './protocol/call.js'
 import type { CallId } from './protocol/call-id.js'
 import type { CallReader, LifecycleEntry, StoredPacket } from './store/journal.js'
 import { SqliteJournal } from './store/sqlite/sqlite-journal.js'
@@ -75,6 +76,7 @@ class Composition {
   #breaker!: ProviderBreaker
   #analyses!: Analyses
   #duplicates!: DuplicateCheck
+  #retention: Retention | null = null
   #state: 'starting' | 'serving' | 'store_failed' | 'draining' = 'starting'
 
   constructor(config: Config, log: Log, clock: Clock, onFatal: (error: Error) => void) {
@@ -129,6 +131,7 @@ class Composition {
     const port = await this.#listen(HOST, PORT)
     this.#alarm.start()
     this.#registry.startSweeping()
+    this.#retention = this.#startRetention()
     this.#state = 'serving'
     return { host: HOST, port, stop: () => this.#stop(), reloadCredentials: () => this.#reloadCredentials() }
   }
@@ -176,6 +179,36 @@ class Composition {
     })
   }
 
+  #startRetention(): Retention | null {
+    const { RETENTION_DAYS } = this.#config
+    if (RETENTION_DAYS === 0) {
+      this.#log.warn('calls are kept for ever: RETENTION_DAYS is 0')
+      return null
+    }
+    const retention = new Retention({
+      clock: this.#clock,
+      reader: this.#journal,
+      keepMs: RETENTION_DAYS * dayMs,
+      erase: (callId, endedThrough) =>
+        new Promise((answered, failed) =>
+          this.#registry.tell(callId, { type: 'erase', endedThrough, replyTo: { answered, failed } }),
+        ),
+      passed: (calls) => this.#log.info({ calls }, 'calls were erased by their age'),
+      failed: (error) =>
+        this.#log.warn({ err: error }, 'calls could not be erased by their age; trying again'),
+    })
+    retention.start()
+    return retention
+  }
+
+  /** The erasure is committed: nothing in memory may go on for the call, or keep it. */
+  #erased(callId: CallId, state: CallState): void {
+    this.#alarm.disarm(callId)
+    this.#analyses.forget(callId)
+    this.#metrics.erased(state)
+    this.#feed.publish({ event: 'call_deleted', at: rfc3339(this.#clock.now()), call_id: callId })
+  }
+
   #bulkEntriesMax(): number {
     return Math.max(limits.bulkQueueEntriesMin, limits.bulkQueueEntriesPerCommitMs * this.#journal.commitMs)
   }
@@ -210,6 +243,7 @@ class Composition {
       late: () => {
         this.#metrics.counts.packetsLate++
       },
+      erased: (callId, state) => this.#erased(callId, state),
       duplicate: (callId, packet) => this.#duplicates.add(callId, packet),
     })
   }
@@ -339,6 +373,8 @@ class Composition {
         const reasons = this.#notReady()
         return Object.fromEntries(notReadyReasons.map((reason) => [reason, reasons.includes(reason)]))
       },
+      erasureBacklog: () => this.#journal.erasureBacklog,
+      oldestEndedCall: () => (this.#retention?.oldestEndedAt ?? 0) / 1000,
     })
   }
 
@@ -403,6 +439,7 @@ class Composition {
     await this.#server.drain(limits.drainMsMax)
     this.#alarm.stop()
     this.#registry.stopSweeping()
+    await this.#retention?.stop()
     await this.#analyses.stop()
     await this.#registry.passivateAll()
     await this.#journal.close()

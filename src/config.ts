@@ -49,6 +49,12 @@ export const settings = {
     default: false,
     description: 'Let everybody read /metrics, although credentials are set.',
   }),
+  RETENTION_DAYS: integer(
+    0,
+    0,
+    36_500,
+    'Ended calls are erased when they are so many days old; 0 keeps them for ever.',
+  ),
   GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call takes late packets.'),
   CALL_IDLE_TIMEOUT_MS: integer(
     900_000,

@@ -24,6 +24,9 @@ export interface GaugeSources {
   queuedEntries(): number
   openEntries(): number
   openBytes(): number
+  erasureBacklog(): number
+  /** Seconds since 1970; 0 while there is none. */
+  oldestEndedCall(): number
   space(): Space
   /** Every reason there is, and whether it holds. */
   notReady(): Readonly<Record<string, boolean>>
@@ -67,6 +70,16 @@ function registerJournal(registry: MetricRegistry, sources: GaugeSources): void 
   registry.gauge('journal_queue_entries', 'Appends that are not settled.', sources.queuedEntries)
   registry.gauge('journal_open_entries', 'Appends that wait for the next commit.', sources.openEntries)
   registry.gauge('journal_open_bytes', 'Bytes that wait for the next commit.', sources.openBytes)
+  registry.gauge(
+    'erasure_backlog_calls',
+    'Erased calls of which bytes are still in the files.',
+    sources.erasureBacklog,
+  )
+  registry.gauge(
+    'oldest_ended_call_timestamp_seconds',
+    'End of the ended call that is kept longest; 0 while none is, or while nothing is erased by age.',
+    sources.oldestEndedCall,
+  )
   registry.gauge('data_used_bytes', 'Files in the data folder.', () => sources.space().usedBytes)
   registry.gauge('data_free_bytes', 'Free space for the data folder.', () => sources.space().freeBytes)
 }

@@ -104,6 +104,11 @@ export const limits = {
   /** Deadlines under way at once: waking a million calls must not keep new calls from being activated. */
   alarmRingsMax: 256,
 
+  /** Calls that are erased by their age, at a time; after a pause the next ones, and otherwise a look now and then. */
+  retentionPageCalls: 64,
+  retentionPauseMs: 1000,
+  retentionLookMs: 600_000,
+
   analysesMax: 8192,
   analysisRetryMs: 1000,
   /** A provider that is down is asked at least so often: calls wait so long at most after it has come back. */

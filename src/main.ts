@@ -18,6 +18,7 @@ function readDotEnv(): string | null {
 const world: World = {
   environment: process.env,
   nodeVersion: process.version,
+  isRoot: process.getuid?.() === 0,
   terminal: {
     out: process.stdout,
     err: process.stderr,
@@ -42,6 +43,8 @@ const world: World = {
 }
 
 async function main(): Promise<void> {
+  // What is written is for the owner alone: calls, copies of them, exports.
+  process.umask(0o077)
   process.exitCode = await runCommand(process.argv.slice(2), world)
 }
 

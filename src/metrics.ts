@@ -35,6 +35,7 @@ export class Metrics {
     attemptsReleased: 0,
     breakerOpens: 0,
     redrives: 0,
+    callsErased: 0,
   }
   readonly #callsByState = zeroes()
   readonly #callsEntered = zeroes()
@@ -161,6 +162,7 @@ export class Metrics {
       'supervisorsDropped',
     )
     total('commits_failed_total', 'Commits that failed.', 'commitsFailed')
+    total('calls_erased_total', 'Calls erased, by request or by age.', 'callsErased')
     total('appends_failed_total', 'Appends that were refused because a commit failed.', 'appendsFailed')
     total(
       'checkpoints_failed_total',
@@ -203,6 +205,11 @@ export class Metrics {
     const hasEnded = to === 'ARCHIVED' || to === 'FAILED'
     if (hasEnded && call.completedAt !== null && call.endedAt !== null)
       this.#finishSeconds.observe(to, (call.endedAt - call.completedAt) / 1000)
+  }
+
+  erased(state: CallState): void {
+    this.#callsByState[state]--
+    this.counts.callsErased++
   }
 
   #countLoss(missing: number): void {

@@ -48,6 +48,7 @@ const defaults: Record<Key, string | number | boolean> = {
   SOCKETS_PER_CREDENTIAL_MAX: 1000,
   SOCKETS_PER_ADDRESS_MAX: 1000,
   METRICS_PUBLIC: false,
+  RETENTION_DAYS: 0,
   GRACE_PERIOD_MS: 3000,
   CALL_IDLE_TIMEOUT_MS: 900_000,
   AI_PROVIDER: 'simulated',

@@ -41,6 +41,8 @@ function portsOn(journal: MemoryJournal): CallPorts {
     drop: ignore,
     stateChanged: ignore,
     late: ignore,
+    leave: ignore,
+    erased: ignore,
     duplicate: ignore,
   }
 }
@@ -134,6 +136,7 @@ const snapshot: CallSnapshot = {
   state: 'IN_PROGRESS',
   createdAt: 1_700_000_000_000,
   dueAt: 4_000_000_000_000,
+  endedAt: null,
   isSettled: false,
   body: '{}',
 }

@@ -69,6 +69,11 @@ export class Alarm {
     this.#schedule()
   }
 
+  /** The call is gone. Its entry in the heap is skipped when it surfaces. */
+  disarm(callId: CallId): void {
+    this.#armed.delete(callId)
+  }
+
   #push(callId: CallId, dueAt: Millis): void {
     if (this.#armed.get(callId) === dueAt) return
     this.#armed.set(callId, dueAt)

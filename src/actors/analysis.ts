@@ -59,6 +59,8 @@ export class Analyses {
   readonly #running = new Map<CallId, Run>()
   readonly #attempting = new Set<CallId>()
   readonly #betweenAttempts = new Set<CallId>()
+  /** Broken off for good, and not ended yet: their calls may have been followed by others of the same name. */
+  readonly #forgotten = new Set<Run>()
   #isStopped = false
 
   constructor(ports: AnalysisPorts) {
@@ -76,15 +78,31 @@ export class Analyses {
     const abort = new AbortController()
     const ended = this.#run(callId, facts, abort.signal)
       .catch((error) => {
+        if (this.#forgotten.has(run)) return
         this.#ports.interrupted(callId, error)
         if (!this.#isStopped) this.#ports.postpone(callId, limits.analysisRetryMs)
       })
       .finally(() => {
-        this.#running.delete(callId)
-        this.#attempting.delete(callId)
-        this.#betweenAttempts.delete(callId)
+        this.#forgotten.delete(run)
+        if (this.#running.get(callId) === run) this.#leave(callId)
       })
-    this.#running.set(callId, { ended, abort })
+    const run: Run = { ended, abort }
+    this.#running.set(callId, run)
+  }
+
+  /** The call is gone: its run is broken off, and nothing goes on later. */
+  forget(callId: CallId): void {
+    const run = this.#running.get(callId)
+    if (run === undefined) return
+    this.#leave(callId)
+    this.#forgotten.add(run)
+    run.abort.abort(new Error('the call was erased'))
+  }
+
+  #leave(callId: CallId): void {
+    this.#running.delete(callId)
+    this.#attempting.delete(callId)
+    this.#betweenAttempts.delete(callId)
   }
 
   /** Of a call in PROCESSING_AI; null while an attempt is under way. */
@@ -97,7 +115,7 @@ export class Analyses {
   /** Breaks off every run; resolves when none is left. What they had reached is in the journal. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    const running = [...this.#running.values()]
+    const running = [...this.#running.values(), ...this.#forgotten]
     for (const { abort } of running) abort.abort(new Error('shutting down'))
     await Promise.all(running.map(({ ended }) => ended))
   }

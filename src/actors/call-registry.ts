@@ -53,11 +53,13 @@ export class CallRegistry {
   #sweep: Iterator<[CallId, ActiveCall]> | null = null
   #cancelSweep: (() => void) | null = null
 
-  constructor(ports: RegistryPorts, callPorts: Omit<CallPorts, 'drop'>) {
+  constructor(ports: RegistryPorts, callPorts: Omit<CallPorts, 'drop' | 'leave'>) {
     this.#ports = ports
+    const drop = (callId: CallId) => this.#drop(callId)
     this.#callPorts = {
       ...callPorts,
-      drop: (callId) => this.#drop(callId),
+      drop,
+      leave: drop,
       stateChanged: (from, to, context) => {
         this.#moved(context.callId, to)
         callPorts.stateChanged(from, to, context)
@@ -190,7 +192,7 @@ export class CallRegistry {
   #deliver(callId: CallId, messages: readonly CallMessage[], replayed: ActiveCall | null): void {
     let call = replayed
     if (call !== null) this.#add(callId, call)
-    for (const message of messages) {
+    for (const [index, message] of messages.entries()) {
       if (call === null && message.type === 'packet') {
         const stream = this.#ports.journal.create(callId)
         call = this.#start(
@@ -202,6 +204,11 @@ export class CallRegistry {
       }
       if (call === null) findNothing(message)
       else call.actor.tell(message)
+      // What came behind an erasure is for another call, and waits until it is known whether this one is gone.
+      if (message.type === 'erase' && call !== null && this.#active.get(callId) !== call) {
+        for (const later of messages.slice(index + 1)) this.tell(callId, later)
+        return
+      }
       // It may have been dropped at once: its first packet found no room.
       if (call !== null && this.#active.get(callId) !== call) call = null
     }
@@ -304,6 +311,8 @@ function findNothing(message: CallMessage): void {
       return message.replyTo.answered({ kind: 'unknown-call' })
     case 'record':
       return message.replyTo.answered(false)
+    case 'erase':
+      return message.replyTo.answered('unknown-call')
     case 'read':
     case 'deadline':
     case 'passivate':

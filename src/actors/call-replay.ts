@@ -15,16 +15,16 @@ import {
 } from './call-machine.js'
 import { ReceiveLog } from './receive-log.js'
 
-type Body = Omit<CallContext, 'callId' | 'log' | 'createdAt' | 'dueAt' | 'analysis'> & {
+type Body = Omit<CallContext, 'callId' | 'log' | 'createdAt' | 'dueAt' | 'endedAt' | 'analysis'> & {
   readonly log: string
   /** Without what was unknown when it was written. */
   readonly analysis: Partial<AnalysisFacts>
 }
 
 export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): CallSnapshot {
-  const { callId: _, log, createdAt, dueAt, ...rest } = state.context
+  const { callId: _, log, createdAt, dueAt, endedAt, ...rest } = state.context
   const body: Body = { ...rest, log: Buffer.from(log.snapshot()).toString('base64') }
-  return { state: state.value, createdAt, dueAt, isSettled, body: JSON.stringify(body) }
+  return { state: state.value, createdAt, dueAt, endedAt, isSettled, body: JSON.stringify(body) }
 }
 
 export function restoreSnapshot(callId: CallId, snapshot: CallSnapshot): CallMachineSnapshot {
@@ -37,6 +37,7 @@ export function restoreSnapshot(callId: CallId, snapshot: CallSnapshot): CallMac
     callId,
     createdAt: snapshot.createdAt,
     dueAt: snapshot.dueAt,
+    endedAt: snapshot.endedAt,
     log: ReceiveLog.restore(Buffer.from(log, 'base64')),
   }
   return callMachine.resolveState({ value: snapshot.state, context })

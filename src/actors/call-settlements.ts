@@ -34,6 +34,8 @@ export interface SettledCall {
   /** With its first deadline. */
   created(dueAt: Millis): void
   committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void
+  /** In that state. */
+  erased(state: CallState): void
   failed(): void
 }
 
@@ -101,6 +103,28 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
   failed(error: VoiceStreamError): void {
     this.#call.failed()
     this.#replyTo.failed(error)
+  }
+}
+
+/** The actor has left already: a failure leaves the call as the journal has it. */
+export class ErasureSettlement implements Settlement {
+  readonly #call: SettledCall
+  readonly #state: CallState
+  readonly #answer: Settlement
+
+  constructor(call: SettledCall, state: CallState, answer: Settlement) {
+    this.#call = call
+    this.#state = state
+    this.#answer = answer
+  }
+
+  committed(): void {
+    this.#call.erased(this.#state)
+    this.#answer.committed()
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#answer.failed(error)
   }
 }
 

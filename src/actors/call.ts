@@ -30,6 +30,7 @@ import {
   Answer,
   CreationSettlement,
   DroppingSettlement,
+  ErasureSettlement,
   LifecycleSettlement,
   PacketReceipt,
   type ReceiptFacts,
@@ -65,6 +66,14 @@ export type CallMessage =
       readonly look: (state: CallMachineSnapshot) => void
     }
   | { readonly type: 'passivate'; readonly replyTo: ReplyTo<void> }
+  /** Takes the call out of the journal; with `endedThrough` only when it has ended by then. */
+  | {
+      readonly type: 'erase'
+      readonly endedThrough: Millis | null
+      readonly replyTo: ReplyTo<ErasureAnswer>
+    }
+
+export type ErasureAnswer = 'erased' | 'kept' | 'unknown-call'
 
 export type RedriveAnswer =
   | { readonly kind: 'redriven' | 'under-way'; readonly redrives: number }
@@ -88,6 +97,10 @@ export interface CallPorts {
   stateChanged(from: CallState | null, to: CallState, context: CallContext): void
   /** A packet that closed a gap has been committed. */
   late(): void
+  /** An erasure is appended: the actor takes no more messages. What comes from now on is for another call. */
+  leave(callId: CallId): void
+  /** The erasure is committed; the call was in that state. */
+  erased(callId: CallId, state: CallState): void
   /** A duplicate came; its content may differ from what is stored. */
   duplicate(callId: CallId, packet: Packet): void
 }
@@ -204,6 +217,9 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
         return state
       case 'passivate':
         this.#passivate(state, message.replyTo)
+        return state
+      case 'erase':
+        this.#erase(state, message)
         return state
       default:
         return unreachable(message)
@@ -398,6 +414,22 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     else replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
   }
 
+  /** In every state, a live one included: whoever erases wants nothing to be left, and what arrives later is a new fact. */
+  #erase(state: CallMachineSnapshot, message: Extract<CallMessage, { type: 'erase' }>): void {
+    const { endedThrough, replyTo } = message
+    const { endedAt } = state.context
+    const { journal } = this.#ports
+    if (endedThrough !== null && (endedAt === null || endedAt > endedThrough)) {
+      journal.settled(this.#stream, new Answer(replyTo, 'kept'))
+      return
+    }
+    if (!journal.hasRoom(0))
+      return replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
+    const answer = new Answer<ErasureAnswer>(replyTo, 'erased')
+    journal.erase(this.#stream, this.#stream.version, new ErasureSettlement(this, state.value, answer))
+    this.#ports.leave(this.#callId)
+  }
+
   #appendWithSnapshot(
     state: CallMachineSnapshot,
     entries: Parameters<Journal['append']>[2],
@@ -435,6 +467,10 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     }
     const { callId, dueAt } = next.context
     if (dueAt !== null) this.#ports.arm(callId, dueAt)
+  }
+
+  erased(state: CallState): void {
+    this.#ports.erased(this.#callId, state)
   }
 
   created(dueAt: Millis): void {

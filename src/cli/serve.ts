@@ -17,6 +17,7 @@ export async function serve(words: readonly string[], world: World): Promise<num
   const config = readConfig({ args: words, environment, dotEnv: world.readDotEnv() })
   const log = createLog(config.LOG_LEVEL)
   log.info({ version, node: world.nodeVersion, config: printable(config) }, 'starting')
+  if (world.isRoot) log.warn('running as root: a user of its own could do less harm')
   let app: App
   try {
     app = await startApp(config, {

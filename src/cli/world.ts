@@ -6,6 +6,8 @@ export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 export interface World {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly nodeVersion: string
+  /** Runs with all rights on the machine. */
+  readonly isRoot: boolean
   readonly terminal: Terminal
   /** `terminal.out` is a screen, which audio would only disturb. */
   readonly outIsScreen: boolean

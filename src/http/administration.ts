@@ -1,5 +1,5 @@
-/** For those who administer calls: what failed is tried again. */
-import type { RedriveAnswer } from '../actors/call.js'
+/** For those who administer calls: what failed is tried again, and what must go is erased. */
+import type { ErasureAnswer, RedriveAnswer } from '../actors/call.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -51,6 +51,28 @@ export function administrationRoutes({ registry, countRedrive }: AdministrationP
             },
           })
         },
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/call/{call_id}',
+      access: 'admin',
+      tag: 'administration',
+      summary: 'Erase a call',
+      description:
+        'Erases packets, transcript, lifecycle and name, in every state of the call. After the answer nothing of it is served; within 60 seconds nothing of it is left in the files. A packet that comes later begins a new call.',
+      answers: {
+        204: { description: 'The call is erased, also from the next start on.' },
+        404: { description: 'Unknown call, or erased before.' },
+      },
+      answer(exchange) {
+        const callId = decodeCallId(exchange.segment)
+        const answered = (answer: ErasureAnswer) => {
+          if (answer === 'erased') exchange.noContent()
+          else exchange.problem(new VoiceStreamError('call_not_found', `call ${callId} is not known`))
+        }
+        const failed = (error: VoiceStreamError) => exchange.problem(error)
+        registry.tell(callId, { type: 'erase', endedThrough: null, replyTo: { answered, failed } })
       },
     },
   ]

@@ -104,6 +104,13 @@ export class Exchange {
     else this.#res.writeHeader('Content-Length', String(bytes)).endWithoutBody()
   }
 
+  noContent(): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.#res.cork(() => this.#res.writeStatus('204 No Content').endWithoutBody())
+    this.#owner.ended(this, 204)
+  }
+
   json(body: unknown): void {
     this.send('200 OK', jsonType, JSON.stringify(body))
   }

@@ -47,4 +47,10 @@ export interface PostRoute extends RouteBase {
   readonly body: RouteBody
 }
 
-export type Route = GetRoute | PostRoute
+export interface DeleteRoute extends RouteBase {
+  readonly method: 'DELETE'
+  /** Called when the request is whole; a body means nothing. */
+  answer(exchange: Exchange): void | Promise<void>
+}
+
+export type Route = GetRoute | PostRoute | DeleteRoute

@@ -17,7 +17,7 @@ import type { Gate } from './gate.js'
 import { openApi } from './openapi.js'
 import type { RefusalLog } from './refusal-log.js'
 import { checkMediaType, readBody, readHead } from './request-body.js'
-import type { GetRoute, PostRoute, Route } from './routes.js'
+import type { DeleteRoute, GetRoute, PostRoute, Route } from './routes.js'
 import type { TlsFiles } from './tls.js'
 import {
   closeListenSocket,
@@ -86,6 +86,7 @@ export class Server implements ExchangeOwner {
     const pattern = path.replace('{call_id}', ':call_id')
     for (const route of routes) {
       if (route.method === 'POST') this.app.post(pattern, (res, req) => this.#receive(res, req, route))
+      else if (route.method === 'DELETE') this.app.del(pattern, (res, req) => this.#delete(res, req, route))
       else {
         this.app.get(pattern, (res, req) => this.#read(res, req, route, false))
         this.app.head(pattern, (res, req) => this.#read(res, req, route, true))
@@ -165,6 +166,24 @@ export class Server implements ExchangeOwner {
     exchange.isReceived = true
     exchange.segment = req.getParameter(0) ?? ''
     exchange.search = new URLSearchParams(req.getQuery() ?? '')
+    this.#answer(exchange, route)
+  }
+
+  #delete(res: HttpResponse, req: HttpRequest, route: DeleteRoute): void {
+    const exchange = this.#begin(res, req, route.path, route.access, false)
+    if (exchange === null) return
+    exchange.segment = req.getParameter(0) ?? ''
+    // Nothing is done before the last byte: only then is it known that the request is well framed.
+    const whole = () => {
+      if (exchange.isEnded) return
+      exchange.isReceived = true
+      exchange.progressAt = performance.now()
+      this.#answer(exchange, route)
+    }
+    readBody(res, exchange.head, limits.bodyBytesMax, whole, (error) => exchange.problem(error))
+  }
+
+  #answer(exchange: Exchange, route: GetRoute | DeleteRoute): void {
     try {
       route.answer(exchange)?.catch((error: unknown) => this.#failed(exchange, error))
     } catch (error) {

@@ -71,6 +71,11 @@ export const AiFailed = Type.Object(
   { $id: 'ai_failed', description: 'The analysis has failed for good.' },
 )
 
+export const CallDeleted = Type.Object(
+  { ...head('call_deleted') },
+  { $id: 'call_deleted', description: 'The call was erased, with all that was known of it.' },
+)
+
 export const eventSchemas = [
   PacketReceived,
   PacketDuplicate,
@@ -79,6 +84,7 @@ export const eventSchemas = [
   AiCompleted,
   AiAttemptFailed,
   AiFailed,
+  CallDeleted,
 ] as const
 export const SupervisorEvent = Type.Union([...eventSchemas], { $id: 'SupervisorEvent' })
 export type SupervisorEvent = Static<typeof SupervisorEvent>

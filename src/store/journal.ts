@@ -8,6 +8,9 @@
  * - **Concurrency.** An append names the version that it builds on. If the call has moved on, it is told `failed` with
  *   `version_conflict`, and the caller replays. No caller may assume that it is the only writer of a call.
  * - **Full.** `hasRoom` is asked before an append; an append without room is a fault of the caller.
+ * - **Erasure.** `erase` is settled like an append, in its place among them. Once it is committed no read or replay
+ *   finds anything of the call, and a crash leaves either the whole call or nothing of it. Until then its replay waits. A
+ *   call of the same name that comes later is another call.
  *
  * Every implementation passes `test/contract/journal-contract.ts`.
  */
@@ -76,6 +79,8 @@ export interface CallSnapshot {
   readonly createdAt: Millis
   /** The call's next deadline, indexed for the alarm. */
   readonly dueAt: Millis | null
+  /** When the call reached its end; indexed, for those that are kept for a time only. */
+  readonly endedAt: Millis | null
   /** Nothing was appended after it: it may be read instead of a replay. */
   readonly isSettled: boolean
   readonly body: string
@@ -113,6 +118,11 @@ export interface Journal {
     snapshot: CallSnapshot | null,
     settlement: Settlement,
   ): void
+  /**
+   * Takes the call out of the journal, with all that was appended to it. The handle is dead from here on. What the call
+   * held may stay readable in the files for up to a minute after it is committed, restarts included.
+   */
+  erase(stream: CallStream, expectedVersion: number, settlement: Settlement): void
   /** Tells `settlement` once everything appended to the stream so far is settled: at once if nothing is pending. */
   settled(stream: CallStream, settlement: Settlement): void
   hasPending(stream: CallStream): boolean
@@ -142,6 +152,11 @@ export interface DueCall extends DueCursor {
   readonly callId: CallId
 }
 
+export interface EndedCall {
+  readonly callId: CallId
+  readonly endedAt: Millis
+}
+
 /** Reads what is committed. Bounded answers only; every page says where the next one starts. */
 export interface CallReader {
   call(callId: CallId): Promise<StoredCall | null>
@@ -158,5 +173,7 @@ export interface CallReader {
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
   /** Deadlines behind `after` up to `through`, earliest first. */
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
+  /** Calls that ended at `through` or before, the first to end first. */
+  ended(through: Millis, limit: number): Promise<readonly EndedCall[]>
   stateCounts(): Promise<Readonly<Record<CallState, number>>>
 }

@@ -8,6 +8,7 @@ import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type CallState, callStates } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import { ErasuresUnderWay } from './erasures-under-way.js'
 import type {
   CallHistory,
   CallReader,
@@ -15,6 +16,7 @@ import type {
   CallStream,
   DueCall,
   DueCursor,
+  EndedCall,
   Journal,
   JournalEntry,
   ReplayEntry,
@@ -34,9 +36,15 @@ interface Call {
 }
 
 interface Append {
+  readonly kind: 'append'
   readonly stream: MemoryStream
   readonly entries: readonly { readonly version: number; readonly entry: JournalEntry }[]
   readonly snapshot: CallSnapshot | null
+}
+
+interface Erasure {
+  readonly kind: 'erasure'
+  readonly stream: MemoryStream
 }
 
 interface MemoryStream extends CallStream {
@@ -47,7 +55,7 @@ interface MemoryStream extends CallStream {
 }
 
 type Queued = {
-  readonly append: Append | null
+  readonly change: Append | Erasure | null
   readonly stream: MemoryStream
   readonly settlement: Settlement
 }
@@ -55,6 +63,7 @@ type Queued = {
 export class MemoryJournal implements Journal, CallReader {
   readonly #calls = new Map<CallId, Call>()
   readonly #streams = new Map<CallId, MemoryStream>()
+  readonly #erasures = new ErasuresUnderWay()
   #queue: Queued[] = []
   #nextKey = 1
   #isHeld = false
@@ -78,6 +87,7 @@ export class MemoryJournal implements Journal, CallReader {
   }
 
   async replay(callId: CallId): Promise<CallHistory | null> {
+    await this.#erasures.settled(callId)
     const call = this.#calls.get(callId)
     if (call === undefined) return null
     const entries = call.entries
@@ -106,7 +116,22 @@ export class MemoryJournal implements Journal, CallReader {
       version: ++stream.version,
       entry: entry.type === 'packet' ? { ...entry, data: Uint8Array.from(entry.data) } : entry,
     }))
-    this.#enqueue({ append: { stream, entries: versioned, snapshot }, stream, settlement })
+    this.#enqueue({
+      change: { kind: 'append', stream, entries: versioned, snapshot },
+      stream,
+      settlement,
+    })
+  }
+
+  erase(handle: CallStream, expectedVersion: number, settlement: Settlement): void {
+    const stream = handle as MemoryStream
+    if (stream.isDead || this.#streams.get(stream.callId) !== stream || expectedVersion !== stream.version)
+      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+    assert(this.hasRoom(), 'room is asked for before an append')
+    this.#streams.delete(stream.callId)
+    stream.version++
+    const told = this.#erasures.begin(stream.callId, settlement)
+    this.#enqueue({ change: { kind: 'erasure', stream }, stream, settlement: told })
   }
 
   settled(handle: CallStream, settlement: Settlement): void {
@@ -114,7 +139,7 @@ export class MemoryJournal implements Journal, CallReader {
     if (stream.isDead)
       settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
     else if (stream.pending === 0) settlement.committed()
-    else this.#enqueue({ append: null, stream, settlement })
+    else this.#enqueue({ change: null, stream, settlement })
   }
 
   hasPending(handle: CallStream): boolean {
@@ -140,7 +165,11 @@ export class MemoryJournal implements Journal, CallReader {
   commit(): void {
     const queue = this.#queue
     this.#queue = []
-    for (const { append } of queue) if (append !== null) this.#store(append)
+    for (const { change, stream } of queue) {
+      if (change?.kind === 'append') this.#store(change)
+      else if (change?.kind === 'erasure' && this.#calls.get(stream.callId)?.key === stream.key)
+        this.#calls.delete(stream.callId)
+    }
     for (const { stream, settlement } of queue) {
       stream.pending--
       settlement.committed()
@@ -225,6 +254,14 @@ export class MemoryJournal implements Journal, CallReader {
       if (dueAt > after.dueAt || (dueAt === after.dueAt && key > after.key)) due.push({ callId, key, dueAt })
     }
     return due.sort((a, b) => a.dueAt - b.dueAt || a.key - b.key).slice(0, limit)
+  }
+
+  async ended(through: Millis, limit: number): Promise<readonly EndedCall[]> {
+    const ended: EndedCall[] = []
+    for (const { callId, snapshot } of this.#calls.values())
+      if (snapshot.endedAt !== null && snapshot.endedAt <= through)
+        ended.push({ callId, endedAt: snapshot.endedAt })
+    return ended.sort((a, b) => a.endedAt - b.endedAt).slice(0, limit)
   }
 
   async stateCounts(): Promise<Readonly<Record<CallState, number>>> {

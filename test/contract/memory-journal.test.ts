@@ -1,4 +1,5 @@
 import { HeldJournal } from '../support/held-journal.js'
+import { erasureContract } from './erasure-contract.js'
 import { journalContract, type OpenJournal } from './journal-contract.js'
 import { readerContract } from './reader-contract.js'
 
@@ -16,3 +17,4 @@ const open: OpenJournal = async () => {
 
 journalContract('the journal in memory', open)
 readerContract('the journal in memory', open)
+erasureContract('the journal in memory', open)

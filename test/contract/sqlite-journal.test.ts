@@ -1,4 +1,5 @@
 import { openJournal, whileLocked } from '../support/sqlite.js'
+import { erasureContract } from './erasure-contract.js'
 import { journalContract, type OpenJournal } from './journal-contract.js'
 import { readerContract } from './reader-contract.js'
 
@@ -9,3 +10,4 @@ const open: OpenJournal = async (t) => {
 
 journalContract('the journal on SQLite', open)
 readerContract('the journal on SQLite', open)
+erasureContract('the journal on SQLite', open)

@@ -1,11 +1,18 @@
 /** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
 import assert from 'node:assert/strict'
-import type { CallMessage, CallPorts, PacketMessage, RedriveAnswer } from '../../src/actors/call.js'
+import type {
+  CallMessage,
+  CallPorts,
+  ErasureAnswer,
+  PacketMessage,
+  RedriveAnswer,
+} from '../../src/actors/call.js'
 import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import { CallRegistry } from '../../src/actors/call-registry.js'
 import type { ReceiptFacts, ReplyTo } from '../../src/actors/call-settlements.js'
 import { callView } from '../../src/actors/call-view.js'
 import { encodePacketEvent, type UnplacedEvent } from '../../src/actors/event-feed.js'
+import type { Millis } from '../../src/clock.js'
 import type { VoiceStreamError } from '../../src/errors.js'
 import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
@@ -83,6 +90,8 @@ export class Calls {
   readonly analysesAsked: { callId: CallId; facts: AnalysisFacts }[] = []
   readonly stateChanges: { from: CallState | null; to: CallState }[] = []
   lateCount = 0
+  readonly erasures: CallId[] = []
+  readonly erasedIn: CallState[] = []
   readonly duplicates: number[] = []
   readonly activationFailures: unknown[] = []
 
@@ -99,7 +108,7 @@ export class Calls {
     )
   }
 
-  #ports(): Omit<CallPorts, 'drop'> {
+  #ports(): Omit<CallPorts, 'drop' | 'leave'> {
     return {
       journal: this.journal,
       clock: this.clock,
@@ -120,6 +129,10 @@ export class Calls {
       stateChanged: (from, to) => this.stateChanges.push({ from, to }),
       late: () => {
         this.lateCount++
+      },
+      erased: (id, state) => {
+        this.erasures.push(id)
+        this.erasedIn.push(state)
       },
       duplicate: (_, { sequence }) => this.duplicates.push(sequence),
     }
@@ -151,6 +164,10 @@ export class Calls {
 
   record(id: CallId, entry: LifecycleEntry): Told<boolean> {
     return this.#tell<boolean>(id, (replyTo) => ({ type: 'record', entry, replyTo }))
+  }
+
+  erase(id: CallId, endedThrough: Millis | null = null): Told<ErasureAnswer> {
+    return this.#tell<ErasureAnswer>(id, (replyTo) => ({ type: 'erase', endedThrough, replyTo }))
   }
 
   #tell<Answer>(id: CallId, message: (replyTo: ReplyTo<Answer>) => CallMessage): Told<Answer> {

@@ -37,6 +37,7 @@ export function snapshot(changes: Partial<CallSnapshot> = {}): CallSnapshot {
     state,
     createdAt: 1_700_000_000_000,
     dueAt: null,
+    endedAt: null,
     isSettled: false,
     body: '{"any":"bödy"}',
     ...changes,
@@ -54,6 +55,10 @@ export function append(
   return new Promise((committed, failed) =>
     journal.append(stream, version, entries, taken, { committed, failed }),
   )
+}
+
+export function erase(journal: Journal, stream: CallStream, version = stream.version): Promise<void> {
+  return new Promise((committed, failed) => journal.erase(stream, version, { committed, failed }))
 }
 
 export function settled(journal: Journal, stream: CallStream): Promise<void> {

@@ -54,6 +54,16 @@ export async function whileLocked(dataDir: string, work: () => Promise<unknown>)
   }
 }
 
+/** Changes the file of a closed journal. */
+export function change(dataDir: string, work: (db: Database.Database) => unknown): void {
+  const db = new Database(fileOf(dataDir))
+  try {
+    work(db)
+  } finally {
+    db.close()
+  }
+}
+
 /** Looks into the file of a journal, open or closed, without changing it. */
 export function inspect<T>(dataDir: string, look: (db: Database.Database) => T): T {
   const db = new Database(fileOf(dataDir), { readonly: true })

@@ -18,6 +18,8 @@ export class Batch {
   readonly settlements: Settlement[] = []
   readonly calls: CallRow[] = []
   readonly lifecycle: LifecycleRow[] = []
+  /** Keys of calls. What the batch holds of them was appended before. */
+  readonly erasures: number[] = []
 
   constructor(id: number) {
     this.id = id
@@ -47,6 +49,11 @@ export class Stream implements CallStream {
     this.callId = callId
     this.key = key
     this.version = version
+  }
+
+  /** Nothing can be appended to it any more. */
+  get isDead(): boolean {
+    return this.isReleased || this.batch?.state === 'failed'
   }
 
   get isPending(): boolean {

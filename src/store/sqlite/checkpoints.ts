@@ -7,7 +7,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.js'
-import { type Db, databasePath, markClosed } from './schema.js'
+import { type Db, databasePath, markClosed, markOpen } from './schema.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does, unless it is large. */
@@ -17,11 +17,15 @@ const lookEveryBytes = 4 * 1024 * 1024
 const passPages = 2048
 /** 1 MiB. */
 const retryPages = 256
+/** How long the cut of the log may hold commits while it waits for readers, which are done soon, in milliseconds. */
+const cutWaitMs = 25
+const lockWaitMs = 1500
 /** 16 MiB: the log grows by so much from one warning to the next. */
 const warningPages = 4096
 
 /** Pages in the log, and those of them that are in the database. */
 interface Progress {
+  readonly busy: 0 | 1
   readonly log: number
   readonly checkpointed: number
 }
@@ -29,7 +33,8 @@ interface Progress {
 export class Checkpoints {
   readonly #db: Db
   readonly #worker: Worker
-  readonly #databaseFd: number
+  /** The database file. It stays open until no connection of this process is left (`end`). */
+  readonly databaseFd: number
   readonly #failed: (code: string, message: string) => void
   /** Since the last look. */
   #commits = 0
@@ -41,13 +46,13 @@ export class Checkpoints {
   #isRunning = false
   /** What was moved last may not be on disk, and nobody would be told again: the log must be kept. */
   #isUnsynced = false
-  #closing: (() => void) | null = null
+  #waiting: (() => void)[] = []
 
   constructor(db: Db, dataDir: string, failed: (code: string, message: string) => void) {
     this.#db = db
     this.#failed = failed
-    this.#databaseFd = openSync(databasePath(dataDir), 'r')
-    const workerData: CheckpointerData = { dataDir, databaseFd: this.#databaseFd }
+    this.databaseFd = openSync(databasePath(dataDir), 'r+')
+    const workerData: CheckpointerData = { dataDir, databaseFd: this.databaseFd }
     this.#worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), { workerData })
     this.#worker.on('message', (message: FromCheckpointer) => this.#done(message))
     this.#worker.on('error', (error) => failed('CHECKPOINTER', String(error)))
@@ -72,8 +77,18 @@ export class Checkpoints {
     }
     if (this.#pages < this.#dueAtPages) return
     this.#dueAtPages = this.#pages + (this.#pages < limits.checkpointPages ? passPages : retryPages)
+    this.#start()
+  }
+
+  #start(): void {
     this.#isRunning = true
     this.#worker.postMessage({ type: 'checkpoint' } satisfies ToCheckpointer)
+  }
+
+  /** Has the checkpoint thread move the log, and calls `then` when it is done, or has failed. */
+  run(then: () => void): void {
+    this.#waiting.push(then)
+    if (!this.#isRunning) this.#start()
   }
 
   #done(message: FromCheckpointer): void {
@@ -81,8 +96,10 @@ export class Checkpoints {
     if (message.type === 'failed') {
       if (message.code === 'SQLITE_IOERR_FSYNC') this.#isUnsynced = true
       this.#failed(message.code, message.message)
-    } else if (this.#closing === null && this.#pages >= limits.checkpointPages) this.#moveRest()
-    this.#closing?.()
+    } else if (this.#pages >= limits.checkpointPages) this.#moveRest()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const then of waiting) then()
   }
 
   #moveRest(): void {
@@ -104,8 +121,30 @@ export class Checkpoints {
     )
   }
 
+  /**
+   * Moves everything and cuts the log to nothing; false when somebody reads an old snapshot, or the checkpoint thread is
+   * at work. The log of an open database is never empty, so the database is closed for that moment: a crash within it
+   * finds all there is in the database file. The mark that it is open is the first frame of the new log.
+   */
+  empty(): boolean {
+    if (this.#isRunning || this.#isUnsynced) return false
+    const { log, checkpointed } = this.#checkpoint('PASSIVE')
+    if (checkpointed < log) return false
+    markClosed(this.#db)
+    this.#db.pragma(`busy_timeout = ${cutWaitMs}`)
+    try {
+      return this.#checkpoint('TRUNCATE').busy === 0
+    } finally {
+      this.#db.pragma(`busy_timeout = ${lockWaitMs}`)
+      markOpen(this.#db)
+      this.#checkpoint('PASSIVE')
+    }
+  }
+
   #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): Progress {
-    return (this.#db.pragma(`wal_checkpoint(${mode})`) as Progress[])[0] ?? { log: 0, checkpointed: 0 }
+    return (
+      (this.#db.pragma(`wal_checkpoint(${mode})`) as Progress[])[0] ?? { busy: 0, log: 0, checkpointed: 0 }
+    )
   }
 
   /**
@@ -113,15 +152,16 @@ export class Checkpoints {
    * drops all locks that the process has on it (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
    */
   end(): void {
-    closeSync(this.#databaseFd)
+    closeSync(this.databaseFd)
   }
 
-  /** Moves everything and empties the log. */
+  /** Resolves when the checkpoint thread has nothing to do. */
+  async idle(): Promise<void> {
+    if (this.#isRunning) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** Moves everything and empties the log. To be called when the checkpoint thread is idle. */
   async close(): Promise<void> {
-    if (this.#isRunning)
-      await new Promise<void>((resolve) => {
-        this.#closing = resolve
-      })
     const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#worker.postMessage({ type: 'close' } satisfies ToCheckpointer)
     await ended

@@ -8,6 +8,8 @@ import assert from 'node:assert/strict'
 import type { VersionedEntry } from './thread-messages.js'
 
 export const recordHeaderBytes = 36
+/** The call key of a record whose call has been erased; calls count from 1. */
+export const erasedKey = 0
 
 export interface PacketRecord {
   readonly callKey: number
@@ -67,6 +69,13 @@ export function readRecord(source: Buffer, at: number): PacketRecord {
     sequence: recordSequence(source, at),
     data: source.subarray(at + recordHeaderBytes, recordEnd(source, at)),
   }
+}
+
+/** Nothing is left but its length. */
+export function eraseRecord(target: Buffer, at: number): void {
+  const end = recordEnd(target, at)
+  target.fill(0, at, at + 32)
+  target.fill(0, at + recordHeaderBytes, end)
 }
 
 /** Where each record starts. */

@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib'
 import { limits } from '../../limits.js'
 import { type CallState, callStates } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
-import type { DueCall, LifecycleEntry } from '../journal.js'
+import type { DueCall, EndedCall, LifecycleEntry } from '../journal.js'
 import { PacketPages } from './packet-page.js'
 import { packetEntries } from './packet-record.js'
 import { databasePath, openForReading } from './schema.js'
@@ -29,6 +29,7 @@ interface Row {
   readonly state: CallState
   readonly created_at: number
   readonly due_at: number | null
+  readonly ended_at: number | null
   readonly is_settled: 0 | 1
   readonly snapshot: string
 }
@@ -47,6 +48,10 @@ const callsOfStateBefore = db.prepare<[string, number], Row>(
 const dueCalls = db.prepare<{ dueAt: number; key: number; through: number; limit: number }, DueCall>(
   `SELECT key, call_id AS callId, due_at AS dueAt FROM calls
    WHERE due_at IS NOT NULL AND (due_at, key) > (:dueAt, :key) AND due_at <= :through ORDER BY due_at, key LIMIT :limit`,
+)
+const endedCalls = db.prepare<[number, number], EndedCall>(
+  `SELECT call_id AS callId, ended_at AS endedAt FROM calls
+   WHERE ended_at IS NOT NULL AND ended_at <= ? ORDER BY ended_at LIMIT ?`,
 )
 const counts = db.prepare<[], { state: CallState; count: number }>(
   'SELECT state, count(*) AS count FROM calls GROUP BY state',
@@ -67,6 +72,7 @@ function storedCall(row: Row): StoredCallRow {
       state: row.state,
       createdAt: row.created_at,
       dueAt: row.due_at,
+      endedAt: row.ended_at,
       isSettled: row.is_settled === 1,
       body: row.snapshot,
     },
@@ -111,6 +117,8 @@ const answers: Answers = {
     const dueAt = Math.max(after.dueAt, Number.MIN_SAFE_INTEGER)
     return dueCalls.all({ dueAt, key: after.key, through, limit })
   },
+
+  ended: ({ through, limit }) => endedCalls.all(Math.min(through, Number.MAX_SAFE_INTEGER), limit),
 
   stateCounts() {
     const found = new Map(counts.all().map(({ state, count }) => [state, count]))

@@ -63,6 +63,11 @@ const migrations: readonly string[] = [
      is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))
    ) STRICT;
    INSERT INTO run_mark VALUES (1, 0);`,
+  // Calls that were erased while their bytes are still in the files. The keys alone: nothing names them.
+  `ALTER TABLE calls ADD COLUMN ended_at INTEGER;
+   UPDATE calls SET ended_at = snapshot ->> '$.endedAt' WHERE state IN ('ARCHIVED', 'FAILED');
+   CREATE INDEX calls_by_end ON calls(ended_at) WHERE ended_at IS NOT NULL;
+   CREATE TABLE erasures(call_key INTEGER PRIMARY KEY) STRICT;`,
 ]
 
 /** What was acknowledged may be missing from the database; only an operator can decide to go on without it. */
@@ -83,7 +88,7 @@ export function openForWriting(path: string, acceptDataLoss = false): Db {
     migrate(db)
     // In the database file itself, so that a log that goes missing is missed. Until the clean stop the log holds at
     // least this one frame.
-    db.exec('UPDATE run_mark SET is_open = 1')
+    markOpen(db)
     db.pragma('wal_checkpoint(PASSIVE)')
     // WAL would answer with its default before the first write: asserted after it.
     assert.equal(db.pragma('synchronous', { simple: true }), 2, 'synchronous is FULL')
@@ -120,6 +125,10 @@ function openForLooking(path: string): Db {
   }
 }
 
+export function markOpen(db: Db): void {
+  db.exec('UPDATE run_mark SET is_open = 1')
+}
+
 /** The last write of a clean stop; the checkpoint after it empties the log. */
 export function markClosed(db: Db): void {
   db.exec('UPDATE run_mark SET is_open = 0')
@@ -152,6 +161,8 @@ function configure(db: Db): void {
   db.pragma('wal_autocheckpoint = 0')
   db.pragma('journal_size_limit = 67108864')
   db.pragma('cache_size = -32768')
+  // What is deleted is overwritten with zeros. Folding frees pages that it soon fills again: 0 to 6 % more bytes a packet.
+  db.pragma('secure_delete = ON')
 }
 
 function assertNothingLost(path: string, wal: WalVerdict): void {

@@ -10,13 +10,13 @@
 
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
-import { mkdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Millis } from '../../clock.js'
 import { unreachable, VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
+import { ErasuresUnderWay } from '../erasures-under-way.js'
 import type {
   CallHistory,
   CallReader,
@@ -24,6 +24,7 @@ import type {
   CallStream,
   DueCall,
   DueCursor,
+  EndedCall,
   Journal,
   JournalEntry,
   Settlement,
@@ -31,6 +32,7 @@ import type {
   StoredPacket,
 } from '../journal.js'
 import { Batch, Stream } from './batch.js'
+import { prepareDataFolder } from './data-folder.js'
 import { mergePage, packetsOf } from './packet-merge.js'
 import { packetEntries, recordHeaderBytes, writeRecord } from './packet-record.js'
 import { type Db, databasePath, openGuard } from './schema.js'
@@ -84,6 +86,8 @@ export class SqliteJournal implements Journal, CallReader {
   /** When the last slice ended. */
   #toldAt = 0
   #isPumping = false
+  readonly #erasures = new ErasuresUnderWay()
+  #erasureBacklog = 0
   /** Entries of the last batch. */
   #lastEntries = 0
   #commitMs = 0
@@ -102,7 +106,7 @@ export class SqliteJournal implements Journal, CallReader {
 
   /** Takes the instance lock, migrates and recovers. Rejects, with a message for people, when it cannot. */
   static async open(options: SqliteJournalOptions): Promise<SqliteJournal> {
-    mkdirSync(options.dataDir, { recursive: true, mode: 0o700 })
+    prepareDataFolder(options.dataDir)
     const { dataDir, now, dueWithin, acceptDataLoss = false } = options
     const workerData: WriterData = { dataDir, acceptDataLoss, now, dueWithin }
     // Its descriptor of the database is never closed while other connections are open (`Checkpoints.end`).
@@ -175,6 +179,11 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#commitMs
   }
 
+  /** Calls that are erased for all who ask, while some of their bytes are still in the files. */
+  get erasureBacklog(): number {
+    return this.#erasureBacklog
+  }
+
   // --- the journal ------------------------------------------------------------------------------------------------
 
   create(callId: CallId): CallStream {
@@ -186,6 +195,7 @@ export class SqliteJournal implements Journal, CallReader {
   }
 
   async replay(callId: CallId): Promise<CallHistory | null> {
+    await this.#erasures.settled(callId)
     const row = await this.#ask('call', { callId })
     if (row === null) return null
     const { key, snapshot } = row
@@ -226,8 +236,7 @@ export class SqliteJournal implements Journal, CallReader {
   ): void {
     const stream = handle as Stream
     if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
-    const isDead = stream.isReleased || stream.batch?.state === 'failed'
-    if (isDead || expectedVersion !== stream.version)
+    if (stream.isDead || expectedVersion !== stream.version)
       return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
     assert(stream.version > 0 || snapshot !== null, 'the first append of a call brings a snapshot')
     const batch = this.#open
@@ -243,6 +252,19 @@ export class SqliteJournal implements Journal, CallReader {
     if (snapshot !== null)
       batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })
     stream.wait(batch, settlement)
+    this.#pumpSoon()
+  }
+
+  erase(handle: CallStream, expectedVersion: number, settlement: Settlement): void {
+    const stream = handle as Stream
+    if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
+    if (stream.isDead || expectedVersion !== stream.version)
+      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+    assert(this.hasRoom(0), 'room is asked for before an append')
+    stream.isReleased = true
+    if (this.#streams.get(stream.callId) === stream) this.#streams.delete(stream.callId)
+    this.#open.erasures.push(stream.key)
+    stream.wait(this.#open, this.#erasures.begin(stream.callId, settlement))
     this.#pumpSoon()
   }
 
@@ -297,10 +319,9 @@ export class SqliteJournal implements Journal, CallReader {
       this.#staging.byteOffset,
       this.#staging.byteOffset + batch.bytes,
     ) as ArrayBuffer
-    const { id, packets, calls, lifecycle } = batch
-    this.#worker.postMessage({ type: 'batch', id, records, packets, calls, lifecycle } satisfies ToWriter, [
-      records,
-    ])
+    const { id, packets, calls, lifecycle, erasures } = batch
+    const message = { type: 'batch', id, records, packets, calls, lifecycle, erasures } satisfies ToWriter
+    this.#worker.postMessage(message, [records])
   }
 
   #take(message: FromWriter): void {
@@ -318,6 +339,9 @@ export class SqliteJournal implements Journal, CallReader {
       case 'pending':
         this.#questions.get(message.id)?.resolve(Buffer.from(message.records))
         this.#questions.delete(message.id)
+        return
+      case 'erasing':
+        this.#erasureBacklog = message.calls
         return
       case 'closed':
         this.#closing?.resolve()
@@ -437,7 +461,10 @@ export class SqliteJournal implements Journal, CallReader {
     from: number,
     limit: number,
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
-    const key = this.#streams.get(callId)?.key ?? (await this.#ask('call', { callId }))?.key
+    const known = this.#streams.get(callId)
+    // A dead one may have been of a call that was never stored, in the place of one that its erasure has left.
+    const isAlive = known !== undefined && !known.isDead
+    const key = isAlive ? known.key : (await this.#ask('call', { callId }))?.key
     if (key === undefined) return { packets: [], nextFrom: null }
     // What is pending first: meanwhile it may be folded, and then stands in both.
     const pending = packetsOf(await this.#pendingOf(key))
@@ -447,6 +474,10 @@ export class SqliteJournal implements Journal, CallReader {
 
   due(after: DueCursor, through: number, limit: number): Promise<readonly DueCall[]> {
     return this.#ask('due', { after, through, limit })
+  }
+
+  ended(through: Millis, limit: number): Promise<readonly EndedCall[]> {
+    return this.#ask('ended', { through, limit })
   }
 
   stateCounts(): Promise<Readonly<Record<CallState, number>>> {

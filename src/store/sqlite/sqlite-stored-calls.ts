@@ -32,6 +32,7 @@ interface Row {
   readonly state: CallState
   readonly created_at: number
   readonly due_at: number | null
+  readonly ended_at: number | null
   readonly is_settled: 0 | 1
   readonly snapshot: string
 }
@@ -133,7 +134,9 @@ export class SqliteStoredCalls implements StoredCalls {
   #strays(table: 'runs' | 'lifecycle'): string[] {
     const keys = this.#db
       .prepare<[number], number>(
-        `SELECT DISTINCT call_key FROM ${table} WHERE call_key NOT IN (SELECT key FROM calls) LIMIT ?`,
+        // What an erasure has not deleted yet is no fault.
+        `SELECT DISTINCT call_key FROM ${table} WHERE call_key NOT IN (SELECT key FROM calls)
+         AND call_key NOT IN (SELECT call_key FROM erasures) LIMIT ?`,
       )
       .pluck()
       .all(straysListedMax)
@@ -198,6 +201,7 @@ function facts(row: Row): Omit<StoredHistory, 'entries'> {
       state: row.state,
       createdAt: row.created_at,
       dueAt: row.due_at,
+      endedAt: row.ended_at,
       isSettled: row.is_settled === 1,
       body: row.snapshot,
     },

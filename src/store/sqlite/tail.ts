@@ -7,11 +7,18 @@
  */
 import assert from 'node:assert/strict'
 import { limits } from '../../limits.js'
-import { recordCallKey, recordEnd, recordStarts, recordVersion } from './packet-record.js'
+import {
+  erasedKey,
+  eraseRecord,
+  recordCallKey,
+  recordEnd,
+  recordStarts,
+  recordVersion,
+} from './packet-record.js'
 
 interface Batch {
   readonly offset: number
-  readonly records: Buffer
+  records: Buffer
   /** Records that are not folded yet. */
   pending: number
 }
@@ -42,6 +49,14 @@ export interface FoldPlan {
   readonly emptied: readonly number[]
 }
 
+export interface ErasurePlan {
+  readonly callKeys: ReadonlySet<number>
+  /** Journal rows that hold packets of other calls, too, and what is left of them. */
+  readonly rewritten: readonly { readonly offset: number; readonly records: Buffer }[]
+  /** Journal rows that hold nothing else. */
+  readonly emptied: readonly number[]
+}
+
 export class Tail {
   readonly #batches = new Map<number, Batch>()
   readonly #pending = new Map<number, PendingCall>()
@@ -67,7 +82,7 @@ export class Tail {
     for (let at = 0, end = 0; at < records.length; at = end) {
       end = recordEnd(records, at)
       const callKey = recordCallKey(records, at)
-      if (isFolded(callKey, recordVersion(records, at))) continue
+      if (callKey === erasedKey || isFolded(callKey, recordVersion(records, at))) continue
       batch.pending++
       this.#addRecord(callKey, { batch, at }, end - at)
     }
@@ -176,16 +191,59 @@ export class Tail {
     return { folds, emptied }
   }
 
+  /** What is to be erased of these calls: folded packets, too, because their rows stay until all of them is folded. */
+  planErasure(callKeys: ReadonlySet<number>): ErasurePlan {
+    const pendingIn = new Map<Batch, number>()
+    for (const callKey of callKeys)
+      for (const { batch } of this.#pending.get(callKey)?.records ?? [])
+        pendingIn.set(batch, (pendingIn.get(batch) ?? 0) + 1)
+    const rewritten: { offset: number; records: Buffer }[] = []
+    const emptied: number[] = []
+    for (const batch of this.#batches.values()) {
+      const { offset, records, pending } = batch
+      if (pendingIn.get(batch) === pending) {
+        emptied.push(offset)
+        continue
+      }
+      const starts = [...recordStarts(records)].filter((at) => callKeys.has(recordCallKey(records, at)))
+      if (starts.length === 0) continue
+      const blank = Buffer.from(records)
+      for (const at of starts) eraseRecord(blank, at)
+      rewritten.push({ offset, records: blank })
+    }
+    return { callKeys, rewritten, emptied }
+  }
+
+  /** The plan is committed. Nothing was added since it was made. */
+  erased({ callKeys, rewritten, emptied }: ErasurePlan): void {
+    for (const callKey of callKeys) this.#forget(callKey)
+    for (const { offset, records } of rewritten) {
+      const batch = this.#batches.get(offset)
+      assert(batch !== undefined, 'what is rewritten is there')
+      batch.records = records
+    }
+    this.#removeBatches(emptied)
+  }
+
   /** The plan is committed. Nothing was added since it was made. */
   folded(plan: FoldPlan): void {
     for (const { callKey } of plan.folds) {
-      const call = this.#pending.get(callKey)
-      assert(call !== undefined, 'what is folded was pending')
-      for (const { batch } of call.records) batch.pending--
-      this.#pending.delete(callKey)
-      if (this.#due.delete(callKey)) this.#dueBytes -= call.bytes
+      assert(this.#pending.has(callKey), 'what is folded was pending')
+      this.#forget(callKey)
     }
-    for (const offset of plan.emptied) {
+    this.#removeBatches(plan.emptied)
+  }
+
+  #forget(callKey: number): void {
+    const call = this.#pending.get(callKey)
+    if (call === undefined) return
+    for (const { batch } of call.records) batch.pending--
+    this.#pending.delete(callKey)
+    if (this.#due.delete(callKey)) this.#dueBytes -= call.bytes
+  }
+
+  #removeBatches(offsets: readonly number[]): void {
+    for (const offset of offsets) {
       this.#bytes -= this.#batches.get(offset)?.records.length ?? 0
       this.#batches.delete(offset)
     }

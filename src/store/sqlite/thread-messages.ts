@@ -1,7 +1,7 @@
 /** What crosses the borders to the writer and the reader thread. Plain data and transferred buffers only. */
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
-import type { CallSnapshot, DueCall, DueCursor, ReplayEntry } from '../journal.js'
+import type { CallSnapshot, DueCall, DueCursor, EndedCall, ReplayEntry } from '../journal.js'
 
 export interface WriterData {
   readonly dataDir: string
@@ -30,6 +30,8 @@ export interface WriteBatch {
   readonly packets: number
   readonly calls: readonly CallRow[]
   readonly lifecycle: readonly LifecycleRow[]
+  /** Keys of calls that are erased, before anything else is written. */
+  readonly erasures: readonly number[]
 }
 
 export type ToWriter =
@@ -67,6 +69,8 @@ export type FromWriter =
     }
   /** Packet records, in the order of their appends. */
   | { readonly type: 'pending'; readonly id: number; readonly records: ArrayBuffer }
+  /** So many erased calls have left bytes in the files. */
+  | { readonly type: 'erasing'; readonly calls: number }
   | { readonly type: 'close-failed'; readonly message: string }
   | { readonly type: 'closed' }
 
@@ -96,6 +100,7 @@ export interface Reads {
     answer: { records: ArrayBuffer; nextFrom: number | null }
   }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
+  ended: { query: { through: number; limit: number }; answer: readonly EndedCall[] }
   stateCounts: { query: Record<string, never>; answer: Readonly<Record<CallState, number>> }
 }
 

@@ -10,23 +10,31 @@ import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { limits } from '../../limits.js'
 import { Checkpoints } from './checkpoints.js'
+import { Erasures } from './erasure.js'
 import { takeInstanceLock } from './instance-lock.js'
-import { recordSequence, recordVersion } from './packet-record.js'
+import { recordCallKey, recordEnd, recordSequence, recordStarts, recordVersion } from './packet-record.js'
 import { type Db, databasePath, openForWriting } from './schema.js'
-import { type Fold, type FoldPlan, Tail } from './tail.js'
+import { type ErasurePlan, type Fold, type FoldPlan, Tail } from './tail.js'
 import type { FromWriter, ToWriter, WriteBatch, WriterData } from './thread-messages.js'
 
 /** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
 const foldRecordsMin = 512
 const foldRecordsPerPacket = 4
+/** What a stop leaves for the bytes of erased calls, in milliseconds. */
+const finishMs = 2000
+
+const nothingToFold: FoldPlan = { folds: [], emptied: [] }
+const nothingToErase: ErasurePlan = { callKeys: new Set(), rewritten: [], emptied: [] }
 
 class Writer {
   readonly #db: Db
   readonly #tail = new Tail()
   readonly #checkpoints: Checkpoints
+  readonly #erasures: Erasures
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #insertBatch: Statement
+  readonly #rewriteBatch: Statement
   readonly #deleteBatch: Statement
   readonly #insertRun: Statement
   readonly #upsertCall: Statement
@@ -40,18 +48,25 @@ class Writer {
     const db = openForWriting(databasePath(folder), acceptDataLoss)
     this.#db = db
     this.#checkpoints = new Checkpoints(db, folder, checkpointFailed)
+    this.#erasures = new Erasures({
+      db,
+      checkpoints: this.#checkpoints,
+      left: (calls) => tell({ type: 'erasing', calls }),
+      failed: (error) => checkpointFailed(codeOf(error), String(error)),
+    })
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
     this.#insertBatch = db.prepare('INSERT INTO journal("offset", checksum, records) VALUES (?, ?, ?)')
+    this.#rewriteBatch = db.prepare('UPDATE journal SET checksum = ?, records = ? WHERE "offset" = ?')
     this.#deleteBatch = db.prepare('DELETE FROM journal WHERE "offset" = ?')
     this.#insertRun = db.prepare(
       'INSERT INTO runs(call_key, first_sequence, last_sequence, last_version, checksum, records) VALUES (?, ?, ?, ?, ?, ?)',
     )
     this.#upsertCall = db.prepare(
-      `INSERT INTO calls(key, call_id, version, state, created_at, due_at, is_settled, snapshot)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO calls(key, call_id, version, state, created_at, due_at, ended_at, is_settled, snapshot)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(key) DO UPDATE SET version = excluded.version, state = excluded.state, due_at = excluded.due_at,
-         is_settled = excluded.is_settled, snapshot = excluded.snapshot`,
+         ended_at = excluded.ended_at, is_settled = excluded.is_settled, snapshot = excluded.snapshot`,
     )
     this.#insertLifecycle = db.prepare('INSERT INTO lifecycle(call_key, version, entry) VALUES (?, ?, ?)')
   }
@@ -90,16 +105,24 @@ class Writer {
   }
 
   nextKey(): number {
-    return (this.#db.prepare('SELECT coalesce(max(key), 0) + 1 FROM calls').pluck().get() as number) ?? 1
+    // A key that is being erased is not free yet.
+    const key = 'SELECT max(key) AS key FROM calls UNION ALL SELECT max(call_key) FROM erasures'
+    return this.#db.prepare(`SELECT coalesce(max(key), 0) + 1 FROM (${key})`).pluck().get() as number
+  }
+
+  resumeErasures(): void {
+    this.#erasures.resume()
   }
 
   commit(batch: WriteBatch): FromWriter {
     const startedAt = performance.now()
-    const records = Buffer.from(batch.records)
     const offset = this.#offset + 1
-    const plan = this.#tail.plan(Math.max(foldRecordsMin, foldRecordsPerPacket * batch.packets))
-    this.#transact(batch, records, offset, plan)
-    this.#tail.folded(plan)
+    const records = batch.erasures.length === 0 ? Buffer.from(batch.records) : this.#erase(batch, offset)
+    if (batch.erasures.length === 0) {
+      const plan = this.#tail.plan(Math.max(foldRecordsMin, foldRecordsPerPacket * batch.packets))
+      this.#transact(batch, records, offset, plan)
+      this.#tail.folded(plan)
+    }
     if (records.length > 0) {
       this.#offset = offset
       this.#tail.add(offset, records)
@@ -115,13 +138,28 @@ class Writer {
     }
   }
 
+  /** Commits a batch without what it holds of the calls that it erases. Folding can wait. Returns what was stored. */
+  #erase(batch: WriteBatch, offset: number): Buffer {
+    const callKeys = new Set(batch.erasures)
+    const records = withoutCalls(Buffer.from(batch.records), callKeys)
+    const calls = batch.calls.filter(({ key }) => !callKeys.has(key))
+    const lifecycle = batch.lifecycle.filter(({ callKey }) => !callKeys.has(callKey))
+    const plan = this.#tail.planErasure(callKeys)
+    this.#transact({ calls, lifecycle }, records, offset, nothingToFold, plan)
+    this.#tail.erased(plan)
+    this.#erasures.begun(callKeys)
+    return records
+  }
+
   #transact(
     batch: Pick<WriteBatch, 'calls' | 'lifecycle'>,
     records: Buffer,
     offset: number,
     plan: FoldPlan,
+    erasure: ErasurePlan = nothingToErase,
   ): void {
     const isEmpty =
+      erasure.callKeys.size === 0 &&
       records.length === 0 &&
       batch.calls.length === 0 &&
       batch.lifecycle.length === 0 &&
@@ -129,6 +167,7 @@ class Writer {
     if (isEmpty) return
     this.#begin.run()
     try {
+      this.#eraseWithin(erasure)
       if (records.length > 0) this.#insertBatch.run(offset, crc32(records), records)
       for (const { key, callId, version, snapshot } of batch.calls)
         this.#upsertCall.run(
@@ -138,6 +177,7 @@ class Writer {
           snapshot.state,
           snapshot.createdAt,
           snapshot.dueAt,
+          snapshot.endedAt,
           snapshot.isSettled ? 1 : 0,
           snapshot.body,
         )
@@ -150,6 +190,13 @@ class Writer {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
       throw error
     }
+  }
+
+  /** Before anything else: a call that comes after the erasure may have the same name. */
+  #eraseWithin({ callKeys, rewritten, emptied }: ErasurePlan): void {
+    this.#erasures.begin(callKeys)
+    for (const { offset, records } of rewritten) this.#rewriteBatch.run(crc32(records), records, offset)
+    for (const offset of emptied) this.#deleteBatch.run(offset)
   }
 
   #fold({ callKey, records }: Fold): void {
@@ -197,6 +244,8 @@ class Writer {
       this.#transact({ calls: [], lifecycle: [] }, Buffer.alloc(0), 0, plan)
       this.#tail.folded(plan)
     }
+    await this.#checkpoints.idle()
+    this.#erasures.finish(finishMs)
     await this.#checkpoints.close()
   }
 
@@ -204,6 +253,11 @@ class Writer {
     this.#db.close()
     this.#checkpoints.end()
   }
+}
+
+function withoutCalls(records: Buffer, callKeys: ReadonlySet<number>): Buffer {
+  const kept = [...recordStarts(records)].filter((at) => !callKeys.has(recordCallKey(records, at)))
+  return Buffer.concat(kept.map((at) => records.subarray(at, recordEnd(records, at))))
 }
 
 const port = parentPort
@@ -251,6 +305,7 @@ function open(): Writer | null {
     writer.recover()
     writer.clampDeadlines(options.now, options.dueWithin)
     tell({ type: 'opened', nextKey: writer.nextKey() })
+    writer.resumeErasures()
     return writer
   } catch (error) {
     tell({ type: 'refused', message: error instanceof Error ? error.message : String(error), isOpen })

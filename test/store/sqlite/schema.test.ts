@@ -2,17 +2,18 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import Database from 'better-sqlite3'
 import { openForReading, openForWriting } from '../../../src/store/sqlite/schema.js'
+import { callId } from '../../support/calls.js'
+import { storedCall } from '../../support/journals.js'
 import { temporaryFolder } from '../../support/service.js'
-import { close, fileOf, inspect, openJournal } from '../../support/sqlite.js'
+import { change, close, fileOf, inspect, openJournal } from '../../support/sqlite.js'
 
 describe('the database', () => {
   test('is opened with synchronous = FULL in WAL mode, and checkpoints when we say so', (t) => {
     // Guards against NORMAL, with which a 202 does not wait for its fsync; WAL answers with its default before a write.
     const db = openForWriting(fileOf(temporaryFolder(t)), false)
     t.after(() => db.close())
-    db.exec("INSERT INTO calls VALUES (1, 'c1', 1, 'FAILED', 1, NULL, 1, '{}')")
+    db.exec("INSERT INTO calls VALUES (1, 'c1', 1, 'FAILED', 1, NULL, 1, '{}', NULL)")
     assert.equal(db.pragma('synchronous', { simple: true }), 2)
     assert.equal(db.pragma('journal_mode', { simple: true }), 'wal')
     assert.equal(db.pragma('wal_autocheckpoint', { simple: true }), 0)
@@ -22,7 +23,7 @@ describe('the database', () => {
     const { dataDir } = await openJournal(t)
     inspect(dataDir, (db) => {
       assert.equal(db.pragma('application_id', { simple: true }), 0x56535452)
-      assert.equal(db.pragma('user_version', { simple: true }), 1)
+      assert.equal(db.pragma('user_version', { simple: true }), 2)
     })
   })
 
@@ -38,9 +39,9 @@ describe('the database', () => {
     // Guards against an old program that writes what a newer one no longer understands.
     const { journal, dataDir } = await openJournal(t)
     await close(journal)
-    change(dataDir, (db) => db.pragma('user_version = 2'))
-    await assert.rejects(openJournal(t, { dataDir }), /schema version 2, and this program knows 1/)
-    inspect(dataDir, (db) => assert.equal(db.pragma('user_version', { simple: true }), 2))
+    change(dataDir, (db) => db.pragma('user_version = 3'))
+    await assert.rejects(openJournal(t, { dataDir }), /schema version 3, and this program knows 2/)
+    inspect(dataDir, (db) => assert.equal(db.pragma('user_version', { simple: true }), 3))
   })
 
   test('of another program is refused and left as it is', async (t) => {
@@ -77,10 +78,19 @@ describe('the database', () => {
     await openJournal(t, { dataDir })
     inspect(dataDir, (db) => assert.equal(db.prepare('SELECT count(*) FROM calls').pluck().get(), 0))
   })
-})
 
-function change(dataDir: string, work: (db: Database.Database) => unknown): void {
-  const db = new Database(fileOf(dataDir))
-  work(db)
-  db.close()
-}
+  test('of the first version is brought forward, and keeps its calls', async (t) => {
+    const { journal, dataDir } = await openJournal(t)
+    await storedCall(journal, callId('old'), [0, 1])
+    await close(journal)
+    change(dataDir, (db) => {
+      db.exec(`DROP INDEX calls_by_end; DROP TABLE erasures; ALTER TABLE calls DROP COLUMN ended_at;
+        UPDATE calls SET state = 'FAILED', snapshot = '{"endedAt":1700000000123}'; PRAGMA user_version = 1`)
+    })
+    const { journal: next } = await openJournal(t, { dataDir })
+    assert.deepEqual(await next.ended(Number.MAX_SAFE_INTEGER, 10), [
+      { callId: 'old', endedAt: 1_700_000_000_123 },
+    ])
+    assert.equal((await next.packets(callId('old'), 0, 10)).packets.length, 2)
+  })
+})

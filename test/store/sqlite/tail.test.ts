@@ -203,7 +203,7 @@ describe('the tail', () => {
       const live = new Map<number, number>()
       for (let offset = 1; offset <= 60; offset++) {
         const packets = [...Array(1 + Math.floor(random() * 40))].map((_, i) => ({
-          call: Math.floor(random() ** 2 * 12),
+          call: 1 + Math.floor(random() ** 2 * 12),
           sequence: offset * 100 + i,
         }))
         for (const { call, sequence } of packets) added.set(call, [...(added.get(call) ?? []), sequence])

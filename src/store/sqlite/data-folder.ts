@@ -1,0 +1,29 @@
+/** The data folder is for its owner alone: what people say on the phone lies in it. */
+import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+const othersMayWrite = 0o002
+const notForOwner = 0o077
+
+/** Makes the folder, or takes away what others may do in it. Throws, with a message for people, when others may write. */
+export function prepareDataFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const { mode } = statSync(path)
+  // Whoever may write could have put a database there, and may put a log beside ours.
+  if ((mode & othersMayWrite) !== 0)
+    throw new Error(`everybody can write into the data folder ${path}: chmod 700 it, or choose another`)
+  tighten(path)
+  for (const name of readdirSync(path)) if (name.startsWith('voicestream.')) tighten(join(path, name))
+}
+
+function tighten(path: string): void {
+  // SQLite may take a file away meanwhile.
+  const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o7777
+  if ((mode & notForOwner) === 0) return
+  try {
+    chmodSync(path, mode & ~notForOwner)
+  } catch (error) {
+    // A volume may belong to somebody else and let us in by our group: its owner decides who else may read.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) throw error
+  }
+}
