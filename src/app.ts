@@ -36,6 +36,8 @@ import type { CallReader, LifecycleEntry, StoredPacket } from './store/journal.j
 import { SqliteJournal } from './store/sqlite/sqlite-journal.js'
 import { version } from './version.js'
 
+const dayMs = 86_400_000
+
 export interface App {
   readonly host: string
   readonly port: number
