@@ -77,6 +77,7 @@ const bounds: Partial<Record<Key, readonly [minimum: number, maximum: number]>> 
   AUTH_FAILURES_PER_MIN: [0, 1_000_000],
   SOCKETS_PER_CREDENTIAL_MAX: [1, 1_000_000],
   SOCKETS_PER_ADDRESS_MAX: [1, 1_000_000],
+  RETENTION_DAYS: [0, 36_500],
   GRACE_PERIOD_MS: [0, 86_400_000],
   CALL_IDLE_TIMEOUT_MS: [1000, 2_592_000_000],
   AI_SIMULATED_FAILURE_RATE: [0, 1],
