@@ -9,6 +9,7 @@ import type { Config } from './config.js'
 export const logFields = [
   'address',
   'appends',
+  'calls',
   'call_id',
   'code',
   'config',
