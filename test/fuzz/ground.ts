@@ -32,7 +32,7 @@ export function request(
   body: string | Buffer = '',
   type = 'application/json',
 ): Buffer {
-  const head = [line, 'Host: fuzz', `Content-Type: ${type}`, ...lines].join('\r\n')
+  const head = [line, 'Host: localhost', `Content-Type: ${type}`, ...lines].join('\r\n')
   return Buffer.concat([Buffer.from(`${head}\r\n\r\n`, 'latin1'), asBytes(body)])
 }
 

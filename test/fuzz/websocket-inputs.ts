@@ -3,7 +3,7 @@ import type { Random } from '../torture/random.js'
 import { cut, type Ground, mutated } from './ground.js'
 
 const handshakeLines = [
-  'Host: fuzz',
+  'Host: localhost',
   'Upgrade: websocket',
   'Connection: Upgrade',
   'Sec-WebSocket-Version: 13',

@@ -25,6 +25,7 @@ const accessOf: Readonly<Record<string, Access>> = {
   'post /v1/packets': 'ingest',
   'post /v1/call/retry/{call_id}': 'admin',
   'get /v1/call/{call_id}': 'supervisor',
+  'delete /v1/call/{call_id}': 'admin',
   'get /v1/calls': 'supervisor',
   'get /v1/call/{call_id}/packets': 'supervisor',
   'get /v1/call/{call_id}/gaps': 'supervisor',

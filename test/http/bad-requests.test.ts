@@ -141,7 +141,7 @@ describe('a request', () => {
       ['/v1/call/stream/a', 'POST'],
       ['/v1/call/complete/a', 'POST'],
       ['/v1/packets', 'POST'],
-      ['/v1/call/a', 'GET, HEAD'],
+      ['/v1/call/a', 'GET, HEAD, DELETE'],
       ['/v1/calls', 'GET, HEAD'],
       ['/v1/call/a/packets', 'GET, HEAD'],
       ['/v1/call/a/gaps', 'GET, HEAD'],

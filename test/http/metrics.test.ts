@@ -190,6 +190,8 @@ describe('the account of failures', () => {
       assert(first < 120 * 30, 'no checkpoint has failed')
       assert.equal((await client.bulk(lines('c1', first, 120, 'y'.repeat(30_000)))).status, 202)
     }
+    // The size of the log is told with a commit.
+    await client.packet('c2', packet(0))
     const readings = await readMetrics(service)
     const logBytes = statSync(join(service.dataDir, 'voicestream.db-wal')).size
     const told = reading(readings, 'wal_bytes') ?? 0

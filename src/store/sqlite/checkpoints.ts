@@ -105,6 +105,8 @@ export class Checkpoints {
   #moveRest(): void {
     try {
       const { log, checkpointed } = this.#checkpoint('PASSIVE')
+      // While a pass ran nobody looked.
+      this.#pages = log
       if (checkpointed < log) this.#warnOfReader(log, log - checkpointed)
     } catch (error) {
       this.#failed(error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN', String(error))
