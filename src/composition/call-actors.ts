@@ -1,0 +1,171 @@
+/**
+ * The calls and what acts on them, built on an open journal. Each of them may need each other (the alarm rings a call, a
+ * call arms the alarm): they are all made here, and reach each other only once something happens to a call.
+ */
+import { Alarm } from '../actors/alarm.js'
+import { CallRegistry } from '../actors/call-registry.js'
+import { DuplicateCheck } from '../actors/duplicate-check.js'
+import type { EventFeed } from '../actors/event-feed.js'
+import { Retention } from '../actors/retention.js'
+import { type Clock, rfc3339 } from '../clock.js'
+import type { Config } from '../config.js'
+import type { Log } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import type { CallState } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { CallReader, Journal, LifecycleEntry } from '../store/journal.js'
+import { type CallAnalysis, createCallAnalysis } from './call-analysis.js'
+
+const dayMs = 86_400_000
+
+export interface CallActorsParts {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly journal: Journal & CallReader
+  readonly feed: EventFeed
+  isServing(): boolean
+}
+
+export class CallActors {
+  readonly #parts: CallActorsParts
+  readonly registry: CallRegistry
+  readonly analysis: CallAnalysis
+  readonly alarm: Alarm
+  readonly #duplicates: DuplicateCheck
+  /** Null when calls are kept for ever. */
+  readonly retention: Retention | null
+
+  constructor(parts: CallActorsParts) {
+    this.#parts = parts
+    this.registry = this.#createRegistry()
+    this.analysis = this.#createAnalysis()
+    this.alarm = this.#createAlarm()
+    this.#duplicates = this.#createDuplicateCheck()
+    this.retention = this.#createRetention()
+  }
+
+  /** From now on deadlines ring, and calls leave the memory and the store when it is time. */
+  start(): void {
+    this.alarm.start()
+    this.registry.startSweeping()
+    if (this.retention === null) this.#parts.log.warn('calls are kept for ever: RETENTION_DAYS is 0')
+    else this.retention.start()
+  }
+
+  /** Resolves when nothing is under way, and every call is in the journal. */
+  async stop(): Promise<void> {
+    this.alarm.stop()
+    this.registry.stopSweeping()
+    await this.retention?.stop()
+    await this.analysis.analyses.stop()
+    await this.registry.passivateAll()
+  }
+
+  #createRegistry(): CallRegistry {
+    const { config, clock, log, metrics, journal, feed } = this.#parts
+    const registryPorts = {
+      journal,
+      reader: journal,
+      clock,
+      failed: (error: unknown) => log.error({ err: error }, 'a call could not be activated'),
+    }
+    return new CallRegistry(registryPorts, {
+      journal,
+      clock,
+      graceMs: config.GRACE_PERIOD_MS,
+      idleMs: config.CALL_IDLE_TIMEOUT_MS,
+      publish: (event) => feed.publish(event),
+      publishPacket: (facts) => feed.publishPacket(facts),
+      arm: (callId, dueAt) => this.alarm.arm(callId, dueAt),
+      analyse: (callId, facts) => this.analysis.analyses.start(callId, facts),
+      stateChanged: (from, to, context) => metrics.stateChanged(from, to, context),
+      late: () => {
+        metrics.counts.packetsLate++
+      },
+      erased: (callId, state) => this.#erased(callId, state),
+      duplicate: (callId, packet) => this.#duplicates.add(callId, packet),
+    })
+  }
+
+  #createAnalysis(): CallAnalysis {
+    const { config, clock, log, metrics, journal, isServing } = this.#parts
+    return createCallAnalysis({
+      config,
+      clock,
+      log,
+      metrics,
+      reader: journal,
+      record: (callId, entry) => this.#record(callId, entry),
+      read: (callId, look) => this.registry.read(callId, look),
+      postpone: (callId, delayMs) => this.alarm.arm(callId, clock.now() + delayMs),
+      interrupted: (callId, error) => {
+        if (isServing())
+          log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
+      },
+    })
+  }
+
+  #record(callId: CallId, entry: LifecycleEntry): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.registry.tell(callId, { type: 'record', entry, replyTo: { answered: resolve, failed: reject } })
+    })
+  }
+
+  #createAlarm(): Alarm {
+    const { clock, log, journal } = this.#parts
+    return new Alarm({
+      clock,
+      reader: journal,
+      ring: (callId, done) =>
+        this.registry.tell(callId, {
+          type: 'deadline',
+          replyTo: { answered: () => done(true), failed: () => done(false) },
+        }),
+      readFailed: (error) => log.warn({ err: error }, 'deadlines could not be read; trying again'),
+    })
+  }
+
+  #createDuplicateCheck(): DuplicateCheck {
+    const { log, metrics, journal } = this.#parts
+    return new DuplicateCheck({
+      reader: journal,
+      unchecked: () => {
+        metrics.counts.duplicatesUnchecked++
+      },
+      differs: (callId, sequence) => {
+        metrics.counts.duplicateMismatches++
+        log.warn(
+          { call_id: callId, sequence },
+          'a duplicate has other content than the stored packet; the first stays',
+        )
+      },
+    })
+  }
+
+  #createRetention(): Retention | null {
+    const { config, clock, log, journal } = this.#parts
+    if (config.RETENTION_DAYS === 0) return null
+    return new Retention({
+      clock,
+      reader: journal,
+      keepMs: config.RETENTION_DAYS * dayMs,
+      erase: (callId, endedThrough) =>
+        new Promise((answered, failed) =>
+          this.registry.tell(callId, { type: 'erase', endedThrough, replyTo: { answered, failed } }),
+        ),
+      passed: (calls) => log.info({ calls }, 'calls were erased by their age'),
+      failed: (error) => log.warn({ err: error }, 'calls could not be erased by their age; trying again'),
+    })
+  }
+
+  /** The erasure is committed: nothing in memory may go on for the call, or keep it. */
+  #erased(callId: CallId, state: CallState): void {
+    const { clock, metrics, feed } = this.#parts
+    this.alarm.disarm(callId)
+    this.analysis.analyses.forget(callId)
+    metrics.erased(state)
+    feed.publish({ event: 'call_deleted', at: rfc3339(clock.now()), call_id: callId })
+  }
+}

@@ -1,0 +1,107 @@
+/** The analysis of calls: the configured provider, and the slots, the breaker and the retries that stand around it. */
+import pLimit, { type LimitFunction } from 'p-limit'
+import { Compile } from 'typebox/compile'
+import { Analyses, type AnalysisPorts } from '../actors/analysis.js'
+import { ProviderBreaker } from '../ai/breaker.js'
+import { type AnalysisProvider, ProviderUnavailable } from '../ai/provider.js'
+import { type RetryPolicy, runWithRetry } from '../ai/retry.js'
+import { SimulatedProvider } from '../ai/simulated-provider.js'
+import type { Clock } from '../clock.js'
+import type { Config } from '../config.js'
+import { limits } from '../limits.js'
+import type { Log } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import { AnalysisResult } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { CallReader, StoredPacket } from '../store/journal.js'
+
+export interface CallAnalysisParts
+  extends Pick<AnalysisPorts, 'record' | 'read' | 'postpone' | 'interrupted'> {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly reader: CallReader
+}
+
+export interface CallAnalysis {
+  readonly analyses: Analyses
+  readonly breaker: ProviderBreaker
+  readonly slots: LimitFunction
+}
+
+export function createCallAnalysis(parts: CallAnalysisParts): CallAnalysis {
+  const slots = pLimit(parts.config.AI_CONCURRENCY)
+  const breaker = createBreaker(parts, slots)
+  return { analyses: createAnalyses(parts, breaker), breaker, slots }
+}
+
+function createBreaker(
+  { config, clock, log, metrics }: CallAnalysisParts,
+  slots: LimitFunction,
+): ProviderBreaker {
+  const { AI_BREAKER_FAILURES, AI_BREAKER_PROBE_MS } = config
+  const policy = { failuresMax: AI_BREAKER_FAILURES, probeMs: AI_BREAKER_PROBE_MS }
+  return new ProviderBreaker(policy, {
+    clock,
+    withSlot: (attempt) => slots(attempt),
+    opened: (reason) => {
+      metrics.counts.breakerOpens++
+      log.error({ reason }, 'the AI provider is down; calls wait for it')
+    },
+    closed: (downMs) => log.info({ down_ms: downMs }, 'the AI provider answers again; calls go on'),
+  })
+}
+
+function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Analyses {
+  const { config, clock, metrics, reader } = parts
+  const policy: RetryPolicy = {
+    attemptsMax: config.AI_MAX_ATTEMPTS,
+    budgetMs: config.AI_BUDGET_MS,
+    backoffBaseMs: config.AI_BACKOFF_BASE_MS,
+    attemptMsMax: config.AI_ATTEMPT_TIMEOUT_MS,
+  }
+  const resultCheck = Compile(AnalysisResult)
+  return new Analyses({
+    clock,
+    provider: createProvider(config),
+    admit: (attempt, signal) => breaker.guard(attempt, signal),
+    isProviderDown: () => breaker.state !== 'closed',
+    suspectProvider: () => breaker.suspect(),
+    retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
+    record: parts.record,
+    read: parts.read,
+    packets: (callId) => allPackets(reader, callId),
+    check: (answer) => {
+      if (resultCheck.Check(answer)) return answer
+      throw new ProviderUnavailable('the provider’s answer is not a result')
+    },
+    postpone: parts.postpone,
+    attemptEnded: (outcome, durationMs) => metrics.observeAttempt(outcome, durationMs),
+    attemptReleased: () => {
+      metrics.counts.attemptsReleased++
+    },
+    interrupted: parts.interrupted,
+  })
+}
+
+function createProvider(config: Config): AnalysisProvider {
+  return new SimulatedProvider({
+    failureRate: config.AI_SIMULATED_FAILURE_RATE,
+    latencyMinMs: config.AI_SIMULATED_LATENCY_MIN_MS,
+    latencyMaxMs: config.AI_SIMULATED_LATENCY_MAX_MS,
+    seed: config.AI_SIMULATED_SEED,
+  })
+}
+
+async function* allPackets(reader: CallReader, callId: CallId): AsyncIterable<StoredPacket> {
+  for (let from: number | null = 0; from !== null; ) {
+    const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(
+      callId,
+      from,
+      limits.packetsPageMax,
+    )
+    yield* page.packets
+    from = page.nextFrom
+  }
+}

@@ -1,0 +1,59 @@
+/** Where the gauges look. Everything is asked for at each look: the metrics are there before what they watch. */
+
+import type { EventFeed } from '../actors/event-feed.js'
+import type { FolderSpace } from '../folder-space.js'
+import type { GaugeSources } from '../gauges.js'
+import { type NotReadyReason, notReadyReasons } from '../http/operations.js'
+import type { Server } from '../http/server.js'
+import type { SupervisorSockets } from '../http/supervisor-socket.js'
+import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
+import { version } from '../version.js'
+import type { CallActors } from './call-actors.js'
+
+export interface GaugedParts {
+  readonly space: FolderSpace
+  readonly feed: EventFeed
+  journal(): SqliteJournal
+  calls(): CallActors
+  server(): Server
+  sockets(): SupervisorSockets
+  notReady(): readonly NotReadyReason[]
+}
+
+export function gaugeSources({
+  space,
+  feed,
+  journal,
+  calls,
+  server,
+  sockets,
+  notReady,
+}: GaugedParts): GaugeSources {
+  return {
+    version,
+    activeCalls: () => calls().registry.activeCount,
+    activeCallsByState: () => calls().registry.activeByState,
+    activatingCalls: () => calls().registry.activatingCount,
+    activationMessages: () => calls().registry.waitingMessages,
+    armedDeadlines: () => calls().alarm.armedCount,
+    runningAnalyses: () => calls().analysis.analyses.runningCount,
+    runningAttempts: () => calls().analysis.slots.activeCount,
+    waitingAttempts: () => calls().analysis.slots.pendingCount,
+    breakerState: () => calls().analysis.breaker.state,
+    parkedAttempts: () => calls().analysis.breaker.parkedCount,
+    supervisors: () => sockets().count,
+    supervisorQueuedBytes: () => sockets().queuedBytes,
+    events: () => feed.offset,
+    requestsInFlight: () => server().inFlightCount,
+    queuedEntries: () => journal().queuedEntries,
+    openEntries: () => journal().openEntries,
+    openBytes: () => journal().queuedBytes,
+    space: () => space.latest,
+    notReady: () => {
+      const reasons = notReady()
+      return Object.fromEntries(notReadyReasons.map((reason) => [reason, reasons.includes(reason)]))
+    },
+    erasureBacklog: () => journal().erasureBacklog,
+    oldestEndedCall: () => (calls().retention?.oldestEndedAt ?? 0) / 1000,
+  }
+}

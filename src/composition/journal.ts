@@ -1,0 +1,40 @@
+/** The store: the one SQLite journal, and what is told of its commits. */
+import type { Clock } from '../clock.js'
+import type { Config } from '../config.js'
+import type { Log } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
+
+export interface JournalParts {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  onFatal(error: Error): void
+}
+
+/** Rejects with a message for people when the data folder cannot be had. */
+export function openJournal({ config, clock, log, metrics, onFatal }: JournalParts): Promise<SqliteJournal> {
+  const { DATA_DIR, ACCEPT_DATA_LOSS, GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS, AI_BUDGET_MS } = config
+  return SqliteJournal.open({
+    dataDir: DATA_DIR,
+    acceptDataLoss: ACCEPT_DATA_LOSS,
+    now: clock.now(),
+    dueWithin: {
+      IN_PROGRESS: CALL_IDLE_TIMEOUT_MS,
+      COMPLETED: GRACE_PERIOD_MS,
+      PROCESSING_AI: AI_BUDGET_MS,
+    },
+    onFatal,
+    onCommit: (commit) => metrics.observeCommit(commit),
+    onCheckpointFailed: (error) => {
+      metrics.counts.checkpointsFailed++
+      log.warn({ err: error }, 'a checkpoint failed; it is tried again')
+    },
+    onCommitFailed: (appends, error) => {
+      metrics.counts.commitsFailed++
+      metrics.counts.appendsFailed += appends
+      log.error({ err: error, appends }, 'a commit failed; its senders were told to send again')
+    },
+  })
+}

@@ -1,0 +1,68 @@
+/** What the service answers: every route, and where its answers come from. */
+import type { Config } from '../config.js'
+import { administrationRoutes } from '../http/administration.js'
+import { callRoutes } from '../http/calls.js'
+import type { Entrance } from '../http/entrance.js'
+import { ingestRoutes } from '../http/ingest.js'
+import { type NotReadyReason, operationRoutes } from '../http/operations.js'
+import type { Route } from '../http/routes.js'
+import { supervisorRoute } from '../http/supervisor-socket.js'
+import { ticketRoute } from '../http/tickets.js'
+import { limits } from '../limits.js'
+import type { Metrics } from '../metrics.js'
+import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
+import type { CallActors } from './call-actors.js'
+
+export interface RouteParts {
+  readonly config: Config
+  readonly entrance: Entrance
+  readonly metrics: Metrics
+  readonly journal: SqliteJournal
+  readonly calls: CallActors
+  notReady(): readonly NotReadyReason[]
+}
+
+export function createRoutes(parts: RouteParts): readonly Route[] {
+  const { config, entrance, metrics, journal, calls, notReady } = parts
+  return [
+    ...createIngestRoutes(parts),
+    ...callRoutes({
+      registry: calls.registry,
+      reader: journal,
+      waitingFor: (callId) => calls.analysis.analyses.waitingFor(callId),
+    }),
+    ...administrationRoutes({
+      registry: calls.registry,
+      countRedrive: () => {
+        metrics.counts.redrives++
+      },
+    }),
+    supervisorRoute,
+    ticketRoute(entrance.tickets),
+    ...operationRoutes({
+      notReady,
+      metricsArePublic: config.METRICS_PUBLIC,
+      metricsType: metrics.contentType,
+      metrics: () => metrics.text(),
+    }),
+  ]
+}
+
+function createIngestRoutes({ metrics, journal, calls }: RouteParts): readonly Route[] {
+  const bulkEntriesMax = () =>
+    Math.max(limits.bulkQueueEntriesMin, limits.bulkQueueEntriesPerCommitMs * journal.commitMs)
+  return ingestRoutes({
+    registry: calls.registry,
+    hasRoom: () =>
+      journal.hasRoom(limits.dataBytesMax) &&
+      journal.openEntries < bulkEntriesMax() &&
+      journal.queuedEntries < limits.journalQueueEntriesMax,
+    countLines: (result) => {
+      for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const)
+        metrics.packets[status] += result[status]
+    },
+    countPacket: (status) => {
+      metrics.packets[status]++
+    },
+  })
+}
