@@ -90,7 +90,7 @@ describe('a database that is not to be touched', { concurrency: 2 }, () => {
 
   test('a database of the service itself is not refused', async (t) => {
     const stage = Stage.of(t)
-    const service = await stage.service({ dataDir: await changedCopy(stage, 'PRAGMA user_version = 1') })
+    const service = await stage.service({ dataDir: await changedCopy(stage, 'PRAGMA optimize') })
     assert.equal((await get(service, '/v1/call/c1')).body['total_received'], 3)
   })
 })
