@@ -20,7 +20,9 @@ export class SmallDisk {
 
   static mount(stage: Stage, mebibytes: number): SmallDisk {
     const folder = mkdtempSync(join(tmpdir(), 'voicestream-small-'))
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', folder], { stdio: 'pipe' })
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0700`, 'tmpfs', folder], {
+      stdio: 'pipe',
+    })
     stage.after(() => {
       execFileSync('umount', [folder], { stdio: 'pipe' })
       rmdirSync(folder)
