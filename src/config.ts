@@ -228,7 +228,7 @@ export function helpText(): string {
     return {
       flag: isSecret(key) ? environmentPrefix + key : `--${key.toLowerCase().replaceAll('_', '-')}`,
       variable: environmentPrefix + key,
-      text: `${description} Default: ${value}`,
+      text: `${description} Default: ${value === '' ? 'none' : value}`,
     }
   })
   const width = Math.max(...rows.map(({ flag }) => flag.length))

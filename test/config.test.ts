@@ -255,7 +255,7 @@ describe('the help', () => {
       const name = secrets.includes(key) ? variable(key) : flag(key)
       const line = help.split('\n').find((text) => text.trim().startsWith(`${name} `))
       assert(line?.includes(description), key)
-      assert(line?.includes(`Default: ${defaults[key as Key]}`), key)
+      assert(line?.includes(`Default: ${defaults[key as Key] === '' ? 'none' : defaults[key as Key]}`), key)
     }
     assert(help.includes('VOICESTREAM_PORT'))
   })
