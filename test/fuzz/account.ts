@@ -10,11 +10,18 @@ import { epochMs } from '../torture/stage.js'
 import type { ExpectedRequest } from './expectation.js'
 import type { Answer } from './socket-exchange.js'
 
+/** Headers with which calls are written and read. */
+export interface Bearers {
+  readonly write: Readonly<Record<string, string>>
+  readonly read: Readonly<Record<string, string>>
+}
+
 /** Calls that no valid input touches: they must stay as they are. */
 export const bystanders = { open: 'bystander.open', done: 'bystander.done' } as const
 export const doneTotal = 3
 
 export class Account {
+  readonly #bearers: Bearers
   readonly #packets: PacketAttempt[] = []
   readonly #completions: CompletionAttempt[] = []
   /** Calls that an earlier check has seen. */
@@ -24,6 +31,10 @@ export class Account {
   #bystanders = ''
   /** How many packets were acknowledged: a fuzz that reaches nothing shows nothing. */
   accepted = 0
+
+  constructor(bearers: Bearers) {
+    this.#bearers = bearers
+  }
 
   /** Before the requests are sent. */
   begin(requests: readonly ExpectedRequest[]): { end(answers: readonly Answer[]): void } {
@@ -53,17 +64,13 @@ export class Account {
 
   /** Two calls to look at for changes: one that is open, and one that has ended. */
   async stageBystanders(port: number): Promise<void> {
-    const connection = new Connection(port)
+    const sender = new Connection(port, this.#bearers.write)
     for (const call of Object.values(bystanders))
       for (const sequence of [0, 2])
-        await connection.post(
-          `/v1/call/stream/${call}`,
-          JSON.stringify({ sequence, data: 'x', timestamp: 1 }),
-        )
-    await connection.post(
-      `/v1/call/complete/${bystanders.done}`,
-      JSON.stringify({ total_packets: doneTotal }),
-    )
+        await sender.post(`/v1/call/stream/${call}`, JSON.stringify({ sequence, data: 'x', timestamp: 1 }))
+    await sender.post(`/v1/call/complete/${bystanders.done}`, JSON.stringify({ total_packets: doneTotal }))
+    sender.close()
+    const connection = new Connection(port, this.#bearers.read)
     for (;;) {
       const answer = await connection.get(`/v1/call/${bystanders.done}`)
       if (answer.kind !== 'answered') throw new Error(`no bystander: ${answer.reason}`)
@@ -76,7 +83,7 @@ export class Account {
 
   /** Findings of the calls that inputs have touched since the last check, and of every call that is new. */
   async check(port: number): Promise<readonly string[]> {
-    const connection = new Connection(port)
+    const connection = new Connection(port, this.#bearers.read)
     try {
       const calls = new Set([...(await this.#newCalls(connection)), ...this.#changedCalls])
       this.#changedCalls = new Set()

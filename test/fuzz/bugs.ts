@@ -54,6 +54,16 @@ export const fuzzBugs: readonly FuzzBug[] = [
     },
     finding: /dead:/,
   },
+  {
+    name: 'a token is compared by how it begins',
+    area: 'auth',
+    edit: {
+      file: 'http/access.js',
+      find: 'authorization.slice(prefix[0].length)',
+      replace: 'authorization.slice(prefix[0].length, prefix[0].length + 24)',
+    },
+    finding: /accepted:/,
+  },
 ]
 
 /** Enough for each to be met many times. */

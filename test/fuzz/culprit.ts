@@ -15,7 +15,7 @@ class Alone {
   #target: Target | null = null
 
   async findingsOf(input: FuzzInput): Promise<readonly string[]> {
-    this.#target ??= await Target.start()
+    this.#target ??= await Target.start(input.area === 'auth')
     const target = this.#target
     const findings = [...(await target.try(input)), ...(await target.check())]
     if (findings.length > 0) await this.end()

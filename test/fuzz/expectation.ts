@@ -4,6 +4,7 @@
  */
 import { type NaiveDecoding, naiveDecode, topLevel } from '../protocol/naive-decode.js'
 import { contentHash } from '../torture/attempts.js'
+import type { Admission } from './admission.js'
 import type { FuzzInput } from './input.js'
 import { readStream, type StrictRequest, valuesOf } from './strict-request.js'
 
@@ -42,7 +43,7 @@ export interface Expectation {
   readonly isSplitInLine: boolean
 }
 
-export function expectationOf({ writes }: FuzzInput): Expectation {
+export function expectationOf({ writes }: FuzzInput, admission: Admission): Expectation {
   const bytes = Buffer.concat(writes)
   const stream = readStream(bytes)
   let sent = 0
@@ -53,8 +54,9 @@ export function expectationOf({ writes }: FuzzInput): Expectation {
   const isSplitInLine = stream.requests.some(({ start, lineEnd }) =>
     cuts.some((cut) => cut > start && cut < lineEnd + 2),
   )
-  const requests = stream.requests.map(expect)
-  if (stream.rest === 'malformed') requests.push(...laterRequests(bytes, cuts, stream.end).map(expect))
+  const expected = (request: StrictRequest) => expect(request, admission(request))
+  const requests = stream.requests.map(expected)
+  if (stream.rest === 'malformed') requests.push(...laterRequests(bytes, cuts, stream.end).map(expected))
   return { requests, rest: stream.rest, isSplitInLine }
 }
 
@@ -74,12 +76,16 @@ function laterRequests(bytes: Buffer, cuts: readonly number[], end: number): rea
 const bodyBytesMax = 65_536
 const bulkBytesMax = 4 * 2 ** 20
 
-function expect(request: StrictRequest): ExpectedRequest {
+function expect(request: StrictRequest, refusals: readonly number[] | null): ExpectedRequest {
   const { method, target, certainty, body } = request
   const expected = { certainty, method, packets: [], completion: null, lines: null }
   const refused = (...statuses: number[]): ExpectedRequest => ({ ...expected, statuses })
+  if (refusals !== null) return refused(...refusals)
   if (method !== 'POST') return { ...expected, statuses: null }
   const [path = ''] = target.split('?', 1)
+  // Neither writes to a call of the run.
+  if (path === '/v1/supervisor/ticket' || path.startsWith('/v1/call/retry/'))
+    return { ...expected, statuses: null }
   const isBulk = path === '/v1/packets'
   const [, route, segment = ''] = /^\/v1\/call\/(stream|complete)\/([^/]+)$/s.exec(path) ?? []
   if (!isBulk && route === undefined) return refused(404, 405)

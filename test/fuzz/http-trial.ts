@@ -1,5 +1,6 @@
 /** One input of `http` or `json`: sent, answered, and judged by what it is. */
 import type { Account } from './account.js'
+import { type Admission, openAdmission } from './admission.js'
 import { type Expectation, type ExpectedLines, type ExpectedRequest, expectationOf } from './expectation.js'
 import type { FuzzInput } from './input.js'
 import { type Answer, parseAnswers, SocketExchange } from './socket-exchange.js'
@@ -11,7 +12,21 @@ const quietMs = 40
 const ownRefusals: readonly number[] = [400, 431, 505]
 
 export async function tryHttp(port: number, input: FuzzInput, account: Account): Promise<readonly string[]> {
-  const expected = expectationOf(input)
+  return (await tryRequests(port, input, account, openAdmission)).findings
+}
+
+export interface Tried {
+  readonly answers: readonly Answer[]
+  readonly findings: readonly string[]
+}
+
+export async function tryRequests(
+  port: number,
+  input: FuzzInput,
+  account: Account,
+  admission: Admission,
+): Promise<Tried> {
+  const expected = expectationOf(input, admission)
   const { requests, rest } = expected
   const methods = requests.map(({ method }) => method)
   const pending = account.begin(requests)
@@ -28,7 +43,7 @@ export async function tryHttp(port: number, input: FuzzInput, account: Account):
   if (!(await exchange.end())) findings.push('hang: the connection does not end')
   const found = answers()
   pending.end(found)
-  return [...findings, ...judgeAnswers(expected, found)]
+  return { answers: found, findings: [...findings, ...judgeAnswers(expected, found)] }
 }
 
 function judgeAnswers(expected: Expectation, answers: readonly Answer[]): readonly string[] {

@@ -1,5 +1,5 @@
 /** One input of the fuzz: what is written to one connection, in so many writes. */
-export const areas = ['http', 'json', 'ws'] as const
+export const areas = ['http', 'json', 'ws', 'auth'] as const
 export type Area = (typeof areas)[number]
 
 export interface FuzzInput {
@@ -14,7 +14,7 @@ export const replayText = ({ area, writes }: Pick<FuzzInput, 'area' | 'writes'>)
   `${area}:${writes.map((bytes) => bytes.toString('hex')).join(',')}`
 
 export function parseReplay(text: string): FuzzInput {
-  const [, area, hex] = /^(http|json|ws):([0-9a-f,]+)$/.exec(text) ?? []
+  const [, area, hex] = /^(http|json|ws|auth):([0-9a-f,]+)$/.exec(text) ?? []
   if (area === undefined || hex === undefined) throw new Error('an input is written as area:hex,hex')
   // The expression names the areas.
   return {

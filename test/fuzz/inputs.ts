@@ -1,5 +1,6 @@
 /** The inputs of a run, block by block: a block has one area, calls of its own, and follows from seed and number alone. */
 import { randomOf } from '../torture/random.js'
+import { authInput } from './auth-inputs.js'
 import { type Ground, inputOf } from './ground.js'
 import { httpGenerators } from './http-inputs.js'
 import type { Area, FuzzInput } from './input.js'
@@ -19,6 +20,7 @@ export function blockOf(seed: number, block: number, area: Area, count: number):
 
 function inputFor(area: Area, ground: Ground): FuzzInput {
   if (area === 'json') return inputOf(area, ...jsonInput(ground))
+  if (area === 'auth') return inputOf(area, ...authInput(ground))
   if (area === 'ws') return inputOf(area, ...websocketInput(ground))
   const name = ground.random.pick(Object.keys(httpGenerators))
   return inputOf(area, name, httpGenerators[name]?.(ground) ?? [])

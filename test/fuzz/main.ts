@@ -2,7 +2,7 @@
  * The fuzz (P18): inputs that nobody should send, against the service of `dist/`, or of the build that `VSTEST_DIST`
  * names. Exits with 1 when a promise was broken, and prints the smallest input that breaks it.
  *
- *     node build/test/fuzz/main.js [--count 100000] [--seed N] [--only http,json,ws] [--from BLOCK]
+ *     node build/test/fuzz/main.js [--count 100000] [--seed N] [--only http,json,ws,auth] [--from BLOCK]
  *     node build/test/fuzz/main.js --replay json:504f…
  *     node build/test/fuzz/main.js --bugs
  */
@@ -48,9 +48,10 @@ function tellFailure({ findings, block, culprit }: FuzzVerdict, seed: number): v
 }
 
 async function replay(text: string): Promise<number> {
-  const target = await Target.start()
+  const input = parseReplay(text)
+  const target = await Target.start(input.area === 'auth')
   try {
-    const findings = [...(await target.try(parseReplay(text))), ...(await target.check())]
+    const findings = [...(await target.try(input)), ...(await target.check())]
     for (const finding of findings) console.log(finding)
     console.log(findings.length === 0 ? 'nothing was found' : `${findings.length} findings`)
     return findings.length === 0 ? 0 : 1

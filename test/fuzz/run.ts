@@ -31,6 +31,48 @@ const warmUpShare = 0.1
 const warmUpInputsMin = 5000
 export const grownMibMax = 32
 
+/** The services that the areas of a run need. */
+class Targets {
+  readonly #open: Target | null
+  readonly #guarded: Target | null
+
+  private constructor(open: Target | null, guarded: Target | null) {
+    this.#open = open
+    this.#guarded = guarded
+  }
+
+  static async start(areas: readonly Area[]): Promise<Targets> {
+    const open = areas.some((area) => area !== 'auth') ? await Target.start(false) : null
+    return new Targets(open, areas.includes('auth') ? await Target.start(true) : null)
+  }
+
+  get #all(): readonly Target[] {
+    return [this.#open, this.#guarded].filter((target) => target !== null)
+  }
+
+  of(area: Area): Target {
+    const target = area === 'auth' ? this.#guarded : this.#open
+    if (target === null) throw new Error(`no service was started for ${area}`)
+    return target
+  }
+
+  get isDead(): boolean {
+    return this.#all.some(({ isDead }) => isDead)
+  }
+
+  get accepted(): number {
+    return this.#all.reduce((sum, { account }) => sum + account.accepted, 0)
+  }
+
+  get residentBytes(): number {
+    return this.#all.reduce((sum, { residentBytes }) => sum + residentBytes, 0)
+  }
+
+  async end(): Promise<void> {
+    for (const target of this.#all) await target.end()
+  }
+}
+
 interface Shown {
   readonly findings: readonly string[]
   /** Those of the block that have shown something themselves. */
@@ -38,21 +80,21 @@ interface Shown {
 }
 
 export async function runFuzz(plan: FuzzPlan, tell: (line: string) => void): Promise<FuzzVerdict> {
-  const target = await Target.start()
+  const targets = await Targets.start(plan.areas)
   const blocks = Math.ceil(plan.count / blockInputs)
   const startedAt = performance.now()
   let warmBytes: number | null = null
   let inputs = 0
   const verdict = (shown: Partial<FuzzVerdict>): FuzzVerdict => {
-    const grownMib = warmBytes === null || target.isDead ? 0 : mebibytes(target.residentBytes - warmBytes)
-    const { accepted } = target.account
+    const grownMib = warmBytes === null || targets.isDead ? 0 : mebibytes(targets.residentBytes - warmBytes)
+    const { accepted } = targets
     return { inputs, accepted, grownMib, findings: [], block: null, culprit: null, ...shown }
   }
   try {
     for (let block = plan.firstBlock; block < blocks; block++) {
       const area = plan.areas[block % plan.areas.length] as Area
       const all = blockOf(plan.seed, block, area, Math.min(blockInputs, plan.count - block * blockInputs))
-      const { findings, suspects } = await tryBlock(target, all)
+      const { findings, suspects } = await tryBlock(targets.of(area), all)
       inputs += all.length
       if (findings.length > 0) {
         tell(`block ${block}: ${findings[0]}`)
@@ -60,11 +102,11 @@ export async function runFuzz(plan: FuzzPlan, tell: (line: string) => void): Pro
         return verdict({ findings, block, culprit })
       }
       if (warmBytes === null && inputs >= Math.max(warmUpInputsMin, plan.count * warmUpShare))
-        warmBytes = target.residentBytes
+        warmBytes = targets.residentBytes
       if (block % 20 === 19) {
         const seconds = Math.round((performance.now() - startedAt) / 1000)
         tell(
-          `${inputs} inputs in ${seconds} s, ${target.account.accepted} packets accepted, ${mebibytes(target.residentBytes)} MiB resident`,
+          `${inputs} inputs in ${seconds} s, ${targets.accepted} packets accepted, ${mebibytes(targets.residentBytes)} MiB resident`,
         )
       }
     }
@@ -73,7 +115,7 @@ export async function runFuzz(plan: FuzzPlan, tell: (line: string) => void): Pro
       ? { ...end, findings: [`memory: ${end.grownMib} MiB more than after the warm-up`] }
       : end
   } finally {
-    await target.end()
+    await targets.end()
   }
 }
 

@@ -1,6 +1,7 @@
 /** The judges of the fuzz: what they hold valid, and what they do not. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { openAdmission } from './admission.js'
 import { expectationOf } from './expectation.js'
 import { inputOf } from './ground.js'
 import { readFrames } from './strict-frames.js'
@@ -44,9 +45,10 @@ describe('the strict reading of requests', () => {
 
   test('gives a packet its effect, and an invalid one none', () => {
     const packet = (body: string, path = '/v1/call/stream/c') => {
-      const lines = `Host: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
+      const lines = `Host: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
       const [request] = expectationOf(
         inputOf('http', '', [`POST ${path} HTTP/1.1\r\n${lines}\r\n\r\n${body}`]),
+        openAdmission,
       ).requests
       return [
         request?.statuses?.join(),

@@ -3,29 +3,50 @@ import { readMetrics } from '../support/metrics.js'
 import type { Service } from '../support/service.js'
 import { residentOf } from '../torture/memory.js'
 import { killHard, Stage } from '../torture/stage.js'
-import { Account } from './account.js'
+import { Account, type Bearers } from './account.js'
+import { fuzzOrigin, fuzzTokens } from './admission.js'
+import { tryAuth } from './auth-trial.js'
 import { tryHttp } from './http-trial.js'
 import type { FuzzInput } from './input.js'
 import { tryWebSocket } from './websocket-trial.js'
 
+const tokenBearers: Bearers = {
+  write: { authorization: `Bearer ${fuzzTokens.ingest}` },
+  read: { authorization: `Bearer ${fuzzTokens.supervisor}` },
+}
+/** Without limits: a guess that is not looked at shows nothing. */
+const guardedSettings = {
+  INGEST_TOKENS: fuzzTokens.ingest,
+  SUPERVISOR_TOKENS: fuzzTokens.supervisor,
+  ADMIN_TOKENS: fuzzTokens.admin,
+  ALLOWED_ORIGINS: fuzzOrigin,
+  METRICS_PUBLIC: 'true',
+  AUTH_FAILURES_PER_MIN: 0,
+  RATE_LIMIT_READS_PER_S: 0,
+}
+
 export class Target {
-  readonly account = new Account()
+  readonly account: Account
   readonly #stage = new Stage()
   readonly #service: Service
   #isDead = false
   #serverErrors = 0
   #logged = 0
 
-  private constructor(service: Service) {
+  private constructor(service: Service, bearers: Bearers) {
     this.#service = service
+    this.account = new Account(bearers)
     service.exited.then(() => {
       this.#isDead = true
     })
   }
 
-  static async start(): Promise<Target> {
+  /** That of `auth` has tokens, all others have none. */
+  static async start(isGuarded: boolean): Promise<Target> {
     const stage = new Stage()
-    const target = new Target(await stage.service({ dataDir: stage.folder() }))
+    const settings = isGuarded ? guardedSettings : {}
+    const service = await stage.service({ dataDir: stage.folder(), settings })
+    const target = new Target(service, isGuarded ? tokenBearers : { write: {}, read: {} })
     target.#stage.after(() => stage.clear())
     await target.account.stageBystanders(target.#service.port)
     return target
@@ -44,6 +65,7 @@ export class Target {
     if (this.#isDead) return []
     const { port } = this.#service
     try {
+      if (input.area === 'auth') return await tryAuth(port, input, this.account)
       return await (input.area === 'ws' ? tryWebSocket(port, input) : tryHttp(port, input, this.account))
     } catch (error) {
       // The connection was refused: whether the process is gone is looked at in a moment.

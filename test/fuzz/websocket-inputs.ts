@@ -2,7 +2,7 @@
 import type { Random } from '../torture/random.js'
 import { cut, type Ground, mutated } from './ground.js'
 
-const handshakeLines = [
+export const handshakeLines = [
   'Host: localhost',
   'Upgrade: websocket',
   'Connection: Upgrade',

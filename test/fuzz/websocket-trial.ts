@@ -1,4 +1,5 @@
 /** One input of `ws`: a handshake, then frames, and what must come of them. */
+import { hasOwnHost } from './admission.js'
 import type { FuzzInput } from './input.js'
 import { parseAnswers, SocketExchange } from './socket-exchange.js'
 import { readFrames, readServerFrames, type StrictFrames } from './strict-frames.js'
@@ -49,7 +50,7 @@ function handshakeOf(request: StrictRequest | undefined): Handshake {
     one('upgrade')?.toLowerCase() === 'websocket' &&
     /(^|,)\s*upgrade\s*(,|$)/i.test(one('connection') ?? '') &&
     /^[A-Za-z0-9+/]{22}==$/.test(one('sec-websocket-key') ?? '') &&
-    one('host') !== null &&
+    hasOwnHost({ headers }) &&
     headers.every(([name]) => /^(host|upgrade|connection|sec-websocket-(version|key))$/.test(name)) &&
     !target.includes('?')
   return isPlain ? 'must' : 'may'

@@ -16,9 +16,11 @@ const answerMsMax = 20_000
 export class Connection {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
   readonly #port: number
+  readonly #headers: Readonly<Record<string, string>>
 
-  constructor(port: number) {
+  constructor(port: number, headers: Readonly<Record<string, string>> = {}) {
     this.#port = port
+    this.#headers = headers
   }
 
   post(path: string, body: string, contentType = 'application/json'): Promise<Answer> {
@@ -34,8 +36,12 @@ export class Connection {
       const broken = (reason: string) => resolve({ kind: 'broken', reason })
       const headers =
         body === null
-          ? {}
-          : { 'content-type': body.contentType, 'content-length': Buffer.byteLength(body.text) }
+          ? this.#headers
+          : {
+              ...this.#headers,
+              'content-type': body.contentType,
+              'content-length': Buffer.byteLength(body.text),
+            }
       const outgoing = request(
         { agent: this.#agent, host: '127.0.0.1', port: this.#port, method, path, headers },
         (incoming) => {
