@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { bearer } from '../support/credentials.js'
 import { HttpClient } from '../support/http-client.js'
+import { exchangeRaw, rawRequest } from '../support/raw-connection.js'
 import { eventually, packet, startService, temporaryFolder } from '../support/service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
 
@@ -55,15 +56,22 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   assert(performance.now() - askedAt < 5000)
   assert.deepEqual([await status(old), await status(fresh)], [401, 200])
   assert.equal(issued.status, 200)
-  const origin = `http://127.0.0.1:${service.port}`
-  const late = await client.send('GET', `/ws/supervisor?ticket=${issued.body['ticket']}`, {
-    origin,
-    connection: 'Upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-  })
-  assert.equal(late.status, 401, 'a ticket dies with its token')
+  // Raw, because an HTTP client tells nothing of a 101.
+  const late = await exchangeRaw(
+    service,
+    rawRequest({
+      method: 'GET',
+      path: `/ws/supervisor?ticket=${issued.body['ticket']}`,
+      lines: [
+        'Origin: http://localhost',
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      ],
+    }),
+  )
+  assert.equal(late.answers[0]?.status, 401, 'a ticket dies with its token')
 
   await client.post('/v1/call/stream/after', packet(0), bearer(pbx))
   await staying.until(() => staying.of('after').length === 1)
