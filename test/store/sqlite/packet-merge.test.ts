@@ -44,7 +44,7 @@ describe('pages of runs and of pending packets', () => {
       }
       assert.deepEqual(found, expected)
     })
-    assert(pages > 1000)
+    assert(pages > 500)
   })
 
   test('end before their bound of bytes, and hold at least one packet', () => {
