@@ -3,7 +3,7 @@
  * belongs together is wired in composition/; nothing else but cli/ imports adapters.
  */
 import { randomBytes } from 'node:crypto'
-import { EventFeed } from './actors/event-feed.js'
+import { Supervision } from './actors/supervision.js'
 import { type Clock, systemClock } from './clock.js'
 import { CallActors } from './composition/call-actors.js'
 import { gaugeSources } from './composition/gauge-sources.js'
@@ -48,7 +48,7 @@ class Composition {
   readonly #log: Log
   readonly #clock: Clock
   readonly #onFatal: (error: Error) => void
-  readonly #feed = new EventFeed(randomBytes(6).toString('base64url'), setImmediate)
+  readonly #supervision: Supervision
   readonly #credentials: Credentials
   readonly #entrance: Entrance
   readonly #metrics: Metrics
@@ -74,10 +74,14 @@ class Composition {
       log,
       isDraining: () => this.#state === 'draining',
     })
+    this.#supervision = this.#createSupervision()
     this.#metrics = this.#createMetrics()
     this.#server = this.#createServer()
     this.#sockets = new SupervisorSockets(this.#server.app, {
-      feed: this.#feed,
+      feed: this.#supervision.feed,
+      floor: this.#supervision.floor,
+      snapshots: this.#supervision.snapshots,
+      clock,
       owner: this.#server,
       handshake: this.#entrance.handshake,
       dropped: () => {
@@ -92,6 +96,7 @@ class Composition {
     this.#journal = await this.#openJournal()
     this.#calls = this.#createCalls()
     this.#metrics.setStates(await this.#journal.stateCounts())
+    await this.#supervision.start()
     await this.#space.read()
     this.#serve()
     const port = await this.#listen(HOST, PORT)
@@ -103,6 +108,7 @@ class Composition {
   async #stop(): Promise<void> {
     this.#state = 'draining'
     this.#sockets.closeAll()
+    this.#supervision.stop()
     await this.#server.drain(limits.drainMsMax)
     await this.#calls.stop()
     await this.#journal.close()
@@ -124,11 +130,25 @@ class Composition {
     for (const warning of warnings) this.#log.warn(warning)
   }
 
+  #createSupervision(): Supervision {
+    return new Supervision({
+      epoch: randomBytes(6).toString('base64url'),
+      clock: this.#clock,
+      soon: setImmediate,
+      later: (delayMs, task) => void setTimeout(task, delayMs),
+      reader: () => this.#journal,
+      registry: () => this.#calls.registry,
+      callsIn: (state) => this.#metrics.callsIn(state),
+      failed: (error) =>
+        this.#log.error({ err: error }, 'the current calls could not be read for supervisors'),
+    })
+  }
+
   #createMetrics(): Metrics {
     return new Metrics(
       gaugeSources({
         space: this.#space,
-        feed: this.#feed,
+        feed: this.#supervision.feed,
         journal: () => this.#journal,
         calls: () => this.#calls,
         server: () => this.#server,
@@ -172,7 +192,7 @@ class Composition {
       log: this.#log,
       metrics: this.#metrics,
       journal: this.#journal,
-      feed: this.#feed,
+      supervision: this.#supervision,
       isServing: () => this.#state === 'serving',
     })
   }
@@ -185,6 +205,7 @@ class Composition {
         metrics: this.#metrics,
         journal: this.#journal,
         calls: this.#calls,
+        supervision: this.#supervision,
         notReady: () => this.#notReady(),
       }),
     )

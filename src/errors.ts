@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'rate_limited'
   | 'too_many_failures'
   | 'invalid_call_id'
+  | 'invalid_query'
   | 'not_found'
   | 'call_not_found'
   | 'method_not_allowed'

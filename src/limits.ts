@@ -118,13 +118,54 @@ export const limits = {
   duplicateChecksMax: 256,
 
   supervisorsMax: 10_000,
-  /** A socket may lag by so much for so long. Queues share the text of their events. */
-  supervisorQueueBytesMax: 4 * mib,
+  /**
+   * Events that are held, a power of two: the 65,536 that a supervisor can resume from, and as many again, so that the
+   * largest commit finds room before a supervisor that keeps up is written to. By weight, too: a packet's event weighs
+   * 256 and 8 for each listed number, so as many of the wordiest fit.
+   */
+  feedSlots: 131_072,
+  feedBytesMax: 96 * mib,
+  /** Texts of events that are kept for the next reader. */
+  feedTextCharactersMax: 4 * mib,
+  /** Events that a filter looks at in one go. */
+  feedScanMax: 4096,
+  /** Supervisors are written to for so long, and then everything else gets as much time. */
+  fanOutMsMax: 4,
+  /** Messages to one supervisor before it is another one's turn. */
+  supervisorMessagesPerTurn: 512,
+  /** A socket that takes nothing may fall behind by so much more than it was, for so long. */
+  supervisorLagBytesMax: 4 * mib,
   supervisorLagMsMax: 2000,
-  /** But never by more than this: the events of the largest commit. */
-  supervisorBurstBytesMax: 128 * mib,
+  supervisorLookMs: 1000,
+  supervisorHeartbeatMs: 5000,
   supervisorInboundBytesMax: 4 * kib,
   supervisorMessagesPerSecond: 10,
+  /** Call ids in one filter. */
+  supervisorFilterCallsMax: 100,
+
+  /** A part of a snapshot: rows, and about so many bytes. The next page waits so long for those that read slowly. */
+  snapshotRowsMax: 500,
+  snapshotPartBytesMax: 256 * kib,
+  snapshotPageMsMax: 2000,
+  /** Rows of a snapshot that are asked for at a time, and how often one that cannot be had is asked for again. */
+  snapshotLooks: 64,
+  snapshotTriesMax: 5,
+  snapshotRetryMs: 200,
+  /** Calls that ended last stay in the picture. */
+  endedCallsShownMax: 200,
+
+  floorTickMs: 250,
+  /** Without a change the totals are told this often. */
+  floorQuietMs: 1000,
+  /** Calls that are looked at in a tick; the others wait for the next one. */
+  floorLooksPerTick: 5000,
+  floorLooksPerTurn: 250,
+  /** Ticks that are held for floor views that skip some, and their bytes. */
+  floorTicksHeld: 40,
+  floorBytesHeld: 16 * mib,
+  floorHistoryBuckets: 360,
+  floorBucketMs: 10_000,
+  floorRateSeconds: 5,
 
   drainMsMax: 8000,
   /** Past this a stop is as good as a crash: the journal is replayed either way. */
@@ -140,4 +181,8 @@ assert(
   'every request in flight must fit the open batch',
 )
 assert(limits.drainMsMax < limits.stopMsMax, 'the drain leaves time to close the store')
+assert(
+  limits.feedSlots >= 2 * limits.journalQueueEntriesMax,
+  'the events of the largest commit must fit beside those that can be resumed from',
+)
 assert(limits.tailBytesMax > limits.journalQueueBytesMax, 'the tail must hold at least one batch')

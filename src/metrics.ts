@@ -195,6 +195,10 @@ export class Metrics {
     Object.assign(this.#callsByState, counts)
   }
 
+  callsIn(state: CallState): number {
+    return this.#callsByState[state]
+  }
+
   stateChanged(from: CallState | null, to: CallState, call: CallContext): void {
     if (from !== null) this.#callsByState[from]--
     this.#callsByState[to]++

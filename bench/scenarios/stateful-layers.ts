@@ -2,6 +2,7 @@
 import { CallActor, type CallPorts, type PacketMessage } from '../../src/actors/call.js'
 import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
 import { EventFeed } from '../../src/actors/event-feed.js'
+import { EventStream } from '../../src/actors/event-stream.js'
 import { systemClock } from '../../src/clock.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
 import type { CallSnapshot } from '../../src/store/journal.js'
@@ -39,6 +40,7 @@ function portsOn(journal: MemoryJournal): CallPorts {
     arm: ignore,
     analyse: ignore,
     drop: ignore,
+    changed: ignore,
     stateChanged: ignore,
     late: ignore,
     leave: ignore,
@@ -106,26 +108,38 @@ function received(sequence: number): ReceiptFacts {
   }
 }
 
-function feedWith(subscribers: number): EventFeed {
-  const feed = new EventFeed('epoch', (task) => task())
-  for (let i = 0; i < subscribers; i++) {
-    feed.subscribe({
-      take: (text) => {
-        kept.value = writeOut(text)
+/** Supervisors that take everything at once, written to after every 64 events, as a commit would. */
+function feedWith(readers: number): { readonly feed: EventFeed; readonly endTurn: () => void } {
+  const tasks: (() => void)[] = []
+  const feed = new EventFeed('epoch', {
+    soon: (task) => tasks.push(task),
+    later: (_, task) => tasks.push(task),
+  })
+  for (let i = 0; i < readers; i++) {
+    const stream = new EventStream(feed, systemClock, { kind: 'plain' })
+    feed.add({
+      pump: () => {
+        for (let text = stream.next(); text !== null; text = stream.next()) kept.value = writeOut(text)
+        return false
       },
-      flush: ignore,
     })
   }
-  return feed
+  const endTurn = () => {
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) task()
+  }
+  return { feed, endTurn }
 }
 
-export const feedLayers: readonly Layer[] = [0, 1, 50].map((subscribers) =>
+export const feedLayers: readonly Layer[] = [0, 1, 50].map((readers) =>
   layer(
-    `event feed: publish to ${subscribers} subscribers`,
+    `event feed: publish to ${readers} supervisors`,
     100_000,
-    () => feedWith(subscribers),
-    (feed, operations) => {
-      for (let i = 0; i < operations; i++) feed.publishPacket(received(i))
+    () => feedWith(readers),
+    ({ feed, endTurn }, operations) => {
+      for (let i = 0; i < operations; i++) {
+        feed.publishPacket(received(i))
+        if (i % 64 === 63) endTurn()
+      }
     },
   ),
 )

@@ -15,10 +15,11 @@ import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type CallState, callStates } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { CallReader, CallStream, Journal } from '../store/journal.js'
+import type { CallReader, CallSnapshot, CallStream, Journal } from '../store/journal.js'
 import { CallActor, type CallMessage, type CallPorts } from './call.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { replay, restoreSnapshot } from './call-replay.js'
+import type { ReplyTo } from './call-settlements.js'
 
 interface ActiveCall {
   readonly actor: CallActor
@@ -115,6 +116,29 @@ export class CallRegistry {
         },
         replyTo: { answered: () => resolve(seen), failed: reject },
       })
+    })
+  }
+
+  /**
+   * Like `read`, but answers in the very turn in which what was seen has become durable: after the events that led to
+   * it, and before any later one of the call. `stored` is what the reader has just found of it, or null.
+   */
+  observe<T>(
+    callId: CallId,
+    stored: CallSnapshot | null,
+    look: (state: CallMachineSnapshot) => T,
+    replyTo: ReplyTo<T | null>,
+  ): void {
+    const isInMemory = this.#active.has(callId) || this.#activating.has(callId)
+    if (!isInMemory && stored?.isSettled === true)
+      return replyTo.answered(look(restoreSnapshot(callId, stored)))
+    let seen: T | null = null
+    this.tell(callId, {
+      type: 'read',
+      look: (state) => {
+        seen = look(state)
+      },
+      replyTo: { answered: () => replyTo.answered(seen), failed: (error) => replyTo.failed(error) },
     })
   }
 

@@ -9,6 +9,7 @@ import type { CallId } from '../protocol/call-id.js'
 import type { Settlement } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import type { LifecycleEvent } from './event-feed.js'
+import type { Arrival } from './receive-log.js'
 
 /** The account of a call at the moment that it took a packet; sent when that is durable. */
 export interface ReceiptFacts {
@@ -23,6 +24,14 @@ export interface ReceiptFacts {
   readonly state: CallState
 }
 
+/** What the floor counts beside it. */
+export interface ArrivalFacts extends ReceiptFacts {
+  /** The packet closed a gap. */
+  readonly isLate: boolean
+  /** So many numbers it jumped over, which are missing since. */
+  readonly skippedCount: number
+}
+
 export interface ReplyTo<Answer> {
   answered(answer: Answer): void
   failed(error: VoiceStreamError): void
@@ -30,7 +39,7 @@ export interface ReplyTo<Answer> {
 
 /** The call that is told. */
 export interface SettledCall {
-  received(receipt: PacketReceipt): void
+  received(facts: ArrivalFacts): void
   /** With its first deadline. */
   created(dueAt: Millis): void
   committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void
@@ -58,7 +67,7 @@ export class Answer<T> implements Settlement {
 }
 
 /** What a packet came to: its facts, and the settlement that tells them. One object, because there is one a packet. */
-export class PacketReceipt implements Settlement, ReceiptFacts {
+export class PacketReceipt implements Settlement, ArrivalFacts {
   readonly status: ReceiptFacts['status']
   readonly callId: CallId
   readonly sequence: number
@@ -68,7 +77,8 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
   readonly receivedAt: Millis
   readonly state: CallState
   /** It closed a gap. */
-  readonly isLate: boolean
+  isLate = false
+  skippedCount = 0
   readonly #call: SettledCall
   readonly #replyTo: ReplyTo<ReceiptFacts>
 
@@ -77,7 +87,6 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
     state: CallMachineSnapshot,
     sequence: number,
     receivedAt: Millis,
-    isLate: boolean,
     call: SettledCall,
     replyTo: ReplyTo<ReceiptFacts>,
   ) {
@@ -89,10 +98,15 @@ export class PacketReceipt implements Settlement, ReceiptFacts {
     this.missingSequences = log.missingSequences()
     this.missingCount = log.missingCount
     this.receivedAt = receivedAt
-    this.isLate = isLate
     this.state = state.value
     this.#call = call
     this.#replyTo = replyTo
+  }
+
+  /** Out of order; nearly all packets are in it. */
+  arrived(arrival: Arrival, missingBefore: number): void {
+    this.isLate = arrival === 'late'
+    this.skippedCount = Math.max(0, this.missingCount - missingBefore)
   }
 
   committed(): void {

@@ -2,6 +2,7 @@
 import { type Millis, rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
 import type { CallView, WaitingFor } from '../protocol/call.js'
+import type { CallRow } from '../protocol/floor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 
 /** `waitingFor` of a call whose analysis is not over; the journal does not know it. */
@@ -34,6 +35,31 @@ export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | nu
       transcription: analysis.result?.transcription ?? null,
       sentiment: analysis.result?.sentiment ?? null,
       confidence: analysis.result?.confidence ?? null,
+      error: analysis.error,
+    },
+  }
+}
+
+/** The call in a line: what a list of thousands shows. */
+export function callRow(state: CallMachineSnapshot): CallRow {
+  const { log, analysis, ...call } = state.context
+  return {
+    call_id: call.callId,
+    state: state.value,
+    reason: call.reason,
+    created_at: rfc3339(call.createdAt),
+    last_packet_at: rfc3339(call.lastPacketAt),
+    completed_at: time(call.completedAt),
+    ended_at: time(call.endedAt),
+    total_received: log.totalReceived,
+    expected_total_packets: log.expectedTotal,
+    missing_count: log.missingCount,
+    late_count: log.lateCount,
+    duplicate_count: call.duplicateCount,
+    sentiment: analysis.result?.sentiment ?? null,
+    ai: {
+      attempts: analysis.attempts,
+      next_attempt_at: time(analysis.nextAttemptAt),
       error: analysis.error,
     },
   }

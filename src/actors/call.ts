@@ -28,6 +28,7 @@ import {
 import { snapshotOf } from './call-replay.js'
 import {
   Answer,
+  type ArrivalFacts,
   CreationSettlement,
   DroppingSettlement,
   ErasureSettlement,
@@ -46,6 +47,13 @@ export interface PacketMessage {
   readonly replyTo: ReplyTo<ReceiptFacts>
 }
 
+/** Looks at the state in a turn of its own; told once everything that it shows is durable. */
+export interface ReadMessage {
+  readonly type: 'read'
+  readonly replyTo: ReplyTo<void>
+  readonly look: (state: CallMachineSnapshot) => void
+}
+
 export type CallMessage =
   | PacketMessage
   | {
@@ -59,12 +67,7 @@ export type CallMessage =
   | { readonly type: 'deadline'; readonly replyTo: ReplyTo<void> }
   /** The analysis reports; the answer says whether the call's state admitted it. */
   | { readonly type: 'record'; readonly entry: LifecycleEntry; readonly replyTo: ReplyTo<boolean> }
-  /** Looks at the state in a turn of its own; told once everything that it shows is durable. */
-  | {
-      readonly type: 'read'
-      readonly replyTo: ReplyTo<void>
-      readonly look: (state: CallMachineSnapshot) => void
-    }
+  | ReadMessage
   | { readonly type: 'passivate'; readonly replyTo: ReplyTo<void> }
   /** Takes the call out of the journal; with `endedThrough` only when it has ended by then. */
   | {
@@ -86,7 +89,9 @@ export interface CallPorts {
   readonly graceMs: Millis
   readonly idleMs: Millis
   publish(event: LifecycleEvent): void
-  publishPacket(facts: ReceiptFacts): void
+  publishPacket(facts: ArrivalFacts): void
+  /** More than packets has changed. */
+  changed(callId: CallId): void
   /** A deadline has been journaled. */
   arm(callId: CallId, dueAt: Millis): void
   /** The call waits for its analysis; starting one that runs already does nothing. */
@@ -122,7 +127,7 @@ type Move = (entry: LifecycleEntry) => CallMachineSnapshot
 
 export class CallActor {
   readonly #call: Call
-  /** Made by the first message that is no packet: it takes 3 KB, and of 100,000 live calls few do anything but receive. */
+  /** Made by the first message that may change more than the log: it takes 3 KB, and of 100,000 live calls few do anything but receive. */
   #ref: ActorRefFrom<Call> | null = null
 
   constructor(ports: CallPorts, input: CallInput) {
@@ -130,8 +135,9 @@ export class CallActor {
   }
 
   tell(message: CallMessage): void {
-    if (message.type === 'packet')
-      this.#call.takePacket(this.#ref?.getSnapshot() ?? this.#call.getInitialSnapshot(), message)
+    const state = () => this.#ref?.getSnapshot() ?? this.#call.getInitialSnapshot()
+    if (message.type === 'packet') this.#call.takePacket(state(), message)
+    else if (message.type === 'read') this.#call.show(state(), message)
     else {
       this.#ref ??= createActor(this.#call).start()
       this.#ref.send(message)
@@ -143,7 +149,7 @@ export class CallActor {
   }
 }
 
-type LifecycleMessage = Exclude<CallMessage, PacketMessage>
+type LifecycleMessage = Exclude<CallMessage, PacketMessage | ReadMessage>
 
 /** Logic and bookkeeping of one actor: one object a call, because there may be 250,000 of them. */
 class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMessage>, SettledCall {
@@ -211,10 +217,6 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
         return this.#meetDeadline(state, move, new Answer(message.replyTo, undefined))
       case 'record':
         return this.#record(state, message, move)
-      case 'read':
-        message.look(state)
-        this.#ports.journal.settled(this.#stream, new Answer(message.replyTo, undefined))
-        return state
       case 'passivate':
         this.#passivate(state, message.replyTo)
         return state
@@ -224,6 +226,11 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
       default:
         return unreachable(message)
     }
+  }
+
+  show(state: CallMachineSnapshot, { look, replyTo }: ReadMessage): void {
+    look(state)
+    this.#ports.journal.settled(this.#stream, new Answer(replyTo, undefined))
   }
 
   // --- packets ----------------------------------------------------------------------------------------------------
@@ -244,17 +251,11 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
       return
     }
     const receivedAt = clock.now()
-    const isLate = context.log.mark(packet.sequence) === 'late'
+    const missingBefore = context.log.missingCount
+    const arrival = context.log.mark(packet.sequence)
     context.lastPacketAt = receivedAt
-    const settlement = new PacketReceipt(
-      'accepted',
-      state,
-      packet.sequence,
-      receivedAt,
-      isLate,
-      this,
-      replyTo,
-    )
+    const settlement = new PacketReceipt('accepted', state, packet.sequence, receivedAt, this, replyTo)
+    if (arrival !== 'in-order') settlement.arrived(arrival, missingBefore)
     const entry = {
       type: 'packet',
       receivedAt,
@@ -277,13 +278,13 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     }
     const status = isDuplicate ? 'duplicate' : 'rejected'
     const now = this.#ports.clock.now()
-    const settlement = new PacketReceipt(status, state, packet.sequence, now, false, this, replyTo)
+    const settlement = new PacketReceipt(status, state, packet.sequence, now, this, replyTo)
     this.#ports.journal.settled(this.#stream, settlement)
   }
 
-  received(receipt: PacketReceipt): void {
-    if (receipt.isLate) this.#ports.late()
-    this.#ports.publishPacket(receipt)
+  received(facts: ArrivalFacts): void {
+    if (facts.isLate) this.#ports.late()
+    this.#ports.publishPacket(facts)
   }
 
   // --- lifecycle --------------------------------------------------------------------------------------------------
@@ -460,12 +461,13 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
   // --- told by settlements ----------------------------------------------------------------------------------------
 
   committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
+    const { callId, dueAt } = next.context
+    this.#ports.changed(callId)
     for (const event of events) {
       this.#ports.publish(event)
       if (event.event === 'state_changed')
         this.#ports.stateChanged(event.from_state, event.to_state, next.context)
     }
-    const { callId, dueAt } = next.context
     if (dueAt !== null) this.#ports.arm(callId, dueAt)
   }
 

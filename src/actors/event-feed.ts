@@ -2,89 +2,117 @@
  * Committed events → supervisors.
  *
  * Owns the order: every event gets the next offset, in commit order, whether anybody listens or not. A position is
- * the epoch (one run of the process) and that offset. An event is serialized once, however many listen, and not at
- * all when nobody does. Subscribers take the text at once and must not block: each has its own bounded queue (V7), so
- * a slow reader neither delays ingest nor grows memory.
+ * the epoch (one run of the process) and that offset. The last events are kept in a ring, which is also every
+ * supervisor's queue: a supervisor is a cursor on it (`event-stream`). So resuming is reading from an older cursor, there
+ * is no hand-over to what is live that could lose or repeat an event, and a slow reader costs no memory of its own (V7).
+ * An event becomes a text when somebody reads it, once for all who read it at about the same time.
  */
 import { rfc3339 } from '../clock.js'
-import type { SupervisorEvent } from '../protocol/event.js'
+import { limits } from '../limits.js'
 import type { ReceiptFacts } from './call-settlements.js'
+import { EventRing, type HeldEvent, type LifecycleEvent, packetEvents } from './event-ring.js'
+import { FanOut, type FanOutPorts, type Pumped } from './fan-out.js'
+import { type Place, placeOf, positionOf } from './feed-position.js'
 
-/** Distributes over the union, so that each event keeps its own members. */
-type Unplaced<Event> = Event extends unknown ? Omit<Event, 'position'> : never
-export type UnplacedEvent = Unplaced<SupervisorEvent>
-export type LifecycleEvent = Exclude<UnplacedEvent, { readonly event: `packet_${string}` }>
-
-export interface FeedSubscriber {
-  /** Takes one serialized event. */
-  take(text: string): void
-  /** Nothing more comes in this turn of the loop: a good moment to write it out. */
-  flush(): void
-}
+export type { LifecycleEvent, UnplacedEvent } from './event-ring.js'
 
 export class EventFeed {
   readonly #epoch: string
-  readonly #subscribers = new Set<FeedSubscriber>()
-  readonly #soon: (task: () => void) => void
-  #offset = 0
-  #isFlushing = false
+  readonly #readers: FanOut<Pumped>
+  readonly #texts = new RecentTexts()
+  readonly ring = new EventRing()
 
-  /** `soon` runs a task at the end of this turn of the loop: the events of one commit are written out together. */
-  constructor(epoch: string, soon: (task: () => void) => void) {
+  constructor(epoch: string, ports: FanOutPorts) {
     this.#epoch = epoch
-    this.#soon = soon
+    this.#readers = new FanOut(ports)
   }
 
-  get subscriberCount(): number {
-    return this.#subscribers.size
+  get readerCount(): number {
+    return this.#readers.size
   }
 
   get offset(): number {
-    return this.#offset
+    return this.ring.head
   }
 
   publish(event: LifecycleEvent): void {
-    this.#offset++
-    if (this.#subscribers.size > 0) this.#deliver(encodeEvent(event, this.#position()))
+    this.ring.addLifecycle(event)
+    if (this.#readers.size > 0) this.#readers.wake()
   }
 
   publishPacket(facts: ReceiptFacts): void {
-    this.#offset++
-    if (this.#subscribers.size > 0) this.#deliver(encodePacketEvent(facts, this.#position()))
+    this.ring.addPacket(facts)
+    if (this.#readers.size > 0) this.#readers.wake()
   }
 
-  #position(): string {
-    return `${this.#epoch}.${this.#offset.toString(36)}`
+  /** `reader` is pumped whenever there is something new; the returned function ends that. */
+  add(reader: Pumped): () => void {
+    return this.#readers.add(reader)
   }
 
-  #deliver(text: string): void {
-    for (const subscriber of this.#subscribers) subscriber.take(text)
-    if (this.#isFlushing) return
-    this.#isFlushing = true
-    this.#soon(() => this.#flush())
+  /** Somebody is behind without anything new: what was blocked is so no longer. */
+  wake(): void {
+    this.#readers.wake()
   }
 
-  #flush(): void {
-    this.#isFlushing = false
-    for (const subscriber of this.#subscribers) subscriber.flush()
+  positionAt(offset: number): string {
+    return positionOf(this.#epoch, offset)
   }
 
-  /** The returned function ends the subscription. */
-  subscribe(subscriber: FeedSubscriber): () => void {
-    this.#subscribers.add(subscriber)
-    return () => this.#subscribers.delete(subscriber)
+  placeOf(position: string): Place {
+    return placeOf(this.#epoch, position)
+  }
+
+  /** The event as it is sent. Null when its call was forgotten. */
+  textAt(offset: number): string | null {
+    const known = this.#texts.get(offset)
+    if (known !== undefined) return known
+    const held = this.ring.get(offset)
+    if (held === null) return null
+    const text = encodeHeld(held, this.positionAt(offset))
+    this.#texts.add(offset, text)
+    return text
+  }
+
+  /** Nobody who resumes or lags is told of this call again. Positions stay as they are. */
+  forget(callId: string): void {
+    this.ring.forget(callId)
+    this.#texts.clear()
   }
 }
 
-function encodeEvent({ event, ...members }: LifecycleEvent, position: string): string {
+/** Supervisors that keep up read the same events at about the same time. */
+class RecentTexts {
+  readonly #texts = new Map<number, string>()
+  #characters = 0
+
+  get(offset: number): string | undefined {
+    return this.#texts.get(offset)
+  }
+
+  add(offset: number, text: string): void {
+    this.#texts.set(offset, text)
+    this.#characters += text.length
+    if (this.#characters <= limits.feedTextCharactersMax) return
+    // A map is in the order of its insertions: the oldest goes first.
+    for (const [oldest, oldText] of this.#texts) {
+      if (this.#characters <= limits.feedTextCharactersMax) return
+      this.#texts.delete(oldest)
+      this.#characters -= oldText.length
+    }
+  }
+
+  clear(): void {
+    this.#texts.clear()
+    this.#characters = 0
+  }
+}
+
+function encodeHeld(held: HeldEvent, position: string): string {
+  if (held.kind === 'packet') return encodePacketEvent(held.facts, position)
+  const { event, ...members } = held.event
   return JSON.stringify({ event, position, ...members })
 }
-
-const packetEvents = {
-  accepted: 'packet_received',
-  duplicate: 'packet_duplicate',
-  rejected: 'packet_rejected',
-} as const satisfies Record<ReceiptFacts['status'], SupervisorEvent['event']>
 
 /** Packet events are nearly all there are, and none of their members needs an escape. */
 export function encodePacketEvent(facts: ReceiptFacts, position: string): string {

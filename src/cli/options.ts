@@ -5,9 +5,12 @@ import { CommandError, exitCodes } from './exit-codes.js'
 import type { World } from './world.js'
 
 type Flags = NonNullable<ParseArgsConfig['options']>
+type Words<T extends Flags> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: T; allowPositionals: true }>
+>
 
 /** Throws a `CommandError` that names the word which is wrong. */
-export function readWords<const T extends Flags>(words: readonly string[], flags: T) {
+export function readWords<const T extends Flags>(words: readonly string[], flags: T): Words<T> {
   try {
     return parseArgs({ args: [...words], options: flags, allowPositionals: true })
   } catch (error) {

@@ -5,8 +5,8 @@
 import { Alarm } from '../actors/alarm.js'
 import { CallRegistry } from '../actors/call-registry.js'
 import { DuplicateCheck } from '../actors/duplicate-check.js'
-import type { EventFeed } from '../actors/event-feed.js'
 import { Retention } from '../actors/retention.js'
+import type { Supervision } from '../actors/supervision.js'
 import { type Clock, rfc3339 } from '../clock.js'
 import type { Config } from '../config.js'
 import type { Log } from '../log.js'
@@ -24,7 +24,7 @@ export interface CallActorsParts {
   readonly log: Log
   readonly metrics: Metrics
   readonly journal: Journal & CallReader
-  readonly feed: EventFeed
+  readonly supervision: Supervision
   isServing(): boolean
 }
 
@@ -64,7 +64,7 @@ export class CallActors {
   }
 
   #createRegistry(): CallRegistry {
-    const { config, clock, log, metrics, journal, feed } = this.#parts
+    const { config, clock, log, metrics, journal, supervision } = this.#parts
     const registryPorts = {
       journal,
       reader: journal,
@@ -76,11 +76,15 @@ export class CallActors {
       clock,
       graceMs: config.GRACE_PERIOD_MS,
       idleMs: config.CALL_IDLE_TIMEOUT_MS,
-      publish: (event) => feed.publish(event),
-      publishPacket: (facts) => feed.publishPacket(facts),
+      publish: (event) => supervision.event(event),
+      publishPacket: (facts) => supervision.packet(facts),
+      changed: (callId) => supervision.changed(callId),
       arm: (callId, dueAt) => this.alarm.arm(callId, dueAt),
       analyse: (callId, facts) => this.analysis.analyses.start(callId, facts),
-      stateChanged: (from, to, context) => metrics.stateChanged(from, to, context),
+      stateChanged: (from, to, context) => {
+        metrics.stateChanged(from, to, context)
+        supervision.stateChanged(from, to, context.log.missingCount)
+      },
       late: () => {
         metrics.counts.packetsLate++
       },
@@ -90,12 +94,13 @@ export class CallActors {
   }
 
   #createAnalysis(): CallAnalysis {
-    const { config, clock, log, metrics, journal, isServing } = this.#parts
+    const { config, clock, log, metrics, supervision, journal, isServing } = this.#parts
     return createCallAnalysis({
       config,
       clock,
       log,
       metrics,
+      supervision,
       reader: journal,
       record: (callId, entry) => this.#record(callId, entry),
       read: (callId, look) => this.registry.read(callId, look),
@@ -162,10 +167,12 @@ export class CallActors {
 
   /** The erasure is committed: nothing in memory may go on for the call, or keep it. */
   #erased(callId: CallId, state: CallState): void {
-    const { clock, metrics, feed } = this.#parts
+    const { clock, metrics, supervision } = this.#parts
     this.alarm.disarm(callId)
     this.analysis.analyses.forget(callId)
     metrics.erased(state)
-    feed.publish({ event: 'call_deleted', at: rfc3339(clock.now()), call_id: callId })
+    // Before the event: what is told of the call from now on is this alone.
+    supervision.forget(callId)
+    supervision.event({ event: 'call_deleted', at: rfc3339(clock.now()), call_id: callId })
   }
 }

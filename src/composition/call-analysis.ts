@@ -2,6 +2,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import { Compile } from 'typebox/compile'
 import { Analyses, type AnalysisPorts } from '../actors/analysis.js'
+import type { Supervision } from '../actors/supervision.js'
 import { ProviderBreaker } from '../ai/breaker.js'
 import { type AnalysisProvider, ProviderUnavailable } from '../ai/provider.js'
 import { type RetryPolicy, runWithRetry } from '../ai/retry.js'
@@ -21,6 +22,7 @@ export interface CallAnalysisParts
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
+  readonly supervision: Supervision
   readonly reader: CallReader
 }
 
@@ -54,7 +56,7 @@ function createBreaker(
 }
 
 function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Analyses {
-  const { config, clock, metrics, reader } = parts
+  const { config, clock, metrics, supervision, reader } = parts
   const policy: RetryPolicy = {
     attemptsMax: config.AI_MAX_ATTEMPTS,
     budgetMs: config.AI_BUDGET_MS,
@@ -77,7 +79,10 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
       throw new ProviderUnavailable('the provider’s answer is not a result')
     },
     postpone: parts.postpone,
-    attemptEnded: (outcome, durationMs) => metrics.observeAttempt(outcome, durationMs),
+    attemptEnded: (outcome, durationMs) => {
+      metrics.observeAttempt(outcome, durationMs)
+      supervision.attemptEnded(outcome)
+    },
     attemptReleased: () => {
       metrics.counts.attemptsReleased++
     },

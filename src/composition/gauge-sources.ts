@@ -42,7 +42,7 @@ export function gaugeSources({
     breakerState: () => calls().analysis.breaker.state,
     parkedAttempts: () => calls().analysis.breaker.parkedCount,
     supervisors: () => sockets().count,
-    supervisorQueuedBytes: () => sockets().queuedBytes,
+    supervisorQueuedBytes: () => sockets().bufferedBytes,
     events: () => feed.offset,
     requestsInFlight: () => server().inFlightCount,
     queuedEntries: () => journal().queuedEntries,

@@ -1,8 +1,11 @@
 /** What the service answers: every route, and where its answers come from. */
+
+import type { Supervision } from '../actors/supervision.js'
 import type { Config } from '../config.js'
 import { administrationRoutes } from '../http/administration.js'
 import { callRoutes } from '../http/calls.js'
 import type { Entrance } from '../http/entrance.js'
+import { floorRoute } from '../http/floor.js'
 import { ingestRoutes } from '../http/ingest.js'
 import { type NotReadyReason, operationRoutes } from '../http/operations.js'
 import type { Route } from '../http/routes.js'
@@ -19,11 +22,12 @@ export interface RouteParts {
   readonly metrics: Metrics
   readonly journal: SqliteJournal
   readonly calls: CallActors
+  readonly supervision: Supervision
   notReady(): readonly NotReadyReason[]
 }
 
 export function createRoutes(parts: RouteParts): readonly Route[] {
-  const { config, entrance, metrics, journal, calls, notReady } = parts
+  const { config, entrance, metrics, journal, calls, supervision, notReady } = parts
   return [
     ...createIngestRoutes(parts),
     ...callRoutes({
@@ -38,6 +42,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       },
     }),
     supervisorRoute,
+    floorRoute(() => supervision.floorNow()),
     ticketRoute(entrance.tickets),
     ...operationRoutes({
       notReady,

@@ -1,102 +1,31 @@
 /**
- * `/ws/supervisor`: the event feed over WebSocket.
- *
- * Each socket has its own queue. It is written out while the socket takes data (uWebSockets.js buffers up to
- * `inFlightBytesMax` for it); a socket that lags by more than `limits.supervisorQueueBytesMax` for
- * `limits.supervisorLagMsMax` is closed, because dropping single events would leave a hole that nobody sees. What a
- * supervisor sends is ignored.
+ * `/ws/supervisor`: streams over WebSocket. Which events or whose floor stands in the address (`supervisor-query`); each
+ * socket is written to by its own `SocketWriter`. What a supervisor sends is ignored.
  */
-import { performance } from 'node:perf_hooks'
-import type { EventFeed, FeedSubscriber } from '../actors/event-feed.js'
+import type { CallSnapshots, SnapshotMember } from '../actors/call-snapshots.js'
+import type { EventFeed } from '../actors/event-feed.js'
+import { EventStream, type StreamStart, startOf } from '../actors/event-stream.js'
+import { FloorStream } from '../actors/floor-stream.js'
+import type { FloorView } from '../actors/floor-view.js'
+import type { Clock } from '../clock.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import { type CloseCode, closeCodes } from '../protocol/close-codes.js'
 import { Exchange, type ExchangeOwner } from './exchange.js'
 import type { Handshake, SocketGrant } from './handshake.js'
 import type { Route } from './routes.js'
+import { inFlightBytesMax, SocketWriter } from './socket-writer.js'
+import { type SupervisorQuery, supervisorParameters, supervisorQuery } from './supervisor-query.js'
 import type { TemplatedApp, WebSocket } from './uws.js'
 
-/** Past this we keep the rest ourselves: uWebSockets.js would drop messages at its own bound, silently. */
-const inFlightBytesMax = 64 * 1024
-/** RFC 6455 §7.4: 1001 going away; 4000–4999 are for applications. */
-export const closeCodes = { goingAway: 1001, policyViolation: 1008, tooSlow: 4008, revoked: 4401 } as const
 /** A socket that does not read may never see its close frame. */
 const closeMsMax = 2000
 
 interface SocketData {
   readonly grant: SocketGrant
-  subscriber: SocketSubscriber | null
-  unsubscribe: () => void
-}
-
-class SocketSubscriber implements FeedSubscriber {
-  readonly #socket: WebSocket<SocketData>
-  readonly #tooSlow: () => void
-  #queue: string[] = []
-  #next = 0
-  #queuedBytes = 0
-  /** Since when the queue has been over its bound. */
-  #isLaggingSince: number | null = null
-  isClosed = false
-
-  constructor(socket: WebSocket<SocketData>, tooSlow: () => void) {
-    this.#socket = socket
-    this.#tooSlow = tooSlow
-  }
-
-  take(text: string): void {
-    if (this.isClosed) return
-    this.#queue.push(text)
-    this.#queuedBytes += text.length
-  }
-
-  flush(): void {
-    if (this.isClosed || this.#next === this.#queue.length) return
-    // One write for many events.
-    this.#socket.cork(() => this.#write())
-    this.#closeIfTooSlow()
-  }
-
-  /** Not sent, or sent and not taken. */
-  get queuedBytes(): number {
-    return this.isClosed ? 0 : this.#queuedBytes + this.#socket.getBufferedAmount()
-  }
-
-  /** One commit may bring more than the bound at once, and a reader that keeps up needs a moment for it. */
-  #closeIfTooSlow(): void {
-    if (this.#queuedBytes <= limits.supervisorQueueBytesMax) {
-      this.#isLaggingSince = null
-      return
-    }
-    const now = performance.now()
-    this.#isLaggingSince ??= now
-    const isLate = now - this.#isLaggingSince > limits.supervisorLagMsMax
-    if (!isLate && this.#queuedBytes <= limits.supervisorBurstBytesMax) return
-    this.isClosed = true
-    this.#queue = []
-    this.#tooSlow()
-  }
-
-  #room(): number {
-    return inFlightBytesMax - this.#socket.getBufferedAmount()
-  }
-
-  #write(): void {
-    // Asked now and then, and reckoned meanwhile: to ask before each message costs as much as to send it.
-    for (let room = this.#room(); room > 0 && this.#next < this.#queue.length; room = this.#room())
-      while (this.#next < this.#queue.length && room > 0) {
-        const text = this.#queue[this.#next++] as string
-        this.#queuedBytes -= text.length
-        room -= text.length
-        this.#socket.send(text)
-      }
-    if (this.#next === this.#queue.length) {
-      this.#queue = []
-      this.#next = 0
-    } else if (this.#next > 1024) {
-      this.#queue = this.#queue.slice(this.#next)
-      this.#next = 0
-    }
-  }
+  readonly query: SupervisorQuery
+  writer: SocketWriter | null
+  leave: () => void
 }
 
 /** What a request without an upgrade gets; it also puts the socket into the documents. */
@@ -109,6 +38,7 @@ export const supervisorRoute: Route = {
   summary: 'Live events over WebSocket',
   description:
     'One JSON object a message; their schemas are under `x-events`. What a client sends is ignored.',
+  query: supervisorParameters,
   answers: { 101: { description: 'The socket is open.' }, 426: { description: 'Not a WebSocket upgrade.' } },
   answer: (exchange) =>
     exchange.problem(new VoiceStreamError('upgrade_required', 'connect with a WebSocket'), [
@@ -118,6 +48,9 @@ export const supervisorRoute: Route = {
 
 export interface SupervisorSocketPorts {
   readonly feed: EventFeed
+  readonly floor: FloorView
+  readonly snapshots: CallSnapshots
+  readonly clock: Clock
   readonly owner: ExchangeOwner
   readonly handshake: Handshake
   dropped(): void
@@ -126,6 +59,7 @@ export interface SupervisorSocketPorts {
 export class SupervisorSockets {
   readonly #ports: SupervisorSocketPorts
   readonly #sockets = new Set<WebSocket<SocketData>>()
+  #looking: NodeJS.Timeout | null = null
 
   constructor(app: TemplatedApp, ports: SupervisorSocketPorts) {
     this.#ports = ports
@@ -140,13 +74,15 @@ export class SupervisorSockets {
         const exchange = new Exchange(res, '/ws/supervisor', ports.owner)
         const grant = ports.handshake.accept(exchange, req)
         if (grant === null) return
+        const query = this.#queryOf(exchange, req.getQuery() ?? '')
+        if (query === null) return ports.handshake.release(grant)
         const key = req.getHeader('sec-websocket-key')
         const protocol = req.getHeader('sec-websocket-protocol')
         const extensions = req.getHeader('sec-websocket-extensions')
         exchange.isEnded = true
         ports.owner.ended(exchange, 101)
         res.upgrade<SocketData>(
-          { grant, subscriber: null, unsubscribe: () => {} },
+          { grant, query, writer: null, leave: () => {} },
           key,
           protocol,
           extensions,
@@ -158,7 +94,10 @@ export class SupervisorSockets {
         if (!ports.handshake.takesMessage(socket.getUserData().grant))
           this.#end(socket, closeCodes.policyViolation, 'too many messages')
       },
-      drain: (socket) => socket.getUserData().subscriber?.flush(),
+      drain: (socket) => {
+        const { writer, query } = socket.getUserData()
+        if (writer?.pump() === true) this.#wake(query)
+      },
       close: (socket) => this.#closed(socket),
     })
   }
@@ -167,33 +106,111 @@ export class SupervisorSockets {
     return this.#sockets.size
   }
 
-  get queuedBytes(): number {
+  /** Written, and not taken yet. What waits for a socket beyond that is held once for all of them. */
+  get bufferedBytes(): number {
     let bytes = 0
-    for (const socket of this.#sockets) bytes += socket.getUserData().subscriber?.queuedBytes ?? 0
+    for (const socket of this.#sockets) bytes += socket.getBufferedAmount()
     return bytes
   }
 
+  /** Null when it is not understood, and has its answer. */
+  #queryOf(exchange: Exchange, text: string): SupervisorQuery | null {
+    try {
+      return supervisorQuery(text)
+    } catch (error) {
+      if (!(error instanceof VoiceStreamError)) throw error
+      exchange.problem(error)
+      return null
+    }
+  }
+
   #open(socket: WebSocket<SocketData>): void {
-    const subscriber = new SocketSubscriber(socket, () => {
-      this.#ports.dropped()
-      this.#end(socket, closeCodes.tooSlow, 'reading too slowly: connect again')
-    })
     const data = socket.getUserData()
-    data.subscriber = subscriber
-    data.unsubscribe = this.#ports.feed.subscribe(subscriber)
     this.#sockets.add(socket)
+    this.#looking ??= setInterval(() => this.#look(), limits.supervisorLookMs).unref()
+    const { stream, join } =
+      data.query.view === 'floor' ? this.#floorOf(socket) : this.#eventsOf(socket, data.query)
+    const writer = new SocketWriter(socket, stream, () => {
+      this.#ports.dropped()
+      this.#end(socket, closeCodes.tooSlow, 'reading too slowly: connect again and resume from your position')
+    })
+    data.writer = writer
+    data.leave = join(writer)
+    if (writer.pump()) this.#wake(data.query)
+  }
+
+  #eventsOf(socket: WebSocket<SocketData>, { since, filter }: Extract<SupervisorQuery, { view: 'events' }>) {
+    const { feed, clock, snapshots } = this.#ports
+    const start: StreamStart = since === null ? { kind: 'plain' } : startOf(feed, since)
+    const stream = new EventStream(feed, clock, start, filter)
+    const join = (writer: SocketWriter) => {
+      const remove = feed.add(writer)
+      if (start.kind !== 'reset') return remove
+      const member = this.#member(socket, stream, () => feed.wake())
+      snapshots.join(member)
+      return () => {
+        snapshots.leave(member)
+        remove()
+      }
+    }
+    return { stream, join }
+  }
+
+  #floorOf(socket: WebSocket<SocketData>) {
+    const { floor, feed, clock, snapshots } = this.#ports
+    const position = () => feed.positionAt(feed.offset)
+    const stream: FloorStream = new FloorStream({
+      floor,
+      clock,
+      position,
+      rejoin: () => snapshots.join(member),
+    })
+    const member = this.#member(socket, stream, () => floor.wake())
+    const join = (writer: SocketWriter) => {
+      const remove = floor.add(writer)
+      snapshots.join(member)
+      return () => {
+        snapshots.leave(member)
+        remove()
+      }
+    }
+    return { stream, join }
+  }
+
+  #member(
+    socket: WebSocket<SocketData>,
+    stream: EventStream | FloorStream,
+    wake: () => void,
+  ): SnapshotMember {
+    return {
+      addPart: (part) => stream.addPart(part),
+      get queuedSnapshotBytes() {
+        return stream.queuedSnapshotBytes
+      },
+      wake,
+      snapshotFailed: () => this.#end(socket, closeCodes.tryAgainLater, 'the calls could not be read'),
+    }
+  }
+
+  #wake({ view }: SupervisorQuery): void {
+    if (view === 'floor') this.#ports.floor.wake()
+    else this.#ports.feed.wake()
+  }
+
+  #look(): void {
+    for (const socket of this.#sockets) socket.getUserData().writer?.look()
   }
 
   #closed(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData()
-    data.unsubscribe()
+    data.leave()
     this.#ports.handshake.release(data.grant)
-    if (data.subscriber !== null) data.subscriber.isClosed = true
+    data.writer?.close()
     this.#sockets.delete(socket)
   }
 
-  #end(socket: WebSocket<SocketData>, code: number, reason: string): void {
-    // Not within `take`: the feed is in the middle of its subscribers.
+  #end(socket: WebSocket<SocketData>, code: CloseCode, reason: string): void {
+    // Not within a write.
     setImmediate(() => {
       if (!this.#sockets.has(socket)) return
       socket.end(code, reason)
@@ -211,6 +228,7 @@ export class SupervisorSockets {
   }
 
   closeAll(): void {
+    if (this.#looking !== null) clearInterval(this.#looking)
     for (const socket of this.#sockets)
       this.#end(socket, closeCodes.goingAway, 'the service is shutting down')
   }

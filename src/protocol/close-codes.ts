@@ -4,7 +4,7 @@ export const closeCodes = {
   policyViolation: 1008,
   tryAgainLater: 1013,
   tooSlow: 4008,
-  notAuthorized: 4401,
+  revoked: 4401,
 } as const
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes]
 

@@ -103,4 +103,8 @@ messages of the stream come too, in this order:
 
 A restart of the service begins a new epoch: positions from before it are answered \`reset\` with \`other_epoch\`, because
 what was told last before a crash can no longer be known exactly. A client that was cut off within a snapshot has half
-a picture and asks with \`since=snapshot\` again. What a client sends is ignored.`
+a picture and asks with \`since=snapshot\` again. What a client sends is ignored.
+
+Figures in events and rows are absolute: whoever applies what comes in order has the account of each call. One figure
+moves without an event: a completion may make \`missing_count\` rise by the lost tail. Rows have it at once, events with
+the next packet of the call.`

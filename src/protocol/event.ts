@@ -86,5 +86,6 @@ export const eventSchemas = [
   AiFailed,
   CallDeleted,
 ] as const
+export const eventNames = eventSchemas.map(({ properties }) => properties.event.const)
 export const SupervisorEvent = Type.Union([...eventSchemas], { $id: 'SupervisorEvent' })
 export type SupervisorEvent = Static<typeof SupervisorEvent>

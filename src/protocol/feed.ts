@@ -82,11 +82,14 @@ export const FloorChange = Type.Object(
 
 export const feedSchemas = [Hello, Reset, Snapshot, Live, Heartbeat, FloorChange] as const
 export const messageSchemas = [...eventSchemas, ...feedSchemas] as const
-export type FeedNotice =
+export type ResetMessage = Static<typeof Reset>
+export type SnapshotMessage = Static<typeof Snapshot>
+export type FloorMessage = Static<typeof FloorChange>
+export type FeedMessage =
+  | SupervisorEvent
   | Static<typeof Hello>
-  | Static<typeof Reset>
-  | Static<typeof Snapshot>
+  | ResetMessage
+  | SnapshotMessage
   | Static<typeof Live>
   | Static<typeof Heartbeat>
-  | Static<typeof FloorChange>
-export type FeedMessage = SupervisorEvent | FeedNotice
+  | FloorMessage

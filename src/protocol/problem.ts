@@ -28,6 +28,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   malformed_request: { status: '400 Bad Request', title: 'Malformed request', closes: true },
   malformed_json: { status: '400 Bad Request', title: 'Malformed JSON' },
   invalid_call_id: { status: '400 Bad Request', title: 'Invalid call id' },
+  invalid_query: { status: '400 Bad Request', title: 'Invalid query' },
   unauthenticated: {
     status: '401 Unauthorized',
     title: 'Not authenticated',

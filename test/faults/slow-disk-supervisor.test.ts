@@ -62,6 +62,6 @@ test('a supervisor that reads is not dropped for the large commits of a slow dis
   const commits = (name: string) => readings.get(`voicestream_commit_packets_${name}`) ?? 0
   assert(commits('count') - commits('bucket{le="1024"}') > 0, 'there was a large commit')
   assert.equal(closedWith, 0, `it was closed after ${events} events`)
-  assert(bytes > 2 * limits.supervisorQueueBytesMax, 'its events were more than its bound')
+  assert(bytes > 2 * limits.supervisorLagBytesMax, 'its events were more than its bound')
   assert.equal(readings.get('voicestream_supervisors_dropped_total'), 0)
 })

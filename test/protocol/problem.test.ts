@@ -15,6 +15,7 @@ const statuses: Record<ErrorCode, number> = {
   rate_limited: 429,
   too_many_failures: 429,
   invalid_call_id: 400,
+  invalid_query: 400,
   not_found: 404,
   call_not_found: 404,
   method_not_allowed: 405,

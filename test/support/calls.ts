@@ -126,6 +126,7 @@ export class Calls {
       },
       arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
       analyse: (callId, facts) => this.analysesAsked.push({ callId, facts }),
+      changed: () => {},
       stateChanged: (from, to) => this.stateChanges.push({ from, to }),
       late: () => {
         this.lateCount++

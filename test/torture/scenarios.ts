@@ -13,6 +13,7 @@ import { runCheckpointKills, runPassivation } from './long-runs.js'
 import { compilerUnavailable } from './native/compile.js'
 import { runPowerControl, runPowerCuts } from './power-runs.js'
 import { runRaces } from './races.js'
+import { runResumes } from './resumes.js'
 import { runSequences } from './sequences.js'
 import { runSlowSupervisors } from './slow-supervisors.js'
 import { runSlowSyncs } from './slow-syncs.js'
@@ -140,6 +141,12 @@ export const scenarios: readonly Scenario[] = [
     name: 'events/kills',
     promise: 'V3: what supervisors were told before kill -9 is stored after it',
     run: (stage, { seed, kills }) => runEventKills(stage, { seed, kills: Math.ceil(kills / 10) }),
+    unavailable: always,
+  },
+  {
+    name: 'events/resumes',
+    promise: 'P9: who reconnects is told what it missed once and in order, or that it cannot be',
+    run: (stage, { seed }) => runResumes(stage, { seed, reconnects: 50, kills: 20, packetsPerSecond: 1000 }),
     unavailable: always,
   },
   {
