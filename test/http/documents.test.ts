@@ -14,6 +14,7 @@ const routes: Record<string, readonly string[]> = {
   '/v1/call/{call_id}/packets': ['get'],
   '/v1/call/{call_id}/gaps': ['get'],
   '/v1/calls': ['get'],
+  '/v1/floor': ['get'],
   '/health/live': ['get'],
   '/health/ready': ['get'],
   '/metrics': ['get'],
