@@ -1,6 +1,5 @@
 /** The typed client on a real socket of `ws`, with every message checked against its schema and kept. */
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { WebSocket } from 'ws'
@@ -39,13 +38,15 @@ export class FeedClient {
   /** Everything that came, in order, with the time of its arrival. */
   readonly messages: { readonly message: FeedMessage; readonly at: number }[] = []
   readonly sockets: WebSocket[] = []
+  receivedBytes = 0
   /** When each connection was upgraded. */
   readonly openedAt: number[] = []
   #problem: Error | null = null
   readonly #watch = new Watch()
 
   constructor(
-    t: Pick<TestContext, 'after'>,
+    t: { after(undo: () => void): void },
+    /** Asked for its port at each connection: a restarted service has another one. */
     service: { readonly port: number },
     options: Partial<SupervisorClientOptions> = {},
   ) {
@@ -53,7 +54,7 @@ export class FeedClient {
     const received = (text: string) => this.#received(text)
     class CheckedSocket extends WebSocket {
       constructor(url: string) {
-        super(url)
+        super(url.replace(/:\d+\//, `:${service.port}/`))
         sockets.push(this)
         this.on('open', () => openedAt.push(performance.now()))
         this.on('message', (data) => received(String(data)))
@@ -101,6 +102,7 @@ export class FeedClient {
   }
 
   #received(text: string): void {
+    this.receivedBytes += text.length
     try {
       this.messages.push({ message: checkedMessage(text), at: performance.now() })
     } catch (error) {

@@ -5,14 +5,17 @@
  */
 import { runFailingWrites } from './disk-faults.js'
 import { runEventKills } from './event-kills.js'
+import { runIdleCrowd } from './idle-crowd.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
 import { compilerUnavailable } from './native/compile.js'
 import type { Edit } from './patched-build.js'
 import { runPowerCuts } from './power-runs.js'
+import { runResumes } from './resumes.js'
 import { runSlowSupervisors } from './slow-supervisors.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import type { Stage } from './stage.js'
+import { runStalledSupervisors } from './stalled-supervisors.js'
 import { straceUnavailable } from './strace.js'
 import type { Unavailable, Verdict } from './verdict.js'
 
@@ -30,6 +33,8 @@ const always = () => null
 const toldAsCommitted = "tell({ type: 'committed', id: message.id, commitMs: 0, tailBytes: 0, walPages: 0 });"
 const runSlowSyncsShortly = (stage: Stage, seed: number) =>
   runSlowSyncs(stage, { seed, delayMs: 300, loadMs: 3000, delayed: 'all', floodPackets: 0 })
+const runResumesShortly = (stage: Stage, seed: number) =>
+  runResumes(stage, { seed, reconnects: 9, kills: 2, packetsPerSecond: 300 })
 
 export const bugs: readonly Bug[] = [
   {
@@ -130,10 +135,110 @@ export const bugs: readonly Bug[] = [
     unavailable: always,
   },
   {
+    name: 'a resumed stream leaves out the first event that was missed',
+    edits: [
+      {
+        file: 'actors/event-stream.js',
+        find: "start.kind === 'after' ? start.offset :",
+        replace: "start.kind === 'after' ? Math.min(start.offset + 1, feed.ring.head) :",
+      },
+    ],
+    scenario: 'events/resumes',
+    finding: /gaps/,
+    run: runResumesShortly,
+    unavailable: always,
+  },
+  {
+    name: 'a resumed stream begins with the event that was handled last',
+    edits: [
+      {
+        file: 'actors/event-stream.js',
+        find: "start.kind === 'after' ? start.offset :",
+        replace: "start.kind === 'after' ? Math.max(start.offset - 1, feed.ring.evictedThrough) :",
+      },
+    ],
+    scenario: 'events/resumes',
+    finding: /repeats/,
+    run: runResumesShortly,
+    unavailable: always,
+  },
+  {
+    name: 'a position that is no longer held is resumed from the oldest that is',
+    edits: [
+      {
+        file: 'actors/event-stream.js',
+        find: "return { kind: 'reset', reason: 'evicted' };",
+        replace: "return { kind: 'after', offset: feed.ring.evictedThrough };",
+      },
+    ],
+    scenario: 'events/resumes',
+    finding: /an evicted position was answered/,
+    run: runResumesShortly,
+    unavailable: always,
+  },
+  {
+    name: 'a position of another run of the service is taken for one of this',
+    edits: [
+      {
+        file: 'actors/feed-position.js',
+        find: 'if (found[1] !== epoch)',
+        replace: 'if (false)',
+      },
+    ],
+    scenario: 'events/resumes',
+    finding: /resets for|gaps|repeats/,
+    run: runResumesShortly,
+    unavailable: always,
+  },
+  {
+    name: 'a supervisor that never reads is never closed',
+    edits: [
+      {
+        file: 'http/socket-writer.js',
+        find: 'if (now - this.#laggingSince > limits.supervisorLagMsMax)',
+        replace: 'if (false)',
+      },
+    ],
+    scenario: 'events/stalled-supervisors',
+    finding: /stalled sockets were closed/,
+    run: (stage) =>
+      runStalledSupervisors(stage, {
+        stalled: 4,
+        healthy: 1,
+        packetsPerSecond: 1000,
+        quietMs: 2000,
+        loadMs: 20_000,
+        judgesTimes: false,
+      }),
+    unavailable: always,
+  },
+  {
+    name: 'each supervisor has a buffer of its own',
+    edits: [
+      {
+        file: 'http/socket-writer.js',
+        find: 'this.#tooSlow = tooSlow;',
+        replace: 'this.#tooSlow = tooSlow; this.buffer = new Uint8Array(131_072).fill(1);',
+      },
+    ],
+    scenario: 'overload/idle-crowd',
+    finding: /idle sockets take/,
+    run: (stage) =>
+      runIdleCrowd(stage, {
+        idle: 2000,
+        query: 'since=&call=nobody',
+        slowBodies: 20,
+        slowHeaders: 20,
+        packetsPerSecond: 20,
+        judgesTimes: false,
+      }),
+    unavailable: always,
+  },
+  {
     name: 'a socket that takes no more is written to all the same',
     edits: [
       {
-        file: 'http/supervisor-socket.js',
+        file: 'http/socket-writer.js',
         find: 'return inFlightBytesMax - this.#socket.getBufferedAmount();',
         replace: 'return Number.POSITIVE_INFINITY;',
       },

@@ -1,9 +1,10 @@
 /** Packets at a steady rate: some calls, each sent by a lane of its own, in order, again until it is acknowledged. */
 import { type Answer, Connection } from './requests.js'
-import { epochMs, sleep } from './stage.js'
+import { epochMs, type Stage, sleep } from './stage.js'
 
 export interface PacedPlan {
-  readonly port: number
+  /** Asked for its port again and again: a restarted service has another one. */
+  readonly service: { readonly port: number }
   readonly packetsPerSecond: number
   readonly lanes: number
   /** Of each call id. */
@@ -20,10 +21,16 @@ export class PacedLoad {
   readonly #sent = new Map<string, number>()
   #latenciesMs: number[] = []
   #isStopped = false
+  /** The service may be gone: nothing is waited for. */
+  #isAbandoned = false
   readonly #lanes: Promise<void>[]
 
-  constructor(plan: PacedPlan) {
+  constructor(stage: Stage, plan: PacedPlan) {
     this.#plan = plan
+    stage.after(() => {
+      this.#isAbandoned = true
+      return this.stop()
+    })
     this.#lanes = Array.from({ length: plan.lanes }, (_, lane) => this.#run(`${plan.name}-${lane}`, lane))
   }
 
@@ -49,8 +56,9 @@ export class PacedLoad {
   }
 
   async #run(call: string, lane: number): Promise<void> {
-    const { port, packetsPerSecond, lanes, stride = 1, firstSequence = 0 } = this.#plan
-    const connection = new Connection(port)
+    const { service, packetsPerSecond, lanes, stride = 1, firstSequence = 0 } = this.#plan
+    let { port } = service
+    let connection = new Connection(port)
     const everyMs = (1000 * lanes) / packetsPerSecond
     let dueAt = epochMs() + (everyMs * lane) / lanes
     for (let count = 0; !this.#isStopped; count++) {
@@ -60,7 +68,14 @@ export class PacedLoad {
         timestamp: 1_700_000_000 + count / 50,
       })
       await sleep(Math.max(0, dueAt - epochMs()))
-      await this.#deliver(connection, call, body)
+      // Stopped with an answer, so that every packet that was sent is accounted for.
+      while (!(await this.#deliver(connection, call, body)) && !this.#isAbandoned) {
+        await sleep(retryMs)
+        if (service.port === port) continue
+        connection.close()
+        port = service.port
+        connection = new Connection(port)
+      }
       this.#sent.set(call, count + 1)
       // What a kill held up is not made up for: that would be a burst.
       dueAt = Math.max(dueAt + everyMs, epochMs())
@@ -68,16 +83,13 @@ export class PacedLoad {
     connection.close()
   }
 
-  async #deliver(connection: Connection, call: string, body: string): Promise<void> {
-    for (;;) {
-      const startedAt = epochMs()
-      const answer: Answer = await connection.post(`/v1/call/stream/${call}`, body)
-      this.#latenciesMs.push(epochMs() - startedAt)
-      if (answer.kind === 'answered' && answer.status === 202) return
-      if (answer.kind === 'answered' && answer.status < 500)
-        throw new Error(`a packet of ${call} was answered ${answer.status}: ${answer.text}`)
-      await sleep(retryMs)
-    }
+  async #deliver(connection: Connection, call: string, body: string): Promise<boolean> {
+    const startedAt = epochMs()
+    const answer: Answer = await connection.post(`/v1/call/stream/${call}`, body)
+    this.#latenciesMs.push(epochMs() - startedAt)
+    if (answer.kind === 'answered' && answer.status < 500 && answer.status !== 202)
+      throw new Error(`a packet of ${call} was answered ${answer.status}: ${answer.text}`)
+    return answer.kind === 'answered' && answer.status === 202
   }
 }
 

@@ -2,7 +2,6 @@
  * Supervisors that are cut off all the time while packets pour in, and a service that is killed under them (P9): what
  * each of them is told is one run without a gap or a repeat, or it is told within a second that it is not.
  */
-import type { TestContext } from 'node:test'
 import { limits } from '../../src/limits.js'
 import { FeedClient } from '../support/feed-client.js'
 import type { Service } from '../support/service.js'
@@ -27,10 +26,19 @@ export async function runResumes(stage: Stage, plan: ResumePlan): Promise<Verdic
   const random = randomOf(plan.seed)
   const dataDir = stage.folder()
   let service = await stage.service({ dataDir })
-  const { port } = service
-  const clients = Array.from({ length: clientCount }, () => connect(stage, port))
+  const where = {
+    get port() {
+      return service.port
+    },
+  }
+  const clients = Array.from({ length: clientCount }, () => connect(stage, where))
   for (const client of clients) await client.live()
-  const load = new PacedLoad({ port, packetsPerSecond: plan.packetsPerSecond, lanes: 12, name: 'run' })
+  const load = new PacedLoad(stage, {
+    service: where,
+    packetsPerSecond: plan.packetsPerSecond,
+    lanes: 12,
+    name: 'run',
+  })
   let kills = 0
   let cuts = 0
   const restarts = new Set(spread(plan.reconnects, plan.kills))
@@ -42,7 +50,7 @@ export async function runResumes(stage: Stage, plan: ResumePlan): Promise<Verdic
     if (!restarts.has(cuts)) continue
     await killHard(service)
     kills++
-    service = await stage.service({ dataDir, settings: { PORT: port } })
+    service = await stage.service({ dataDir })
   }
   await sleep(500)
   await load.stop()
@@ -60,9 +68,8 @@ export async function runResumes(stage: Stage, plan: ResumePlan): Promise<Verdic
   }
 }
 
-function connect(stage: Stage, port: number): FeedClient {
-  // Nothing of the test context is used but `after`.
-  return new FeedClient(stage as unknown as TestContext, { port }, { start: 'now', longestWaitMs: 100 })
+function connect(stage: Stage, service: { readonly port: number }): FeedClient {
+  return new FeedClient(stage, service, { start: 'now', longestWaitMs: 100 })
 }
 
 function spread(over: number, count: number): readonly number[] {
@@ -113,12 +120,11 @@ function findingsOfDelay({ messages, openedAt }: FeedClient): readonly string[] 
 
 /** So many events that a position is no longer held: its owner is told so, and not told on from somewhere. */
 async function findingsOfEviction(stage: Stage, service: Service): Promise<readonly string[]> {
-  const { port } = service
-  const before = connect(stage, port)
+  const before = connect(stage, service)
   await before.live()
   const position = before.client.position as string
   before.client.dispose()
-  const connection = new Connection(port)
+  const connection = new Connection(service.port)
   const each = 20_000
   for (let sent = 0; sent <= limits.feedSlots; sent += each) {
     const lines = Array.from({ length: each }, (_, i) =>
@@ -129,7 +135,7 @@ async function findingsOfEviction(stage: Stage, service: Service): Promise<reado
       throw new Error(`a bulk request was answered ${JSON.stringify(answer).slice(0, 200)}`)
   }
   connection.close()
-  const after = new FeedClient(stage as unknown as TestContext, { port }, { start: { position } })
+  const after = new FeedClient(stage, service, { start: { position } })
   await after.until(() => after.messages.length > 0, 5000).catch(() => {})
   const [first] = after.messages
   const waitedMs = (first?.at ?? Number.POSITIVE_INFINITY) - (after.openedAt[0] ?? 0)

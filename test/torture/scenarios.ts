@@ -6,6 +6,7 @@ import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-
 import { runEventKills } from './event-kills.js'
 import { runForeignLock } from './foreign-lock.js'
 import { runHeldSnapshot } from './held-snapshot.js'
+import { runIdleCrowd } from './idle-crowd.js'
 import { runOverInFlightCap } from './in-flight-cap.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
@@ -19,6 +20,7 @@ import { runSlowSupervisors } from './slow-supervisors.js'
 import { runSlowSyncs } from './slow-syncs.js'
 import { mountUnavailable, runFullDisk, runReadsOnFullDisk, runStopOnFullDisk } from './small-disk.js'
 import type { Stage } from './stage.js'
+import { runStalledSupervisors } from './stalled-supervisors.js'
 import { runSecondSignals, runStops } from './stops.js'
 import { straceUnavailable } from './strace.js'
 import type { Unavailable, Verdict } from './verdict.js'
@@ -147,6 +149,34 @@ export const scenarios: readonly Scenario[] = [
     name: 'events/resumes',
     promise: 'P9: who reconnects is told what it missed once and in order, or that it cannot be',
     run: (stage, { seed }) => runResumes(stage, { seed, reconnects: 50, kills: 20, packetsPerSecond: 1000 }),
+    unavailable: always,
+  },
+  {
+    name: 'events/stalled-supervisors',
+    promise: 'P10: supervisors that never read cost neither packets nor the others anything',
+    run: (stage) =>
+      runStalledSupervisors(stage, {
+        stalled: 50,
+        healthy: 10,
+        packetsPerSecond: 1000,
+        quietMs: 20_000,
+        loadMs: 60_000,
+        judgesTimes: true,
+      }),
+    unavailable: always,
+  },
+  {
+    name: 'overload/idle-crowd',
+    promise: 'P16: ten thousand idle supervisors and thousands of slow requests leave ingest alone',
+    run: (stage) =>
+      runIdleCrowd(stage, {
+        idle: 10_000,
+        query: 'since=&call=nobody',
+        slowBodies: 2000,
+        slowHeaders: 2000,
+        packetsPerSecond: 100,
+        judgesTimes: true,
+      }),
     unavailable: always,
   },
   {

@@ -1,0 +1,181 @@
+/**
+ * Supervisors that never read beside others that do (P10): ingest and the healthy ones do not notice, memory does not
+ * grow, and who has stalled is closed soon after it has fallen too far behind.
+ */
+import { connect, type Socket } from 'node:net'
+import { limits } from '../../src/limits.js'
+import { FeedClient } from '../support/feed-client.js'
+import { readMetric } from '../support/metrics.js'
+import { rawRequest } from '../support/raw-connection.js'
+import type { Service } from '../support/service.js'
+import { mebibytes, residentOf } from './memory.js'
+import { PacedLoad, percentile } from './paced-load.js'
+import { epochMs, killHard, type Stage, sleep } from './stage.js'
+import { judgeStream } from './stream-oracle.js'
+import type { Verdict } from './verdict.js'
+
+export interface StalledPlan {
+  readonly stalled: number
+  readonly healthy: number
+  readonly packetsPerSecond: number
+  /** With healthy supervisors alone, for comparison. */
+  readonly quietMs: number
+  readonly loadMs: number
+  /** Bounds of time mean something on a machine that does nothing else. */
+  readonly judgesTimes: boolean
+}
+
+const healthyMsMax = 250
+const closedMsMax = 15_000
+const growthBytesMax = 64 * 1024 * 1024
+const ingestGrowthMax = 1.2
+/** What a p99 moves by between two runs that are the same. */
+const ingestNoiseMs = 2
+
+/** Takes no byte off its socket until it is told to. */
+class StalledSocket {
+  readonly socket: Socket
+  bytes = 0
+
+  constructor(stage: Stage, port: number) {
+    this.socket = connect({ host: '127.0.0.1', port })
+    stage.after(() => this.socket.destroy())
+    this.socket.on('error', () => {})
+    this.socket.pause()
+    this.socket.write(
+      rawRequest({
+        method: 'GET',
+        path: '/ws/supervisor',
+        lines: [
+          'Connection: Upgrade',
+          'Upgrade: websocket',
+          'Sec-WebSocket-Version: 13',
+          'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        ],
+      }),
+    )
+  }
+
+  /** Everything that the kernel had taken for it. Resolves when the other side has closed. */
+  readOut(): Promise<void> {
+    return new Promise((resolve) => {
+      this.socket.on('data', (bytes: Buffer) => {
+        this.bytes += bytes.length
+      })
+      this.socket.once('close', () => resolve())
+      this.socket.resume()
+    })
+  }
+}
+
+interface Sample {
+  readonly at: number
+  /** What each supervisor was told so far. */
+  readonly toldBytes: number
+  readonly connected: number
+}
+
+export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Promise<Verdict> {
+  const service = await stage.service({ dataDir: stage.folder() })
+  const healthy = Array.from({ length: plan.healthy }, () => new FeedClient(stage, service, { start: 'now' }))
+  for (const client of healthy) await client.live()
+  // A number left out between any two: after a second its events list a hundred missing numbers.
+  const load = new PacedLoad(stage, {
+    service,
+    packetsPerSecond: plan.packetsPerSecond,
+    lanes: 16,
+    name: 'wordy',
+    stride: 2,
+  })
+  await sleep(plan.quietMs)
+  const quiet = load.takeLatencies()
+  const quietEvents = healthy.map(({ messages }) => messages.length)
+  const before = residentOf(service.child.pid as number).bytes
+  const stalled = Array.from({ length: plan.stalled }, () => new StalledSocket(stage, service.port))
+  const samples = await sampleFor(plan, service, healthy)
+  const loaded = load.takeLatencies()
+  const grownBytes = residentOf(service.child.pid as number).bytes - before
+  await load.stop()
+  const dropped = await readMetric(service, 'voicestream_supervisors_dropped_total')
+  await Promise.race([Promise.all(stalled.map((socket) => socket.readOut())), sleep(5000)])
+
+  const findings: string[] = []
+  if (dropped !== plan.stalled) findings.push(`${dropped} of ${plan.stalled} stalled sockets were closed`)
+  const lateMs = closedAfterMs(samples, stalled, plan)
+  if (lateMs > closedMsMax)
+    findings.push(`a stalled socket was closed ${Math.round(lateMs)} ms after its bound`)
+  await Promise.all(
+    healthy.map((client) => client.until(() => client.events.length >= load.total).catch(() => {})),
+  )
+  for (const [i, client] of healthy.entries()) {
+    const judged = judgeStream(
+      client.messages.map(({ message }) => message),
+      true,
+    )
+    findings.push(...judged.findings.map((finding) => `healthy supervisor ${i}: ${finding}`))
+    if (client.events.length !== load.total)
+      findings.push(`healthy supervisor ${i} was told of ${client.events.length} of ${load.total} packets`)
+  }
+  const healthyP99 = percentile(
+    healthy.flatMap(({ messages }, i) => messages.slice(quietEvents[i]).map(delayOf)),
+    0.99,
+  )
+  const [quietP99, loadedP99] = [percentile(quiet, 0.99), percentile(loaded, 0.99)]
+  if (plan.judgesTimes) {
+    if (healthyP99 > healthyMsMax) findings.push(`healthy supervisors are told after ${healthyP99} ms (p99)`)
+    if (loadedP99 > quietP99 * ingestGrowthMax && loadedP99 - quietP99 > ingestNoiseMs)
+      findings.push(`ingest takes ${loadedP99.toFixed(1)} ms (p99), where it took ${quietP99.toFixed(1)}`)
+  }
+  if (grownBytes > growthBytesMax) findings.push(`memory grew by ${mebibytes(grownBytes)} MiB`)
+  for (const { client } of healthy) client.dispose()
+  await killHard(service)
+  return {
+    counts: { stalled: plan.stalled, healthy: plan.healthy, packets: load.total, dropped },
+    notes: {
+      quietP99Ms: round(quietP99),
+      loadedP99Ms: round(loadedP99),
+      healthyP99Ms: round(healthyP99),
+      closedAfterMs: Math.round(lateMs),
+      grownMebibytes: mebibytes(grownBytes),
+    },
+    faults: dropped,
+    findings,
+  }
+}
+
+/** Until all that stalled are closed, and for as long as the plan says. */
+async function sampleFor(
+  { loadMs, healthy: count }: StalledPlan,
+  service: Service,
+  healthy: readonly FeedClient[],
+): Promise<readonly Sample[]> {
+  const samples: Sample[] = []
+  const told = () => healthy[0]?.receivedBytes ?? 0
+  const first = told()
+  for (const until = epochMs() + loadMs; epochMs() < until; ) {
+    await sleep(250)
+    const connected = await readMetric(service, 'voicestream_supervisors')
+    samples.push({ at: epochMs(), toldBytes: told() - first, connected: connected - count })
+  }
+  return samples
+}
+
+/** From when the last of them was over its bound to when it was gone. */
+function closedAfterMs(
+  samples: readonly Sample[],
+  stalled: readonly StalledSocket[],
+  { loadMs }: StalledPlan,
+): number {
+  const taken = Math.max(...stalled.map(({ bytes }) => bytes))
+  const over = samples.find(({ toldBytes }) => toldBytes - taken > limits.supervisorLagBytesMax)
+  const gone = samples.find(({ connected, toldBytes }) => connected <= 0 && toldBytes > 0)
+  if (gone === undefined) return loadMs
+  return over === undefined ? 0 : Math.max(0, gone.at - over.at)
+}
+
+/** From when the service took a packet to when a supervisor heard of it. */
+function delayOf({ message, at }: FeedClient['messages'][number]): number {
+  return performance.timeOrigin + at - Date.parse(message.at)
+}
+
+const round = (value: number) => Math.round(value * 10) / 10
