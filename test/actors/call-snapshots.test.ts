@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { CallSnapshots, type SnapshotMember, type SnapshotPart } from '../../src/actors/call-snapshots.js'
+import { VoiceStreamError } from '../../src/errors.js'
+import { limits } from '../../src/limits.js'
+import type { CallRow } from '../../src/protocol/floor.js'
+import type { CallReader } from '../../src/store/journal.js'
+import { Calls, callId } from '../support/calls.js'
+import { turns } from '../support/fake-clock.js'
+
+class Member implements SnapshotMember {
+  readonly parts: SnapshotPart[] = []
+  queuedSnapshotBytes = 0
+  failures = 0
+
+  addPart(part: SnapshotPart): void {
+    this.parts.push(part)
+  }
+
+  wake(): void {}
+
+  snapshotFailed(): void {
+    this.failures++
+  }
+
+  get rows(): readonly CallRow[] {
+    return this.parts.flatMap(({ rows }) => rows.map(({ text }) => JSON.parse(text) as CallRow))
+  }
+
+  get isThrough(): boolean {
+    return this.parts.some(({ isLast }) => isLast)
+  }
+}
+
+function trial(reader?: Partial<Pick<CallReader, 'call' | 'calls'>>) {
+  const calls = new Calls()
+  const failures: unknown[] = []
+  let pages = 0
+  const snapshots = new CallSnapshots({
+    reader: {
+      call: (id) => calls.journal.call(id),
+      calls: (query) => {
+        pages++
+        return calls.journal.calls(query)
+      },
+      ...reader,
+    },
+    clock: calls.clock,
+    observe: (...asked) => calls.registry.observe(...asked),
+    offset: () => calls.events.length,
+    positionAt: (offset) => `e.${offset}`,
+    endedCalls: () => [callId('ended')],
+    rowSeen: () => {},
+    soon: setImmediate,
+    failed: (error) => failures.push(error),
+  })
+  const through = async (member: Member) => {
+    for (let i = 0; i < 200 && !member.isThrough && member.failures === 0; i++) {
+      await turns(2)
+      await calls.clock.advance(5)
+    }
+  }
+  return { calls, snapshots, failures, through, pages: () => pages }
+}
+
+describe('a snapshot of the current calls', () => {
+  test('has every call that has not ended, and those that ended last', async () => {
+    const { calls, snapshots, through } = trial()
+    await calls.bring(callId('open'), 'IN_PROGRESS')
+    await calls.bring(callId('grace'), 'COMPLETED')
+    await calls.bring(callId('waiting'), 'PROCESSING_AI')
+    await calls.bring(callId('ended'), 'ARCHIVED')
+    await calls.bring(callId('longAgo'), 'FAILED')
+    const member = new Member()
+    snapshots.join(member)
+    await through(member)
+    const states = new Map(member.rows.map(({ call_id, state }) => [call_id, state]))
+    assert.deepEqual([...states].sort(), [
+      ['ended', 'ARCHIVED'],
+      ['grace', 'COMPLETED'],
+      ['open', 'IN_PROGRESS'],
+      ['waiting', 'PROCESSING_AI'],
+    ])
+    assert.equal(member.parts.filter(({ isLast }) => isLast).length, 1)
+    assert.equal(member.parts.at(-1)?.isLast, true)
+  })
+
+  // V3: what is marked and not committed is in memory, and would show.
+  test('shows each row as of its place: exactly what the events before it told', async () => {
+    const { calls, snapshots, through } = trial()
+    const ids = Array.from({ length: 20 }, (_, i) => callId(`c${i}`))
+    for (const id of ids) await calls.packet(id, 0).promise
+    const member = new Member()
+    let compared = 0
+    let pending = 0
+    const add = member.addPart.bind(member)
+    member.addPart = (part) => {
+      add(part)
+      for (const { text } of part.rows) {
+        const row = JSON.parse(text) as CallRow
+        const events = calls.events.slice(0, part.after)
+        const told = events.filter(
+          ({ call_id, event }) => call_id === row.call_id && event === 'packet_received',
+        )
+        assert.equal(row.total_received, told.length, row.call_id)
+        compared++
+      }
+    }
+    for (let round = 0; round < 30; round++) {
+      for (const [i, id] of ids.entries()) if ((i + round) % 3 === 0) calls.packet(id, round + 1)
+      if (calls.events.length < ids.length * (round + 1)) pending++
+      if (round % 5 === 0) snapshots.join(member)
+      await turns(1)
+    }
+    await through(member)
+    assert(compared >= ids.length, `${compared} rows`)
+    assert(pending > 0)
+  })
+
+  test('is drawn once for all who wait for it', async () => {
+    const { calls, snapshots, through, pages } = trial()
+    await calls.packet(callId('c'), 0).promise
+    const members = Array.from({ length: 50 }, () => new Member())
+    for (const member of members) snapshots.join(member)
+    for (const member of members) await through(member)
+    for (const { rows } of members) assert.equal(rows.length, 1)
+    assert(pages() <= 6, `${pages()} pages were read`)
+  })
+
+  test('waits for a reader that is slow, but not for ever', async () => {
+    const page = (cursor: number | null) => ({ calls: [], nextCursor: cursor === null ? 1 : null })
+    const { snapshots, calls, through } = trial({
+      calls: async ({ cursor }) => page(cursor),
+      call: async () => null,
+    })
+    const member = new Member()
+    member.queuedSnapshotBytes = limits.snapshotPartBytesMax + 1
+    const startedAt = calls.clock.now()
+    snapshots.join(member)
+    for (let i = 0; i < 40 && !member.isThrough; i++) await calls.clock.advance(500)
+    assert.equal(member.isThrough, true)
+    const waitedMs = calls.clock.now() - startedAt
+    assert(waitedMs >= limits.snapshotPageMsMax, `${waitedMs} ms`)
+    await through(member)
+  })
+
+  test('tries again what passes, and says so when it does not', async () => {
+    let failures = 2
+    const busy = new VoiceStreamError('overloaded', 'too many reads')
+    const passing = trial({
+      calls: async () => {
+        if (failures-- > 0) throw busy
+        return { calls: [], nextCursor: null }
+      },
+    })
+    const lucky = new Member()
+    passing.snapshots.join(lucky)
+    for (let i = 0; i < 20 && !lucky.isThrough; i++) await passing.calls.clock.advance(100)
+    assert.deepEqual([lucky.isThrough, lucky.failures], [true, 0])
+
+    const stuck = trial({ calls: () => Promise.reject(busy) })
+    const member = new Member()
+    stuck.snapshots.join(member)
+    for (let i = 0; i < 40 && member.failures === 0; i++) await stuck.calls.clock.advance(100)
+    assert.deepEqual([member.isThrough, member.failures, stuck.failures.length], [false, 1, 1])
+    // And it is not stuck for ever.
+    stuck.snapshots.join(member)
+    for (let i = 0; i < 40 && member.failures === 1; i++) await stuck.calls.clock.advance(100)
+    assert.equal(member.failures, 2)
+  })
+
+  test('comes to nobody who has left', async () => {
+    const { snapshots, through, calls } = trial()
+    await calls.packet(callId('c'), 0).promise
+    const [gone, stays] = [new Member(), new Member()]
+    snapshots.join(gone)
+    snapshots.join(stays)
+    snapshots.leave(gone)
+    await through(stays)
+    assert.deepEqual([gone.parts.length, stays.isThrough], [0, true])
+  })
+})
