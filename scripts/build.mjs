@@ -1,6 +1,8 @@
-/** Compiles `src/` and, once that has succeeded, puts the result in place of `dist/`. */
+/** Compiles `src/`, bundles the page and, once both have succeeded, puts the result in place of `dist/`. */
 import { execFileSync } from 'node:child_process'
 import { renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { bundleDashboard } from './dashboard.mjs'
 
 const fresh = 'dist.new'
 rmSync(fresh, { recursive: true, force: true })
@@ -11,5 +13,6 @@ execFileSync(
     stdio: 'inherit',
   },
 )
+await bundleDashboard(join(fresh, 'dashboard'))
 rmSync('dist', { recursive: true, force: true })
 renameSync(fresh, 'dist')

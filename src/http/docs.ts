@@ -2,11 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-
-export interface StaticFile {
-  readonly contentType: string
-  readonly body: Buffer
-}
+import type { StaticFile } from './static-file.js'
 
 const page = `<!doctype html>
 <html lang="en">
@@ -29,13 +25,16 @@ const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLink
 
 export function docsFiles(): ReadonlyMap<string, StaticFile> {
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
-  const packaged = (name: string, contentType: string): StaticFile => ({
+  const file = (body: Buffer, contentType: string): StaticFile => ({
     contentType,
-    body: readFileSync(join(folder, name)),
+    body,
+    headers: docsHeaders,
+    encodings: [],
   })
+  const packaged = (name: string, contentType: string) => file(readFileSync(join(folder, name)), contentType)
   return new Map<string, StaticFile>([
-    ['/docs', { contentType: 'text/html; charset=utf-8', body: Buffer.from(page) }],
-    ['/docs/start.js', { contentType: 'text/javascript; charset=utf-8', body: Buffer.from(start) }],
+    ['/docs', file(Buffer.from(page), 'text/html; charset=utf-8')],
+    ['/docs/start.js', file(Buffer.from(start), 'text/javascript; charset=utf-8')],
     ['/docs/swagger-ui.css', packaged('swagger-ui.css', 'text/css; charset=utf-8')],
     ['/docs/swagger-ui-bundle.js', packaged('swagger-ui-bundle.js', 'text/javascript; charset=utf-8')],
     ['/docs/favicon-32x32.png', packaged('favicon-32x32.png', 'image/png')],
@@ -43,7 +42,7 @@ export function docsFiles(): ReadonlyMap<string, StaticFile> {
 }
 
 /** Swagger UI sets styles from script, and draws its icons from data URLs. */
-export const docsHeaders = [
+const docsHeaders = [
   [
     'Content-Security-Policy',
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",

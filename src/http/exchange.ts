@@ -58,6 +58,8 @@ export class Exchange {
   /** The `{call_id}` of the path as it was written, or ''. */
   segment = ''
   search: URLSearchParams = noSearch
+  /** The `Accept` header of a read. */
+  accept = ''
   /** Neighbours in `ExchangeList`. */
   previous: Exchange | null = null
   next: Exchange | null = null

@@ -34,8 +34,18 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       access: 'public',
       tag: 'operations',
       summary: 'Service information',
-      answers: { 200: { description: 'Name, status and version.', schema: ServiceInformation } },
-      answer: (exchange) => exchange.json({ service: 'VoiceStream', status: status(), version }),
+      answers: {
+        200: { description: 'Name, status and version.', schema: ServiceInformation },
+        302: { description: 'A browser (`Accept: text/html`) goes on to the page.' },
+      },
+      answer: (exchange) => {
+        if (!exchange.accept.includes('text/html'))
+          return exchange.json({ service: 'VoiceStream', status: status(), version })
+        exchange.send('302 Found', 'text/plain', '', [
+          ['Location', '/dashboard'],
+          ['Vary', 'Accept'],
+        ])
+      },
     },
     {
       method: 'GET',

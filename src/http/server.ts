@@ -11,13 +11,15 @@ import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { Access } from './access.js'
-import { docsFiles, docsHeaders } from './docs.js'
+import { dashboardFiles } from './dashboard.js'
+import { docsFiles } from './docs.js'
 import { Exchange, ExchangeList, type ExchangeOwner, jsonType } from './exchange.js'
 import type { Gate } from './gate.js'
 import { openApi } from './openapi.js'
 import type { RefusalLog } from './refusal-log.js'
 import { checkMediaType, readBody, readHead } from './request-body.js'
 import type { DeleteRoute, GetRoute, PostRoute, Route } from './routes.js'
+import { type StaticFile, variantOf } from './static-file.js'
 import type { TlsFiles } from './tls.js'
 import {
   closeListenSocket,
@@ -72,9 +74,8 @@ export class Server implements ExchangeOwner {
     const byPath = new Map<string, Route[]>()
     for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route])
     for (const [path, ofPath] of byPath) this.#register(path, ofPath)
-    this.#registerFile('/openapi.json', jsonType, document, [])
-    for (const [path, { contentType, body }] of docsFiles())
-      this.#registerFile(path, contentType, body, docsHeaders)
+    this.#registerFile('/openapi.json', { contentType: jsonType, body: document, headers: [], encodings: [] })
+    for (const [path, file] of [...docsFiles(), ...dashboardFiles()]) this.#registerFile(path, file)
     this.app.any('/*', (res, req) => {
       this.#begin(res, req, '', 'public', isHead(req))?.problem(
         new VoiceStreamError('not_found', 'there is no such route; see /docs'),
@@ -98,14 +99,11 @@ export class Server implements ExchangeOwner {
     )
   }
 
-  #registerFile(
-    path: string,
-    contentType: string,
-    body: Buffer,
-    headers: readonly (readonly [string, string])[],
-  ): void {
-    const handler = (isHead: boolean) => (res: HttpResponse, req: HttpRequest) =>
-      this.#begin(res, req, path, 'public', isHead)?.send('200 OK', contentType, body, headers)
+  #registerFile(path: string, file: StaticFile): void {
+    const handler = (isHead: boolean) => (res: HttpResponse, req: HttpRequest) => {
+      const { body, headers } = variantOf(file, req.getHeader('accept-encoding'))
+      this.#begin(res, req, path, 'public', isHead)?.send('200 OK', file.contentType, body, headers)
+    }
     this.app.get(path, handler(false))
     this.app.head(path, handler(true))
     this.#registerRefusal(path, ['GET', 'HEAD'])
@@ -166,6 +164,7 @@ export class Server implements ExchangeOwner {
     exchange.isReceived = true
     exchange.segment = req.getParameter(0) ?? ''
     exchange.search = new URLSearchParams(req.getQuery() ?? '')
+    exchange.accept = req.getHeader('accept')
     this.#answer(exchange, route)
   }
 

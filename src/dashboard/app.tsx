@@ -1,0 +1,216 @@
+/** The frame of the page: who is looking, where they are, how fresh the picture is, and what the keys do. */
+import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
+import { FloorWatch } from './feed/floor-watch.js'
+import { NotSignedIn, Session } from './feed/session.js'
+import type { Need } from './model/attention.js'
+import { firstQuery, listOf } from './model/call-list.js'
+import { useMedia } from './parts/hooks.js'
+import { chooseNextTheme } from './parts/theme.js'
+import { callHash, type Place, placeHash, type Route, routeOf } from './route.js'
+import { CallPanel } from './views/call-panel.js'
+import { CallsView } from './views/calls-view.js'
+import { Figures } from './views/figures.js'
+import { FloorView } from './views/floor-view.js'
+import { FreshnessBanner } from './views/freshness.js'
+import { Header } from './views/header.js'
+import { Help } from './views/help.js'
+import { NeedsView, shownNeeds, type NeedsFilter } from './views/needs-view.js'
+import { SignIn } from './views/sign-in.js'
+import { useKeys } from './keys.js'
+
+/** Ages go on when nothing comes, and a tab that slept must notice that its picture is old. */
+const tickMs = 500
+
+type Access = 'asking' | 'needed' | 'refused' | 'granted'
+
+export function App() {
+  const [access, setAccess] = useState<Access>('asking')
+  const session = useMemo(() => {
+    const made: Session = new Session(() => setAccess(made.hasToken ? 'refused' : 'needed'))
+    return made
+  }, [])
+  const ask = useCallback(() => {
+    setAccess('asking')
+    session.read('/v1/floor').then(
+      () => setAccess('granted'),
+      (error: unknown) => {
+        // Not to be reached is not the same as refused: the page shows what is wrong and tries again by itself.
+        if (!(error instanceof NotSignedIn)) setAccess('granted')
+      },
+    )
+  }, [session])
+  useEffect(ask, [ask])
+
+  if (access === 'asking') return <p class="starting">Asking the service…</p>
+  if (access !== 'granted')
+    return (
+      <SignIn
+        isRefused={access === 'refused'}
+        signIn={(token, isKept) => {
+          session.signIn(token, isKept)
+          ask()
+        }}
+      />
+    )
+  return <Floor session={session} signOut={session.hasToken ? () => (session.signOut(), ask()) : null} />
+}
+
+function useFloor(session: Session): FloorWatch {
+  const [, redraw] = useReducer((count: number) => count + 1, 0)
+  const frame = useRef(0)
+  const watch = useMemo(() => {
+    // However many messages come, the page is drawn once a frame.
+    const changed = () => {
+      if (frame.current !== 0) return
+      frame.current = requestAnimationFrame(() => {
+        frame.current = 0
+        redraw(0)
+      })
+    }
+    return new FloorWatch(session, storage(), changed)
+  }, [session])
+  useEffect(() => {
+    watch.start()
+    const timer = setInterval(() => redraw(0), tickMs)
+    const woken = () => {
+      redraw(0)
+      if (document.visibilityState === 'visible') watch.retryNow()
+    }
+    document.addEventListener('visibilitychange', woken)
+    addEventListener('online', woken)
+    return () => {
+      watch.stop()
+      clearInterval(timer)
+      document.removeEventListener('visibilitychange', woken)
+      removeEventListener('online', woken)
+    }
+  }, [watch])
+  return watch
+}
+
+function storage(): Storage | null {
+  try {
+    return localStorage
+  } catch {
+    // Forbidden by the browser.
+    return null
+  }
+}
+
+function useRoute(): Route {
+  const [route, setRoute] = useState(() => routeOf(location.hash, 'needs'))
+  useEffect(() => {
+    const listener = () => setRoute((before) => routeOf(location.hash, before.place))
+    addEventListener('hashchange', listener)
+    return () => removeEventListener('hashchange', listener)
+  }, [])
+  return route
+}
+
+const goTo = (hash: string) => {
+  location.hash = hash
+}
+
+function Floor({ session, signOut }: { readonly session: Session; readonly signOut: (() => void) | null }) {
+  const watch = useFloor(session)
+  const { place, callId } = useRoute()
+  const [query, setQuery] = useState(firstQuery)
+  const [needsFilter, setNeedsFilter] = useState<NeedsFilter>('all')
+  const [isHelpShown, setHelpShown] = useState(false)
+  const [cursorId, setCursorId] = useState<string | null>(null)
+  const isNarrow = useMedia('(max-width: 759px)')
+  const now = watch.now()
+  const freshness = watch.freshness()
+
+  const allNeeds = watch.needs()
+  const needs = shownNeeds(allNeeds, watch.acknowledgements, needsFilter)
+  const calls = place === 'calls' ? listOf(watch.picture.calls.values(), query) : []
+  const ids = place === 'needs' ? needs.map(({ call }) => call.id) : calls.map(({ id }) => id)
+  const cursor = cursorId === null ? -1 : ids.indexOf(cursorId)
+  const open = (id: string) => {
+    setCursorId(id)
+    goTo(callHash(id))
+  }
+  const close = () => goTo(placeHash(place))
+  const move = (by: number) => {
+    const next = ids[Math.min(ids.length - 1, Math.max(0, cursor === -1 ? 0 : cursor + by))]
+    if (next === undefined) return
+    setCursorId(next)
+    // With a call open beside the list the list leafs through the calls.
+    if (callId !== null) location.replace(callHash(next))
+  }
+  const acknowledge = (need: Need) => {
+    const at = ids.indexOf(need.call.id)
+    watch.acknowledgements.add(need)
+    setCursorId(ids[at + 1] ?? ids[at - 1] ?? null)
+  }
+  useKeys({
+    move,
+    open: () => cursorId !== null && cursor >= 0 && open(cursorId),
+    escape: () => (isHelpShown ? setHelpShown(false) : callId !== null && close()),
+    go: (to: Place) => goTo(placeHash(to)),
+    search: () => {
+      if (place !== 'calls') goTo(placeHash('calls'))
+      requestAnimationFrame(() => document.querySelector<HTMLInputElement>('#search')?.focus())
+    },
+    acknowledge: () => {
+      const need = place === 'needs' ? needs[cursor] : undefined
+      if (need !== undefined && !watch.acknowledgements.covers(need)) acknowledge(need)
+    },
+    help: () => setHelpShown((shown) => !shown),
+    theme: chooseNextTheme,
+  })
+
+  const isOld = freshness.kind === 'stale' || freshness.kind === 'offline'
+  const openNeed = allNeeds.filter((need) => !watch.acknowledgements.covers(need))
+  return (
+    <div class={isOld ? 'frame is-old' : 'frame'}>
+      <Header
+        place={place}
+        freshness={freshness}
+        needCount={openNeed.length}
+        urgentCount={openNeed.filter(({ concerns }) => concerns[0].level === 3).length}
+        callCount={watch.picture.count('IN_PROGRESS')}
+        showHelp={() => setHelpShown(true)}
+        signOut={signOut}
+      />
+      <FreshnessBanner freshness={freshness} hasPicture={watch.picture.wasComplete} retry={() => watch.retryNow()} />
+      <div class={callId === null ? 'content' : 'content has-panel'}>
+        <main class="main" id="main">
+          {place !== 'calls' && <Figures picture={watch.picture} trend={watch.trend} />}
+          {place === 'needs' && (
+            <NeedsView
+              all={allNeeds}
+              needs={needs}
+              acknowledgements={watch.acknowledgements}
+              filter={needsFilter}
+              setFilter={setNeedsFilter}
+              cursor={cursor}
+              callCount={watch.picture.calls.size}
+              isLoading={!watch.picture.wasComplete}
+              now={now}
+              isNarrow={isNarrow}
+              open={({ call }) => open(call.id)}
+              acknowledge={acknowledge}
+            />
+          )}
+          {place === 'calls' && (
+            <CallsView
+              calls={calls}
+              picture={watch.picture}
+              query={query}
+              setQuery={setQuery}
+              cursor={cursor}
+              now={now}
+              isNarrow={isNarrow}
+              open={({ id }) => open(id)}
+            />
+          )}
+          {place === 'floor' && <FloorView session={session} picture={watch.picture} now={now} />}
+        </main>
+        {callId !== null && <CallPanel key={callId} callId={callId} session={session} close={close} />}
+      </div>
+      {isHelpShown && <Help close={() => setHelpShown(false)} />}
+    </div>
+  )
+}

@@ -1,0 +1,201 @@
+/**
+ * One call as it happens: its view, all its gaps and its stored packets are read once, then its events keep them up to
+ * date. The socket is open before anything is read, and every event may be applied twice, so nothing falls between.
+ */
+import type { CallView, GapPage, PacketPage } from '../../protocol/call.js'
+import type { SupervisorEvent } from '../../protocol/event.js'
+import type { FeedMessage } from '../../protocol/feed.js'
+import type { Static } from 'typebox'
+import { Arrivals } from '../model/arrivals.js'
+import { type Link, ServiceClock } from '../model/freshness.js'
+import { MissingRanges, type Range } from '../model/missing-ranges.js'
+import { Connection } from './connection.js'
+import { NotAnswered, NotSignedIn, type Session } from './session.js'
+
+/** Of the past the last five minutes of audio are read: a call of a day is not to be carried into a tab. */
+const pastPacketsMax = 15_000
+const gapPagesMax = 20
+const pageLimit = 1000
+
+type PacketReceived = Extract<SupervisorEvent, { event: 'packet_received' }>
+
+export type CallContent =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'loaded'; readonly view: CallView }
+
+export interface Step {
+  readonly at: number
+  readonly text: string
+}
+
+export class CallWatch {
+  readonly callId: string
+  readonly missing = new MissingRanges()
+  readonly arrivals = new Arrivals()
+  readonly clock = new ServiceClock()
+  /** What was told of its lifecycle while it was watched, oldest first. */
+  readonly steps: Step[] = []
+  content: CallContent = { kind: 'loading' }
+  /** The packets of the past are all known, not only those since the call was opened. */
+  hasWholePast = false
+  link: Link = { kind: 'connecting' }
+  readonly #session: Session
+  readonly #changed: () => void
+  readonly #connection: Connection
+  #isStopped = false
+  #reading: Promise<void> | null = null
+  #isPastRead = false
+  /** Events that came while the call was read: they may be newer than the answer. */
+  #meanwhile: PacketReceived[] | null = null
+
+  constructor(session: Session, callId: string, changed: () => void) {
+    this.#session = session
+    this.callId = callId
+    this.#changed = changed
+    this.#connection = new Connection({
+      session,
+      query: { call: callId },
+      resumes: true,
+      message: (message) => this.#take(message),
+      link: (link) => {
+        this.link = link
+        this.#changed()
+      },
+    })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#connection.close()
+  }
+
+  retryNow(): void {
+    this.#connection.retryNow()
+    if (this.content.kind === 'failed') this.#readAgain()
+  }
+
+  #take(message: FeedMessage): void {
+    this.clock.heard(Date.parse(message.at), Date.now())
+    switch (message.event) {
+      case 'hello':
+        if (this.content.kind !== 'loaded') this.#readAgain()
+        break
+      case 'reset':
+        // What was missed cannot be had as events any more, so everything is read anew.
+        this.#isPastRead = false
+        this.#readAgain()
+        break
+      case 'packet_received':
+        this.#meanwhile?.push(message)
+        this.#packet(message)
+        break
+      case 'packet_duplicate':
+        this.#update(({ duplicate_count }) => ({ duplicate_count: duplicate_count + 1 }))
+        break
+      case 'packet_rejected':
+        this.#step(message.at, `Packet ${message.sequence} came too late and was rejected`)
+        break
+      case 'state_changed':
+      case 'ai_completed':
+      case 'ai_failed':
+        this.#readAgain()
+        break
+      default:
+        break
+    }
+    this.#changed()
+  }
+
+  #packet(event: PacketReceived): void {
+    const { sequence } = event
+    const arrival = this.missing.arrive(sequence)
+    this.arrivals.add(sequence, Date.parse(event.at), arrival === 'late')
+    if (this.content.kind === 'unknown') this.#readAgain()
+    this.#update((view) => {
+      if (event.total_received <= view.total_received) return {}
+      return {
+        total_received: event.total_received,
+        missing_count: event.missing_count,
+        highest_sequence: Math.max(view.highest_sequence ?? 0, sequence),
+        late_count: view.late_count + (arrival === 'late' ? 1 : 0),
+        last_packet_at: event.at,
+      }
+    })
+  }
+
+  #update(change: (view: CallView) => Partial<CallView>): void {
+    if (this.content.kind !== 'loaded') return
+    const { view } = this.content
+    this.content = { kind: 'loaded', view: { ...view, ...change(view) } }
+  }
+
+  #step(at: string, text: string): void {
+    this.steps.push({ at: Date.parse(at), text })
+    if (this.steps.length > 100) this.steps.shift()
+  }
+
+  /** One read at a time; what is asked for meanwhile is one more read after it. */
+  #readAgain(): void {
+    const before = this.#reading
+    const reading = (async () => {
+      await before
+      if (this.#reading !== reading || this.#isStopped) return
+      await this.#read()
+    })()
+    this.#reading = reading
+  }
+
+  async #read(): Promise<void> {
+    const path = `/v1/call/${encodeURIComponent(this.callId)}`
+    try {
+      this.#meanwhile = []
+      const view = await this.#session.read<CallView>(path)
+      const ranges = await this.#readGaps(path, view)
+      this.missing.replace(ranges, lastExpected(view))
+      this.content = { kind: 'loaded', view }
+      for (const event of this.#meanwhile) this.#packet(event)
+      this.#meanwhile = null
+      this.#changed()
+      if (!this.#isPastRead) await this.#readPast(path, view)
+    } catch (error) {
+      if (error instanceof NotSignedIn) return
+      if (error instanceof NotAnswered && error.status === 404) this.content = { kind: 'unknown' }
+      else this.content = { kind: 'failed', reason: error instanceof Error ? error.message : String(error) }
+    }
+    this.#changed()
+  }
+
+  async #readGaps(path: string, view: CallView): Promise<readonly Range[]> {
+    if (view.missing_ranges.length < 100) return view.missing_ranges
+    const ranges: Range[] = []
+    let from: number | null = 0
+    for (let page = 0; page < gapPagesMax && from !== null; page++) {
+      const read: Static<typeof GapPage> = await this.#session.read(`${path}/gaps?from=${from}&limit=${pageLimit}`)
+      ranges.push(...read.gaps)
+      from = read.next_from
+    }
+    return ranges
+  }
+
+  async #readPast(path: string, view: CallView): Promise<void> {
+    this.#isPastRead = true
+    const first = Math.max(0, (view.highest_sequence ?? 0) + 1 - pastPacketsMax)
+    let from: number | null = first
+    for (let page = 0; page <= pastPacketsMax / pageLimit && from !== null && !this.#isStopped; page++) {
+      const read: Static<typeof PacketPage> = await this.#session.read(
+        `${path}/packets?from=${from}&limit=${pageLimit}`,
+      )
+      for (const { sequence, received_at } of read.packets) this.arrivals.add(sequence, Date.parse(received_at), false)
+      from = read.next_from
+    }
+    this.hasWholePast = first === 0
+    this.arrivals.findLate()
+  }
+}
+
+/** The number up to which packets are missed: the highest that came, and the announced total once there is one. */
+function lastExpected(view: CallView): number {
+  return Math.max(view.highest_sequence ?? -1, (view.expected_total_packets ?? 0) - 1)
+}

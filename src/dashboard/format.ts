@@ -1,0 +1,45 @@
+/** Numbers and times as people read them; times in the viewer's zone. Pure but for the zone. */
+const whole = new Intl.NumberFormat('en')
+const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const dateAndTime = new Intl.DateTimeFormat(undefined, {
+  dateStyle: 'medium',
+  timeStyle: 'medium',
+})
+
+export const formatCount = (count: number): string => whole.format(count)
+
+/** `0.0 %` would deny a loss that there is. */
+export function formatShare(share: number): string {
+  if (share === 0) return '0 %'
+  const percent = share * 100
+  if (percent < 0.1) return '< 0.1 %'
+  return `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`
+}
+
+export function formatRate(perSecond: number): string {
+  return perSecond >= 100 ? whole.format(Math.round(perSecond)) : perSecond.toFixed(1)
+}
+
+/** 0.4 s, 12 s, 3:05, 1:02:45, 2 d 3 h. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(0, ms) / 1000
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  if (seconds < 60) return `${Math.floor(seconds)} s`
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)]
+  const two = (value: number) => String(value).padStart(2, '0')
+  const rest = two(Math.floor(seconds) % 60)
+  if (hours === 0) return `${minutes}:${rest}`
+  if (hours < 48) return `${hours}:${two(minutes % 60)}:${rest}`
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`
+}
+
+export const formatTime = (at: number): string => time.format(at)
+export const formatDateAndTime = (at: number): string => dateAndTime.format(at)
+
+export const stateNames = {
+  IN_PROGRESS: 'In progress',
+  COMPLETED: 'Completed',
+  PROCESSING_AI: 'Processing AI',
+  ARCHIVED: 'Archived',
+  FAILED: 'Failed',
+} as const

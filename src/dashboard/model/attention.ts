@@ -1,0 +1,132 @@
+/** Which call needs somebody now: what is wrong with each, in words, since when, and in which order. Pure. */
+import { formatDuration, formatShare } from '../format.js'
+import { type CallRecord, losingFrom } from './call-record.js'
+
+export const silentAfterMs = 2000
+const silentLongMs = 10_000
+const losingBadly = 0.1
+const lossOverall = 0.05
+const packetsForOverall = 100
+const waitingAfterMs = 60_000
+const waitingLongMs = 5 * 60_000
+/** A caller who was unhappy is called back soon or not at all. */
+const negativeForMs = 30 * 60_000
+
+export type ConcernKind = 'silent' | 'losing' | 'failed' | 'waiting' | 'negative'
+/** 3: somebody suffers now. 2: something is going wrong. 1: worth a look. */
+export type Level = 1 | 2 | 3
+
+export interface Concern {
+  readonly kind: ConcernKind
+  readonly level: Level
+  readonly reason: string
+  readonly since: number
+}
+
+export interface Need {
+  readonly call: CallRecord
+  /** The worst one first. */
+  readonly concerns: readonly [Concern, ...Concern[]]
+}
+
+export const concernKinds: readonly ConcernKind[] = ['silent', 'losing', 'failed', 'waiting', 'negative']
+export const concernNames: Readonly<Record<ConcernKind, string>> = {
+  silent: 'Silent',
+  losing: 'Losing packets',
+  failed: 'Failed',
+  waiting: 'Waiting for AI',
+  negative: 'Negative',
+}
+
+export function concernsOf(call: CallRecord, now: number): readonly Concern[] {
+  const { state } = call.row
+  const found: (Concern | null)[] =
+    state === 'IN_PROGRESS'
+      ? [silent(call, now), losing(call)]
+      : state === 'FAILED'
+        ? [failed(call)]
+        : state === 'PROCESSING_AI'
+          ? [waiting(call, now)]
+          : state === 'ARCHIVED'
+            ? [negative(call, now)]
+            : []
+  return found.filter((concern) => concern !== null).sort(byUrgency)
+}
+
+function silent(call: CallRecord, now: number): Concern | null {
+  const ms = now - call.lastPacketAt
+  if (ms < silentAfterMs) return null
+  return {
+    kind: 'silent',
+    level: ms >= silentLongMs ? 3 : 2,
+    reason: `No packet for ${formatDuration(ms)}`,
+    since: call.lastPacketAt,
+  }
+}
+
+function losing(call: CallRecord): Concern | null {
+  const { recentLoss, losingSince, loss, row } = call
+  if (losingSince !== null && recentLoss !== null)
+    return {
+      kind: 'losing',
+      level: recentLoss >= losingBadly ? 3 : 2,
+      reason: `${formatShare(recentLoss)} of packets lost in the last 10 s, ${formatShare(loss)} overall`,
+      since: losingSince,
+    }
+  if (loss < lossOverall || row.total_received < packetsForOverall) return null
+  return {
+    kind: 'losing',
+    level: 1,
+    reason: `${formatShare(loss)} of packets lost overall, under ${formatShare(losingFrom)} now`,
+    since: call.createdAt,
+  }
+}
+
+function failed(call: CallRecord): Concern {
+  const { attempts, error } = call.row.ai
+  const tries = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`
+  return {
+    kind: 'failed',
+    level: 2,
+    reason: `Analysis failed after ${tries}${error === null ? '' : `: ${error}`}`,
+    since: call.endedAt ?? call.completedAt ?? call.lastPacketAt,
+  }
+}
+
+function waiting(call: CallRecord, now: number): Concern | null {
+  const since = call.completedAt ?? call.lastPacketAt
+  const ms = now - since
+  if (ms < waitingAfterMs) return null
+  const { attempts, next_attempt_at: next } = call.row.ai
+  const untilNext = next === null ? 0 : Date.parse(next) - now
+  const then = untilNext > 0 ? `, next in ${formatDuration(untilNext)}` : ''
+  const tries = attempts === 0 ? 'not tried yet' : `${attempts} tried${then}`
+  return {
+    kind: 'waiting',
+    level: ms >= waitingLongMs ? 2 : 1,
+    reason: `Waiting for AI for ${formatDuration(ms)} (${tries})`,
+    since,
+  }
+}
+
+function negative(call: CallRecord, now: number): Concern | null {
+  if (call.row.sentiment !== 'negative' || call.endedAt === null) return null
+  if (now - call.endedAt > negativeForMs) return null
+  return { kind: 'negative', level: 1, reason: 'The caller was unhappy: negative sentiment', since: call.endedAt }
+}
+
+function byUrgency(a: Concern, b: Concern): number {
+  return b.level - a.level || concernKinds.indexOf(a.kind) - concernKinds.indexOf(b.kind)
+}
+
+/** Most urgent first; among equals the kind decides, then who has waited longest. */
+export function needsOf(calls: Iterable<CallRecord>, now: number): readonly Need[] {
+  const needs: Need[] = []
+  for (const call of calls) {
+    const [worst, ...others] = concernsOf(call, now)
+    if (worst !== undefined) needs.push({ call, concerns: [worst, ...others] })
+  }
+  return needs.sort(
+    (a, b) => byUrgency(a.concerns[0], b.concerns[0]) || a.concerns[0].since - b.concerns[0].since,
+  )
+}

@@ -1,0 +1,71 @@
+/**
+ * How old the picture is, and the service's time. The service says something at least once a second, so silence means
+ * that the picture ages, whatever the socket says; a tab that slept finds out at its first look at the clock.
+ */
+export const staleAfterMs = 3500
+const lagMsMax = 3000
+
+export type Freshness =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'catching-up' }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'stale'; readonly since: number }
+  | { readonly kind: 'offline'; readonly since: number | null; readonly retryAt: number | null }
+
+export type Link =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'waiting'; readonly retryAt: number }
+
+export class ServiceClock {
+  /** Service time minus the viewer's, by the fastest message of this connection. */
+  #offset: number | null = null
+  #heardAt: number | null = null
+  #toldAt: number | null = null
+
+  connected(): void {
+    this.#offset = null
+  }
+
+  heard(at: number, localNow: number): void {
+    const offset = at - localNow
+    this.#offset = this.#offset === null ? offset : Math.max(this.#offset, offset)
+    this.#heardAt = localNow
+    this.#toldAt = at
+  }
+
+  /** The service's time; it stands still while nothing is heard, because nothing is known of what happens then. */
+  now(localNow: number): number {
+    if (this.#offset === null || this.#heardAt === null) return this.#toldAt ?? localNow
+    return Math.min(localNow, this.#heardAt + staleAfterMs) + this.#offset
+  }
+
+  /** The viewer's time of the last message. */
+  get heardAt(): number | null {
+    return this.#heardAt
+  }
+
+  /** How far behind the last message was when it came. */
+  get lagMs(): number {
+    if (this.#offset === null || this.#heardAt === null || this.#toldAt === null) return 0
+    return this.#heardAt + this.#offset - this.#toldAt
+  }
+}
+
+export function freshnessOf(
+  link: Link,
+  picture: { readonly isComplete: boolean; readonly wasComplete: boolean },
+  clock: ServiceClock,
+  localNow: number,
+): Freshness {
+  const { heardAt } = clock
+  const isSilent = heardAt === null || localNow - heardAt > staleAfterMs
+  if (link.kind === 'waiting') return { kind: 'offline', since: heardAt, retryAt: link.retryAt }
+  if (link.kind === 'connecting') {
+    if (heardAt === null) return { kind: 'connecting' }
+    return { kind: 'offline', since: heardAt, retryAt: null }
+  }
+  if (isSilent) return heardAt === null ? { kind: 'connecting' } : { kind: 'stale', since: heardAt }
+  if (!picture.isComplete || clock.lagMs > lagMsMax) return { kind: 'catching-up' }
+  return { kind: 'live' }
+}

@@ -1,0 +1,94 @@
+/** A long list of which only the rows in sight exist: its cost grows with the window, not with the calls. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+
+/** Rows beyond the edges, so that a turn of the wheel shows no empty space. */
+const overscanRows = 6
+
+interface VirtualRowsProps<Item> {
+  readonly items: readonly Item[]
+  readonly rowPixels: number
+  /** Of the row that the keyboard is at, or -1. */
+  readonly cursor: number
+  readonly label: string
+  readonly columnCount: number
+  /** Stays above the rows while they scroll. */
+  readonly header?: ComponentChildren
+  keyOf(item: Item): string
+  row(item: Item, index: number): ComponentChildren
+  open(item: Item): void
+}
+
+export const rowId = (key: string): string => `row-${key}`
+
+export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
+  const { items, rowPixels, cursor, label, columnCount, header, keyOf, row, open } = props
+  const scroller = useRef<HTMLDivElement>(null)
+  const [top, setTop] = useState(0)
+  const [height, setHeight] = useState(600)
+
+  useEffect(() => {
+    const element = scroller.current
+    if (element === null) return
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight))
+    observer.observe(element)
+    return () => observer.disconnect()
+  }, [])
+  useLayoutEffect(() => {
+    if (cursor >= 0 && scroller.current !== null) bringIntoSight(scroller.current, cursor, rowPixels)
+  }, [cursor, rowPixels])
+
+  const first = Math.max(0, Math.floor(top / rowPixels) - overscanRows)
+  const end = Math.min(items.length, Math.ceil((top + height) / rowPixels) + overscanRows)
+  const current = items[cursor]
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a table element cannot hold rows that are placed by hand.
+    <div
+      class="rows"
+      ref={scroller}
+      role="grid"
+      tabIndex={0}
+      aria-label={label}
+      aria-rowcount={items.length + 1}
+      aria-colcount={columnCount}
+      aria-activedescendant={current === undefined ? undefined : rowId(keyOf(current))}
+      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+    >
+      {header}
+      <div class="rows-space" role="presentation" style={{ height: `${items.length * rowPixels}px` }}>
+        {items.slice(first, end).map((item, offset) => {
+          const index = first + offset
+          const key = keyOf(item)
+          return (
+            // biome-ignore lint/a11y/useSemanticElements: see above.
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the grid itself takes the keys.
+            <div
+              key={key}
+              id={rowId(key)}
+              class={index === cursor ? 'row row-current' : 'row'}
+              role="row"
+              tabIndex={-1}
+              aria-rowindex={index + 2}
+              aria-selected={index === cursor}
+              style={{ height: `${rowPixels}px`, transform: `translateY(${index * rowPixels}px)` }}
+              onClick={() => open(item)}
+            >
+              {row(item, index)}
+            </div>
+          )
+        })}
+      </div>
+    </div>
+  )
+}
+
+/** The header covers the first pixels of what is in sight. */
+function bringIntoSight(element: HTMLElement, index: number, rowPixels: number): void {
+  const headerPixels = (element.firstElementChild as HTMLElement | null)?.classList.contains('rows-header')
+    ? (element.firstElementChild as HTMLElement).offsetHeight
+    : 0
+  const top = index * rowPixels
+  const bottom = top + rowPixels + headerPixels
+  if (top < element.scrollTop) element.scrollTop = top
+  else if (bottom > element.scrollTop + element.clientHeight) element.scrollTop = bottom - element.clientHeight
+}

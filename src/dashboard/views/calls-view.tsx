@@ -1,0 +1,236 @@
+/** All current calls in one list: filtered, sorted, searched. */
+import type { ComponentChildren } from 'preact'
+import { callStates } from '../call-states.js'
+import { formatCount, formatDateAndTime, formatDuration, formatShare, stateNames } from '../format.js'
+import { silentAfterMs } from '../model/attention.js'
+import { isShown, type ListQuery, type SortKey, type StateFilter, sortedBy } from '../model/call-list.js'
+import type { CallRecord } from '../model/call-record.js'
+import type { FloorPicture } from '../model/floor-picture.js'
+import { Drawing, SentimentLabel, StateLabel } from '../parts/icons.js'
+import { VirtualRows } from '../parts/virtual-rows.js'
+import { callHash } from '../route.js'
+import { Empty, NoCalls } from './empty.js'
+
+interface CallsViewProps {
+  readonly calls: readonly CallRecord[]
+  readonly picture: FloorPicture
+  readonly query: ListQuery
+  setQuery(query: ListQuery): void
+  readonly cursor: number
+  readonly now: number
+  readonly isNarrow: boolean
+  open(call: CallRecord): void
+}
+
+const columns: readonly (readonly [key: SortKey, name: string, kind: 'text' | 'number'])[] = [
+  ['call', 'Call', 'text'],
+  ['state', 'State', 'text'],
+  ['age', 'Age', 'number'],
+  ['packets', 'Packets', 'number'],
+  ['loss', 'Lost', 'number'],
+  ['last', 'Last packet', 'number'],
+  ['sentiment', 'Sentiment', 'text'],
+]
+
+export function CallsView(props: CallsViewProps) {
+  const { calls, picture, query, setQuery, cursor, now, isNarrow } = props
+  return (
+    <section class="view" aria-labelledby="calls-title">
+      <div class="view-head">
+        <h1 id="calls-title">Calls</h1>
+        <Filters picture={picture} query={query} setQuery={setQuery} />
+        <div class="search">
+          <Drawing of="search" />
+          <input
+            id="search"
+            type="search"
+            placeholder="Search call ids"
+            aria-label="Search call ids"
+            value={query.search}
+            autocomplete="off"
+            spellcheck={false}
+            onInput={(event) => setQuery({ ...query, search: event.currentTarget.value })}
+          />
+          <kbd>/</kbd>
+        </div>
+        {isNarrow && <SortChoice query={query} setQuery={setQuery} />}
+      </div>
+      {calls.length > 0 ? (
+        <VirtualRows
+          items={calls}
+          rowPixels={isNarrow ? 72 : 44}
+          cursor={cursor}
+          label={`${formatCount(calls.length)} calls`}
+          columnCount={columns.length}
+          header={isNarrow ? null : <ListHeader query={query} setQuery={setQuery} />}
+          keyOf={({ id }) => id}
+          open={props.open}
+          row={(call) => <CallCells call={call} now={now} />}
+        />
+      ) : (
+        <NothingFound picture={picture} query={query} setQuery={setQuery} />
+      )}
+      <p class="view-foot" role="status">
+        {formatCount(calls.length)} of {formatCount(picture.calls.size)} calls on the floor
+      </p>
+    </section>
+  )
+}
+
+type QueryProps = Pick<CallsViewProps, 'query' | 'setQuery'>
+
+function Filters({ picture, query, setQuery }: QueryProps & { readonly picture: FloorPicture }) {
+  const counts = new Map<StateFilter, number>()
+  const filters: readonly StateFilter[] = ['current', ...callStates, 'all']
+  for (const { row } of picture.calls.values())
+    for (const filter of filters) if (isShown(filter, row.state)) counts.set(filter, (counts.get(filter) ?? 0) + 1)
+  const nameOf = (filter: StateFilter) =>
+    filter === 'current' ? 'Current' : filter === 'all' ? 'All' : stateNames[filter]
+  return (
+    <div class="chips" role="group" aria-label="Show calls">
+      {filters.map((filter) => (
+        <button
+          type="button"
+          key={filter}
+          class="chip"
+          aria-pressed={query.filter === filter}
+          onClick={() => setQuery({ ...query, filter })}
+        >
+          {nameOf(filter)} <span class="chip-count">{formatCount(counts.get(filter) ?? 0)}</span>
+        </button>
+      ))}
+    </div>
+  )
+}
+
+function SortChoice({ query, setQuery }: QueryProps) {
+  return (
+    <label class="sort-choice">
+      Sort by
+      <select
+        value={query.sort}
+        onChange={(event) => {
+          const found = columns.find(([key]) => key === event.currentTarget.value)
+          if (found !== undefined) setQuery(sortedBy({ ...query, sort: 'call' }, found[0]))
+        }}
+      >
+        {columns.map(([key, name]) => (
+          <option key={key} value={key}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+function ListHeader({ query, setQuery }: QueryProps) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: the rows are placed by hand.
+    // biome-ignore lint/a11y/useFocusableInteractive: its buttons take the focus.
+    <div class="rows-header call-cells" role="row" aria-rowindex={1}>
+      {columns.map(([key, name, kind]) => {
+        const isSorted = query.sort === key
+        const order = query.isDescending ? 'descending' : 'ascending'
+        return (
+          // biome-ignore lint/a11y/useSemanticElements: the rows are placed by hand.
+          // biome-ignore lint/a11y/useFocusableInteractive: its button takes the focus.
+          <div key={key} role="columnheader" class={`cell-${key} ${kind}`} aria-sort={isSorted ? order : 'none'}>
+            <button type="button" onClick={() => setQuery(sortedBy(query, key))}>
+              {name}
+              <span class="sort-mark" aria-hidden="true">
+                {isSorted ? (query.isDescending ? '▾' : '▴') : ''}
+              </span>
+            </button>
+          </div>
+        )
+      })}
+    </div>
+  )
+}
+
+function Cell({ of, kind, children }: { readonly of: SortKey; readonly kind?: 'number'; readonly children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: the rows are placed by hand.
+    // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus.
+    <div role="gridcell" class={`cell-${of} ${kind ?? 'text'}`}>
+      {children}
+    </div>
+  )
+}
+
+function CallCells({ call, now }: { readonly call: CallRecord; readonly now: number }) {
+  const { row, loss } = call
+  const ageMs = (call.endedAt ?? call.completedAt ?? now) - call.createdAt
+  const silenceMs = now - call.lastPacketAt
+  const isSilent = call.isLive && silenceMs >= silentAfterMs
+  return (
+    <div class="call-cells" role="presentation">
+      <Cell of="call">
+        <span class="call-id">{call.id}</span>
+      </Cell>
+      <Cell of="state">
+        <StateLabel state={row.state} />
+      </Cell>
+      <Cell of="age" kind="number">
+        <span title={`Began ${formatDateAndTime(call.createdAt)}`}>{formatDuration(ageMs)}</span>
+      </Cell>
+      <Cell of="packets" kind="number">
+        {formatCount(row.total_received)}
+      </Cell>
+      <Cell of="loss" kind="number">
+        <Loss share={loss} missing={row.missing_count} />
+      </Cell>
+      <Cell of="last" kind="number">
+        <span class={isSilent ? 'alarming' : ''}>
+          {isSilent && 'silent '}
+          {formatDuration(silenceMs)}
+          {!isSilent && <span class="quiet"> ago</span>}
+        </span>
+      </Cell>
+      <Cell of="sentiment">
+        <SentimentLabel sentiment={row.sentiment} />
+      </Cell>
+    </div>
+  )
+}
+
+/** The bar is full at 10 %: by then nobody understands the caller. */
+const fullBar = 0.1
+
+export function Loss({ share, missing }: { readonly share: number; readonly missing: number }) {
+  const grade = share >= 0.05 ? 'bad' : share >= 0.01 ? 'some' : 'none'
+  return (
+    <span class={`loss loss-${grade}`} title={`${formatCount(missing)} packets missing`}>
+      <span class="loss-bar" aria-hidden="true">
+        <span style={{ width: `${Math.min(1, share / fullBar) * 100}%` }} />
+      </span>
+      <span>{formatShare(share)}</span>
+    </span>
+  )
+}
+
+function NothingFound({ picture, query, setQuery }: QueryProps & { readonly picture: FloorPicture }) {
+  const words = query.search.trim()
+  if (picture.calls.size === 0 && words === '') return picture.wasComplete ? <NoCalls /> : <Empty drawing="auto" title="Waiting for the picture of the calls…" />
+  if (words === '')
+    return (
+      <Empty drawing="check" title="No call in this state">
+        <button type="button" class="button" onClick={() => setQuery({ ...query, filter: 'all' })}>
+          Show all calls
+        </button>
+      </Empty>
+    )
+  return (
+    <Empty drawing="search" title="No call on the floor has that in its id">
+      {query.filter !== 'all' && (
+        <button type="button" class="button" onClick={() => setQuery({ ...query, filter: 'all' })}>
+          Search in all states
+        </button>
+      )}
+      <p>
+        A call that ended long ago is still stored: <a href={callHash(words)}>open the call named {words}</a>.
+      </p>
+    </Empty>
+  )
+}

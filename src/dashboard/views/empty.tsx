@@ -1,0 +1,42 @@
+/** Nothing to show, and what to do about it. */
+import type { ComponentChildren } from 'preact'
+import { Drawing, type drawings } from '../parts/icons.js'
+import { useCopy } from '../parts/hooks.js'
+
+interface EmptyProps {
+  readonly drawing: keyof typeof drawings
+  readonly title: string
+  readonly children?: ComponentChildren
+}
+
+export function Empty({ drawing, title, children }: EmptyProps) {
+  return (
+    <div class="empty">
+      <span class={`empty-drawing empty-${drawing}`}>
+        <Drawing of={drawing} size={28} />
+      </span>
+      <h2>{title}</h2>
+      {children}
+    </div>
+  )
+}
+
+const command = 'npm run simulate -- examples/support-call.wav --calls 50 --loss 2 --reorder 5'
+
+export function NoCalls() {
+  const [isCopied, copy] = useCopy()
+  return (
+    <Empty drawing="auto" title="No calls yet">
+      <p>A call appears here with its first packet. To see some, play real speech into the service:</p>
+      <p class="command">
+        <code>{command}</code>
+        <button type="button" class="icon-button" aria-label="Copy the command" title="Copy" onClick={() => copy(command)}>
+          <Drawing of={isCopied ? 'check' : 'copy'} />
+        </button>
+      </p>
+      <p>
+        Or send packets to <code>POST /v1/call/stream/{'{call_id}'}</code>: see <a href="/docs">the API</a>.
+      </p>
+    </Empty>
+  )
+}

@@ -1,0 +1,64 @@
+/** The floor in five figures. */
+import type { ComponentChildren } from 'preact'
+import { formatCount, formatRate, formatShare } from '../format.js'
+import type { Trend } from '../feed/floor-watch.js'
+import type { FloorPicture } from '../model/floor-picture.js'
+import { Sparkline } from '../parts/sparkline.js'
+
+interface FigureProps {
+  readonly name: string
+  readonly value: string
+  readonly note: ComponentChildren
+  readonly points?: readonly number[]
+}
+
+function Figure({ name, value, note, points }: FigureProps) {
+  return (
+    <div class="figure">
+      <dt>{name}</dt>
+      <dd>
+        <span class="figure-value">{value}</span>
+        {points !== undefined && <Sparkline points={points} />}
+        <span class="figure-note">{note}</span>
+      </dd>
+    </div>
+  )
+}
+
+export function Figures({ picture, trend }: { readonly picture: FloorPicture; readonly trend: Trend }) {
+  const { totals } = picture
+  if (totals === null) return null
+  const { calls, last_hour: hour } = totals
+  const ended = hour.archived + hour.failed
+  return (
+    <dl class="figures">
+      <Figure
+        name="Calls in progress"
+        value={formatCount(calls.IN_PROGRESS)}
+        note={`${formatCount(calls.COMPLETED)} completing`}
+        points={trend.live}
+      />
+      <Figure
+        name="Packets a second"
+        value={formatRate(totals.packets_per_second)}
+        note={`${formatRate(totals.duplicates_per_second)} duplicate, ${formatRate(totals.late_per_second)} late`}
+        points={trend.packetsPerSecond}
+      />
+      <Figure
+        name="Lost, last hour"
+        value={formatShare(share(hour.lost, hour.packets + hour.lost))}
+        note={`${formatCount(hour.lost)} packets for good`}
+      />
+      <Figure name="Waiting for AI" value={formatCount(totals.ai_queue)} note={`${formatCount(hour.archived)} analysed in the last hour`} />
+      <Figure
+        name="AI failures, last hour"
+        value={formatShare(share(hour.failed, ended))}
+        note={`${formatCount(hour.failed)} of ${formatCount(ended)} calls, ${formatCount(hour.ai_attempts_failed)} attempts`}
+      />
+    </dl>
+  )
+}
+
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole
+}

@@ -1,0 +1,161 @@
+/** Which call needs somebody now, in order, each with its reason and since when. */
+import { formatCount, formatDuration, formatTime, stateNames } from '../format.js'
+import type { Acknowledgements } from '../model/acknowledgements.js'
+import { type ConcernKind, concernKinds, concernNames, type Need } from '../model/attention.js'
+import { ConcernIcon, Drawing, levelNames } from '../parts/icons.js'
+import { VirtualRows } from '../parts/virtual-rows.js'
+import { Empty, NoCalls } from './empty.js'
+
+export type NeedsFilter = 'all' | 'acknowledged' | ConcernKind
+
+/** What is acknowledged is shown only to those who ask for it. */
+export function shownNeeds(
+  all: readonly Need[],
+  acknowledgements: Acknowledgements,
+  filter: NeedsFilter,
+): readonly Need[] {
+  if (filter === 'acknowledged') return all.filter((need) => acknowledgements.covers(need))
+  const open = all.filter((need) => !acknowledgements.covers(need))
+  return filter === 'all' ? open : open.filter(({ concerns }) => concerns.some(({ kind }) => kind === filter))
+}
+
+interface NeedsViewProps {
+  readonly all: readonly Need[]
+  readonly needs: readonly Need[]
+  readonly acknowledgements: Acknowledgements
+  readonly filter: NeedsFilter
+  setFilter(filter: NeedsFilter): void
+  readonly cursor: number
+  readonly callCount: number
+  readonly isLoading: boolean
+  readonly now: number
+  readonly isNarrow: boolean
+  open(need: Need): void
+  acknowledge(need: Need): void
+}
+
+export function NeedsView(props: NeedsViewProps) {
+  const { all, needs, acknowledgements, filter, cursor, callCount, isLoading, now, isNarrow } = props
+  const open = shownNeeds(all, acknowledgements, 'all')
+  const first = open[0]
+  return (
+    <section class="view" aria-labelledby="needs-title">
+      <div class="view-head">
+        <h1 id="needs-title">{titleOf(open.length)}</h1>
+        <NeedsFilters {...props} open={open} />
+      </div>
+      {/* Read out when another call becomes the most urgent one, and only then. */}
+      <p class="unseen" aria-live="polite">
+        {first !== undefined && first.concerns[0].level === 3 ? `Most urgent: call ${first.call.id}, ${concernNames[first.concerns[0].kind]}` : ''}
+      </p>
+      {needs.length > 0 ? (
+        <VirtualRows
+          items={needs}
+          rowPixels={isNarrow ? 104 : 64}
+          cursor={cursor}
+          label="Calls that need attention, most urgent first"
+          columnCount={4}
+          keyOf={({ call }) => call.id}
+          open={props.open}
+          row={(need) => (
+            <NeedRow
+              need={need}
+              now={now}
+              isAcknowledged={acknowledgements.covers(need)}
+              acknowledge={() => props.acknowledge(need)}
+              undo={() => acknowledgements.remove(need.call.id)}
+            />
+          )}
+        />
+      ) : isLoading ? (
+        <Empty drawing="auto" title="Waiting for the picture of the calls…" />
+      ) : callCount === 0 ? (
+        <NoCalls />
+      ) : (
+        <Empty drawing="check" title={filter === 'all' ? 'No call needs you' : 'None of this kind'}>
+          <p>
+            {formatCount(callCount)} {callCount === 1 ? 'call is' : 'calls are'} being watched. One comes up here when it falls silent for 2 s, loses
+            packets, waits long for its analysis, fails, or ends with an unhappy caller.
+          </p>
+        </Empty>
+      )}
+    </section>
+  )
+}
+
+function titleOf(count: number): string {
+  if (count === 0) return 'Needs attention'
+  return count === 1 ? '1 call needs attention' : `${formatCount(count)} calls need attention`
+}
+
+function NeedsFilters({ all, open, filter, setFilter, acknowledgements }: NeedsViewProps & { readonly open: readonly Need[] }) {
+  const count = (kind: ConcernKind) => open.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
+  const acknowledged = all.filter((need) => acknowledgements.covers(need)).length
+  const chip = (key: NeedsFilter, name: string, of: number) => (
+    <button
+      type="button"
+      key={key}
+      class="chip"
+      aria-pressed={filter === key}
+      disabled={of === 0 && filter !== key}
+      onClick={() => setFilter(filter === key ? 'all' : key)}
+    >
+      {name} <span class="chip-count">{formatCount(of)}</span>
+    </button>
+  )
+  return (
+    <div class="chips" role="group" aria-label="Show only">
+      {concernKinds.map((kind) => chip(kind, concernNames[kind], count(kind)))}
+      {chip('acknowledged', 'Acknowledged', acknowledged)}
+    </div>
+  )
+}
+
+interface NeedRowProps {
+  readonly need: Need
+  readonly now: number
+  readonly isAcknowledged: boolean
+  acknowledge(): void
+  undo(): void
+}
+
+function NeedRow({ need, now, isAcknowledged, acknowledge, undo }: NeedRowProps) {
+  const { call, concerns } = need
+  const [worst, ...others] = concerns
+  const act = isAcknowledged ? undo : acknowledge
+  return (
+    <div class={`need level-${worst.level}`} role="presentation">
+      <div role="gridcell" class="need-level">
+        <ConcernIcon kind={worst.kind} level={worst.level} />
+        <span class="unseen">{levelNames[worst.level]}</span>
+      </div>
+      <div role="gridcell" class="need-what">
+        <span class="need-reason">{worst.reason}</span>
+        <span class="need-call">
+          <span class="call-id">{call.id}</span>
+          <span class="quiet"> · {stateNames[call.row.state]}</span>
+          {others.map(({ kind, reason }) => (
+            <span class="tag" key={kind} title={reason}>
+              {concernNames[kind]}
+            </span>
+          ))}
+        </span>
+      </div>
+      <div role="gridcell" class="need-since">
+        <span>{formatDuration(now - worst.since)}</span>
+        <span class="quiet">since {formatTime(worst.since)}</span>
+      </div>
+      <div role="gridcell" class="need-act">
+        <button
+          type="button"
+          class="button"
+          aria-label={`${isAcknowledged ? 'Take back for' : 'Acknowledge'} call ${call.id}`}
+          onClick={(event) => (event.stopPropagation(), act())}
+        >
+          {!isAcknowledged && <Drawing of="check" />}
+          <span>{isAcknowledged ? 'Take back' : 'Acknowledge'}</span>
+        </button>
+      </div>
+    </div>
+  )
+}
