@@ -8,7 +8,7 @@ const source = 'src/dashboard'
 
 export async function bundleDashboard(folder) {
   await build({
-    entryPoints: { dashboard: join(source, 'main.tsx'), icon: join(source, 'icon.svg') },
+    entryPoints: { dashboard: join(source, 'main.tsx'), style: join(source, 'style/index.css'), icon: join(source, 'icon.svg') },
     outdir: join(folder, 'assets'),
     entryNames: '[name]-[hash]',
     bundle: true,
@@ -31,7 +31,7 @@ export async function bundleDashboard(folder) {
     return `/dashboard/assets/${found[0]}`
   }
   const page = readFileSync(join(source, 'index.html'), 'utf8')
-    .replace('{{style}}', addressOf('dashboard-', '.css'))
+    .replace('{{style}}', addressOf('style-', '.css'))
     .replace('{{script}}', addressOf('dashboard-', '.js'))
     .replace('{{icon}}', addressOf('icon-', '.svg'))
   writeFileSync(join(folder, 'index.html'), page)

@@ -206,9 +206,9 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
               open={({ id }) => open(id)}
             />
           )}
-          {place === 'floor' && <FloorView session={session} picture={watch.picture} now={now} />}
+          {place === 'floor' && <FloorView session={session} picture={watch.picture} />}
         </main>
-        {callId !== null && <CallPanel key={callId} callId={callId} session={session} close={close} />}
+        {callId !== null && <CallPanel key={callId} callId={callId} session={session} now={now} close={close} />}
       </div>
       {isHelpShown && <Help close={() => setHelpShown(false)} />}
     </div>

@@ -4,12 +4,10 @@
  */
 import type { CallView, GapPage, PacketPage } from '../../protocol/call.js'
 import type { SupervisorEvent } from '../../protocol/event.js'
-import type { FeedMessage } from '../../protocol/feed.js'
+import { SupervisorClient } from '../../client/supervisor-client.js'
 import type { Static } from 'typebox'
 import { Arrivals } from '../model/arrivals.js'
-import { type Link, ServiceClock } from '../model/freshness.js'
 import { MissingRanges, type Range } from '../model/missing-ranges.js'
-import { Connection } from './connection.js'
 import { NotAnswered, NotSignedIn, type Session } from './session.js'
 
 /** Of the past the last five minutes of audio are read: a call of a day is not to be carried into a tab. */
@@ -34,18 +32,18 @@ export class CallWatch {
   readonly callId: string
   readonly missing = new MissingRanges()
   readonly arrivals = new Arrivals()
-  readonly clock = new ServiceClock()
   /** What was told of its lifecycle while it was watched, oldest first. */
   readonly steps: Step[] = []
   content: CallContent = { kind: 'loading' }
   /** The packets of the past are all known, not only those since the call was opened. */
   hasWholePast = false
-  link: Link = { kind: 'connecting' }
+  isLive = false
   readonly #session: Session
   readonly #changed: () => void
-  readonly #connection: Connection
+  readonly #client: SupervisorClient
   #isStopped = false
-  #reading: Promise<void> | null = null
+  #isReading = false
+  #isReadWanted = false
   #isPastRead = false
   /** Events that came while the call was read: they may be newer than the answer. */
   #meanwhile: PacketReceived[] | null = null
@@ -54,13 +52,23 @@ export class CallWatch {
     this.#session = session
     this.callId = callId
     this.#changed = changed
-    this.#connection = new Connection({
-      session,
-      query: { call: callId },
-      resumes: true,
-      message: (message) => this.#take(message),
-      link: (link) => {
-        this.link = link
+    this.#client = new SupervisorClient({
+      ...session.socket(),
+      calls: [callId],
+      start: 'now',
+      // What was missed cannot be had as events, so everything is read anew.
+      onReset: () => {
+        this.#isPastRead = false
+        void this.#readAgain()
+      },
+      onStatus: ({ kind }) => {
+        this.isLive = kind === 'live'
+        // From here on every event comes: what is read now can be kept up to date.
+        if (this.isLive && this.content.kind !== 'loaded') void this.#readAgain()
+        this.#changed()
+      },
+      onEvent: (event) => {
+        this.#take(event)
         this.#changed()
       },
     })
@@ -68,51 +76,33 @@ export class CallWatch {
 
   stop(): void {
     this.#isStopped = true
-    this.#connection.close()
+    this.#client.dispose()
   }
 
   retryNow(): void {
-    this.#connection.retryNow()
-    if (this.content.kind === 'failed') this.#readAgain()
+    void this.#readAgain()
   }
 
-  #take(message: FeedMessage): void {
-    this.clock.heard(Date.parse(message.at), Date.now())
-    switch (message.event) {
-      case 'hello':
-        if (this.content.kind !== 'loaded') this.#readAgain()
-        break
-      case 'reset':
-        // What was missed cannot be had as events any more, so everything is read anew.
-        this.#isPastRead = false
-        this.#readAgain()
-        break
-      case 'packet_received':
-        this.#meanwhile?.push(message)
-        this.#packet(message)
-        break
-      case 'packet_duplicate':
-        this.#update(({ duplicate_count }) => ({ duplicate_count: duplicate_count + 1 }))
-        break
-      case 'packet_rejected':
-        this.#step(message.at, `Packet ${message.sequence} came too late and was rejected`)
-        break
-      case 'state_changed':
-      case 'ai_completed':
-      case 'ai_failed':
-        this.#readAgain()
-        break
-      default:
-        break
+  #take(event: SupervisorEvent): void {
+    if (event.event === 'packet_received') {
+      this.#meanwhile?.push(event)
+      this.#packet(event)
+    } else if (event.event === 'packet_duplicate')
+      this.#update(({ duplicate_count }) => ({ duplicate_count: duplicate_count + 1 }))
+    else if (event.event === 'packet_rejected')
+      this.#step(event.at, `Packet ${event.sequence} came after the grace period and was rejected`)
+    else {
+      if (event.event === 'state_changed' && event.to_state === 'PROCESSING_AI')
+        this.#step(event.at, 'Grace period over, analysis begins')
+      void this.#readAgain()
     }
-    this.#changed()
   }
 
   #packet(event: PacketReceived): void {
     const { sequence } = event
     const arrival = this.missing.arrive(sequence)
     this.arrivals.add(sequence, Date.parse(event.at), arrival === 'late')
-    if (this.content.kind === 'unknown') this.#readAgain()
+    if (this.content.kind === 'unknown') void this.#readAgain()
     this.#update((view) => {
       if (event.total_received <= view.total_received) return {}
       return {
@@ -137,14 +127,15 @@ export class CallWatch {
   }
 
   /** One read at a time; what is asked for meanwhile is one more read after it. */
-  #readAgain(): void {
-    const before = this.#reading
-    const reading = (async () => {
-      await before
-      if (this.#reading !== reading || this.#isStopped) return
+  async #readAgain(): Promise<void> {
+    this.#isReadWanted = true
+    if (this.#isReading) return
+    this.#isReading = true
+    while (this.#isReadWanted && !this.#isStopped) {
+      this.#isReadWanted = false
       await this.#read()
-    })()
-    this.#reading = reading
+    }
+    this.#isReading = false
   }
 
   async #read(): Promise<void> {

@@ -1,10 +1,10 @@
 /** The floor as the page holds it: its picture, the service's clock, the line to it, and what the viewer has seen. */
-import type { FeedMessage } from '../../protocol/feed.js'
+import { SupervisorClient, type SupervisorStatus } from '../../client/supervisor-client.js'
+import type { CallRow, FloorTotals } from '../../protocol/floor.js'
 import { Acknowledgements, type Keep } from '../model/acknowledgements.js'
 import { type Need, needsOf } from '../model/attention.js'
 import { FloorPicture } from '../model/floor-picture.js'
-import { type Freshness, freshnessOf, type Link, ServiceClock } from '../model/freshness.js'
-import { Connection } from './connection.js'
+import { type Freshness, freshnessOf, ServiceClock } from '../model/freshness.js'
 import type { Session } from './session.js'
 
 /** Of the small curves beside the figures: two minutes, a point a second. */
@@ -25,8 +25,8 @@ export class FloorWatch {
   readonly #packetsPerSecond: number[] = []
   readonly #live: number[] = []
   #trendAt = 0
-  #link: Link = { kind: 'connecting' }
-  #connection: Connection | null = null
+  #isConnected = false
+  #client: SupervisorClient | null = null
 
   constructor(session: Session, keep: Keep | null, changed: () => void) {
     this.#session = session
@@ -35,30 +35,35 @@ export class FloorWatch {
   }
 
   start(): void {
-    this.#connection ??= new Connection({
-      session: this.#session,
-      query: { view: 'floor' },
-      resumes: false,
-      message: (message) => this.#take(message),
-      link: (link) => {
-        if (link.kind === 'open') this.clock.connected()
-        this.#link = link
-        this.#changed()
+    this.#client ??= new SupervisorClient({
+      ...this.#session.socket(),
+      view: 'floor',
+      onStatus: (status) => this.#tellStatus(status),
+      onReset: () => this.picture.begin(),
+      onSnapshot: ({ at, calls }) => this.#take(at, calls),
+      onFloor: ({ at, totals, changed, gone }) => {
+        this.picture.totals = totals
+        this.picture.remove(gone)
+        this.#remember(totals)
+        this.#take(at, changed)
       },
     })
   }
 
   stop(): void {
-    this.#connection?.close()
-    this.#connection = null
+    this.#client?.dispose()
+    this.#client = null
   }
 
+  /** The viewer does not want to wait, or the tab has just woken up. */
   retryNow(): void {
-    this.#connection?.retryNow()
+    if (this.#isConnected) return
+    this.stop()
+    this.start()
   }
 
   freshness(): Freshness {
-    return freshnessOf(this.#link, this.picture, this.clock, Date.now())
+    return freshnessOf(this.#isConnected, this.picture, this.clock, Date.now())
   }
 
   /** The service's time, as far as it is known. */
@@ -76,16 +81,29 @@ export class FloorWatch {
     return needs
   }
 
-  #take(message: FeedMessage): void {
-    const localNow = Date.now()
-    this.clock.heard(Date.parse(message.at), localNow)
-    this.picture.apply(message)
-    if (message.event === 'floor' && localNow - this.#trendAt >= trendMs) {
-      this.#trendAt = localNow
-      push(this.#packetsPerSecond, message.totals.packets_per_second)
-      push(this.#live, message.totals.calls.IN_PROGRESS)
+  #tellStatus({ kind }: SupervisorStatus): void {
+    this.#isConnected = kind === 'live' || kind === 'catching-up'
+    if (kind === 'catching-up') {
+      this.clock.connected()
+      this.picture.begin()
     }
+    if (kind === 'live') this.picture.complete()
     this.#changed()
+  }
+
+  #take(at: string, calls: readonly CallRow[]): void {
+    const told = Date.parse(at)
+    this.clock.heard(told, Date.now())
+    this.picture.take(calls, told)
+    this.#changed()
+  }
+
+  #remember(totals: FloorTotals): void {
+    const now = Date.now()
+    if (now - this.#trendAt < trendMs) return
+    this.#trendAt = now
+    push(this.#packetsPerSecond, totals.packets_per_second)
+    push(this.#live, totals.calls.IN_PROGRESS)
   }
 }
 

@@ -57,12 +57,15 @@ export class Session {
     return (await this.ask(path)).json() as Promise<T>
   }
 
-  /** What an address of a socket needs beside its query: a browser can put no header on it. */
-  async ticket(): Promise<Record<string, string>> {
-    if (this.#token === null) return {}
+  /** Where a socket connects, and how it gets in: a browser can put no header on one. */
+  socket(): { readonly url: string; readonly getTicket?: () => Promise<string> } {
+    const url = location.origin
+    return this.#token === null ? { url } : { url, getTicket: () => this.#ticket() }
+  }
+
+  async #ticket(): Promise<string> {
     const answer = await this.ask('/v1/supervisor/ticket', 'POST')
-    const { ticket } = (await answer.json()) as { readonly ticket: string }
-    return { ticket }
+    return ((await answer.json()) as { readonly ticket: string }).ticket
   }
 }
 

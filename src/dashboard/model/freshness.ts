@@ -10,14 +10,10 @@ export type Freshness =
   | { readonly kind: 'catching-up' }
   | { readonly kind: 'live' }
   | { readonly kind: 'stale'; readonly since: number }
-  | { readonly kind: 'offline'; readonly since: number | null; readonly retryAt: number | null }
-
-export type Link =
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'open' }
-  | { readonly kind: 'waiting'; readonly retryAt: number }
+  | { readonly kind: 'offline'; readonly since: number | null }
 
 export class ServiceClock {
+  readonly madeAt = Date.now()
   /** Service time minus the viewer's, by the fastest message of this connection. */
   #offset: number | null = null
   #heardAt: number | null = null
@@ -53,19 +49,17 @@ export class ServiceClock {
 }
 
 export function freshnessOf(
-  link: Link,
-  picture: { readonly isComplete: boolean; readonly wasComplete: boolean },
+  isConnected: boolean,
+  picture: { readonly isComplete: boolean },
   clock: ServiceClock,
   localNow: number,
 ): Freshness {
   const { heardAt } = clock
-  const isSilent = heardAt === null || localNow - heardAt > staleAfterMs
-  if (link.kind === 'waiting') return { kind: 'offline', since: heardAt, retryAt: link.retryAt }
-  if (link.kind === 'connecting') {
-    if (heardAt === null) return { kind: 'connecting' }
-    return { kind: 'offline', since: heardAt, retryAt: null }
-  }
-  if (isSilent) return heardAt === null ? { kind: 'connecting' } : { kind: 'stale', since: heardAt }
-  if (!picture.isComplete || clock.lagMs > lagMsMax) return { kind: 'catching-up' }
+  const silentMs = localNow - (heardAt ?? clock.madeAt)
+  // A line that breaks and is back at once is no reason to alarm anybody.
+  if (!isConnected && silentMs > staleAfterMs) return { kind: 'offline', since: heardAt }
+  if (heardAt === null) return { kind: 'connecting' }
+  if (silentMs > staleAfterMs) return { kind: 'stale', since: heardAt }
+  if (!isConnected || !picture.isComplete || clock.lagMs > lagMsMax) return { kind: 'catching-up' }
   return { kind: 'live' }
 }

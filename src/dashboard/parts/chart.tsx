@@ -1,7 +1,6 @@
 /** A chart over time. The only importer of uPlot. Its colours are those of the page, read when the theme changes. */
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
-import 'uplot/dist/uPlot.min.css'
 import { formatTime } from '../format.js'
 import { useTheme } from './theme.js'
 
@@ -44,6 +43,7 @@ export function Chart({ label, lines, data, height, most, format }: ChartProps) 
       plot.current = null
     }
     // The rest of a chart never changes while it is shown.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: see above.
   }, [theme, height])
   useEffect(() => plot.current?.setData(aligned(data)), [data])
 

@@ -1,5 +1,5 @@
 /** How old the picture is, always in sight, and loud once it is old: an old picture must never look live. */
-import { formatDuration, formatTime } from '../format.js'
+import { formatTime } from '../format.js'
 import type { Freshness } from '../model/freshness.js'
 
 const names: Readonly<Record<Freshness['kind'], string>> = {
@@ -30,17 +30,14 @@ interface BannerProps {
 export function FreshnessBanner({ freshness, hasPicture, retry }: BannerProps) {
   if (freshness.kind !== 'stale' && freshness.kind !== 'offline') return null
   const { since } = freshness
-  const retryAt = freshness.kind === 'offline' ? freshness.retryAt : null
-  const age = since === null ? '' : ` (${formatDuration(Date.now() - since)} ago)`
   return (
     <div class="banner" role="alert">
       <p>
         <strong>{freshness.kind === 'stale' ? 'Nothing has been heard from the service.' : 'The service cannot be reached.'}</strong>{' '}
-        {hasPicture && since !== null ? `What you see is from ${formatTime(since)}${age}.` : 'There is no picture yet.'}{' '}
-        {/* Not to the tenth: an alert that changes all the time is read out all the time. */}
-        {retryAt === null ? 'Trying again…' : 'It is tried again by itself.'}
+        {hasPicture && since !== null ? `What you see is from ${formatTime(since)}.` : 'There is no picture yet.'}{' '}
+        The page connects again by itself.
       </p>
-      {retryAt !== null && (
+      {freshness.kind === 'offline' && (
         <button type="button" class="button" onClick={retry}>
           Try now
         </button>

@@ -36,13 +36,13 @@ interface NeedsViewProps {
 
 export function NeedsView(props: NeedsViewProps) {
   const { all, needs, acknowledgements, filter, cursor, callCount, isLoading, now, isNarrow } = props
-  const open = shownNeeds(all, acknowledgements, 'all')
-  const first = open[0]
+  const unacknowledged = shownNeeds(all, acknowledgements, 'all')
+  const first = unacknowledged[0]
   return (
     <section class="view" aria-labelledby="needs-title">
       <div class="view-head">
-        <h1 id="needs-title">{titleOf(open.length)}</h1>
-        <NeedsFilters {...props} open={open} />
+        <h1 id="needs-title">{titleOf(unacknowledged.length)}</h1>
+        <NeedsFilters {...props} unacknowledged={unacknowledged} />
       </div>
       {/* Read out when another call becomes the most urgent one, and only then. */}
       <p class="unseen" aria-live="polite">
@@ -88,8 +88,12 @@ function titleOf(count: number): string {
   return count === 1 ? '1 call needs attention' : `${formatCount(count)} calls need attention`
 }
 
-function NeedsFilters({ all, open, filter, setFilter, acknowledgements }: NeedsViewProps & { readonly open: readonly Need[] }) {
-  const count = (kind: ConcernKind) => open.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
+type FiltersProps = Pick<NeedsViewProps, 'all' | 'filter' | 'setFilter' | 'acknowledgements'> & {
+  readonly unacknowledged: readonly Need[]
+}
+
+function NeedsFilters({ all, unacknowledged, filter, setFilter, acknowledgements }: FiltersProps) {
+  const count = (kind: ConcernKind) => unacknowledged.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
   const acknowledged = all.filter((need) => acknowledgements.covers(need)).length
   const chip = (key: NeedsFilter, name: string, of: number) => (
     <button

@@ -1,0 +1,249 @@
+/** One call: its packets as a picture, its life as a timeline, what was said, and its rate as a line. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useMemo, useReducer, useRef } from 'preact/hooks'
+import type { CallView } from '../../protocol/call.js'
+import { CallWatch } from '../feed/call-watch.js'
+import type { Session } from '../feed/session.js'
+import { formatCount, formatDuration, formatRate, formatShare } from '../format.js'
+import { Chart, type Line } from '../parts/chart.js'
+import { GapPicture } from '../parts/gap-picture.js'
+import { useCopy } from '../parts/hooks.js'
+import { Drawing, SentimentLabel, StateLabel } from '../parts/icons.js'
+import { AudioPlayer } from './audio-player.js'
+import { Empty } from './empty.js'
+import { Timeline } from './timeline.js'
+
+interface CallPanelProps {
+  readonly callId: string
+  readonly session: Session
+  readonly now: number
+  close(): void
+}
+
+/** Events of a call come fifty a second; nobody sees more pictures than this. */
+const drawMs = 250
+const chartSecondsMax = 900
+
+function useCall(session: Session, callId: string): readonly [CallWatch, version: number] {
+  const [version, redraw] = useReducer((count: number) => count + 1, 0)
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  const watch = useMemo(() => {
+    const changed = () => {
+      timer.current ??= setTimeout(() => {
+        timer.current = undefined
+        redraw(0)
+      }, drawMs)
+    }
+    return new CallWatch(session, callId, changed)
+  }, [session, callId])
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current)
+      watch.stop()
+    },
+    [watch],
+  )
+  return [watch, version]
+}
+
+export function CallPanel({ callId, session, now, close }: CallPanelProps) {
+  const [watch, version] = useCall(session, callId)
+  const [isCopied, copy] = useCopy()
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // On its own page the call takes the focus; beside the list the list keeps it.
+    if (getComputedStyle(document.querySelector('.main') ?? document.body).display === 'none') title.current?.focus()
+  }, [])
+  const { content } = watch
+  return (
+    <aside class="panel" aria-labelledby="call-title">
+      <div class="panel-head">
+        <button type="button" class="icon-button panel-back" aria-label="Back to the list" onClick={close}>
+          <Drawing of="back" />
+        </button>
+        <h2 id="call-title" class="call-id" tabIndex={-1} ref={title}>
+          {callId}
+        </h2>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={isCopied ? 'Copied' : 'Copy the link to this call'}
+          title={isCopied ? 'Copied' : 'Copy the link'}
+          onClick={() => copy(location.href)}
+        >
+          <Drawing of={isCopied ? 'check' : 'link'} />
+        </button>
+        <button type="button" class="icon-button panel-close" aria-label="Close the call" title="Close (Esc)" onClick={close}>
+          <Drawing of="close" />
+        </button>
+      </div>
+      {content.kind === 'loading' && <Empty drawing="auto" title="Reading the call…" />}
+      {content.kind === 'unknown' && (
+        <Empty drawing="search" title="No such call">
+          <p>The service does not know a call with this id. It may have been erased, or its first packet is still to come: then it appears here by itself.</p>
+        </Empty>
+      )}
+      {content.kind === 'failed' && (
+        <Empty drawing="close" title="The call could not be read">
+          <p>The service said: {content.reason}.</p>
+          <button type="button" class="button" onClick={() => watch.retryNow()}>
+            Try again
+          </button>
+        </Empty>
+      )}
+      {content.kind === 'loaded' && <CallContent view={content.view} watch={watch} version={version} now={now} session={session} />}
+    </aside>
+  )
+}
+
+interface CallContentProps {
+  readonly view: CallView
+  readonly watch: CallWatch
+  readonly version: number
+  readonly now: number
+  readonly session: Session
+}
+
+const rateLines: readonly Line[] = [{ name: 'Packets a second', colour: '--accent', isFilled: true }]
+
+function CallContent({ view, watch, version, now, session }: CallContentProps) {
+  const { missing, arrivals } = watch
+  const end = Date.parse(view.completed_at ?? view.last_packet_at)
+  const until = view.state === 'IN_PROGRESS' ? now : end
+  // biome-ignore lint/correctness/useExhaustiveDependencies: arrivals change in place; their version tells.
+  const rate = useMemo(() => arrivals.perSecond(until, chartSecondsMax), [version, Math.floor(until / 1000)])
+  const lateCount = Math.max(view.late_count, watch.hasWholePast ? arrivals.late.size : 0)
+  return (
+    <>
+      <div class="panel-state">
+        <StateLabel state={view.state} />
+        <span class="quiet">{lengthOf(view, now)}</span>
+        {!watch.isLive && <span class="tag tag-old">not live: connecting again</span>}
+      </div>
+      <dl class="call-figures">
+        <CallFigure name="Received" value={formatCount(view.total_received)} note={totalNote(view)} />
+        <CallFigure name="Missing" value={formatCount(view.missing_count)} note={lossNote(view)} tone={view.missing_count > 0 ? 'bad' : 'plain'} />
+        <CallFigure name="Came late" value={formatCount(lateCount)} note="and closed a gap" />
+        <CallFigure name="Duplicate" value={formatCount(view.duplicate_count)} note="came again" />
+      </dl>
+      <PanelSection title="Packets">
+        {missing.highest < 0 ? (
+          <p class="quiet">No packet yet.</p>
+        ) : (
+          <>
+            <GapPicture ranges={missing.ranges} late={arrivals.late} last={missing.highest} version={version} />
+            {!watch.hasWholePast && <p class="quiet small">Late packets are known for the last 15,000 packets and since you opened the call.</p>}
+            <MissingList watch={watch} />
+          </>
+        )}
+      </PanelSection>
+      <PanelSection title="What was said">
+        <Transcript view={view} />
+        <AudioPlayer callId={view.call_id} session={session} hasEnded={view.ended_at !== null} />
+      </PanelSection>
+      <PanelSection title="Lifecycle">
+        <Timeline view={view} steps={watch.steps} now={now} />
+      </PanelSection>
+      <PanelSection title="Packets a second">
+        {rate[0].length < 2 ? (
+          <p class="quiet">Too little has come to draw a line.</p>
+        ) : (
+          <Chart label="Packets a second" lines={rateLines} data={rate} height={168} most={10} format={formatRate} />
+        )}
+      </PanelSection>
+    </>
+  )
+}
+
+function PanelSection({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+  return (
+    <section class="panel-section">
+      <h3>{title}</h3>
+      {children}
+    </section>
+  )
+}
+
+interface CallFigureProps {
+  readonly name: string
+  readonly value: string
+  readonly note: string
+  readonly tone?: 'plain' | 'bad'
+}
+
+function CallFigure({ name, value, note, tone = 'plain' }: CallFigureProps) {
+  return (
+    <div class={`call-figure tone-${tone}`}>
+      <dt>{name}</dt>
+      <dd>
+        <span class="figure-value">{value}</span>
+        <span class="figure-note">{note}</span>
+      </dd>
+    </div>
+  )
+}
+
+function lengthOf(view: CallView, now: number): string {
+  const began = Date.parse(view.created_at)
+  if (view.completed_at === null) return `for ${formatDuration(now - began)}`
+  return `lasted ${formatDuration(Date.parse(view.last_packet_at) - began)}`
+}
+
+function totalNote(view: CallView): string {
+  if (view.expected_total_packets === null) return 'so far'
+  const surplus = view.surplus_count > 0 ? `, ${formatCount(view.surplus_count)} more than that` : ''
+  return `of ${formatCount(view.expected_total_packets)}${surplus}`
+}
+
+function lossNote({ missing_count: missing, total_received: received }: CallView): string {
+  return missing === 0 ? 'none' : `${formatShare(missing / (missing + received))} of the call`
+}
+
+const rangesShownMax = 200
+
+function MissingList({ watch }: { readonly watch: CallWatch }) {
+  const { ranges } = watch.missing
+  if (ranges.length === 0) return null
+  return (
+    <details class="missing-list">
+      <summary>
+        {formatCount(ranges.length)} missing {ranges.length === 1 ? 'range' : 'ranges'}
+      </summary>
+      <p class="numbers">
+        {ranges.slice(0, rangesShownMax).map(([first, last]) => (
+          <span key={first}>{first === last ? first : `${first}–${last}`}</span>
+        ))}
+        {ranges.length > rangesShownMax && <span>and {formatCount(ranges.length - rangesShownMax)} more</span>}
+      </p>
+    </details>
+  )
+}
+
+const notYet: Readonly<Record<CallView['state'], string>> = {
+  IN_PROGRESS: 'It is written down when the call is over.',
+  COMPLETED: 'The call is over. Late packets may still come, then it is analysed.',
+  PROCESSING_AI: 'It is being analysed.',
+  ARCHIVED: 'There is no transcript.',
+  FAILED: 'The analysis failed, so there is no transcript.',
+}
+
+function Transcript({ view }: { readonly view: CallView }) {
+  const { transcription, sentiment, confidence, provider, error } = view.ai
+  if (transcription === null)
+    return (
+      <p class="quiet">
+        {notYet[view.state]}
+        {error !== null && ` Last error: ${error}`}
+      </p>
+    )
+  return (
+    <>
+      <p class="transcript-head">
+        <SentimentLabel sentiment={sentiment} />
+        {confidence !== null && <span class="quiet">{formatShare(confidence)} sure</span>}
+        {provider !== null && <span class="tag">{provider === 'simulated' ? 'simulated, not real speech recognition' : provider}</span>}
+      </p>
+      {transcription === '' ? <p class="quiet">Nothing was said.</p> : <blockquote class="transcript">{transcription}</blockquote>}
+    </>
+  )
+}

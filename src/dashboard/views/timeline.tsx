@@ -1,0 +1,64 @@
+/** The life of a call, step by step, with what is still to come. */
+import type { CallView } from '../../protocol/call.js'
+import type { Step } from '../feed/call-watch.js'
+import { formatDateAndTime, formatDuration, formatTime } from '../format.js'
+
+interface Mark extends Step {
+  readonly kind: 'done' | 'bad' | 'now'
+}
+
+interface TimelineProps {
+  readonly view: CallView
+  readonly steps: readonly Step[]
+  readonly now: number
+}
+
+export function Timeline({ view, steps, now }: TimelineProps) {
+  const marks = marksOf(view, steps, now)
+  const first = marks[0]?.at ?? 0
+  return (
+    <ol class="timeline">
+      {marks.map(({ at, text, kind }, index) => (
+        <li key={`${index}-${text}`} class={`mark-${kind}`}>
+          <time title={formatDateAndTime(at)} dateTime={new Date(at).toISOString()}>
+            {formatTime(at)}
+          </time>
+          <span>{text}</span>
+          <span class="quiet">{kind === 'now' ? '' : `+${formatDuration(at - first)}`}</span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function marksOf(view: CallView, steps: readonly Step[], now: number): readonly Mark[] {
+  const { ai } = view
+  const marks: Mark[] = [{ at: Date.parse(view.created_at), text: 'First packet', kind: 'done' }]
+  if (view.completed_at !== null) {
+    const how = view.reason === 'idle_timeout' ? 'Ended by silence: the PBX did not complete it' : 'Completed by the PBX'
+    marks.push({ at: Date.parse(view.last_packet_at), text: 'Last packet', kind: 'done' })
+    marks.push({ at: Date.parse(view.completed_at), text: how, kind: 'done' })
+  }
+  for (const step of steps) marks.push({ ...step, kind: 'done' })
+  if (view.ended_at !== null) {
+    const tries = `${ai.attempts} ${ai.attempts === 1 ? 'attempt' : 'attempts'}`
+    const at = Date.parse(view.ended_at)
+    if (view.state === 'FAILED') marks.push({ at, text: `Analysis failed after ${tries}${ai.error === null ? '' : `: ${ai.error}`}`, kind: 'bad' })
+    else marks.push({ at, text: `Analysed and archived, ${tries}`, kind: 'done' })
+  }
+  marks.sort((a, b) => a.at - b.at)
+  const coming = comingOf(view, now)
+  if (coming !== null) marks.push({ at: now, text: coming, kind: 'now' })
+  return marks
+}
+
+function comingOf({ state, ai }: CallView, now: number): string | null {
+  if (state === 'IN_PROGRESS') return 'In progress: packets are being received'
+  if (state === 'COMPLETED') return 'Grace period: late packets still count'
+  if (state !== 'PROCESSING_AI') return null
+  const error = ai.error === null ? '' : ` Last error: ${ai.error}.`
+  if (ai.attempts === 0) return 'Waiting for its first attempt at analysis'
+  const wait = ai.next_attempt_at === null ? 0 : Date.parse(ai.next_attempt_at) - now
+  if (wait > 0) return `Attempt ${ai.attempts} failed; the next one is in ${formatDuration(wait)}.${error}`
+  return `Attempt ${ai.attempts} at analysis is under way.${error}`
+}
