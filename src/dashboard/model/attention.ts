@@ -59,7 +59,7 @@ function silent(call: CallRecord, now: number): Concern | null {
   return {
     kind: 'silent',
     level: ms >= silentLongMs ? 3 : 2,
-    reason: `No packet for ${formatDuration(ms)}`,
+    reason: 'Silent: no packets are coming',
     since: call.lastPacketAt,
   }
 }
@@ -104,7 +104,7 @@ function waiting(call: CallRecord, now: number): Concern | null {
   return {
     kind: 'waiting',
     level: ms >= waitingLongMs ? 2 : 1,
-    reason: `Waiting for AI for ${formatDuration(ms)} (${tries})`,
+    reason: `Waiting long for its analysis (${tries})`,
     since,
   }
 }

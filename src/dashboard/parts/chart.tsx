@@ -64,6 +64,12 @@ function summaryOf(lines: readonly Line[], data: ChartProps['data'], format: (va
     .join(', ')
 }
 
+/** Minutes, unless so short a time is shown that they would all be the same. */
+function axisTime(at: number, plot: uPlot): string {
+  const { min, max } = plot.scales['x'] ?? {}
+  return formatTime(at * 1000).slice(0, (max ?? 0) - (min ?? 0) < 600 ? 8 : 5)
+}
+
 function optionsOf(props: ChartProps, width: number): uPlot.Options {
   const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
   const axis = { stroke: colour('--ink-3'), font: axisFont, ticks: { show: false }, border: { show: false } }
@@ -79,7 +85,7 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
         ...axis,
         grid: { show: false },
         space: 72,
-        values: (_, splits) => splits.map((at) => formatTime(at * 1000).slice(0, 5)),
+        values: (plot, splits) => splits.map((at) => axisTime(at, plot)),
       },
       {
         ...axis,

@@ -125,6 +125,7 @@ export const drawings = {
       <path d="M8 2.25a5.75 5.75 0 0 1 0 11.5z" fill="currentColor" stroke="none" />
     </>
   ),
+  wave: <path d="M2 8h1.5M5.25 4.5v7M8 2.5v11M10.75 5.5v5M12.5 8H14" />,
   help: (
     <>
       <circle cx="8" cy="8" r="6.25" />

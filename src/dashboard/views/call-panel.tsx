@@ -77,7 +77,7 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
           <Drawing of="close" />
         </button>
       </div>
-      {content.kind === 'loading' && <Empty drawing="auto" title="Reading the call…" />}
+      {content.kind === 'loading' && <Empty drawing="wave" title="Reading the call…" />}
       {content.kind === 'unknown' && (
         <Empty drawing="search" title="No such call">
           <p>The service does not know a call with this id. It may have been erased, or its first packet is still to come: then it appears here by itself.</p>

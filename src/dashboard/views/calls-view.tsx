@@ -212,7 +212,7 @@ export function Loss({ share, missing }: { readonly share: number; readonly miss
 
 function NothingFound({ picture, query, setQuery }: QueryProps & { readonly picture: FloorPicture }) {
   const words = query.search.trim()
-  if (picture.calls.size === 0 && words === '') return picture.wasComplete ? <NoCalls /> : <Empty drawing="auto" title="Waiting for the picture of the calls…" />
+  if (picture.calls.size === 0 && words === '') return picture.wasComplete ? <NoCalls /> : <Empty drawing="wave" title="Waiting for the picture of the calls…" />
   if (words === '')
     return (
       <Empty drawing="check" title="No call in this state">

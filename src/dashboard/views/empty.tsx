@@ -21,12 +21,12 @@ export function Empty({ drawing, title, children }: EmptyProps) {
   )
 }
 
-const command = 'npm run simulate -- examples/support-call.wav --calls 50 --loss 2 --reorder 5'
+const command = 'npm run simulate -- examples/support-call.wav --calls 50 --loss 2'
 
 export function NoCalls() {
   const [isCopied, copy] = useCopy()
   return (
-    <Empty drawing="auto" title="No calls yet">
+    <Empty drawing="wave" title="No calls yet">
       <p>A call appears here with its first packet. To see some, play real speech into the service:</p>
       <p class="command">
         <code>{command}</code>

@@ -33,27 +33,27 @@ export function Figures({ picture, trend }: { readonly picture: FloorPicture; re
   return (
     <dl class="figures">
       <Figure
-        name="Calls in progress"
+        name="In progress"
         value={formatCount(calls.IN_PROGRESS)}
         note={`${formatCount(calls.COMPLETED)} completing`}
         points={trend.live}
       />
       <Figure
-        name="Packets a second"
+        name="Packets/s"
         value={formatRate(totals.packets_per_second)}
-        note={`${formatRate(totals.duplicates_per_second)} duplicate, ${formatRate(totals.late_per_second)} late`}
+        note={`${formatRate(totals.late_per_second)} late`}
         points={trend.packetsPerSecond}
       />
       <Figure
-        name="Lost, last hour"
+        name="Lost, 1 h"
         value={formatShare(share(hour.lost, hour.packets + hour.lost))}
         note={`${formatCount(hour.lost)} packets for good`}
       />
-      <Figure name="Waiting for AI" value={formatCount(totals.ai_queue)} note={`${formatCount(hour.archived)} analysed in the last hour`} />
+      <Figure name="AI queue" value={formatCount(totals.ai_queue)} note={`${formatCount(hour.archived)} analysed`} />
       <Figure
-        name="AI failures, last hour"
+        name="AI failed, 1 h"
         value={formatShare(share(hour.failed, ended))}
-        note={`${formatCount(hour.failed)} of ${formatCount(ended)} calls, ${formatCount(hour.ai_attempts_failed)} attempts`}
+        note={`${formatCount(hour.failed)} of ${formatCount(ended)} calls`}
       />
     </dl>
   )

@@ -41,7 +41,7 @@ export function FloorView({ session, picture }: FloorViewProps) {
         {failure !== null && <span class="tag tag-old">charts could not be renewed: {failure}</span>}
       </div>
       <StateBar picture={picture} />
-      {floor === null ? <Empty drawing="auto" title="Reading the last hour…" /> : <Charts floor={floor} />}
+      {floor === null ? <Empty drawing="wave" title="Reading the last hour…" /> : <Charts floor={floor} />}
     </section>
   )
 }
@@ -140,7 +140,7 @@ function Charts({ floor }: { readonly floor: Floor }) {
   }, [floor])
   if (floor.history.length < 3)
     return (
-      <Empty drawing="auto" title="The first minutes">
+      <Empty drawing="wave" title="The first minutes">
         <p>Curves begin a little after the service has started: a point stands for {floor.bucket_seconds} s.</p>
       </Empty>
     )

@@ -68,7 +68,7 @@ export function NeedsView(props: NeedsViewProps) {
           )}
         />
       ) : isLoading ? (
-        <Empty drawing="auto" title="Waiting for the picture of the calls…" />
+        <Empty drawing="wave" title="Waiting for the picture of the calls…" />
       ) : callCount === 0 ? (
         <NoCalls />
       ) : (
