@@ -8,7 +8,11 @@ const source = 'src/dashboard'
 
 export async function bundleDashboard(folder) {
   await build({
-    entryPoints: { dashboard: join(source, 'main.tsx'), style: join(source, 'style/index.css'), icon: join(source, 'icon.svg') },
+    entryPoints: {
+      dashboard: join(source, 'main.tsx'),
+      style: join(source, 'style/index.css'),
+      icon: join(source, 'icon.svg'),
+    },
     outdir: join(folder, 'assets'),
     entryNames: '[name]-[hash]',
     bundle: true,

@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
 import { FloorWatch } from './feed/floor-watch.js'
 import { NotSignedIn, Session } from './feed/session.js'
+import { useKeys } from './keys.js'
 import type { Need } from './model/attention.js'
 import { firstQuery, listOf } from './model/call-list.js'
 import { useMedia } from './parts/hooks.js'
@@ -14,9 +15,8 @@ import { FloorView } from './views/floor-view.js'
 import { FreshnessBanner } from './views/freshness.js'
 import { Header } from './views/header.js'
 import { Help } from './views/help.js'
-import { NeedsView, shownNeeds, type NeedsFilter } from './views/needs-view.js'
+import { type NeedsFilter, NeedsView, shownNeeds } from './views/needs-view.js'
 import { SignIn } from './views/sign-in.js'
-import { useKeys } from './keys.js'
 
 /** Ages go on when nothing comes, and a tab that slept must notice that its picture is old. */
 const tickMs = 500
@@ -52,7 +52,11 @@ export function App() {
         }}
       />
     )
-  return <Floor session={session} signOut={session.hasToken ? () => (session.signOut(), ask()) : null} />
+  const signOut = () => {
+    session.signOut()
+    ask()
+  }
+  return <Floor session={session} signOut={session.hasToken ? signOut : null} />
 }
 
 function useFloor(session: Session): FloorWatch {
@@ -174,7 +178,11 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
         showHelp={() => setHelpShown(true)}
         signOut={signOut}
       />
-      <FreshnessBanner freshness={freshness} hasPicture={watch.picture.wasComplete} retry={() => watch.retryNow()} />
+      <FreshnessBanner
+        freshness={freshness}
+        hasPicture={watch.picture.wasComplete}
+        retry={() => watch.retryNow()}
+      />
       <div class={callId === null ? 'content' : 'content has-panel'}>
         <main class="main" id="main">
           {place !== 'calls' && <Figures picture={watch.picture} trend={watch.trend} />}
@@ -208,7 +216,9 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
           )}
           {place === 'floor' && <FloorView session={session} picture={watch.picture} />}
         </main>
-        {callId !== null && <CallPanel key={callId} callId={callId} session={session} now={now} close={close} />}
+        {callId !== null && (
+          <CallPanel key={callId} callId={callId} session={session} now={now} close={close} />
+        )}
       </div>
       {isHelpShown && <Help close={() => setHelpShown(false)} />}
     </div>

@@ -14,7 +14,9 @@ export function variantOf(
 ): { readonly body: Buffer; readonly headers: StaticFile['headers'] } {
   const accepted = acceptEncoding.split(',').map((part) => part.trim().toLowerCase().replaceAll(' ', ''))
   const takes = (name: string) =>
-    accepted.some((part) => part === name || (part.startsWith(`${name};q=`) && Number(part.split('q=')[1]) > 0))
+    accepted.some(
+      (part) => part === name || (part.startsWith(`${name};q=`) && Number(part.split('q=')[1]) > 0),
+    )
   for (const [name, body] of file.encodings)
     if (takes(name)) return { body, headers: [...file.headers, ['Content-Encoding', name]] }
   return { body: file.body, headers: file.headers }

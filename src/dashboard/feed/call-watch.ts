@@ -2,10 +2,11 @@
  * One call as it happens: its view, all its gaps and its stored packets are read once, then its events keep them up to
  * date. The socket is open before anything is read, and every event may be applied twice, so nothing falls between.
  */
+
+import type { Static } from 'typebox'
+import { SupervisorClient } from '../../client/supervisor-client.js'
 import type { CallView, GapPage, PacketPage } from '../../protocol/call.js'
 import type { SupervisorEvent } from '../../protocol/event.js'
-import { SupervisorClient } from '../../client/supervisor-client.js'
-import type { Static } from 'typebox'
 import { Arrivals } from '../model/arrivals.js'
 import { MissingRanges, type Range } from '../model/missing-ranges.js'
 import { NotAnswered, NotSignedIn, type Session } from './session.js'
@@ -163,7 +164,9 @@ export class CallWatch {
     const ranges: Range[] = []
     let from: number | null = 0
     for (let page = 0; page < gapPagesMax && from !== null; page++) {
-      const read: Static<typeof GapPage> = await this.#session.read(`${path}/gaps?from=${from}&limit=${pageLimit}`)
+      const read: Static<typeof GapPage> = await this.#session.read(
+        `${path}/gaps?from=${from}&limit=${pageLimit}`,
+      )
       ranges.push(...read.gaps)
       from = read.next_from
     }
@@ -178,7 +181,8 @@ export class CallWatch {
       const read: Static<typeof PacketPage> = await this.#session.read(
         `${path}/packets?from=${from}&limit=${pageLimit}`,
       )
-      for (const { sequence, received_at } of read.packets) this.arrivals.add(sequence, Date.parse(received_at), false)
+      for (const { sequence, received_at } of read.packets)
+        this.arrivals.add(sequence, Date.parse(received_at), false)
       from = read.next_from
     }
     this.hasWholePast = first === 0

@@ -112,7 +112,12 @@ function waiting(call: CallRecord, now: number): Concern | null {
 function negative(call: CallRecord, now: number): Concern | null {
   if (call.row.sentiment !== 'negative' || call.endedAt === null) return null
   if (now - call.endedAt > negativeForMs) return null
-  return { kind: 'negative', level: 1, reason: 'The caller was unhappy: negative sentiment', since: call.endedAt }
+  return {
+    kind: 'negative',
+    level: 1,
+    reason: 'The caller was unhappy: negative sentiment',
+    since: call.endedAt,
+  }
 }
 
 function byUrgency(a: Concern, b: Concern): number {

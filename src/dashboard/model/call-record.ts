@@ -7,8 +7,9 @@ const sampleMs = 1000
 /** Loss must fall well below the bound before a call is no longer losing, or it would come and go. */
 export const losingFrom = 0.05
 const losingUntil = 0.03
-/** So many packets must be expected within the window before their share says anything. */
-const packetsForShare = 25
+/** So many packets must be expected within the window, and so many lost, before their share says anything. */
+const packetsForShare = 60
+const lostForShare = 5
 
 interface LossSample {
   readonly at: number
@@ -75,12 +76,12 @@ export class CallRecord {
     const lost = Math.max(0, missing - first.missing)
     const expected = received - first.received + lost
     this.recentLoss = expected < packetsForShare ? null : lost / expected
-    this.#judgeLoss(at)
+    this.#judgeLoss(lost, at)
   }
 
-  #judgeLoss(at: number): void {
+  #judgeLoss(lost: number, at: number): void {
     if (this.recentLoss === null) return
-    if (this.recentLoss >= losingFrom) this.losingSince ??= at
+    if (this.recentLoss >= losingFrom && lost >= lostForShare) this.losingSince ??= at
     else if (this.recentLoss < losingUntil) this.losingSince = null
   }
 }

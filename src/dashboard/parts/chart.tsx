@@ -33,7 +33,11 @@ export function Chart({ label, lines, data, height, most, format }: ChartProps) 
   useEffect(() => {
     const element = place.current
     if (element === null) return
-    const made = new uPlot(optionsOf({ lines, height, most, format, label, data }, element.clientWidth), aligned(data), element)
+    const made = new uPlot(
+      optionsOf({ lines, height, most, format, label, data }, element.clientWidth),
+      aligned(data),
+      element,
+    )
     plot.current = made
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }))
     observer.observe(element)
@@ -43,11 +47,12 @@ export function Chart({ label, lines, data, height, most, format }: ChartProps) 
       plot.current = null
     }
     // The rest of a chart never changes while it is shown.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: see above.
   }, [theme, height])
   useEffect(() => plot.current?.setData(aligned(data)), [data])
 
-  return <div class="chart" ref={place} role="img" aria-label={`${label}. ${summaryOf(lines, data, format)}`} />
+  return (
+    <div class="chart" ref={place} role="img" aria-label={`${label}. ${summaryOf(lines, data, format)}`} />
+  )
 }
 
 function aligned(data: ChartProps['data']): uPlot.AlignedData {
@@ -55,7 +60,11 @@ function aligned(data: ChartProps['data']): uPlot.AlignedData {
 }
 
 /** What somebody who does not see the curve is told of it. */
-function summaryOf(lines: readonly Line[], data: ChartProps['data'], format: (value: number) => string): string {
+function summaryOf(
+  lines: readonly Line[],
+  data: ChartProps['data'],
+  format: (value: number) => string,
+): string {
   return lines
     .map(({ name }, index) => {
       const last = data[index + 1]?.findLast((value) => value !== null)
@@ -84,6 +93,7 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
       {
         ...axis,
         grid: { show: false },
+        size: 28,
         space: 72,
         values: (plot, splits) => splits.map((at) => axisTime(at, plot)),
       },

@@ -33,7 +33,7 @@ export function GapPicture({ ranges, late, last, version }: GapPictureProps) {
     observer.observe(element)
     return () => observer.disconnect()
   }, [])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the ranges and late packets change in place; their version tells.
+  // The ranges and late packets change in place; their version tells.
   useEffect(() => {
     if (canvas.current !== null && width > 0) draw(canvas.current, width, { ranges, late, last })
   }, [width, theme, version, last])
@@ -52,14 +52,18 @@ export function GapPicture({ ranges, late, last, version }: GapPictureProps) {
       />
       <div class="gap-scale" aria-hidden="true">
         <span>0</span>
-        <span class="gap-pointed">{pointedAt === null ? '' : textAt(pointedAt, width, { ranges, late, last })}</span>
+        <span class="gap-pointed">
+          {pointedAt === null ? '' : textAt(pointedAt, width, { ranges, late, last })}
+        </span>
         <span>{formatCount(last)}</span>
       </div>
       <figcaption class="legend">
         <span class="legend-received">Received</span>
         <span class="legend-missing">Missing</span>
         <span class="legend-late">Came late</span>
-        <span class="quiet">{total > width && width > 0 ? `${(total / width).toFixed(1)} packets a pixel` : ''}</span>
+        <span class="quiet">
+          {total > width && width > 0 ? `${(total / width).toFixed(1)} packets a pixel` : ''}
+        </span>
       </figcaption>
     </figure>
   )
@@ -76,30 +80,32 @@ function draw(canvas: HTMLCanvasElement, width: number, { ranges, late, last }: 
   context.scale(ratio, ratio)
   const style = getComputedStyle(canvas)
   const colour = (name: string) => style.getPropertyValue(name).trim()
-  const columns = Math.max(1, Math.floor(width))
   const total = last + 1
+  const columns = Math.max(1, Math.min(Math.floor(width), total))
   context.fillStyle = colour('--received')
   context.fillRect(0, 0, width, bandHeight)
 
   const shares = missingByColumn(ranges, total, columns)
-  for (let column = 0; column < columns; column++) {
-    const share = shares[column] ?? 0
+  const edge = (column: number) => Math.round((column / columns) * width)
+  for (const [column, share] of shares.entries()) {
     if (share === 0) continue
     // However little of a column is missing, it can be seen; half of it reaches the bottom.
     const depth = Math.max(0.35, Math.min(1, share * 2)) * bandHeight
+    const [left, across] = [edge(column), Math.max(1, edge(column + 1) - edge(column))]
     context.fillStyle = colour('--surface')
-    context.fillRect(column, 0, 1, depth)
+    context.fillRect(left, 0, across, depth)
     context.fillStyle = colour('--bad')
-    context.fillRect(column, 0, 1, Math.max(4, depth - 3))
+    context.fillRect(left, 0, across, Math.max(4, depth - 3))
   }
   context.fillStyle = colour('--warn')
   const marks = new Set<number>()
   for (const sequence of late) marks.add(Math.floor((sequence / total) * columns))
   for (const column of marks) {
+    const middle = (edge(column) + edge(column + 1)) / 2
     context.beginPath()
-    context.moveTo(column + 0.5, lateTop)
-    context.lineTo(column + 3, lateTop + lateHeight)
-    context.lineTo(column - 2, lateTop + lateHeight)
+    context.moveTo(middle, lateTop)
+    context.lineTo(middle + 2.5, lateTop + lateHeight)
+    context.lineTo(middle - 2.5, lateTop + lateHeight)
     context.fill()
   }
 }
@@ -111,7 +117,8 @@ function textAt(share: number, width: number, { ranges, late, last }: Content): 
   let missing = 0
   for (const [first, end] of ranges) missing += Math.max(0, Math.min(end, to) - Math.max(first, from) + 1)
   let lateCount = 0
-  for (let sequence = from; sequence <= to && to - from < 10_000; sequence++) if (late.has(sequence)) lateCount++
+  for (let sequence = from; sequence <= to && to - from < 10_000; sequence++)
+    if (late.has(sequence)) lateCount++
   const what = [
     ...(missing > 0 ? [`${formatCount(missing)} missing`] : []),
     ...(lateCount > 0 ? [`${formatCount(lateCount)} late`] : []),

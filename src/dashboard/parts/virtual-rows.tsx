@@ -1,4 +1,7 @@
-/** A long list of which only the rows in sight exist: its cost grows with the window, not with the calls. */
+/**
+ * A long list of which only the rows in sight exist: its cost grows with the window, not with the calls. Rows are
+ * placed by hand, which table elements do not allow, so their roles are said in words; the grid itself has the focus.
+ */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
@@ -42,7 +45,6 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
   const end = Math.min(items.length, Math.ceil((top + height) / rowPixels) + overscanRows)
   const current = items[cursor]
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a table element cannot hold rows that are placed by hand.
     <div
       class="rows"
       ref={scroller}
@@ -60,7 +62,6 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
           const index = first + offset
           const key = keyOf(item)
           return (
-            // biome-ignore lint/a11y/useSemanticElements: see above.
             // biome-ignore lint/a11y/useKeyWithClickEvents: the grid itself takes the keys.
             <div
               key={key}
@@ -90,5 +91,6 @@ function bringIntoSight(element: HTMLElement, index: number, rowPixels: number):
   const top = index * rowPixels
   const bottom = top + rowPixels + headerPixels
   if (top < element.scrollTop) element.scrollTop = top
-  else if (bottom > element.scrollTop + element.clientHeight) element.scrollTop = bottom - element.clientHeight
+  else if (bottom > element.scrollTop + element.clientHeight)
+    element.scrollTop = bottom - element.clientHeight
 }

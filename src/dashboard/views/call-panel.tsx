@@ -52,7 +52,8 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     // On its own page the call takes the focus; beside the list the list keeps it.
-    if (getComputedStyle(document.querySelector('.main') ?? document.body).display === 'none') title.current?.focus()
+    if (getComputedStyle(document.querySelector('.main') ?? document.body).display === 'none')
+      title.current?.focus()
   }, [])
   const { content } = watch
   return (
@@ -73,14 +74,23 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
         >
           <Drawing of={isCopied ? 'check' : 'link'} />
         </button>
-        <button type="button" class="icon-button panel-close" aria-label="Close the call" title="Close (Esc)" onClick={close}>
+        <button
+          type="button"
+          class="icon-button panel-close"
+          aria-label="Close the call"
+          title="Close (Esc)"
+          onClick={close}
+        >
           <Drawing of="close" />
         </button>
       </div>
       {content.kind === 'loading' && <Empty drawing="wave" title="Reading the call…" />}
       {content.kind === 'unknown' && (
         <Empty drawing="search" title="No such call">
-          <p>The service does not know a call with this id. It may have been erased, or its first packet is still to come: then it appears here by itself.</p>
+          <p>
+            The service does not know a call with this id. It may have been erased, or its first packet is
+            still to come: then it appears here by itself.
+          </p>
         </Empty>
       )}
       {content.kind === 'failed' && (
@@ -91,7 +101,9 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
           </button>
         </Empty>
       )}
-      {content.kind === 'loaded' && <CallContent view={content.view} watch={watch} version={version} now={now} session={session} />}
+      {content.kind === 'loaded' && (
+        <CallContent view={content.view} watch={watch} version={version} now={now} session={session} />
+      )}
     </aside>
   )
 }
@@ -110,7 +122,7 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
   const { missing, arrivals } = watch
   const end = Date.parse(view.completed_at ?? view.last_packet_at)
   const until = view.state === 'IN_PROGRESS' ? now : end
-  // biome-ignore lint/correctness/useExhaustiveDependencies: arrivals change in place; their version tells.
+  // Arrivals change in place; their version tells.
   const rate = useMemo(() => arrivals.perSecond(until, chartSecondsMax), [version, Math.floor(until / 1000)])
   const lateCount = Math.max(view.late_count, watch.hasWholePast ? arrivals.late.size : 0)
   return (
@@ -122,7 +134,12 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
       </div>
       <dl class="call-figures">
         <CallFigure name="Received" value={formatCount(view.total_received)} note={totalNote(view)} />
-        <CallFigure name="Missing" value={formatCount(view.missing_count)} note={lossNote(view)} tone={view.missing_count > 0 ? 'bad' : 'plain'} />
+        <CallFigure
+          name="Missing"
+          value={formatCount(view.missing_count)}
+          note={lossNote(view)}
+          tone={view.missing_count > 0 ? 'bad' : 'plain'}
+        />
         <CallFigure name="Came late" value={formatCount(lateCount)} note="and closed a gap" />
         <CallFigure name="Duplicate" value={formatCount(view.duplicate_count)} note="came again" />
       </dl>
@@ -131,8 +148,17 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
           <p class="quiet">No packet yet.</p>
         ) : (
           <>
-            <GapPicture ranges={missing.ranges} late={arrivals.late} last={missing.highest} version={version} />
-            {!watch.hasWholePast && <p class="quiet small">Late packets are known for the last 15,000 packets and since you opened the call.</p>}
+            <GapPicture
+              ranges={missing.ranges}
+              late={arrivals.late}
+              last={missing.highest}
+              version={version}
+            />
+            {!watch.hasWholePast && (
+              <p class="quiet small">
+                Late packets are known for the last 15,000 packets and since you opened the call.
+              </p>
+            )}
             <MissingList watch={watch} />
           </>
         )}
@@ -148,7 +174,14 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
         {rate[0].length < 2 ? (
           <p class="quiet">Too little has come to draw a line.</p>
         ) : (
-          <Chart label="Packets a second" lines={rateLines} data={rate} height={168} most={10} format={formatRate} />
+          <Chart
+            label="Packets a second"
+            lines={rateLines}
+            data={rate}
+            height={168}
+            most={10}
+            format={formatRate}
+          />
         )}
       </PanelSection>
     </>
@@ -213,7 +246,9 @@ function MissingList({ watch }: { readonly watch: CallWatch }) {
         {ranges.slice(0, rangesShownMax).map(([first, last]) => (
           <span key={first}>{first === last ? first : `${first}–${last}`}</span>
         ))}
-        {ranges.length > rangesShownMax && <span>and {formatCount(ranges.length - rangesShownMax)} more</span>}
+        {ranges.length > rangesShownMax && (
+          <span>and {formatCount(ranges.length - rangesShownMax)} more</span>
+        )}
       </p>
     </details>
   )
@@ -241,9 +276,17 @@ function Transcript({ view }: { readonly view: CallView }) {
       <p class="transcript-head">
         <SentimentLabel sentiment={sentiment} />
         {confidence !== null && <span class="quiet">{formatShare(confidence)} sure</span>}
-        {provider !== null && <span class="tag">{provider === 'simulated' ? 'simulated, not real speech recognition' : provider}</span>}
+        {provider !== null && (
+          <span class="tag">
+            {provider === 'simulated' ? 'simulated, not real speech recognition' : provider}
+          </span>
+        )}
       </p>
-      {transcription === '' ? <p class="quiet">Nothing was said.</p> : <blockquote class="transcript">{transcription}</blockquote>}
+      {transcription === '' ? (
+        <p class="quiet">Nothing was said.</p>
+      ) : (
+        <blockquote class="transcript">{transcription}</blockquote>
+      )}
     </>
   )
 }

@@ -83,7 +83,8 @@ function Filters({ picture, query, setQuery }: QueryProps & { readonly picture: 
   const counts = new Map<StateFilter, number>()
   const filters: readonly StateFilter[] = ['current', ...callStates, 'all']
   for (const { row } of picture.calls.values())
-    for (const filter of filters) if (isShown(filter, row.state)) counts.set(filter, (counts.get(filter) ?? 0) + 1)
+    for (const filter of filters)
+      if (isShown(filter, row.state)) counts.set(filter, (counts.get(filter) ?? 0) + 1)
   const nameOf = (filter: StateFilter) =>
     filter === 'current' ? 'Current' : filter === 'all' ? 'All' : stateNames[filter]
   return (
@@ -126,16 +127,17 @@ function SortChoice({ query, setQuery }: QueryProps) {
 
 function ListHeader({ query, setQuery }: QueryProps) {
   return (
-    // biome-ignore lint/a11y/useSemanticElements: the rows are placed by hand.
-    // biome-ignore lint/a11y/useFocusableInteractive: its buttons take the focus.
     <div class="rows-header call-cells" role="row" aria-rowindex={1}>
       {columns.map(([key, name, kind]) => {
         const isSorted = query.sort === key
         const order = query.isDescending ? 'descending' : 'ascending'
         return (
-          // biome-ignore lint/a11y/useSemanticElements: the rows are placed by hand.
-          // biome-ignore lint/a11y/useFocusableInteractive: its button takes the focus.
-          <div key={key} role="columnheader" class={`cell-${key} ${kind}`} aria-sort={isSorted ? order : 'none'}>
+          <div
+            key={key}
+            role="columnheader"
+            class={`cell-${key} ${kind}`}
+            aria-sort={isSorted ? order : 'none'}
+          >
             <button type="button" onClick={() => setQuery(sortedBy(query, key))}>
               {name}
               <span class="sort-mark" aria-hidden="true">
@@ -149,10 +151,16 @@ function ListHeader({ query, setQuery }: QueryProps) {
   )
 }
 
-function Cell({ of, kind, children }: { readonly of: SortKey; readonly kind?: 'number'; readonly children: ComponentChildren }) {
+function Cell({
+  of,
+  kind,
+  children,
+}: {
+  readonly of: SortKey
+  readonly kind?: 'number'
+  readonly children: ComponentChildren
+}) {
   return (
-    // biome-ignore lint/a11y/useSemanticElements: the rows are placed by hand.
-    // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus.
     <div role="gridcell" class={`cell-${of} ${kind ?? 'text'}`}>
       {children}
     </div>
@@ -212,7 +220,12 @@ export function Loss({ share, missing }: { readonly share: number; readonly miss
 
 function NothingFound({ picture, query, setQuery }: QueryProps & { readonly picture: FloorPicture }) {
   const words = query.search.trim()
-  if (picture.calls.size === 0 && words === '') return picture.wasComplete ? <NoCalls /> : <Empty drawing="wave" title="Waiting for the picture of the calls…" />
+  if (picture.calls.size === 0 && words === '')
+    return picture.wasComplete ? (
+      <NoCalls />
+    ) : (
+      <Empty drawing="wave" title="Waiting for the picture of the calls…" />
+    )
   if (words === '')
     return (
       <Empty drawing="check" title="No call in this state">

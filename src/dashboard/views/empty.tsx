@@ -1,7 +1,7 @@
 /** Nothing to show, and what to do about it. */
 import type { ComponentChildren } from 'preact'
-import { Drawing, type drawings } from '../parts/icons.js'
 import { useCopy } from '../parts/hooks.js'
+import { Drawing, type drawings } from '../parts/icons.js'
 
 interface EmptyProps {
   readonly drawing: keyof typeof drawings
@@ -30,7 +30,13 @@ export function NoCalls() {
       <p>A call appears here with its first packet. To see some, play real speech into the service:</p>
       <p class="command">
         <code>{command}</code>
-        <button type="button" class="icon-button" aria-label="Copy the command" title="Copy" onClick={() => copy(command)}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Copy the command"
+          title="Copy"
+          onClick={() => copy(command)}
+        >
           <Drawing of={isCopied ? 'check' : 'copy'} />
         </button>
       </p>

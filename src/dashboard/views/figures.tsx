@@ -1,7 +1,7 @@
 /** The floor in five figures. */
 import type { ComponentChildren } from 'preact'
-import { formatCount, formatRate, formatShare } from '../format.js'
 import type { Trend } from '../feed/floor-watch.js'
+import { formatCount, formatRate, formatShare } from '../format.js'
 import type { FloorPicture } from '../model/floor-picture.js'
 import { Sparkline } from '../parts/sparkline.js'
 
@@ -49,7 +49,11 @@ export function Figures({ picture, trend }: { readonly picture: FloorPicture; re
         value={formatShare(share(hour.lost, hour.packets + hour.lost))}
         note={`${formatCount(hour.lost)} packets for good`}
       />
-      <Figure name="AI queue" value={formatCount(totals.ai_queue)} note={`${formatCount(hour.archived)} analysed`} />
+      <Figure
+        name="AI queue"
+        value={formatCount(totals.ai_queue)}
+        note={`${formatCount(hour.archived)} analysed`}
+      />
       <Figure
         name="AI failed, 1 h"
         value={formatShare(share(hour.failed, ended))}

@@ -27,7 +27,8 @@ export function FloorView({ session, picture }: FloorViewProps) {
           setFailure(null)
         },
         (error: unknown) => {
-          if (!(error instanceof NotSignedIn)) setFailure(error instanceof Error ? error.message : String(error))
+          if (!(error instanceof NotSignedIn))
+            setFailure(error instanceof Error ? error.message : String(error))
         },
       )
     void read()
@@ -141,7 +142,9 @@ function Charts({ floor }: { readonly floor: Floor }) {
   if (floor.history.length < 3)
     return (
       <Empty drawing="wave" title="The first minutes">
-        <p>Curves begin a little after the service has started: a point stands for {floor.bucket_seconds} s.</p>
+        <p>
+          Curves begin a little after the service has started: a point stands for {floor.bucket_seconds} s.
+        </p>
       </Empty>
     )
   return (
@@ -149,7 +152,14 @@ function Charts({ floor }: { readonly floor: Floor }) {
       {plans.map(({ title, lines, most, format }, index) => (
         <section class="chart-card" key={title}>
           <h2>{title}</h2>
-          <Chart label={title} lines={lines} data={data[index] ?? []} height={208} most={most} format={format} />
+          <Chart
+            label={title}
+            lines={lines}
+            data={data[index] ?? []}
+            height={208}
+            most={most}
+            format={format}
+          />
         </section>
       ))}
     </div>

@@ -11,7 +11,8 @@ const names: Readonly<Record<Freshness['kind'], string>> = {
 }
 
 export function FreshnessBadge({ freshness }: { readonly freshness: Freshness }) {
-  const since = 'since' in freshness && freshness.since !== null ? ` since ${formatTime(freshness.since)}` : ''
+  const since =
+    'since' in freshness && freshness.since !== null ? ` since ${formatTime(freshness.since)}` : ''
   return (
     <span class={`freshness freshness-${freshness.kind}`} role="status">
       <span class="freshness-dot" aria-hidden="true" />
@@ -33,8 +34,14 @@ export function FreshnessBanner({ freshness, hasPicture, retry }: BannerProps) {
   return (
     <div class="banner" role="alert">
       <p>
-        <strong>{freshness.kind === 'stale' ? 'Nothing has been heard from the service.' : 'The service cannot be reached.'}</strong>{' '}
-        {hasPicture && since !== null ? `What you see is from ${formatTime(since)}.` : 'There is no picture yet.'}{' '}
+        <strong>
+          {freshness.kind === 'stale'
+            ? 'Nothing has been heard from the service.'
+            : 'The service cannot be reached.'}
+        </strong>{' '}
+        {hasPicture && since !== null
+          ? `What you see is from ${formatTime(since)}.`
+          : 'There is no picture yet.'}{' '}
         The page connects again by itself.
       </p>
       {freshness.kind === 'offline' && (

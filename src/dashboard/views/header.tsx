@@ -19,14 +19,26 @@ interface HeaderProps {
 const themeNames = { auto: 'as the system has it', light: 'light', dark: 'dark' } as const
 const themeDrawings = { auto: 'auto', light: 'sun', dark: 'moon' } as const
 
-export function Header({ place, freshness, needCount, urgentCount, callCount, showHelp, signOut }: HeaderProps) {
+export function Header({
+  place,
+  freshness,
+  needCount,
+  urgentCount,
+  callCount,
+  showHelp,
+  signOut,
+}: HeaderProps) {
   const [, redraw] = useReducer((count: number) => count + 1, 0)
   const theme = currentChoice()
+  const changeTheme = () => {
+    chooseNextTheme()
+    redraw(0)
+  }
   return (
     <header class="header">
-      <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), document.querySelector<HTMLElement>('.rows')?.focus())}>
+      <button type="button" class="skip" onClick={skipToList}>
         Skip to the list
-      </a>
+      </button>
       <a class="brand" href="#/" aria-label="VoiceStream, needs attention">
         <svg width="28" height="28" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
           <rect width="32" height="32" rx="9" class="brand-tile" />
@@ -52,11 +64,17 @@ export function Header({ place, freshness, needCount, urgentCount, callCount, sh
           class="icon-button"
           aria-label={`Colours: ${themeNames[theme]}. Change`}
           title={`Colours: ${themeNames[theme]} (t)`}
-          onClick={() => (chooseNextTheme(), redraw(0))}
+          onClick={changeTheme}
         >
           <Drawing of={themeDrawings[theme]} />
         </button>
-        <button type="button" class="icon-button" aria-label="Keys and words" title="Keys and words (?)" onClick={showHelp}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Keys and words"
+          title="Keys and words (?)"
+          onClick={showHelp}
+        >
           <Drawing of="help" />
         </button>
         {signOut !== null && (
@@ -67,6 +85,10 @@ export function Header({ place, freshness, needCount, urgentCount, callCount, sh
       </div>
     </header>
   )
+}
+
+function skipToList(): void {
+  document.querySelector<HTMLElement>('.rows')?.focus()
 }
 
 interface TabProps {

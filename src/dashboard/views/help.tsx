@@ -1,13 +1,22 @@
 import { useEffect, useRef } from 'preact/hooks'
-import { Drawing } from '../parts/icons.js'
 import { keyHelp } from '../keys.js'
+import { Drawing } from '../parts/icons.js'
 
 const words: readonly (readonly [string, string])[] = [
-  ['Missing', 'A higher number has come, this one not yet. It may still come until the grace period of the call is over.'],
+  [
+    'Missing',
+    'A higher number has come, this one not yet. It may still come until the grace period of the call is over.',
+  ],
   ['Late', 'It was missing, and came after all.'],
   ['Lost', 'Still missing when it was counted. The share is of all packets that should have come.'],
-  ['Acknowledge', 'Takes the call off your list, in this browser only. It comes back when something gets worse or new.'],
-  ['Stale', 'Nothing was heard for 3.5 s. Times stand still then, because nobody knows what happens meanwhile.'],
+  [
+    'Acknowledge',
+    'Takes the call off your list, in this browser only. It comes back when something gets worse or new.',
+  ],
+  [
+    'Stale',
+    'Nothing was heard for 3.5 s. Times stand still then, because nobody knows what happens meanwhile.',
+  ],
 ]
 
 export function Help({ close }: { close(): void }) {

@@ -46,7 +46,9 @@ export function NeedsView(props: NeedsViewProps) {
       </div>
       {/* Read out when another call becomes the most urgent one, and only then. */}
       <p class="unseen" aria-live="polite">
-        {first !== undefined && first.concerns[0].level === 3 ? `Most urgent: call ${first.call.id}, ${concernNames[first.concerns[0].kind]}` : ''}
+        {first !== undefined && first.concerns[0].level === 3
+          ? `Most urgent: call ${first.call.id}, ${concernNames[first.concerns[0].kind]}`
+          : ''}
       </p>
       {needs.length > 0 ? (
         <VirtualRows
@@ -74,8 +76,9 @@ export function NeedsView(props: NeedsViewProps) {
       ) : (
         <Empty drawing="check" title={filter === 'all' ? 'No call needs you' : 'None of this kind'}>
           <p>
-            {formatCount(callCount)} {callCount === 1 ? 'call is' : 'calls are'} being watched. One comes up here when it falls silent for 2 s, loses
-            packets, waits long for its analysis, fails, or ends with an unhappy caller.
+            {formatCount(callCount)} {callCount === 1 ? 'call is' : 'calls are'} being watched. One comes up
+            here when it falls silent for 2 s, loses packets, waits long for its analysis, fails, or ends with
+            an unhappy caller.
           </p>
         </Empty>
       )}
@@ -93,7 +96,8 @@ type FiltersProps = Pick<NeedsViewProps, 'all' | 'filter' | 'setFilter' | 'ackno
 }
 
 function NeedsFilters({ all, unacknowledged, filter, setFilter, acknowledgements }: FiltersProps) {
-  const count = (kind: ConcernKind) => unacknowledged.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
+  const count = (kind: ConcernKind) =>
+    unacknowledged.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
   const acknowledged = all.filter((need) => acknowledgements.covers(need)).length
   const chip = (key: NeedsFilter, name: string, of: number) => (
     <button
@@ -146,15 +150,19 @@ function NeedRow({ need, now, isAcknowledged, acknowledge, undo }: NeedRowProps)
         </span>
       </div>
       <div role="gridcell" class="need-since">
-        <span>{formatDuration(now - worst.since)}</span>
-        <span class="quiet">since {formatTime(worst.since)}</span>
+        <span class="need-for">{formatDuration(now - worst.since)}</span>
+        <span class="need-from">since {formatTime(worst.since)}</span>
       </div>
       <div role="gridcell" class="need-act">
         <button
           type="button"
           class="button"
           aria-label={`${isAcknowledged ? 'Take back for' : 'Acknowledge'} call ${call.id}`}
-          onClick={(event) => (event.stopPropagation(), act())}
+          onClick={(event) => {
+            // The row behind it would open.
+            event.stopPropagation()
+            act()
+          }}
         >
           {!isAcknowledged && <Drawing of="check" />}
           <span>{isAcknowledged ? 'Take back' : 'Acknowledge'}</span>

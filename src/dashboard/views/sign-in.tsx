@@ -21,7 +21,9 @@ export function SignIn({ isRefused, signIn }: SignInProps) {
           <path d="M8 14v4M13 9v14M19 12v8M24 15v2" class="brand-wave" />
         </svg>
         <h1>Sign in to VoiceStream</h1>
-        <p class="quiet">This service shows calls to those who have a supervisor’s token. Ask whoever runs it for one.</p>
+        <p class="quiet">
+          This service shows calls to those who have a supervisor’s token. Ask whoever runs it for one.
+        </p>
         {isRefused && (
           <p class="sign-in-refused" role="alert">
             The service does not take this token, or takes it no longer. Enter one that is valid now.
@@ -38,11 +40,16 @@ export function SignIn({ isRefused, signIn }: SignInProps) {
           onInput={(event) => setToken(event.currentTarget.value)}
         />
         <label class="check">
-          <input type="checkbox" checked={isKept} onChange={(event) => setKept(event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={isKept}
+            onChange={(event) => setKept(event.currentTarget.checked)}
+          />
           <span>
             Keep it for this tab
             <span class="quiet">
-              Otherwise it is forgotten when the page is reloaded. Kept, it can be read by whoever gets at this browser until the tab is closed.
+              Otherwise it is forgotten when the page is reloaded. Kept, it can be read by whoever gets at
+              this browser until the tab is closed.
             </span>
           </span>
         </label>

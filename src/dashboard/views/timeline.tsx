@@ -2,6 +2,7 @@
 import type { CallView } from '../../protocol/call.js'
 import type { Step } from '../feed/call-watch.js'
 import { formatDateAndTime, formatDuration, formatTime } from '../format.js'
+import { silentAfterMs } from '../model/attention.js'
 
 interface Mark extends Step {
   readonly kind: 'done' | 'bad' | 'now'
@@ -35,7 +36,10 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
   const { ai } = view
   const marks: Mark[] = [{ at: Date.parse(view.created_at), text: 'First packet', kind: 'done' }]
   if (view.completed_at !== null) {
-    const how = view.reason === 'idle_timeout' ? 'Ended by silence: the PBX did not complete it' : 'Completed by the PBX'
+    const how =
+      view.reason === 'idle_timeout'
+        ? 'Ended by silence: the PBX did not complete it'
+        : 'Completed by the PBX'
     marks.push({ at: Date.parse(view.last_packet_at), text: 'Last packet', kind: 'done' })
     marks.push({ at: Date.parse(view.completed_at), text: how, kind: 'done' })
   }
@@ -43,7 +47,12 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
   if (view.ended_at !== null) {
     const tries = `${ai.attempts} ${ai.attempts === 1 ? 'attempt' : 'attempts'}`
     const at = Date.parse(view.ended_at)
-    if (view.state === 'FAILED') marks.push({ at, text: `Analysis failed after ${tries}${ai.error === null ? '' : `: ${ai.error}`}`, kind: 'bad' })
+    if (view.state === 'FAILED')
+      marks.push({
+        at,
+        text: `Analysis failed after ${tries}${ai.error === null ? '' : `: ${ai.error}`}`,
+        kind: 'bad',
+      })
     else marks.push({ at, text: `Analysed and archived, ${tries}`, kind: 'done' })
   }
   marks.sort((a, b) => a.at - b.at)
@@ -52,8 +61,10 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
   return marks
 }
 
-function comingOf({ state, ai }: CallView, now: number): string | null {
-  if (state === 'IN_PROGRESS') return 'In progress: packets are being received'
+function comingOf({ state, ai, last_packet_at }: CallView, now: number): string | null {
+  const lastAt = Date.parse(last_packet_at)
+  if (state === 'IN_PROGRESS' && now - lastAt >= silentAfterMs) return `Silent since ${formatTime(lastAt)}`
+  if (state === 'IN_PROGRESS') return 'In progress: packets are coming'
   if (state === 'COMPLETED') return 'Grace period: late packets still count'
   if (state !== 'PROCESSING_AI') return null
   const error = ai.error === null ? '' : ` Last error: ${ai.error}.`
