@@ -1,6 +1,6 @@
 /** Which call needs somebody now: what is wrong with each, in words, since when, and in which order. Pure. */
 import { formatDuration, formatShare } from '../format.js'
-import { type CallRecord, losingFrom } from './call-record.js'
+import type { CallRecord } from './call-record.js'
 
 export const silentAfterMs = 2000
 const silentLongMs = 10_000
@@ -77,7 +77,7 @@ function losing(call: CallRecord): Concern | null {
   return {
     kind: 'losing',
     level: 1,
-    reason: `${formatShare(loss)} of packets lost overall, under ${formatShare(losingFrom)} now`,
+    reason: `${formatShare(loss)} of packets lost overall${recentLoss === null ? '' : `, ${formatShare(recentLoss)} now`}`,
     since: call.createdAt,
   }
 }

@@ -53,7 +53,7 @@ export function NeedsView(props: NeedsViewProps) {
       {needs.length > 0 ? (
         <VirtualRows
           items={needs}
-          rowPixels={isNarrow ? 104 : 64}
+          rowPixels={isNarrow ? 96 : 64}
           cursor={cursor}
           label="Calls that need attention, most urgent first"
           columnCount={4}
