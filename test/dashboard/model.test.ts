@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Acknowledgements } from '../../src/dashboard/model/acknowledgements.js'
+import { Arrivals } from '../../src/dashboard/model/arrivals.js'
+import { needsOf } from '../../src/dashboard/model/attention.js'
+import { CallRecord } from '../../src/dashboard/model/call-record.js'
+import { FloorPicture } from '../../src/dashboard/model/floor-picture.js'
+import { freshnessOf, ServiceClock } from '../../src/dashboard/model/freshness.js'
+import { MissingRanges, missingByColumn } from '../../src/dashboard/model/missing-ranges.js'
+import type { CallRow } from '../../src/protocol/floor.js'
+
+const start = Date.parse('2026-01-01T10:00:00.000Z')
+const time = (ms: number) => new Date(start + ms).toISOString()
+
+function row(callId: string, change: Partial<CallRow> = {}): CallRow {
+  return {
+    call_id: callId,
+    state: 'IN_PROGRESS',
+    reason: null,
+    created_at: time(0),
+    last_packet_at: time(0),
+    completed_at: null,
+    ended_at: null,
+    total_received: 1,
+    expected_total_packets: null,
+    missing_count: 0,
+    late_count: 0,
+    duplicate_count: 0,
+    sentiment: null,
+    ai: { attempts: 0, next_attempt_at: null, error: null },
+    ...change,
+  }
+}
+
+const record = (callId: string, change: Partial<CallRow> = {}) =>
+  new CallRecord(row(callId, change), start, 1)
+const needsAt = (ms: number, ...calls: CallRecord[]) => needsOf(calls, start + ms)
+
+test('a live call that was silent for 2 s needs attention, and urgently after 10 s', () => {
+  assert.deepEqual(needsAt(1999, record('a')), [])
+  assert.equal(needsAt(2000, record('a'))[0]?.concerns[0].level, 2)
+  assert.equal(needsAt(10_000, record('a'))[0]?.concerns[0].level, 3)
+})
+
+test('a call that ended is not silent', () => {
+  assert.deepEqual(needsAt(60_000, record('a', { state: 'ARCHIVED', ended_at: time(0) })), [])
+})
+
+test('urgent calls come first, then serious ones, and among equals who has waited longest', () => {
+  const order = needsAt(
+    12_000,
+    record('negative', { state: 'ARCHIVED', ended_at: time(0), sentiment: 'negative' }),
+    record('failed', { state: 'FAILED', ended_at: time(0) }),
+    record('silent', { last_packet_at: time(1000) }),
+    record('silent-longer', { last_packet_at: time(0) }),
+  ).map(({ call }) => call.id)
+  assert.deepEqual(order, ['silent-longer', 'silent', 'failed', 'negative'])
+})
+
+test('loss is told while it lasts: not before it can be known, and not after it is over', () => {
+  const call = record('a')
+  const losingAt = (second: number, received: number, missing: number) => {
+    const last_packet_at = time(second * 1000)
+    call.update(
+      row('a', { total_received: received, missing_count: missing, last_packet_at }),
+      start + second * 1000,
+      1,
+    )
+    return needsAt(second * 1000, call).some(
+      ({ concerns }) => concerns[0].kind === 'losing' && concerns[0].level > 1,
+    )
+  }
+  assert.equal(losingAt(1, 20, 4), false, 'twenty packets tell nothing')
+  assert.equal(losingAt(4, 180, 20), true)
+  assert.equal(losingAt(5, 230, 20), true)
+  assert.equal(losingAt(20, 1000, 20), false)
+})
+
+test('what is acknowledged comes back when it gets worse, and when it was over in between', () => {
+  const seen = new Acknowledgements(null)
+  const call = record('a')
+  const at = (ms: number) => {
+    const needs = needsAt(ms, call)
+    seen.settle(needs)
+    return needs
+  }
+  const [first] = at(3000)
+  assert(first !== undefined)
+  seen.add(first)
+  assert.equal(
+    at(4000).every((need) => seen.covers(need)),
+    true,
+  )
+  assert.equal(
+    at(11_000).every((need) => seen.covers(need)),
+    false,
+    'worse',
+  )
+  const [worse] = at(11_000)
+  assert(worse !== undefined)
+  seen.add(worse)
+  call.update(row('a', { last_packet_at: time(11_500) }), start + 11_500, 1)
+  assert.deepEqual(at(11_600), [])
+  assert.equal(
+    at(14_000).every((need) => seen.covers(need)),
+    false,
+    'silent again',
+  )
+})
+
+test('storage that holds something else, or none of it, is no reason to fail', () => {
+  for (const stored of ['', 'null', '{}', '[1]', '[["a"]]', '[["a",{"silent":"x"}]]', '[["a",null]]', 'x'])
+    assert.doesNotThrow(() => new Acknowledgements({ getItem: () => stored, setItem: () => {} }))
+  const full = new Acknowledgements({
+    getItem: () => {
+      throw new Error('forbidden')
+    },
+    setItem: () => {
+      throw new Error('full')
+    },
+  })
+  const [need] = needsAt(3000, record('a'))
+  assert(need !== undefined)
+  full.add(need)
+  assert.equal(full.covers(need), true)
+})
+
+test('after a reconnect calls that the new picture does not have are gone, but only once it is whole', () => {
+  const picture = new FloorPicture()
+  picture.begin()
+  picture.take([row('a'), row('b')], start)
+  picture.complete()
+  picture.begin()
+  picture.take([row('b')], start)
+  assert.deepEqual([...picture.calls.keys()], ['a', 'b'])
+  assert.equal(picture.isComplete, false)
+  picture.complete()
+  assert.deepEqual([...picture.calls.keys()], ['b'])
+})
+
+test('silence makes the picture stale, and the service’s time stands still', () => {
+  const clock = new ServiceClock()
+  const whole = { isComplete: true }
+  clock.heard(start, 1000)
+  assert.equal(freshnessOf(true, whole, clock, 2000).kind, 'live')
+  assert.equal(clock.now(2000), start + 1000)
+  assert.deepEqual(freshnessOf(true, whole, clock, 60_000), { kind: 'stale', since: 1000 })
+  assert.deepEqual(freshnessOf(false, whole, clock, 60_000), { kind: 'offline', since: 1000 })
+  assert(
+    clock.now(60_000) < start + 5000,
+    'a tab that slept for a minute does not know of a minute of silence',
+  )
+})
+
+test('a message that was long under way is not live', () => {
+  const clock = new ServiceClock()
+  clock.heard(start, 1000)
+  clock.heard(start + 1000, 9000)
+  assert.equal(freshnessOf(true, { isComplete: true }, clock, 9000).kind, 'catching-up')
+})
+
+test('gaps open, split, shrink and close like those of the service, in any order of arrival', () => {
+  const missing = new MissingRanges()
+  assert.equal(missing.arrive(0), 'next')
+  assert.equal(missing.arrive(9), 'next')
+  assert.deepEqual(missing.ranges, [[1, 8]])
+  assert.equal(missing.arrive(4), 'late')
+  assert.equal(missing.arrive(4), 'known')
+  assert.deepEqual(missing.ranges, [
+    [1, 3],
+    [5, 8],
+  ])
+  for (const sequence of [5, 8, 1, 3, 2, 7, 6]) assert.equal(missing.arrive(sequence), 'late')
+  assert.deepEqual(missing.ranges, [])
+})
+
+test('a column shows the share of it that is missing', () => {
+  assert.deepEqual([...missingByColumn([[0, 4]], 20, 2)], [0.5, 0])
+  assert.deepEqual([...missingByColumn([[5, 14]], 20, 2)], [0.5, 0.5])
+  assert.deepEqual([...missingByColumn([[19, 19]], 20, 20)].at(-1), 1)
+})
+
+test('packets are late when a higher one was here before them, and count once', () => {
+  const arrivals = new Arrivals()
+  for (const [sequence, at] of [
+    [0, 1000],
+    [2, 1020],
+    [1, 2040],
+    [1, 2050],
+    [3, 2060],
+  ] as const)
+    arrivals.add(sequence, at, false)
+  arrivals.findLate()
+  assert.deepEqual([...arrivals.late], [1])
+  assert.deepEqual(arrivals.perSecond(3000, 60), [
+    [1, 2],
+    [2, 2],
+  ])
+})

@@ -1,0 +1,200 @@
+/** The supervisors' page in a real browser, on the real service. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { openPage, screenshot, skippedWithoutChromium, suiteBrowser } from '../support/browser.js'
+import { bearer, credentialSettings, tokens } from '../support/credentials.js'
+import { startCutProxy } from '../support/cut-proxy.js'
+import { HttpClient } from '../support/http-client.js'
+import { packet, startService } from '../support/service.js'
+import { suiteService } from '../support/suite-service.js'
+
+const skip = skippedWithoutChromium()
+
+/** Waits until the text is in sight; a browser on a busy machine takes its time. */
+async function sees(page: Page, selector: string, text: string | RegExp): Promise<void> {
+  await page.locator(selector, { hasText: text }).first().waitFor({ timeout: 20_000 })
+}
+
+async function showsFigure(page: Page, name: string, value: string): Promise<void> {
+  await page
+    .locator('.call-figure', { hasText: name })
+    .locator('.figure-value', { hasText: new RegExp(`^${value}$`) })
+    .waitFor({ timeout: 20_000 })
+}
+
+describe('the page', { skip }, () => {
+  const service = suiteService({ settings: { GRACE_PERIOD_MS: 1000 } })
+  const browser = suiteBrowser()
+  const address = (hash = '') => `${service().url}/dashboard${hash}`
+
+  test('says what to do while there are no calls, and complains about nothing', async (t) => {
+    const own = await startService(t)
+    const { page, complaints } = await openPage(browser(), `${own.url}/dashboard`)
+    await sees(page, 'h2', 'No calls yet')
+    await sees(page, 'code', 'npm run simulate')
+    await sees(page, '.freshness', 'Live')
+    await screenshot(page, 'empty')
+    assert.deepEqual(complaints, [])
+    await page.context().close()
+  })
+
+  test('a call appears, its gaps fill, its state moves and its transcript arrives', async (t) => {
+    const client = new HttpClient(t, service())
+    const { page, complaints } = await openPage(browser(), address('#/calls'))
+    await sees(page, '.freshness', 'Live')
+    await client.packet('story', packet(0))
+    await client.packet('story', packet(4))
+    await sees(page, '.row', 'story')
+    await page.locator('.row', { hasText: 'story' }).click()
+    await sees(page, '.panel h2', 'story')
+    await showsFigure(page, 'Missing', '3')
+    await sees(page, '.missing-list', '1 missing range')
+    await client.packet('story', packet(2))
+    await showsFigure(page, 'Missing', '2')
+    await showsFigure(page, 'Came late', '1')
+    await client.packet('story', packet(1))
+    await client.packet('story', packet(3))
+    await showsFigure(page, 'Missing', '0')
+    await client.complete('story', 5)
+    await sees(page, '.panel .state', 'Completed')
+    await sees(page, '.panel .state', 'Archived')
+    await sees(page, '.transcript', /\w/)
+    await screenshot(page, 'call')
+    assert.deepEqual(complaints, [])
+    await page.context().close()
+  })
+
+  test('a line that is cut shows as offline, and nothing is missing once it is back', async (t) => {
+    const proxy = await startCutProxy(t, service().port)
+    const client = new HttpClient(t, service())
+    await client.packet('cut', packet(0))
+    const { page } = await openPage(browser(), `http://127.0.0.1:${proxy.port}/dashboard#/call/cut`)
+    await showsFigure(page, 'Received', '1')
+    await sees(page, '.freshness', 'Live')
+    proxy.cut()
+    for (const sequence of [1, 2, 5]) await client.packet('cut', packet(sequence))
+    await sees(page, '.banner', 'cannot be reached')
+    assert.equal(await page.locator('.frame.is-old').count(), 1, 'an old picture looks old')
+    await showsFigure(page, 'Received', '1')
+    proxy.mend()
+    await sees(page, '.freshness', 'Live')
+    await showsFigure(page, 'Received', '4')
+    await showsFigure(page, 'Missing', '2')
+    // Only the events between tell this: packet 4 closes a gap that opened while the line was cut.
+    await client.packet('cut', packet(4))
+    await showsFigure(page, 'Missing', '1')
+    await page.context().close()
+  })
+
+  test('a silent call needs attention, can be acknowledged, and comes back when it is silent again', async (t) => {
+    const client = new HttpClient(t, service())
+    await client.packet('silent', packet(0))
+    const { page } = await openPage(browser(), address())
+    const row = page.locator('.row', { hasText: 'silent' })
+    await row.waitFor({ timeout: 20_000 })
+    assert.match(await row.innerText(), /no packets are coming/)
+    await row.getByRole('button', { name: 'Acknowledge call silent' }).click()
+    await row.waitFor({ state: 'detached', timeout: 20_000 })
+    await page.reload()
+    await sees(page, '.chip', /Acknowledged\s*1/)
+    await client.packet('silent', packet(1))
+    await sees(page, '.chip', /Acknowledged\s*0/)
+    await row.waitFor({ timeout: 20_000 })
+    await client.complete('silent', 2)
+    await page.context().close()
+  })
+
+  test('what callers send stays text', async (t) => {
+    const client = new HttpClient(t, service())
+    const attack = '<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>'
+    await client.packet('hostile', { ...packet(0), data: attack })
+    await client.complete('hostile', 1)
+    const { page, complaints } = await openPage(browser(), address('#/call/hostile'))
+    await page.route('**/v1/call/hostile', async (route) => {
+      const answer = await route.fetch()
+      const view = await answer.json()
+      view.ai = { ...view.ai, transcription: attack, provider: attack, error: attack }
+      await route.fulfill({ response: answer, json: view })
+    })
+    await page.reload()
+    await sees(page, '.transcript', '<img src=x')
+    await page.goto(address(`#/call/${encodeURIComponent(attack)}`))
+    await sees(page, '.panel h2', '<img src=x')
+    assert.equal(await page.evaluate(() => 'attacked' in window), false)
+    assert.equal(await page.locator('img, #page script').count(), 0)
+    // The id that is none is refused by the service, which the browser notes.
+    const others = complaints.filter((text) => !text.includes('Failed to load resource'))
+    assert.deepEqual(others, [])
+    await page.context().close()
+  })
+
+  test('everything can be reached with the keys alone', async (t) => {
+    const client = new HttpClient(t, service())
+    for (const id of ['key-a', 'key-b', 'key-c']) await client.packet(id, packet(0))
+    const { page } = await openPage(browser(), address())
+    await sees(page, '.freshness', 'Live')
+    await page.keyboard.press('/')
+    await page.keyboard.type('key-')
+    await sees(page, '.view-foot', '3 of')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    const current = await page.locator('.row-current .call-id').innerText()
+    await page.keyboard.press('Enter')
+    await sees(page, '.panel h2', current)
+    await page.keyboard.press('Escape')
+    await page.locator('.panel').waitFor({ state: 'detached' })
+    await page.keyboard.press('?')
+    await sees(page, 'dialog h2', 'Keys and words')
+    await page.keyboard.press('Escape')
+    await page.locator('dialog').waitFor({ state: 'detached' })
+    await page.keyboard.press('f')
+    await sees(page, 'h1', 'The last hour')
+    await page.context().close()
+  })
+
+  for (const [name, width, colorScheme] of [
+    ['wide-dark', 1440, 'dark'],
+    ['narrow', 360, 'light'],
+  ] as const)
+    test(`nothing runs out of the window: ${name}`, async () => {
+      const { page, complaints } = await openPage(browser(), address(), {
+        viewport: { width, height: 800 },
+        colorScheme,
+      })
+      await sees(page, '.freshness', 'Live')
+      for (const place of ['', '#/calls', '#/floor', '#/call/story']) {
+        await page.goto(address(place))
+        await page.locator('h1:visible, h2:visible').first().waitFor()
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        assert(overflow <= 0, `${place || '#/'} is ${overflow} pixels too wide`)
+        await screenshot(page, `${name}${place.replaceAll(/[^a-z]+/g, '-')}`)
+      }
+      assert.deepEqual(complaints, [])
+      await page.context().close()
+    })
+})
+
+describe('the page of a service with credentials', { skip }, () => {
+  const service = suiteService({ settings: credentialSettings })
+  const browser = suiteBrowser()
+
+  test('asks for a token, says when it is wrong, and shows live calls with a right one', async (t) => {
+    const client = new HttpClient(t, service())
+    const { page } = await openPage(browser(), `${service().url}/dashboard`)
+    await page.getByLabel('Supervisor token').fill('not-a-token-of-this-service')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await sees(page, '[role=alert]', 'does not take this token')
+    await screenshot(page, 'sign-in')
+    await page.getByLabel('Supervisor token').fill(tokens.supervisor[0])
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await sees(page, '.freshness', 'Live')
+    await client.post('/v1/call/stream/guarded', packet(0), bearer(tokens.ingest[0]))
+    await page.keyboard.press('c')
+    await sees(page, '.row', 'guarded')
+    const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))
+    assert(!kept.includes(tokens.supervisor[0]), 'the token is kept only where that was asked for')
+    await page.context().close()
+  })
+})

@@ -1,0 +1,73 @@
+/**
+ * A real Chromium that looks at the page. Where there is none the tests are skipped and say so; with
+ * `CHROMIUM_REQUIRED=1` (as `.ci/run` sets it) that is a failure.
+ */
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before } from 'node:test'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+
+const programs = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+export const chromiumPath: string | undefined = programs.find((path) => existsSync(path))
+export const isChromiumRequired = process.env['CHROMIUM_REQUIRED'] === '1'
+
+/** For `describe`: why the block is left out, or false. */
+export function skippedWithoutChromium(): string | false {
+  if (chromiumPath !== undefined || isChromiumRequired) return false
+  const reason = 'NO CHROMIUM HERE: the page was not tested in a browser (Debian: apt-get install chromium)'
+  console.error(`!!! ${reason}`)
+  return reason
+}
+
+export function launchChromium(): Promise<Browser> {
+  if (chromiumPath === undefined) throw new Error('Chromium is required here, and there is none')
+  // Chromium has no sandbox for root, and a test machine often has no /dev/shm.
+  return chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+}
+
+/** One browser for all tests of a block. */
+export function suiteBrowser(): () => Browser {
+  let browser: Browser | null = null
+  before(async () => {
+    browser = await launchChromium()
+  })
+  after(() => browser?.close())
+  return () => {
+    if (browser === null) throw new Error('the browser runs only while tests do')
+    return browser
+  }
+}
+
+/** A page with everything that it complained about: a message of level error, a thrown error, a broken policy. */
+export interface WatchedPage {
+  readonly page: Page
+  readonly complaints: readonly string[]
+}
+
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) =>
+      console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`),
+    )
+  })
+  await page.goto(url)
+  return { page, complaints }
+}
+
+const screenshots = 'build/screenshots'
+
+export async function screenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(screenshots, { recursive: true })
+  await page.screenshot({ path: join(screenshots, `${name}.png`) })
+}
