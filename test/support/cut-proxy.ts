@@ -15,7 +15,10 @@ export async function startCutProxy(t: Pick<TestContext, 'after'>, port: number)
   const sockets = new Set<Socket>()
   let isCut = false
   const server = createServer((incoming) => {
-    if (isCut) return incoming.destroy()
+    if (isCut) {
+      incoming.destroy()
+      return
+    }
     const outgoing = connect(port, '127.0.0.1')
     for (const [one, other] of [
       [incoming, outgoing],
