@@ -111,6 +111,7 @@ function useRoute(): Route {
   return route
 }
 
+const focusSearch = () => document.querySelector<HTMLInputElement>('#search')?.focus()
 const goTo = (hash: string) => {
   location.hash = hash
 }
@@ -123,6 +124,12 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   const [isHelpShown, setHelpShown] = useState(false)
   const [cursorId, setCursorId] = useState<string | null>(null)
   const isNarrow = useMedia('(max-width: 759px)')
+  const wantsSearch = useRef(false)
+  useEffect(() => {
+    // The field is there only once the list is.
+    if (place === 'calls' && wantsSearch.current) focusSearch()
+    wantsSearch.current = false
+  }, [place])
   const now = watch.now()
   const freshness = watch.freshness()
 
@@ -154,8 +161,9 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
     escape: () => (isHelpShown ? setHelpShown(false) : callId !== null && close()),
     go: (to: Place) => goTo(placeHash(to)),
     search: () => {
-      if (place !== 'calls') goTo(placeHash('calls'))
-      requestAnimationFrame(() => document.querySelector<HTMLInputElement>('#search')?.focus())
+      if (place === 'calls') return focusSearch()
+      wantsSearch.current = true
+      goTo(placeHash('calls'))
     },
     acknowledge: () => {
       const need = place === 'needs' ? needs[cursor] : undefined

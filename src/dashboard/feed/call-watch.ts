@@ -13,6 +13,7 @@ import { NotAnswered, NotSignedIn, type Session } from './session.js'
 
 /** Of the past the last five minutes of audio are read: a call of a day is not to be carried into a tab. */
 const pastPacketsMax = 15_000
+const callIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
 const gapPagesMax = 20
 const pageLimit = 1000
 
@@ -41,7 +42,7 @@ export class CallWatch {
   isLive = false
   readonly #session: Session
   readonly #changed: () => void
-  readonly #client: SupervisorClient
+  readonly #client: SupervisorClient | null
   #isStopped = false
   #isReading = false
   #isReadWanted = false
@@ -53,6 +54,12 @@ export class CallWatch {
     this.#session = session
     this.callId = callId
     this.#changed = changed
+    // A link may name anything; the service would refuse it, again and again.
+    if (!callIdPattern.test(callId)) {
+      this.content = { kind: 'unknown' }
+      this.#client = null
+      return
+    }
     this.#client = new SupervisorClient({
       ...session.socket(),
       calls: [callId],
@@ -77,7 +84,7 @@ export class CallWatch {
 
   stop(): void {
     this.#isStopped = true
-    this.#client.dispose()
+    this.#client?.dispose()
   }
 
   retryNow(): void {
