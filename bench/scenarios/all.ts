@@ -8,6 +8,7 @@ import { layers } from './layers.js'
 import { loadCurve } from './load-curve.js'
 import { longCall } from './long-call.js'
 import { openLoop } from './open-loop.js'
+import { page } from './page.js'
 import { restartScenario } from './restart.js'
 import { saturation } from './saturation.js'
 
@@ -21,5 +22,6 @@ export const scenarios: readonly Scenario[] = [
   longCall,
   restartScenario,
   disk,
+  page,
   layers,
 ]
