@@ -96,7 +96,7 @@ describe('the packed package in an empty folder', () => {
       assert(paths.includes(wanted), wanted)
     const stray = paths.filter(
       (path) =>
-        !/^(dist\/.+\.(js|html|css|svg)|(docs|examples|ops)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.+\.(js|html|css|svg)|(docs|examples|ops|dist\/dashboard)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     )
