@@ -10,9 +10,10 @@ test(
     runStalledSupervisors(stage, {
       stalled: 6,
       healthy: 2,
-      packetsPerSecond: 1000,
-      quietMs: 3000,
-      loadMs: 22_000,
+      packetsPerSecond: 200,
+      quietMs: 500,
+      loadMs: 30_000,
+      floods: true,
       judgesTimes: false,
     }),
   ),

@@ -208,6 +208,7 @@ export const bugs: readonly Bug[] = [
         packetsPerSecond: 1000,
         quietMs: 2000,
         loadMs: 20_000,
+        floods: true,
         judgesTimes: false,
       }),
     unavailable: always,

@@ -161,6 +161,7 @@ export const scenarios: readonly Scenario[] = [
         packetsPerSecond: 1000,
         quietMs: 20_000,
         loadMs: 60_000,
+        floods: false,
         judgesTimes: true,
       }),
     unavailable: always,

@@ -10,6 +10,7 @@ import { rawRequest } from '../support/raw-connection.js'
 import type { Service } from '../support/service.js'
 import { mebibytes, residentOf } from './memory.js'
 import { PacedLoad, percentile } from './paced-load.js'
+import { Connection } from './requests.js'
 import { epochMs, killHard, type Stage, sleep } from './stage.js'
 import { judgeStream } from './stream-oracle.js'
 import type { Verdict } from './verdict.js'
@@ -21,6 +22,8 @@ export interface StalledPlan {
   /** With healthy supervisors alone, for comparison. */
   readonly quietMs: number
   readonly loadMs: number
+  /** Bulk requests besides: sockets are full sooner, and it is over once all that stalled are closed. */
+  readonly floods: boolean
   /** Bounds of time mean something on a machine that does nothing else. */
   readonly judgesTimes: boolean
 }
@@ -92,7 +95,10 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
   const quietEvents = healthy.map(({ messages }) => messages.length)
   const before = residentOf(service.child.pid as number).bytes
   const stalled = Array.from({ length: plan.stalled }, () => new StalledSocket(stage, service.port))
+  const flood = plan.floods ? new Flood(service.port) : null
   const samples = await sampleFor(plan, service, healthy)
+  const floodPackets = (await flood?.stop()) ?? 0
+  const total = () => load.total + floodPackets
   const loaded = load.takeLatencies()
   const grownBytes = residentOf(service.child.pid as number).bytes - before
   await load.stop()
@@ -105,7 +111,7 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
   if (lateMs > closedMsMax)
     findings.push(`a stalled socket was closed ${Math.round(lateMs)} ms after its bound`)
   await Promise.all(
-    healthy.map((client) => client.until(() => client.events.length >= load.total).catch(() => {})),
+    healthy.map((client) => client.until(() => client.events.length >= total()).catch(() => {})),
   )
   for (const [i, client] of healthy.entries()) {
     const judged = judgeStream(
@@ -113,8 +119,8 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
       true,
     )
     findings.push(...judged.findings.map((finding) => `healthy supervisor ${i}: ${finding}`))
-    if (client.events.length !== load.total)
-      findings.push(`healthy supervisor ${i} was told of ${client.events.length} of ${load.total} packets`)
+    if (client.events.length !== total())
+      findings.push(`healthy supervisor ${i} was told of ${client.events.length} of ${total()} packets`)
   }
   const healthyP99 = percentile(
     healthy.flatMap(({ messages }, i) => messages.slice(quietEvents[i]).map(delayOf)),
@@ -130,7 +136,7 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
   for (const { client } of healthy) client.dispose()
   await killHard(service)
   return {
-    counts: { stalled: plan.stalled, healthy: plan.healthy, packets: load.total, dropped },
+    counts: { stalled: plan.stalled, healthy: plan.healthy, packets: total(), dropped },
     notes: {
       quietP99Ms: round(quietP99),
       loadedP99Ms: round(loadedP99),
@@ -143,9 +149,44 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
   }
 }
 
-/** Until all that stalled are closed, and for as long as the plan says. */
+const floodLines = 1000
+
+/** A call of many missing numbers, in bulk, one request after the other: 0.8 KB an event. */
+class Flood {
+  #isStopped = false
+  readonly #sent: Promise<number>
+
+  constructor(port: number) {
+    this.#sent = this.#run(port)
+  }
+
+  /** Resolves with the packets that were acknowledged. */
+  stop(): Promise<number> {
+    this.#isStopped = true
+    return this.#sent
+  }
+
+  async #run(port: number): Promise<number> {
+    const connection = new Connection(port)
+    let count = 0
+    for (; !this.#isStopped; count += floodLines) {
+      const lines = Array.from({ length: floodLines }, (_, i) =>
+        JSON.stringify({ call_id: 'flood', sequence: 2 * (count + i), data: 'x', timestamp: 1_700_000_000 }),
+      )
+      const answer = await connection.post('/v1/packets', lines.join('\n'), 'application/x-ndjson')
+      if (answer.kind !== 'answered' || answer.status !== 202)
+        throw new Error(`a bulk request was answered ${JSON.stringify(answer).slice(0, 200)}`)
+      // The healthy ones keep up with that on two cores, and it is more than a stalled one's bound within seconds.
+      await sleep(200)
+    }
+    connection.close()
+    return count
+  }
+}
+
+/** For as long as the plan says; where it floods, until all that stalled are closed. */
 async function sampleFor(
-  { loadMs, healthy: count }: StalledPlan,
+  { loadMs, floods, healthy: count }: StalledPlan,
   service: Service,
   healthy: readonly FeedClient[],
 ): Promise<readonly Sample[]> {
@@ -156,6 +197,8 @@ async function sampleFor(
     await sleep(250)
     const connected = await readMetric(service, 'voicestream_supervisors')
     samples.push({ at: epochMs(), toldBytes: told() - first, connected: connected - count })
+    // Not before they were there.
+    if (floods && connected === count && samples.some((sample) => sample.connected > 0)) break
   }
   return samples
 }

@@ -13,49 +13,84 @@ export interface StreamFindings {
 
 /** `isFresh`: no packet was sent before the client came, so its calls begin with 1. */
 export function judgeStream(messages: readonly FeedMessage[], isFresh: boolean): StreamFindings {
-  let totals = new Map<string, number>()
-  let sequences = new Set<string>()
-  let isWhole = isFresh
-  let packets = 0
-  const counts = { gaps: 0, repeats: 0 }
-  let first = ''
-  const find = (kind: keyof typeof counts, text: string) => {
-    counts[kind]++
-    if (first === '') first = text
-  }
-  for (const message of messages) {
-    if (message.event === 'reset') {
-      totals = new Map()
-      sequences = new Set()
-      // From here on every call that was not in the snapshot begins after it.
-      isWhole = true
-    } else if (message.event === 'snapshot')
-      for (const { call_id, total_received } of message.calls) totals.set(call_id, total_received)
-    else if (message.event === 'packet_received') {
-      const { call_id, sequence, total_received } = message
-      packets++
-      const known = totals.get(call_id)
-      const place = `${call_id}/${sequence}`
-      if (sequences.has(place)) find('repeats', `${place} came twice`)
-      else if (known !== undefined && total_received <= known)
-        find('repeats', `${place} counts ${total_received} after ${known}`)
-      else if (known !== undefined && total_received > known + 1)
-        find('gaps', `${place} counts ${total_received} after ${known}`)
-      else if (known === undefined && isWhole && total_received !== 1 && !isInSnapshotYet(messages, message))
-        find('gaps', `${place} begins with ${total_received}`)
-      sequences.add(place)
-      totals.set(call_id, total_received)
-    }
-  }
-  const findings = Object.entries(counts).flatMap(([kind, count]) =>
-    count === 0 ? [] : [`${count} ${kind}, ${first} for one`],
-  )
-  return { findings, totals, packets }
+  const account = new StreamAccount(isFresh)
+  for (const message of messages) account.take(message)
+  return account
 }
 
-/** Between a reset and its last part a call may be told of before its row comes. */
-function isInSnapshotYet(messages: readonly FeedMessage[], from: FeedMessage): boolean {
-  const rest = messages.slice(messages.indexOf(from))
-  const next = rest.find(({ event }) => event === 'snapshot' || event === 'live' || event === 'reset')
-  return next?.event === 'snapshot'
+class StreamAccount implements StreamFindings {
+  readonly totals = new Map<string, number>()
+  packets = 0
+  readonly #sequences = new Set<string>()
+  /** Between a reset and its last part a call may be told of before its row comes; but its row must come. */
+  readonly #awaitedRows = new Map<string, string>()
+  readonly #counts = { gaps: 0, repeats: 0 }
+  #first = ''
+  #isWhole: boolean
+
+  constructor(isFresh: boolean) {
+    this.#isWhole = isFresh
+  }
+
+  get findings(): readonly string[] {
+    return Object.entries(this.#counts).flatMap(([kind, count]) =>
+      count === 0 ? [] : [`${count} ${kind}, ${this.#first} for one`],
+    )
+  }
+
+  take(message: FeedMessage): void {
+    if (message.event === 'reset') this.#forget()
+    else if (message.event === 'snapshot') this.#takeSnapshot(message)
+    else if (message.event === 'packet_received') this.#takePacket(message)
+  }
+
+  /** One that was cut off before its picture was whole begins anew, too: what it missed of the first one is no gap. */
+  #forget(): void {
+    this.totals.clear()
+    this.#sequences.clear()
+    this.#awaitedRows.clear()
+    this.#isWhole = false
+  }
+
+  #takeSnapshot({ calls, is_last }: Extract<FeedMessage, { event: 'snapshot' }>): void {
+    for (const { call_id, total_received } of calls) {
+      this.totals.set(call_id, total_received)
+      this.#awaitedRows.delete(call_id)
+    }
+    if (!is_last) return
+    for (const place of this.#awaitedRows.values()) this.#find('gaps', `${place} and has no row`)
+    this.#awaitedRows.clear()
+    // From here on every call that was not in the picture begins after it.
+    this.#isWhole = true
+  }
+
+  #takePacket({
+    call_id,
+    sequence,
+    total_received,
+  }: Extract<FeedMessage, { event: 'packet_received' }>): void {
+    this.packets++
+    const known = this.totals.get(call_id)
+    const place = `${call_id}/${sequence}`
+    if (this.#sequences.has(place)) this.#find('repeats', `${place} came twice`)
+    else if (known === undefined)
+      this.#begin(call_id, `${place} begins with ${total_received}`, total_received)
+    else if (total_received <= known)
+      this.#find('repeats', `${place} counts ${total_received} after ${known}`)
+    else if (total_received > known + 1)
+      this.#find('gaps', `${place} counts ${total_received} after ${known}`)
+    this.#sequences.add(place)
+    this.totals.set(call_id, total_received)
+  }
+
+  #begin(callId: string, text: string, totalReceived: number): void {
+    if (totalReceived === 1) return
+    if (this.#isWhole) this.#find('gaps', text)
+    else this.#awaitedRows.set(callId, text)
+  }
+
+  #find(kind: 'gaps' | 'repeats', text: string): void {
+    this.#counts[kind]++
+    if (this.#first === '') this.#first = text
+  }
 }
