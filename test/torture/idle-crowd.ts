@@ -43,7 +43,7 @@ export async function runIdleCrowd(stage: Stage, plan: CrowdPlan): Promise<Verdi
   const idleBytes = residentOf(pid).bytes - before
   load.takeLatencies()
   const slow = await openSlow(stage, service, plan)
-  await sleep(slowMsMax + 2000)
+  for (const until = epochMs() + slowMsMax + 2000; epochMs() < until && slow.some(isThere); ) await sleep(100)
   const latencies = load.takeLatencies()
   await load.stop()
   const stillConnected = await readMetric(service, 'voicestream_supervisors')
@@ -124,6 +124,8 @@ async function connectedIn(service: Service, count: number): Promise<number> {
 interface SlowRequest {
   goneAfterMs: number | null
 }
+
+const isThere = ({ goneAfterMs }: SlowRequest) => goneAfterMs === null
 
 /** Each sends a byte a second, and would for a quarter of an hour. */
 async function openSlow(stage: Stage, service: Service, plan: CrowdPlan): Promise<readonly SlowRequest[]> {

@@ -80,6 +80,7 @@ interface Sample {
 
 export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Promise<Verdict> {
   const service = await stage.service({ dataDir: stage.folder() })
+  await fillRing(service.port)
   const healthy = Array.from({ length: plan.healthy }, () => new FeedClient(stage, service, { start: 'now' }))
   for (const client of healthy) await client.live()
   // A number left out between any two: after a second its events list a hundred missing numbers.
@@ -150,6 +151,26 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
 }
 
 const floodLines = 1000
+const ringLines = 20_000
+/** About what an event with a hundred missing numbers weighs. */
+const wordyWeight = 1000
+
+async function postWordy(connection: Connection, call: string, first: number, count: number): Promise<void> {
+  const lines = Array.from({ length: count }, (_, i) =>
+    JSON.stringify({ call_id: call, sequence: 2 * (first + i), data: 'x', timestamp: 1_700_000_000 }),
+  )
+  const answer = await connection.post('/v1/packets', lines.join('\n'), 'application/x-ndjson')
+  if (answer.kind !== 'answered' || answer.status !== 202)
+    throw new Error(`a bulk request was answered ${JSON.stringify(answer).slice(0, 200)}`)
+}
+
+/** What is held for everybody has its bound whoever listens: it must not be taken for what slow readers cost. */
+async function fillRing(port: number): Promise<void> {
+  const connection = new Connection(port)
+  for (let sent = 0; sent * wordyWeight <= limits.feedBytesMax; sent += ringLines)
+    await postWordy(connection, 'ring', sent, ringLines)
+  connection.close()
+}
 
 /** A call of many missing numbers, in bulk, one request after the other: 0.8 KB an event. */
 class Flood {
@@ -170,12 +191,7 @@ class Flood {
     const connection = new Connection(port)
     let count = 0
     for (; !this.#isStopped; count += floodLines) {
-      const lines = Array.from({ length: floodLines }, (_, i) =>
-        JSON.stringify({ call_id: 'flood', sequence: 2 * (count + i), data: 'x', timestamp: 1_700_000_000 }),
-      )
-      const answer = await connection.post('/v1/packets', lines.join('\n'), 'application/x-ndjson')
-      if (answer.kind !== 'answered' || answer.status !== 202)
-        throw new Error(`a bulk request was answered ${JSON.stringify(answer).slice(0, 200)}`)
+      await postWordy(connection, 'flood', count, floodLines)
       // The healthy ones keep up with that on two cores, and it is more than a stalled one's bound within seconds.
       await sleep(200)
     }
