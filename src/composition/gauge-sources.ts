@@ -42,7 +42,7 @@ export function gaugeSources({
     breakerState: () => calls().analysis.breaker.state,
     parkedAttempts: () => calls().analysis.breaker.parkedCount,
     supervisors: () => sockets().count,
-    supervisorQueuedBytes: () => sockets().bufferedBytes,
+    supervisorQueuedBytes: () => sockets().queuedBytes,
     events: () => feed.offset,
     requestsInFlight: () => server().inFlightCount,
     queuedEntries: () => journal().queuedEntries,

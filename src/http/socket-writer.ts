@@ -42,6 +42,11 @@ export class SocketWriter implements Pumped {
     this.#isClosed = true
   }
 
+  /** Not taken yet: about what waits in the stream, and what was written. */
+  get queuedBytes(): number {
+    return this.#isClosed ? 0 : this.#stream.lagBytes + this.#socket.getBufferedAmount()
+  }
+
   pump(): boolean {
     if (this.#isClosed || !this.#stream.hasMore) return false
     let hasMore = false

@@ -106,10 +106,10 @@ export class SupervisorSockets {
     return this.#sockets.size
   }
 
-  /** Written, and not taken yet. What waits for a socket beyond that is held once for all of them. */
-  get bufferedBytes(): number {
+  /** What waits for each, added up; most of it is held once for all of them. */
+  get queuedBytes(): number {
     let bytes = 0
-    for (const socket of this.#sockets) bytes += socket.getBufferedAmount()
+    for (const socket of this.#sockets) bytes += socket.getUserData().writer?.queuedBytes ?? 0
     return bytes
   }
 

@@ -87,6 +87,8 @@ describe('the packed package in an empty folder', () => {
     for (const wanted of [
       'dist/main.js',
       'dist/store/sqlite/writer-thread.js',
+      'dist/client/supervisor-client.js',
+      'dist/client/supervisor-client.d.ts',
       'docs/operations.md',
       'examples/support-call.wav',
       'LICENSE',
@@ -96,7 +98,7 @@ describe('the packed package in an empty folder', () => {
       assert(paths.includes(wanted), wanted)
     const stray = paths.filter(
       (path) =>
-        !/^(dist\/.+\.(js|html|css|svg)|(docs|examples|ops|dist\/dashboard)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.+\.(js|d\.ts|html|css|svg)|(docs|examples|ops|dist\/dashboard)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     )
