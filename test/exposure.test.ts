@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { describe, type TestContext, test } from 'node:test'
 import { checkExposure, isLoopback } from '../src/exposure.js'
 import { credentialSettings } from './support/credentials.js'
-import { mainPath, startService, temporaryFolder } from './support/service.js'
+import { mainPath, type Service, startService, temporaryFolder } from './support/service.js'
 
 const exposed = { hasCredentials: false, allowsUnauthenticated: false, hasTls: false }
 
