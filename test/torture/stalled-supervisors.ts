@@ -179,6 +179,8 @@ class Flood {
 
   constructor(port: number) {
     this.#sent = this.#run(port)
+    // It is told at `stop`, and is nothing where the scenario has ended without one.
+    this.#sent.catch(() => {})
   }
 
   /** Resolves with the packets that were acknowledged. */
