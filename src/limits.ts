@@ -43,6 +43,11 @@ export const limits = {
   refusalLinesPerSecond: 10,
   refusalLinesBurst: 100,
 
+  /** Of caller, callee, agent and queue. */
+  detailCharactersMax: 128,
+  metadataMax: 32,
+  metadataCharactersMax: 256,
+
   requestsInFlightMax: 8192,
   /** So many more reads, so that the service can say that it is overloaded. */
   readsReservedMax: 1024,
@@ -114,6 +119,24 @@ export const limits = {
   /** A provider that is down is asked at least so often: calls wait so long at most after it has come back. */
   probeMsMax: 60_000,
   transcriptionCharactersMax: mib,
+  /** Of a transcript, and of what a provider says about its turns. */
+  transcriptSegmentsMax: 20_000,
+  /** An answer of a provider; a transcript of five minutes is some 10 KiB with all its numbers. */
+  providerAnswerBytesMax: mib,
+  /** Near this a call's audio is cut into pieces for transcription, where it is quiet within the slack. */
+  pieceTargetMs: 300_000,
+  pieceSlackMs: 30_000,
+  /** A piece that the server finds too large is halved, but not below this. */
+  pieceMsMin: 15_000,
+  /** Of a transcript that a chat model is given: some 15,000 tokens, which leaves room in a context of 32,000. */
+  chatCharactersMax: 60_000,
+  chatTokensMax: 8192,
+  repairCharactersMax: 8192,
+  findingsListedMax: 10,
+  findingCharactersMax: 200,
+  summaryCharactersMax: 2000,
+  /** Requests of one analysis that its ledger lists. */
+  ledgerRequestsMax: 1000,
 
   duplicateChecksMax: 256,
 

@@ -7,12 +7,13 @@
  * what the journal says. A call that waits for a slot, for a provider that is down or between attempts holds no slot.
  */
 
-import type { AnalysisProvider, AnalysisRequest } from '../ai/provider.js'
+import type { AnalysisCheckpoints, AnalysisProvider, AnalysisRequest } from '../ai/provider.js'
 import type { Admitted, FailedAttempt, RetryOutcome, RetryProgress, RetryTask } from '../ai/retry.js'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import type { AnalysisResult, WaitingFor } from '../protocol/call.js'
+import type { AnalysisResult } from '../protocol/analysis.js'
+import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
@@ -38,6 +39,7 @@ export interface AnalysisPorts {
   record(callId: CallId, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
   packets(callId: CallId): AsyncIterable<StoredPacket>
+  checkpoints(callId: CallId): AnalysisCheckpoints
   /** Throws when the answer is not an `AnalysisResult`. */
   check(answer: unknown): AnalysisResult
   /** The call goes on later: rings its deadline again after a while. */
@@ -157,7 +159,9 @@ export class Analyses {
   ): Promise<AnalysisResult> {
     const { clock, provider, read, packets, check, attemptEnded } = this.#ports
     const account = await read(callId, ({ context: { log } }) => ({
+      media: { encoding: 'text', sample_rate: 8000, channels: 1 } as const,
       packetCount: log.totalReceived,
+      expectedTotal: log.expectedTotal,
       missingCount: log.missingCount,
       missingRanges: log
         .missingRanges(0, limits.gapRangesListedMax)
@@ -167,6 +171,7 @@ export class Analyses {
     const request: AnalysisRequest = {
       callId,
       packets: () => packets(callId),
+      checkpoints: this.#ports.checkpoints(callId),
       ...account,
       attempt,
       idempotencyKey: keyOf(callId, redrives),

@@ -14,7 +14,8 @@
  */
 import { assign, type SnapshotFrom, setup } from 'xstate'
 import type { Millis } from '../clock.js'
-import type { AnalysisResult, CompletionReason } from '../protocol/call.js'
+import type { AnalysisResult } from '../protocol/analysis.js'
+import type { CompletionReason } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { LifecycleEntry } from '../store/journal.js'
 import type { ReceiveLog } from './receive-log.js'

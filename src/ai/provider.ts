@@ -1,14 +1,30 @@
 /** The port to an AI provider, and the three ways in which one can fail. Messages are shown: no provider's body in them. */
 
-import type { AnalysisResult } from '../protocol/call.js'
+import type { AnalysisResult } from '../protocol/analysis.js'
 import type { CallId } from '../protocol/call-id.js'
+import type { Media } from '../protocol/media.js'
 import type { StoredPacket } from '../store/journal.js'
+
+/**
+ * What an analysis has reached, by key, kept until the call is erased: an attempt goes on where the one before it broke
+ * off, in this process or in the next. To save is progress: the attempt's deadline begins anew, and so do the count and
+ * the budget of attempts, which are those of one step.
+ */
+export interface AnalysisCheckpoints {
+  load(): Promise<ReadonlyMap<string, string>>
+  /** Resolves once it is durable. */
+  save(key: string, text: string): Promise<void>
+}
 
 export interface AnalysisRequest {
   readonly callId: CallId
+  readonly media: Media
   /** The call's packets in the order of their sequences, a page at a time; never all in memory. */
   packets(): AsyncIterable<StoredPacket>
   readonly packetCount: number
+  /** As the PBX has said; null when the idle timeout ended the call. */
+  readonly expectedTotal: number | null
+  readonly checkpoints: AnalysisCheckpoints
   readonly missingCount: number
   readonly missingRanges: readonly (readonly [first: number, last: number])[]
   /** From 1, counted over restarts; a retry by hand begins anew. */

@@ -2,7 +2,7 @@
  * A provider that needs no network: it takes a while, fails with 503 as often as it is told to, and answers with an
  * account of what it read. It says in every result that it is simulated.
  */
-import type { AnalysisResult, Sentiment } from '../protocol/call.js'
+import type { AnalysisResult, Sentiment } from '../protocol/analysis.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderUnavailable } from './provider.js'
 
 export interface SimulatedProviderOptions {

@@ -12,7 +12,7 @@ import type { Config } from '../config.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
-import { AnalysisResult } from '../protocol/call.js'
+import { AnalysisResult } from '../protocol/analysis.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallReader, StoredPacket } from '../store/journal.js'
 
@@ -74,6 +74,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
     record: parts.record,
     read: parts.read,
     packets: (callId) => allPackets(reader, callId),
+    checkpoints: () => ({ load: async () => new Map(), save: async () => {} }),
     check: (answer) => {
       if (resultCheck.Check(answer)) return answer
       throw new ProviderUnavailable('the provider’s answer is not a result')

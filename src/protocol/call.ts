@@ -1,6 +1,7 @@
 /** The words of a call: its states, its completion, what is read back of it. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
+import { Sentiment } from './analysis.js'
 import { CallIdText, Sequence } from './packet.js'
 
 export const CallState = Type.Union(
@@ -53,24 +54,6 @@ export const CompletionReceipt = Type.Object(
 
 const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds.' })
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-
-export const Sentiment = Type.Union([
-  Type.Literal('positive'),
-  Type.Literal('neutral'),
-  Type.Literal('negative'),
-])
-export type Sentiment = Static<typeof Sentiment>
-
-/** What a provider answers. Text is bounded, because it is somebody else's. */
-export const AnalysisResult = Type.Object(
-  {
-    transcription: Type.String({ maxLength: limits.transcriptionCharactersMax }),
-    sentiment: Sentiment,
-    confidence: Type.Number({ minimum: 0, maximum: 1 }),
-  },
-  { $id: 'AnalysisResult' },
-)
-export type AnalysisResult = Static<typeof AnalysisResult>
 
 export const WaitingFor = Type.Union(
   [Type.Literal('slot'), Type.Literal('retry'), Type.Literal('provider')],

@@ -1,6 +1,7 @@
 /** What supervisors receive, one JSON object a message. Published after the commit that contains it, in commit order. */
 import Type, { type Static } from 'typebox'
-import { CallState, CompletionReason, Sentiment } from './call.js'
+import { Sentiment } from './analysis.js'
+import { CallState, CompletionReason } from './call.js'
 import { CallIdText, MissingSequences, Sequence } from './packet.js'
 
 const head = <Name extends string>(name: Name) => ({

@@ -17,7 +17,8 @@
 
 import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
-import type { AnalysisResult, CallState, CompletionReason } from '../protocol/call.js'
+import type { AnalysisResult } from '../protocol/analysis.js'
+import type { CallState, CompletionReason } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 
 export interface PacketEntry {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { type AnalysisRequest, ProviderUnavailable } from '../../src/ai/provider.js'
 import { SimulatedProvider } from '../../src/ai/simulated-provider.js'
-import type { AnalysisResult } from '../../src/protocol/call.js'
+import type { AnalysisResult } from '../../src/protocol/analysis.js'
 import type { StoredPacket } from '../../src/store/journal.js'
 import { callId } from '../support/calls.js'
 import { FakeClock, turns } from '../support/fake-clock.js'
@@ -22,7 +22,10 @@ function requestOf(
         yield packet
       }
     },
+    media: { encoding: 'text' as const, sample_rate: 8000, channels: 1 },
     packetCount: packets.length,
+    expectedTotal: null,
+    checkpoints: { load: async () => new Map<string, string>(), save: async () => {} },
     missingCount,
     missingRanges: [],
     attempt: 1,

@@ -7,7 +7,8 @@ import { callView } from '../../src/actors/call-view.js'
 import { type BreakerPolicy, ProviderBreaker } from '../../src/ai/breaker.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderUnavailable } from '../../src/ai/provider.js'
 import { runWithRetry } from '../../src/ai/retry.js'
-import { AnalysisResult, type CallView } from '../../src/protocol/call.js'
+import { AnalysisResult } from '../../src/protocol/analysis.js'
+import type { CallView } from '../../src/protocol/call.js'
 import type { CallId } from '../../src/protocol/call-id.js'
 import type { StoredPacket } from '../../src/store/journal.js'
 import { policy } from './ai-run.js'
@@ -78,6 +79,7 @@ export class AnalysedCalls extends Calls {
       record: (callId, entry) => this.record(callId, entry).promise,
       read: (callId, look) => this.look(callId, look),
       packets: (callId) => this.#packets(callId),
+      checkpoints: () => ({ load: async () => new Map(), save: async () => {} }),
       check: (answer) => {
         if (resultCheck.Check(answer)) return answer
         throw new ProviderUnavailable('the provider’s answer is not a result')

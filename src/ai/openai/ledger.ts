@@ -1,0 +1,65 @@
+/**
+ * What an analysis has asked for and got so far, kept over attempts and restarts: the answer of each step, so that none
+ * is asked for twice, and an account of every request, those that failed included.
+ */
+import { limits } from '../../limits.js'
+import type { ProviderRequest } from '../../protocol/analysis.js'
+import type { AnalysisCheckpoints } from '../provider.js'
+
+interface Step {
+  readonly answer: unknown
+}
+
+export class Ledger {
+  readonly #checkpoints: AnalysisCheckpoints
+  readonly #steps: Map<string, Step>
+  readonly #requests: ProviderRequest[]
+  readonly #attempt: number
+
+  private constructor(
+    checkpoints: AnalysisCheckpoints,
+    steps: Map<string, Step>,
+    requests: ProviderRequest[],
+    attempt: number,
+  ) {
+    this.#checkpoints = checkpoints
+    this.#steps = steps
+    this.#requests = requests
+    this.#attempt = attempt
+  }
+
+  static async open(checkpoints: AnalysisCheckpoints, attempt: number): Promise<Ledger> {
+    const steps = new Map<string, Step>()
+    const requests: ProviderRequest[] = []
+    for (const [key, text] of await checkpoints.load())
+      if (key.startsWith('request/')) requests.push(JSON.parse(text))
+      else steps.set(key, JSON.parse(text))
+    return new Ledger(checkpoints, steps, requests, attempt)
+  }
+
+  /** In the order in which they were made. */
+  get requests(): readonly ProviderRequest[] {
+    return this.#requests
+  }
+
+  /** The answer of a step that was taken before, or that of `take`, once it is kept. `T` is what `take` has always made. */
+  async step<T>(key: string, take: () => Promise<T>): Promise<T> {
+    const kept = this.#steps.get(key)
+    if (kept !== undefined) return kept.answer as T
+    const answer = await take()
+    this.#steps.set(key, { answer })
+    await this.#checkpoints.save(key, JSON.stringify({ answer }))
+    return answer
+  }
+
+  /** A request has been made, whatever came of it. */
+  async note(request: Omit<ProviderRequest, 'attempt'>): Promise<void> {
+    if (this.#requests.length >= limits.ledgerRequestsMax) return
+    const noted = { ...request, attempt: this.#attempt }
+    this.#requests.push(noted)
+    await this.#checkpoints.save(
+      `request/${String(this.#requests.length).padStart(4, '0')}`,
+      JSON.stringify(noted),
+    )
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * Any server with the shape of OpenAI's API: speech to text piece by piece and channel by channel, then what it means.
+ * Every step is kept when it is done (`Ledger`), so an attempt goes on where the one before it broke off. A call that
+ * carries text needs no ears, and silence needs no request at all.
+ */
+import { AudioError, type AudioFormat } from '../../audio/audio-format.js'
+import { type AudioMeasure, measureAudio, packetAudio } from '../../audio/packet-audio.js'
+import { coverageOf, type SpeechPiece, speechPieces } from '../../audio/speech-pieces.js'
+import { limits } from '../../limits.js'
+import type { AnalysisResult, ProviderRequest, TranscriptSegment } from '../../protocol/analysis.js'
+import { type AnalysisProvider, type AnalysisRequest, ProviderRejected } from '../provider.js'
+import { plainText, readTextCall, type Transcribed, turnsOf } from '../transcript.js'
+import type { Connection, ProviderAnswer, ProviderMessage } from './connection.js'
+import { analyseTurns, type Findings } from './conversation.js'
+import { assertSucceeded } from './failure.js'
+import { Ledger } from './ledger.js'
+import { type HeardSegment, readTranscription, transcriptionMessage } from './transcription.js'
+
+export interface OpenAiOptions {
+  readonly transcriptionModel: string
+  readonly chatModel: string
+  readonly language: string
+  readonly pieceTargetMs: number
+}
+
+export class OpenAiProvider implements AnalysisProvider {
+  readonly name = 'openai'
+  readonly #connection: Connection
+  readonly #options: OpenAiOptions
+
+  constructor(connection: Connection, options: OpenAiOptions) {
+    this.#connection = connection
+    this.#options = options
+  }
+
+  async analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult> {
+    const ledger = await Ledger.open(request.checkpoints, request.attempt)
+    const run = new OpenAiRun(this.#connection, this.#options, request, ledger, signal)
+    return run.result()
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+}
+
+/** One attempt at one call. */
+class OpenAiRun {
+  readonly #connection: Connection
+  readonly #options: OpenAiOptions
+  readonly #request: AnalysisRequest
+  readonly #ledger: Ledger
+  readonly #signal: AbortSignal
+
+  constructor(
+    connection: Connection,
+    options: OpenAiOptions,
+    request: AnalysisRequest,
+    ledger: Ledger,
+    signal: AbortSignal,
+  ) {
+    this.#connection = connection
+    this.#options = options
+    this.#request = request
+    this.#ledger = ledger
+    this.#signal = signal
+  }
+
+  async result(): Promise<AnalysisResult> {
+    const transcript = await this.#transcript()
+    const { segments } = transcript
+    const turns = turnsOf(segments)
+    const findings = turns.length === 0 ? null : await this.#findings(turns)
+    return {
+      transcription: plainText(segments),
+      transcript,
+      ...(findings === null
+        ? // Nobody said anything: there is nothing to be sure of.
+          { sentiment: 'neutral' as const, confidence: 0 }
+        : {
+            sentiment: findings.sentiment,
+            confidence: findings.confidence,
+            score: findings.score,
+            turns: findings.turns.flatMap(({ turn, sentiment, score }) => {
+              const of = turns[turn]
+              return of === undefined ? [] : [{ ...of.segments, sentiment, score }]
+            }),
+            summary: findings.summary,
+            topics: findings.topics,
+            action_items: findings.action_items,
+          }),
+      requests: [...this.#ledger.requests],
+    }
+  }
+
+  #findings(turns: ReturnType<typeof turnsOf>): Promise<Findings> {
+    return this.#ledger.step('findings', () =>
+      analyseTurns(turns, `${this.#request.idempotencyKey}:chat`, {
+        model: this.#options.chatModel,
+        post: (message) => this.#post('chat', message, null),
+      }),
+    )
+  }
+
+  // --- speech to text ---------------------------------------------------------------------------------------------
+
+  async #transcript(): Promise<Transcribed> {
+    const { media, packets, expectedTotal } = this.#request
+    if (media.encoding === 'text') return readTextCall(packets(), expectedTotal)
+    const format: AudioFormat = {
+      encoding: media.encoding,
+      sampleRate: media.sample_rate,
+      channels: media.channels,
+    }
+    try {
+      const measure = await measureAudio(audioPackets(this.#request), format, expectedTotal)
+      return await this.#hear(format, measure)
+    } catch (error) {
+      // What the packets hold does not change by trying again.
+      if (error instanceof AudioError) throw new ProviderRejected(`the call is no audio: ${error.message}`)
+      throw error
+    }
+  }
+
+  async #hear(format: AudioFormat, measure: AudioMeasure): Promise<Transcribed> {
+    const length = { targetMs: this.#options.pieceTargetMs, slackMs: limits.pieceSlackMs }
+    const segments: TranscriptSegment[] = []
+    let missingFrames = 0
+    for (let channel = 0; channel < format.channels; channel++) {
+      const audio = packetAudio(audioPackets(this.#request), format, measure)
+      for await (const piece of speechPieces(audio, format, channel, length)) {
+        missingFrames += piece.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+        if (!piece.isSilent) segments.push(...(await this.#hearPiece(piece, format.sampleRate, channel)))
+      }
+    }
+    segments.sort((a, b) => a.start - b.start || a.channel - b.channel)
+    const frames = measure.frames * format.channels
+    const coverage = frames === 0 ? 1 : share(1 - missingFrames / frames)
+    return { coverage, segments: segments.slice(0, limits.transcriptSegmentsMax) }
+  }
+
+  async #hearPiece(piece: SpeechPiece, sampleRate: number, channel: number): Promise<TranscriptSegment[]> {
+    const key = `piece/${channel}/${piece.firstFrame}+${piece.frames}`
+    const heard = await this.#ledger.step(key, () => this.#transcribe(piece, sampleRate, key))
+    return heard.map((segment) => {
+      const first = piece.firstFrame + Math.min(piece.frames - 1, Math.floor(segment.start * sampleRate))
+      const last = Math.max(first, piece.firstFrame + Math.ceil(segment.end * sampleRate) - 1)
+      return {
+        start: seconds(piece.firstFrame / sampleRate + segment.start),
+        end: seconds(piece.firstFrame / sampleRate + segment.end),
+        channel,
+        text: segment.text,
+        confidence: segment.confidence,
+        coverage: share(coverageOf(piece.missing, first, last)),
+      }
+    })
+  }
+
+  async #transcribe(piece: SpeechPiece, sampleRate: number, key: string): Promise<readonly HeardSegment[]> {
+    const duration = piece.frames / sampleRate
+    const idempotencyKey = `${this.#request.idempotencyKey}:${key}`
+    const message = await transcriptionMessage(
+      piece,
+      sampleRate,
+      { model: this.#options.transcriptionModel, language: this.#options.language },
+      idempotencyKey,
+    )
+    const answer = await this.#post('transcription', message, duration)
+    if (answer.status === 413 && duration * 1000 >= 2 * limits.pieceMsMin)
+      return this.#transcribeHalves(piece, sampleRate, key)
+    assertSucceeded(answer, 'transcription')
+    return readTranscription(answer.text, duration)
+  }
+
+  async #transcribeHalves(
+    piece: SpeechPiece,
+    sampleRate: number,
+    key: string,
+  ): Promise<readonly HeardSegment[]> {
+    const middle = Math.floor(piece.frames / 2)
+    const part = (first: number, end: number): SpeechPiece => ({
+      ...piece,
+      firstFrame: piece.firstFrame + first,
+      frames: end - first,
+      samples: piece.samples.subarray(first * 2, end * 2),
+    })
+    const heard: HeardSegment[] = []
+    for (const half of [part(0, middle), part(middle, piece.frames)]) {
+      const offset = (half.firstFrame - piece.firstFrame) / sampleRate
+      for (const segment of await this.#transcribe(half, sampleRate, `${key}/${half.firstFrame}`))
+        heard.push({ ...segment, start: segment.start + offset, end: segment.end + offset })
+    }
+    return heard
+  }
+
+  // --- requests ---------------------------------------------------------------------------------------------------
+
+  async #post(
+    what: ProviderRequest['what'],
+    message: ProviderMessage,
+    audioSeconds: number | null,
+  ): Promise<ProviderAnswer> {
+    const account = { what, bytes_sent: message.body.length, audio_seconds: audioSeconds }
+    const startedAt = performance.now()
+    try {
+      const answer = await this.#connection.post(message, this.#signal)
+      await this.#ledger.note({
+        ...account,
+        status: answer.status,
+        latency_ms: answer.latencyMs,
+        bytes_received: answer.bytesReceived,
+        tokens: tokensOf(answer.text),
+      })
+      return answer
+    } catch (error) {
+      // After the end of the attempt nothing more is written: it is somebody else's by now.
+      if (!this.#signal.aborted)
+        await this.#ledger.note({
+          ...account,
+          status: 0,
+          latency_ms: Math.round(performance.now() - startedAt),
+          bytes_received: 0,
+          tokens: null,
+        })
+      throw error
+    }
+  }
+}
+
+async function* audioPackets(
+  request: AnalysisRequest,
+): AsyncGenerator<{ sequence: number; data: Uint8Array }> {
+  yield* request.packets()
+}
+
+function tokensOf(text: string): number | null {
+  const found = /"total_tokens"\s*:\s*(\d{1,9})/.exec(text)?.[1]
+  return found === undefined ? null : Number(found)
+}
+
+function seconds(value: number): number {
+  return Math.round(value * 1000) / 1000
+}
+
+/** Down, so that a single lost frame never looks like none. */
+function share(value: number): number {
+  return Math.floor(value * 10_000) / 10_000
+}

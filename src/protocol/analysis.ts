@@ -1,0 +1,75 @@
+/** The words of an analysis: what was said on a call, what it means, and what it took to find out. */
+import Type, { type Static } from 'typebox'
+import { limits } from '../limits.js'
+
+const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+
+export const Sentiment = Type.Union([
+  Type.Literal('positive'),
+  Type.Literal('neutral'),
+  Type.Literal('negative'),
+  Type.Literal('mixed'),
+])
+export type Sentiment = Static<typeof Sentiment>
+
+const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description })
+const score = Type.Number({
+  minimum: -1,
+  maximum: 1,
+  description: 'From −1, very negative, to 1, very positive.',
+})
+
+export const TranscriptSegment = Type.Object({
+  start: Type.Number({ minimum: 0, description: 'Seconds from the start of the call.' }),
+  end: Type.Number({ minimum: 0 }),
+  channel: Type.Integer({ minimum: 0 }),
+  text: Type.String({ maxLength: limits.transcriptionCharactersMax }),
+  confidence: nullable(share('As the provider says; null where it does not.')),
+  coverage: share('The share of its audio that arrived: below 1, words may be missing or wrong.'),
+})
+export type TranscriptSegment = Static<typeof TranscriptSegment>
+
+export const TurnSentiment = Type.Object({
+  first_segment: Type.Integer({ minimum: 0 }),
+  last_segment: Type.Integer({ minimum: 0 }),
+  sentiment: Sentiment,
+  score,
+})
+export type TurnSentiment = Static<typeof TurnSentiment>
+
+/** One request to a provider, for who pays it and who looks for what went wrong. */
+export const ProviderRequest = Type.Object({
+  what: Type.Union([Type.Literal('transcription'), Type.Literal('chat')]),
+  attempt: Type.Integer({ minimum: 1 }),
+  status: Type.Integer({ minimum: 0, description: 'Of HTTP; 0 where no answer came.' }),
+  latency_ms: Type.Integer({ minimum: 0 }),
+  bytes_sent: Type.Integer({ minimum: 0 }),
+  bytes_received: Type.Integer({ minimum: 0 }),
+  audio_seconds: nullable(Type.Number({ minimum: 0 })),
+  tokens: nullable(Type.Integer({ minimum: 0 })),
+})
+export type ProviderRequest = Static<typeof ProviderRequest>
+
+export const Transcript = Type.Object({
+  coverage: share('The share of the call that arrived.'),
+  segments: Type.Array(TranscriptSegment, { maxItems: limits.transcriptSegmentsMax }),
+})
+export type Transcript = Static<typeof Transcript>
+
+/** What a provider answers. Text is bounded, because it is somebody else's. */
+export const AnalysisResult = Type.Object(
+  {
+    transcription: Type.String({ maxLength: limits.transcriptionCharactersMax }),
+    sentiment: Sentiment,
+    confidence: share('Of the sentiment.'),
+    score: Type.Optional(score),
+    transcript: Type.Optional(Transcript),
+    turns: Type.Optional(Type.Array(TurnSentiment, { maxItems: limits.transcriptSegmentsMax })),
+    summary: Type.Optional(Type.String({ maxLength: limits.summaryCharactersMax })),
+    topics: Type.Optional(Type.Array(Type.String(), { maxItems: limits.findingsListedMax })),
+    action_items: Type.Optional(Type.Array(Type.String(), { maxItems: limits.findingsListedMax })),
+    requests: Type.Optional(Type.Array(ProviderRequest, { maxItems: limits.ledgerRequestsMax })),
+  },
+  { $id: 'AnalysisResult' },
+)
+export type AnalysisResult = Static<typeof AnalysisResult>
