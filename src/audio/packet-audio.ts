@@ -28,6 +28,17 @@ export interface AudioMeasure {
   readonly framesPerPacket: number
   /** As it was given: numbers from 0 up to it are missing where no packet has them. */
   readonly expectedTotal: number | null
+  /** Where reading may begin, ascending; the first one is the start of the call. */
+  readonly marks: readonly AudioMark[]
+}
+
+/** A place after a received packet. */
+export interface AudioMark {
+  /** The packet's; −1 at the start of the call. */
+  readonly sequence: number
+  /** Frames that were received up to here, and numbers that are missing. */
+  readonly received: number
+  readonly missing: number
 }
 
 export type AudioPiece =
@@ -40,6 +51,8 @@ export type AudioPiece =
   | { readonly kind: 'missing'; readonly first: number; readonly last: number; readonly frames: number }
 
 const silenceBytesAtOnce = 64 * 1024
+/** 20 s of packets of 20 ms: little to read in vain, and some 1,000 marks for a call of 6 hours. */
+const packetsPerMark = 1024
 
 /** Reads a call once. Throws an `AudioError` that names the first packet which is not audio of this format. */
 export async function measureAudio(
@@ -52,6 +65,7 @@ export async function measureAudio(
   let received = 0
   let count = 0
   let highest = -1
+  const marks: AudioMark[] = [{ sequence: -1, received: 0, missing: 0 }]
   for await (const packet of packets) {
     assert(packet.sequence > highest, 'packets come by ascending sequence')
     const frames = decodeSamples(packet, frameBytes).length / frameBytes
@@ -59,6 +73,8 @@ export async function measureAudio(
     highest = packet.sequence
     received += frames
     count++
+    if (count % packetsPerMark === 0)
+      marks.push({ sequence: highest, received, missing: highest + 1 - count })
   }
   const framesPerPacket = usualLength(packetsOfLength)
   const missing = Math.max(highest + 1, expectedTotal ?? 0) - count
@@ -67,6 +83,7 @@ export async function measureAudio(
     frames: received + Math.round(missing * framesPerPacket),
     framesPerPacket,
     expectedTotal,
+    marks,
   }
 }
 
@@ -83,16 +100,25 @@ function usualLength(packetsOfLength: ReadonlyMap<number, number>): number {
   return packets === 0 ? 0 : frames / packets
 }
 
-/** Reads the same packets again. Throws an `AudioError` when they are not those that were measured. */
+/** Frames of the call before a mark. */
+export function framesBefore({ received, missing }: AudioMark, { framesPerPacket }: AudioMeasure): number {
+  return received + Math.round(missing * framesPerPacket)
+}
+
+/**
+ * Reads the same packets again, from the one after a mark on. Throws an `AudioError` when they are not those that were
+ * measured.
+ */
 export async function* packetAudio(
   packets: AudioPackets,
   format: AudioFormat,
   measure: AudioMeasure,
+  from: AudioMark = measure.marks[0] as AudioMark,
 ): AsyncGenerator<AudioPiece> {
   const frameBytes = frameBytesOf(format)
-  const silence = new Silence(measure.framesPerPacket)
-  let highest = -1
-  let frames = 0
+  const silence = new Silence(measure.framesPerPacket, from.missing)
+  let highest = from.sequence
+  let frames = framesBefore(from, measure)
   for await (const packet of packets) {
     const { sequence } = packet
     const samples = decodeSamples(packet, frameBytes)
@@ -113,10 +139,11 @@ export async function* packetAudio(
 /** Rounded over all that is missing of the call, so that fractions of a frame do not add up. */
 class Silence {
   readonly #framesPerPacket: number
-  #missing = 0
+  #missing: number
 
-  constructor(framesPerPacket: number) {
+  constructor(framesPerPacket: number, missing: number) {
     this.#framesPerPacket = framesPerPacket
+    this.#missing = missing
   }
 
   /** The numbers between two, as one piece or none. */
