@@ -92,6 +92,9 @@ export const limits = {
    */
   checkpointPages: 13_312,
   readsInFlightMax: 4096,
+  /** Recordings that are read at once, and those whose measure is kept (some 50 KiB for an hour). */
+  recordingsReadMax: 64,
+  recordingsKeptMax: 64,
 
   activeCallsMax: 250_000,
   /** Messages that wait for an activation, over all calls. */

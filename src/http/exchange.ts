@@ -32,6 +32,7 @@ const noHead: RequestHead = {
   host: null,
   origin: null,
   forwardedFor: null,
+  range: null,
   requestId: null,
 }
 const noSearch = new URLSearchParams()
@@ -60,6 +61,10 @@ export class Exchange {
   search: URLSearchParams = noSearch
   /** The `Accept` header of a read. */
   accept = ''
+  /** A streamed answer has begun: it can only be gone on with, or cut. */
+  #isStreaming = false
+  /** Goes on when the reader takes more, or is gone. */
+  #resume: (() => void) | null = null
   /** Neighbours in `ExchangeList`. */
   previous: Exchange | null = null
   next: Exchange | null = null
@@ -117,7 +122,57 @@ export class Exchange {
     this.send('200 OK', jsonType, JSON.stringify(body))
   }
 
+  /**
+   * A body of a known length, as fast as its reader takes it; a reader that takes nothing for 10 s is cut off by
+   * uWebSockets.js. What fails in between can only cut the connection: a length that is not reached says so.
+   */
+  async stream(
+    status: string,
+    contentType: string,
+    headers: HeaderList,
+    bytes: number,
+    parts: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    if (this.isEnded) return
+    this.#isStreaming = !this.isHead
+    this.#res.cork(() => {
+      this.#res.writeStatus(status).writeHeader('Content-Type', contentType)
+      for (const [name, value] of headers) this.#res.writeHeader(name, value)
+      if (this.isHead) this.#endHead(bytes, false)
+    })
+    if (!this.isHead)
+      for await (const part of parts) {
+        if (this.isEnded) return
+        await this.#write(part, bytes)
+        this.progressAt = performance.now()
+      }
+    if (this.isEnded) return
+    this.isEnded = true
+    this.#owner.ended(this, statusCode(status))
+  }
+
+  async #write(part: Uint8Array, bytes: number): Promise<void> {
+    const offset = this.#res.getWriteOffset()
+    let isTaken = false
+    this.#res.cork(() => {
+      isTaken = this.#res.tryEnd(part, bytes)[0]
+    })
+    if (isTaken) return
+    // Now it is the reader who is slow.
+    this.progressAt = Number.POSITIVE_INFINITY
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve
+      this.#res.onWritable((written) => {
+        const [isRestTaken] = this.#res.tryEnd(part.subarray(written - offset), bytes)
+        if (isRestTaken) resolve()
+        return isRestTaken
+      })
+    })
+    this.#resume = null
+  }
+
   problem(error: VoiceStreamError, headers: HeaderList = []): void {
+    if (this.#isStreaming) return this.cut()
     if (this.isEnded) return
     this.#owner.refused(this, error)
     const { status, retryAfter, closes, headers: ofKind = [] } = problemKinds[error.code]
@@ -141,6 +196,7 @@ export class Exchange {
     if (this.isEnded) return
     this.isEnded = true
     this.#owner.ended(this, abortedStatus)
+    this.#resume?.()
   }
 }
 

@@ -14,6 +14,7 @@ export interface RequestHead {
   readonly host: string | null
   readonly origin: string | null
   readonly forwardedFor: string | null
+  readonly range: string | null
   readonly requestId: string | null
 }
 
@@ -25,6 +26,7 @@ let authorization: string | null = null
 let host: string | null = null
 let origin: string | null = null
 let forwardedFor: string | null = null
+let range: string | null = null
 let requestId: string | null = null
 
 const takeHeader = (key: string, value: string): void => {
@@ -42,6 +44,7 @@ const takeHeader = (key: string, value: string): void => {
   else if (key === 'x-forwarded-for')
     forwardedFor = forwardedFor === null ? value : `${forwardedFor},${value}`
   else if (key === 'x-request-id') requestId = value
+  else if (key === 'range') range = value
 }
 
 /**
@@ -57,6 +60,7 @@ export function readHead(req: HttpRequest): RequestHead {
   host = null
   origin = null
   forwardedFor = null
+  range = null
   requestId = null
   req.forEach(takeHeader)
   if (contentLengths > 1) throw malformed('two Content-Length headers')
@@ -66,7 +70,7 @@ export function readHead(req: HttpRequest): RequestHead {
     throw malformed('both Content-Length and Transfer-Encoding')
   if (transferEncoding !== null && (transferEncoding as string).trim().toLowerCase() !== 'chunked')
     throw malformed('a Transfer-Encoding other than chunked')
-  return { contentType, contentLength: length, authorization, host, origin, forwardedFor, requestId }
+  return { contentType, contentLength: length, authorization, host, origin, forwardedFor, range, requestId }
 }
 
 /** What 1 to 15 digits say, or NaN. */

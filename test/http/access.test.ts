@@ -30,6 +30,8 @@ const accessOf: Readonly<Record<string, Access>> = {
   'get /v1/floor': 'supervisor',
   'get /v1/call/{call_id}/packets': 'supervisor',
   'get /v1/call/{call_id}/gaps': 'supervisor',
+  'get /v1/call/{call_id}/audio.wav': 'supervisor',
+  'get /v1/call/{call_id}/transcript': 'supervisor',
 }
 const rolesFor: Readonly<Record<Access, readonly string[]>> = {
   public: ['ingest', 'supervisor', 'admin'],

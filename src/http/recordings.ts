@@ -1,0 +1,223 @@
+/** What a call sounded like and what was said on it, once nothing more can come. */
+import { performance } from 'node:perf_hooks'
+import Type from 'typebox'
+import type { CallMachineSnapshot } from '../actors/call-machine.js'
+import type { CallRegistry } from '../actors/call-registry.js'
+import { AudioError } from '../audio/audio-format.js'
+import { CallAudio, type PacketsFrom } from '../audio/call-audio.js'
+import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+import type { TranscriptSegment } from '../protocol/analysis.js'
+import { type CallId, decodeCallId } from '../protocol/call-id.js'
+import type { Media } from '../protocol/media.js'
+import { type TranscriptFormat, toSrt, toText, toVtt, transcriptFormats } from '../protocol/subtitles.js'
+import { CallTranscript } from '../protocol/transcript.js'
+import type { CallReader } from '../store/journal.js'
+import { readRange } from './byte-range.js'
+import { type Exchange, jsonType } from './exchange.js'
+import type { Route } from './routes.js'
+
+/** One media type for all that a player may ask for. */
+const wavType = 'audio/wav'
+const textTypes = {
+  vtt: 'text/vtt; charset=utf-8',
+  srt: 'application/x-subrip; charset=utf-8',
+  text: 'text/plain; charset=utf-8',
+} as const satisfies Record<Exclude<TranscriptFormat, 'json'>, string>
+/** It is somebody's call: no cache on the way keeps it. */
+const cacheHeaders = [
+  ['Cache-Control', 'private, no-store'],
+  ['X-Content-Type-Options', 'nosniff'],
+] as const
+
+interface RecordedCall {
+  readonly isReceiving: boolean
+  readonly createdAt: number
+  readonly media: Media
+  readonly expectedTotal: number | null
+}
+
+export function recordingRoutes(registry: CallRegistry, reader: CallReader): readonly Route[] {
+  const recordings = new Recordings(registry, reader)
+  return [
+    {
+      method: 'GET',
+      path: '/v1/call/{call_id}/audio.wav',
+      access: 'supervisor',
+      tag: 'calls',
+      summary: 'A call as a WAV file',
+      description:
+        'Missing packets are silence of their length. Takes a `Range` of bytes. Not before the grace period is over, because late packets would move what comes after them.',
+      answers: {
+        200: { description: 'The whole file.', mediaType: wavType },
+        206: { description: 'The part that was asked for.', mediaType: wavType },
+        404: { description: 'Unknown call, or one that is no audio.' },
+        409: { description: 'The call is still receiving.' },
+        416: { description: 'The range begins behind the end.' },
+      },
+      answer: (exchange) => recordings.answer(exchange),
+    },
+    {
+      method: 'GET',
+      path: '/v1/call/{call_id}/transcript',
+      access: 'supervisor',
+      tag: 'calls',
+      summary: 'What was said on a call, and what it means',
+      query: [
+        {
+          name: 'format',
+          schema: Type.Union(
+            transcriptFormats.map((format) => Type.Literal(format)),
+            { default: 'json' },
+          ),
+        },
+      ],
+      answers: {
+        200: { description: 'As JSON, WebVTT, SubRip or text.', schema: CallTranscript },
+        404: { description: 'Unknown call, or one that is not analysed (yet).' },
+      },
+      answer: (exchange) => answerTranscript(exchange, registry),
+    },
+  ]
+}
+
+class Recordings {
+  readonly #registry: CallRegistry
+  readonly #reader: CallReader
+  /** By call and the time of its creation: another call may come to the same id. The one used last stands last. */
+  readonly #kept = new Map<string, CallAudio>()
+  #reading = 0
+
+  constructor(registry: CallRegistry, reader: CallReader) {
+    this.#registry = registry
+    this.#reader = reader
+  }
+
+  async answer(exchange: Exchange): Promise<void> {
+    const callId = decodeCallId(exchange.segment)
+    const call = await this.#registry.read(callId, recorded)
+    if (call === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
+    if (call.media.encoding === 'text') throw new VoiceStreamError('no_audio', `call ${callId} carries text`)
+    if (call.isReceiving)
+      throw new VoiceStreamError(
+        'still_receiving',
+        `call ${callId} may still get packets; ask again when it has ended`,
+      )
+    if (this.#reading >= limits.recordingsReadMax)
+      throw new VoiceStreamError('overloaded', 'too many recordings are being read')
+    this.#reading++
+    try {
+      await this.#send(exchange, callId, call)
+    } finally {
+      this.#reading--
+    }
+  }
+
+  async #send(exchange: Exchange, callId: CallId, call: RecordedCall): Promise<void> {
+    const packets = this.#packetsOf(exchange, callId)
+    const audio = await this.#audioOf(callId, call, packets)
+    const { bytes } = audio
+    const range = readRange(exchange.head.range, bytes)
+    if (range === 'unsatisfiable')
+      return exchange.problem(new VoiceStreamError('range_not_satisfiable', `the file has ${bytes} bytes`), [
+        ['Content-Range', `bytes */${bytes}`],
+      ])
+    const { first, last } = range ?? { first: 0, last: bytes - 1 }
+    const headers: [string, string][] = [
+      ...cacheHeaders.map(([name, value]): [string, string] => [name, value]),
+    ]
+    headers.push(['Accept-Ranges', 'bytes'])
+    if (range !== null) headers.push(['Content-Range', `bytes ${first}-${last}/${bytes}`])
+    const status = range === null ? '200 OK' : '206 Partial Content'
+    await exchange.stream(status, wavType, headers, last - first + 1, audio.read(packets, first, last))
+  }
+
+  async #audioOf(callId: CallId, call: RecordedCall, packets: PacketsFrom): Promise<CallAudio> {
+    const key = `${call.createdAt} ${callId}`
+    const kept = this.#kept.get(key) ?? (await openAudio(callId, call, packets))
+    this.#kept.delete(key)
+    this.#kept.set(key, kept)
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size > limits.recordingsKeptMax && oldest !== undefined) this.#kept.delete(oldest)
+    return kept
+  }
+
+  /** A page at a time; each is progress, because hours of packets take longer than an answer may. */
+  #packetsOf(exchange: Exchange, callId: CallId): PacketsFrom {
+    const reader = this.#reader
+    return async function* (first) {
+      for (let from: number | null = first; from !== null; ) {
+        const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(
+          callId,
+          from,
+          limits.packetsPageMax,
+        )
+        if (exchange.isEnded) return
+        exchange.progressAt = performance.now()
+        yield* page.packets
+        from = page.nextFrom
+      }
+    }
+  }
+}
+
+function recorded(state: CallMachineSnapshot): RecordedCall {
+  const { createdAt, details, log } = state.context
+  const { media } = details
+  return { isReceiving: state.hasTag('receiving'), createdAt, media, expectedTotal: log.expectedTotal }
+}
+
+async function openAudio(callId: CallId, call: RecordedCall, packets: PacketsFrom): Promise<CallAudio> {
+  const { media, expectedTotal } = call
+  if (media.encoding === 'text') throw new VoiceStreamError('no_audio', `call ${callId} carries text`)
+  const { encoding, sample_rate: sampleRate, channels } = media
+  try {
+    return await CallAudio.open(packets, { encoding, sampleRate, channels }, expectedTotal)
+  } catch (error) {
+    if (error instanceof AudioError) throw new VoiceStreamError('no_audio', error.message)
+    throw error
+  }
+}
+
+async function answerTranscript(exchange: Exchange, registry: CallRegistry): Promise<void> {
+  const callId = decodeCallId(exchange.segment)
+  const format = formatOf(exchange.query('format'))
+  const call = await registry.read(callId, ({ value, context }) => ({
+    state: value,
+    result: context.analysis.result,
+    coverage: coverageOf(context),
+  }))
+  if (call === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
+  const { state, result } = call
+  if (result === null)
+    throw new VoiceStreamError('no_transcript', `call ${callId} is ${state}: it has no transcript`)
+  const transcript = result.transcript ?? {
+    coverage: call.coverage,
+    segments: wholeText(result.transcription, call.coverage),
+  }
+  if (format !== 'json')
+    return exchange.send('200 OK', textTypes[format], writers[format](transcript.segments), cacheHeaders)
+  const body: CallTranscript = { call_id: callId, ...result, ...transcript }
+  exchange.send('200 OK', jsonType, JSON.stringify(body), cacheHeaders)
+}
+
+const writers = { vtt: toVtt, srt: toSrt, text: toText } as const
+
+function formatOf(text = 'json'): TranscriptFormat {
+  const format = transcriptFormats.find((known) => known === text)
+  if (format !== undefined) return format
+  const message = `must be one of ${transcriptFormats.join(', ')}`
+  throw new VoiceStreamError('schema_violation', `format ${message}`, {
+    fields: [{ path: '/query/format', message }],
+  })
+}
+
+/** A provider that tells no times, as the simulated one. */
+function wholeText(text: string, coverage: number): TranscriptSegment[] {
+  return text === '' ? [] : [{ start: 0, end: 0, channel: 0, text, confidence: null, coverage }]
+}
+
+function coverageOf({ log }: CallMachineSnapshot['context']): number {
+  const all = log.totalReceived + log.missingCount
+  return all === 0 ? 1 : Math.floor((log.totalReceived / all) * 10_000) / 10_000
+}
