@@ -98,8 +98,8 @@ describe('the recording of a call', () => {
     await client.packet('noise', { sequence: 0, data: 'no base64', timestamp: 1 })
     await client.complete('noise', 1)
     await ended(client, 'noise')
-    const { body } = assertProblem(await client.get('/v1/call/noise/audio.wav'), 404)
-    assert.match(String(body['detail']), /packet 0 is not base64/)
+    const { detail } = assertProblem(await client.get('/v1/call/noise/audio.wav'), 404)
+    assert.match(detail, /packet 0 is not base64/)
   })
 
   test('is read no faster than its reader takes it, and a reader who leaves frees it', async (t) => {
