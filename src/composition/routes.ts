@@ -9,6 +9,7 @@ import { floorRoute } from '../http/floor.js'
 import { ingestRoutes } from '../http/ingest.js'
 import { type NotReadyReason, operationRoutes } from '../http/operations.js'
 import type { Route } from '../http/routes.js'
+import { recordingRoutes } from '../http/recordings.js'
 import { supervisorRoute } from '../http/supervisor-socket.js'
 import { ticketRoute } from '../http/tickets.js'
 import { limits } from '../limits.js'
@@ -35,6 +36,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       reader: journal,
       waitingFor: (callId) => calls.analysis.analyses.waitingFor(callId),
     }),
+    ...recordingRoutes(calls.registry, journal),
     ...administrationRoutes({
       registry: calls.registry,
       countRedrive: () => {

@@ -13,6 +13,8 @@ const routes: Record<string, readonly string[]> = {
   '/v1/call/{call_id}': ['get', 'delete'],
   '/v1/call/{call_id}/packets': ['get'],
   '/v1/call/{call_id}/gaps': ['get'],
+  '/v1/call/{call_id}/audio.wav': ['get'],
+  '/v1/call/{call_id}/transcript': ['get'],
   '/v1/calls': ['get'],
   '/v1/floor': ['get'],
   '/health/live': ['get'],
