@@ -62,6 +62,15 @@ export const settings = {
     30 * dayMs,
     'A call without a packet for so long is completed.',
   ),
+  DEFAULT_ENCODING: Type.Union(
+    [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
+    {
+      default: 'text',
+      description: 'What packets carry of which no start said it: text, mulaw, alaw or pcm_s16le.',
+    },
+  ),
+  DEFAULT_SAMPLE_RATE: integer(8000, 4000, 192_000, 'Their frames a second.'),
+  DEFAULT_CHANNELS: integer(1, 1, 8, 'Their channels, interleaved.'),
   AI_PROVIDER: Type.Literal('simulated', {
     default: 'simulated',
     description: 'Who analyses finished calls.',

@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'method_not_allowed'
   | 'total_packets_conflict'
   | 'call_not_failed'
+  | 'call_details_conflict'
   | 'body_too_large'
   | 'unsupported_media_type'
   | 'upgrade_required'

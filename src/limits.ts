@@ -48,6 +48,14 @@ export const limits = {
   metadataMax: 32,
   metadataCharactersMax: 256,
 
+  /** Of a search in transcripts, and of the words after the first of which are prefixes. */
+  searchCharactersMax: 256,
+  searchTermsMax: 16,
+  searchPrefixCharactersMin: 2,
+  detailFiltersMax: 8,
+  /** A page of calls ends early when so many were looked at: of two filters that seldom meet, one may have millions. */
+  callsLookedAtMax: 5000,
+
   requestsInFlightMax: 8192,
   /** So many more reads, so that the service can say that it is overloaded. */
   readsReservedMax: 1024,

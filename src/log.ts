@@ -25,6 +25,7 @@ export const logFields = [
   'sequence',
   'signal',
   'status',
+  'total',
   'unlogged',
   'version',
 ] as const

@@ -5,6 +5,7 @@ import { EventFeed } from '../../src/actors/event-feed.js'
 import { EventStream } from '../../src/actors/event-stream.js'
 import { systemClock } from '../../src/clock.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
+import { textMedia } from '../../src/protocol/media.js'
 import type { CallSnapshot } from '../../src/store/journal.js'
 import { MemoryJournal } from '../../src/store/memory-journal.js'
 import { SqliteJournal } from '../../src/store/sqlite/sqlite-journal.js'
@@ -33,6 +34,7 @@ function portsOn(journal: MemoryJournal): CallPorts {
     clock: systemClock,
     graceMs: 3000,
     idleMs: 900_000,
+    defaultMedia: textMedia,
     publish: ignore,
     publishPacket: (facts) => {
       kept.value = facts

@@ -158,8 +158,8 @@ export class Analyses {
     signal: AbortSignal,
   ): Promise<AnalysisResult> {
     const { clock, provider, read, packets, check, attemptEnded } = this.#ports
-    const account = await read(callId, ({ context: { log } }) => ({
-      media: { encoding: 'text', sample_rate: 8000, channels: 1 } as const,
+    const account = await read(callId, ({ context: { log, details } }) => ({
+      media: details.media,
       packetCount: log.totalReceived,
       expectedTotal: log.expectedTotal,
       missingCount: log.missingCount,

@@ -90,7 +90,10 @@ class Account {
     const says = figuresOf(stored)
     const first = Object.keys(is).find((name) => is[name] !== says[name])
     if (first === undefined) return
-    const values = first === 'receive log' ? '' : `: ${says[first]}, but ${is[first]} in the journal`
+    const values =
+      first === 'receive log' || first === 'details'
+        ? ''
+        : `: ${says[first]}, but ${is[first]} in the journal`
     this.#fault(`the snapshot says another ${first}${values}`)
   }
 
@@ -130,6 +133,8 @@ function figuresOf({
   return {
     state: value,
     reason: context.reason,
+    // What nobody has said is the settings’.
+    details: context.describedAt === null ? null : JSON.stringify(context.details),
     'completed at': context.completedAt,
     'ended at': context.endedAt,
     'last packet at': context.lastPacketAt,

@@ -9,6 +9,8 @@
  *                                                                    ▲                       │
  *                                                                    └───────redriven────────┘
  *
+ * IN_PROGRESS and COMPLETED take `described`, too: what the PBX says of the call.
+ *
  * What a state does not name, it does not admit (`snapshot.can`), and the caller is told so. No state is `final`,
  * because XState drops messages to a final actor silently. There are no timers in it: deadlines are journaled (V8).
  */
@@ -17,6 +19,7 @@ import type { Millis } from '../clock.js'
 import type { AnalysisResult } from '../protocol/analysis.js'
 import type { CompletionReason } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import { type CallDetails, isSameMedia, type Media, textMedia } from '../protocol/media.js'
 import type { LifecycleEntry } from '../store/journal.js'
 import type { ReceiveLog } from './receive-log.js'
 
@@ -43,6 +46,9 @@ export interface CallContext {
   lastPacketAt: Millis
   duplicateCount: number
   readonly log: ReceiveLog
+  readonly details: CallDetails
+  /** When the PBX said so; null while nobody has, and the settings speak for it. */
+  readonly describedAt: Millis | null
   readonly reason: CompletionReason | null
   readonly completedAt: Millis | null
   readonly endedAt: Millis | null
@@ -63,6 +69,7 @@ export const callMachine = setup({
   guards: {
     hasNoTotal: ({ context }, entry: Entry<'completed'>) =>
       context.log.expectedTotal === null && entry.totalPackets !== null,
+    fitsPackets: ({ context }, entry: Entry<'described'>) => canCarry(context, entry.details.media),
     isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,
     isThisAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts,
   },
@@ -74,6 +81,10 @@ export const callMachine = setup({
     IN_PROGRESS: {
       tags: 'receiving',
       on: {
+        described: {
+          guard: { type: 'fitsPackets', params: ({ event }) => event },
+          actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
+        },
         completed: {
           target: 'COMPLETED',
           actions: assign(({ context, event }) => {
@@ -86,6 +97,10 @@ export const callMachine = setup({
     COMPLETED: {
       tags: 'receiving',
       on: {
+        described: {
+          guard: { type: 'fitsPackets', params: ({ event }) => event },
+          actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
+        },
         completed: {
           guard: { type: 'hasNoTotal', params: ({ event }) => event },
           actions: assign(({ context, event }) => {
@@ -214,13 +229,26 @@ export const noAnalysis: AnalysisFacts = {
 
 export type CallMachineSnapshot = SnapshotFrom<typeof callMachine>
 
-export function newCall(callId: CallId, createdAt: Millis, dueAt: Millis, log: ReceiveLog): CallContext {
+/** What packets carry cannot be said anew once some are stored; before anybody has said it, it was only assumed. */
+export function canCarry({ describedAt, details, log }: CallContext, media: Media): boolean {
+  return describedAt === null || log.totalReceived === 0 || isSameMedia(details.media, media)
+}
+
+export function newCall(
+  callId: CallId,
+  createdAt: Millis,
+  dueAt: Millis,
+  log: ReceiveLog,
+  media: Media = textMedia,
+): CallContext {
   return {
     callId,
     createdAt,
     lastPacketAt: createdAt,
     duplicateCount: 0,
     log,
+    details: { media },
+    describedAt: null,
     reason: null,
     completedAt: null,
     endedAt: null,

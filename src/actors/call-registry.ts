@@ -105,7 +105,7 @@ export class CallRegistry {
       const stored = await this.#ports.reader.call(callId)
       if (stored === null && !this.#active.has(callId) && !this.#activating.has(callId)) return null
       if (stored?.snapshot.isSettled === true && !this.#active.has(callId))
-        return look(restoreSnapshot(callId, stored.snapshot))
+        return look(this.#restore(callId, stored.snapshot))
     }
     return new Promise<T | null>((resolve, reject) => {
       let seen: T | null = null
@@ -195,9 +195,13 @@ export class CallRegistry {
     const history = await this.#ports.journal.replay(callId)
     if (history === null) return null
     const { stream, snapshot, entries } = history
-    const state = replay(restoreSnapshot(callId, snapshot), entries)
+    const state = replay(this.#restore(callId, snapshot), entries)
     const input = { callId, stream, state, isSettled: snapshot.isSettled }
     return this.#start(new CallActor(this.#callPorts, input), stream, state.value)
+  }
+
+  #restore(callId: CallId, snapshot: CallSnapshot): CallMachineSnapshot {
+    return restoreSnapshot(callId, snapshot, this.#callPorts.defaultMedia)
   }
 
   #start(actor: CallActor, stream: CallStream, state: CallState): ActiveCall {
@@ -212,12 +216,12 @@ export class CallRegistry {
     }
   }
 
-  /** A call that the journal does not hold begins with its first packet; other messages to it find nothing. */
+  /** A call that the journal does not hold begins with its first packet or its description; other messages to it find nothing. */
   #deliver(callId: CallId, messages: readonly CallMessage[], replayed: ActiveCall | null): void {
     let call = replayed
     if (call !== null) this.#add(callId, call)
     for (const [index, message] of messages.entries()) {
-      if (call === null && message.type === 'packet') {
+      if (call === null && begins(message)) {
         const stream = this.#ports.journal.create(callId)
         call = this.#start(
           new CallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }),
@@ -327,6 +331,10 @@ function detached(message: CallMessage): CallMessage {
   return { ...message, packet: { ...message.packet, data: Uint8Array.from(message.packet.data) } }
 }
 
+function begins({ type }: CallMessage): boolean {
+  return type === 'packet' || type === 'describe'
+}
+
 function findNothing(message: CallMessage): void {
   switch (message.type) {
     case 'complete':
@@ -342,7 +350,8 @@ function findNothing(message: CallMessage): void {
     case 'passivate':
       return message.replyTo.answered()
     case 'packet':
-      throw new Error('a packet makes its call')
+    case 'describe':
+      throw new Error(`a ${message.type} makes its call`)
     default:
       return unreachable(message)
   }

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { transition } from 'xstate'
 import type { CallId } from '../protocol/call-id.js'
+import { type Media, textMedia } from '../protocol/media.js'
 import type { CallSnapshot, ReplayEntry } from '../store/journal.js'
 import {
   type AnalysisFacts,
@@ -15,11 +16,14 @@ import {
 } from './call-machine.js'
 import { ReceiveLog } from './receive-log.js'
 
-type Body = Omit<CallContext, 'callId' | 'log' | 'createdAt' | 'dueAt' | 'endedAt' | 'analysis'> & {
+type Body = Omit<
+  CallContext,
+  'callId' | 'log' | 'createdAt' | 'dueAt' | 'endedAt' | 'analysis' | 'details' | 'describedAt'
+> & {
   readonly log: string
   /** Without what was unknown when it was written. */
   readonly analysis: Partial<AnalysisFacts>
-}
+} & Partial<Pick<CallContext, 'details' | 'describedAt'>>
 
 export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): CallSnapshot {
   const { callId: _, log, createdAt, dueAt, endedAt, ...rest } = state.context
@@ -27,10 +31,17 @@ export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): Call
   return { state: state.value, createdAt, dueAt, endedAt, isSettled, body: JSON.stringify(body) }
 }
 
-export function restoreSnapshot(callId: CallId, snapshot: CallSnapshot): CallMachineSnapshot {
+/** `media` of a call that was stored before anybody could say it. */
+export function restoreSnapshot(
+  callId: CallId,
+  snapshot: CallSnapshot,
+  media: Media = textMedia,
+): CallMachineSnapshot {
   // The body is our own, written by `snapshotOf`; the journal's checksum and the migrations answer for it.
   const { log, analysis, ...rest }: Body = JSON.parse(snapshot.body)
   const context: CallContext = {
+    details: { media },
+    describedAt: null,
     ...rest,
     // Before there were redrives, what counted was all there was.
     analysis: { ...noAnalysis, attemptsTotal: analysis.attempts ?? 0, ...analysis },

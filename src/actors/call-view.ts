@@ -7,7 +7,7 @@ import type { CallMachineSnapshot } from './call-machine.js'
 
 /** `waitingFor` of a call whose analysis is not over; the journal does not know it. */
 export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | null = null): CallView {
-  const { log, analysis, ...call } = state.context
+  const { log, analysis, details, ...call } = state.context
   const { ranges } = log.missingRanges(0, limits.gapRangesListedMax)
   return {
     call_id: call.callId,
@@ -22,9 +22,16 @@ export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | nu
     late_count: log.lateCount,
     duplicate_count: call.duplicateCount,
     created_at: rfc3339(call.createdAt),
-    last_packet_at: rfc3339(call.lastPacketAt),
+    last_packet_at: log.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
     completed_at: time(call.completedAt),
     ended_at: time(call.endedAt),
+    media: details.media,
+    direction: details.direction ?? null,
+    caller: details.caller ?? null,
+    callee: details.callee ?? null,
+    agent: details.agent ?? null,
+    queue: details.queue ?? null,
+    metadata: details.metadata ?? {},
     ai: {
       attempts: analysis.attempts,
       attempts_total: analysis.attemptsTotal,

@@ -17,12 +17,14 @@ import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
+import { completeDetails, isSameDetails, type Media, type StartBody } from '../protocol/media.js'
 import type { CallStream, Journal, LifecycleEntry, Settlement } from '../store/journal.js'
 import {
   type AnalysisFacts,
   type CallContext,
   type CallMachineSnapshot,
   callMachine,
+  canCarry,
   newCall,
 } from './call-machine.js'
 import { snapshotOf } from './call-replay.js'
@@ -61,6 +63,8 @@ export type CallMessage =
       readonly totalPackets: number
       readonly replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'>
     }
+  /** The PBX says what the call is; makes the call where there is none. */
+  | { readonly type: 'describe'; readonly body: StartBody; readonly replyTo: ReplyTo<DescribeAnswer> }
   /** An administrator has the analysis of a FAILED call made again. */
   | { readonly type: 'redrive'; readonly replyTo: ReplyTo<RedriveAnswer> }
   /** The alarm: a journaled deadline has come. `failed` when it could not be met: the alarm rings again. */
@@ -78,6 +82,12 @@ export type CallMessage =
 
 export type ErasureAnswer = 'erased' | 'kept' | 'unknown-call'
 
+export type DescribeAnswer =
+  | { readonly kind: 'described'; readonly media: Media }
+  /** Packets of other media are stored. */
+  | { readonly kind: 'media-is-fixed'; readonly media: Media }
+  | { readonly kind: 'grace-period-over'; readonly state: CallState }
+
 export type RedriveAnswer =
   | { readonly kind: 'redriven' | 'under-way'; readonly redrives: number }
   | { readonly kind: 'not-failed'; readonly state: CallState }
@@ -88,6 +98,8 @@ export interface CallPorts {
   readonly clock: Clock
   readonly graceMs: Millis
   readonly idleMs: Millis
+  /** Of calls of which nobody has said it. */
+  readonly defaultMedia: Media
   publish(event: LifecycleEvent): void
   publishPacket(facts: ArrivalFacts): void
   /** More than packets has changed. */
@@ -183,7 +195,13 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
 
   #newCall(): CallMachineSnapshot {
     const now = this.#ports.clock.now()
-    const context = newCall(this.#callId, now, now + this.#ports.idleMs, new ReceiveLog())
+    const context = newCall(
+      this.#callId,
+      now,
+      now + this.#ports.idleMs,
+      new ReceiveLog(),
+      this.#ports.defaultMedia,
+    )
     return callMachine.resolveState({ value: 'IN_PROGRESS', context })
   }
 
@@ -211,6 +229,8 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     switch (message.type) {
       case 'complete':
         return this.#complete(state, message, move)
+      case 'describe':
+        return this.#describe(state, message, move)
       case 'redrive':
         return this.#redrive(state, message.replyTo, move)
       case 'deadline':
@@ -314,6 +334,28 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     return this.#live(state, entry, move, new Answer(replyTo, 'accepted'))
   }
 
+  #describe(
+    state: CallMachineSnapshot,
+    { body, replyTo }: Extract<CallMessage, { type: 'describe' }>,
+    move: Move,
+  ): CallMachineSnapshot {
+    const { details: known, describedAt } = state.context
+    const details = completeDetails(body, known.media)
+    const { media } = details
+    const described = new Answer<DescribeAnswer>(replyTo, { kind: 'described', media })
+    if (describedAt !== null && isSameDetails(known, details)) {
+      this.#ports.journal.settled(this.#stream, described)
+      return state
+    }
+    const entry = { type: 'described', at: this.#ports.clock.now(), details } as const
+    if (state.can(entry)) return this.#live(state, entry, move, described)
+    const refusal: DescribeAnswer = canCarry(state.context, media)
+      ? { kind: 'grace-period-over', state: state.value }
+      : { kind: 'media-is-fixed', media: known.media }
+    this.#ports.journal.settled(this.#stream, new Answer(replyTo, refusal))
+    return state
+  }
+
   #redrive(state: CallMachineSnapshot, replyTo: ReplyTo<RedriveAnswer>, move: Move): CallMachineSnapshot {
     const entry = { type: 'redriven', at: this.#ports.clock.now() } as const
     const { redrives } = state.context.analysis
@@ -387,6 +429,8 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
   }
 
   #full(state: CallMachineSnapshot, answer: Settlement): CallMachineSnapshot {
+    // Without its first append there is no call.
+    if (this.#isNew) this.failed()
     answer.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
     return state
   }
@@ -493,6 +537,8 @@ function eventsOf(
   const head = { at: rfc3339(entry.at), call_id: after.context.callId }
   const change = { event: 'state_changed', ...head, from_state: before.value, to_state: after.value } as const
   switch (entry.type) {
+    case 'described':
+      return [{ event: 'call_started', ...head, ...entry.details }]
     case 'completed':
       return before.value === after.value ? [] : [{ ...change, reason: entry.reason }]
     case 'grace-over':

@@ -76,6 +76,11 @@ export class CallActors {
       clock,
       graceMs: config.GRACE_PERIOD_MS,
       idleMs: config.CALL_IDLE_TIMEOUT_MS,
+      defaultMedia: {
+        encoding: config.DEFAULT_ENCODING,
+        sample_rate: config.DEFAULT_SAMPLE_RATE,
+        channels: config.DEFAULT_CHANNELS,
+      },
       publish: (event) => supervision.event(event),
       publishPacket: (facts) => supervision.packet(facts),
       changed: (callId) => supervision.changed(callId),

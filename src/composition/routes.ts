@@ -10,6 +10,7 @@ import { ingestRoutes } from '../http/ingest.js'
 import { type NotReadyReason, operationRoutes } from '../http/operations.js'
 import type { Route } from '../http/routes.js'
 import { recordingRoutes } from '../http/recordings.js'
+import { startRoute } from '../http/start.js'
 import { supervisorRoute } from '../http/supervisor-socket.js'
 import { ticketRoute } from '../http/tickets.js'
 import { limits } from '../limits.js'
@@ -31,6 +32,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
   const { config, entrance, metrics, journal, calls, supervision, notReady } = parts
   return [
     ...createIngestRoutes(parts),
+    startRoute(calls.registry),
     ...callRoutes({
       registry: calls.registry,
       reader: journal,

@@ -11,6 +11,7 @@ import {
   type CallView,
   CallView as CallViewSchema,
   callStates,
+  type FoundCall,
   GapPage,
   PacketPage,
   type WaitingFor,
@@ -19,6 +20,7 @@ import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
 import type { CallReader } from '../store/journal.js'
+import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
 import type { Exchange } from './exchange.js'
 import type { Route } from './routes.js'
 
@@ -57,8 +59,12 @@ export function callRoutes(ports: CallPorts): readonly Route[] {
       access: 'supervisor',
       tag: 'calls',
       summary: 'Calls, newest first',
+      description:
+        'A call must fit all that is asked for; `meta.KEY=value` asks for a member of its `metadata`.',
       query: [
         { name: 'state', schema: CallState },
+        searchParameter,
+        ...detailParameters,
         { name: 'cursor', schema: Type.String({ description: 'The `next_cursor` of the page before.' }) },
         limitParameter(50, limits.callsPageMax),
       ],
@@ -119,16 +125,25 @@ function readCall({ registry, waitingFor }: CallPorts, callId: CallId): Promise<
 async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {
   const state = stateOf(exchange.query('state'))
   const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.callsPageMax, 50)
-  const page = await ports.reader.calls({ state, cursor: cursorOf(exchange.query('cursor')), limit })
-  const views = await Promise.all(page.calls.map(({ callId }) => readCall(ports, callId)))
-  // Between the page and the look at each call one may have moved on to another state.
+  const cursor = cursorOf(exchange.query('cursor'))
+  const details = detailsOf(exchange.search)
+  const search = searchOf(exchange.query('q'))
+  const page = await ports.reader.calls({ state, details, search, cursor, limit })
+  const views = await Promise.all(
+    page.calls.map(async ({ callId, match }) => {
+      const view = await readCall(ports, callId)
+      return view === null || match === undefined ? view : { ...view, match: [...match] }
+    }),
+  )
+  // Between the page and the look at each call one may have moved on.
   const calls = views.filter(
-    (view): view is CallView => view !== null && (state === null || view.state === state),
+    (view): view is FoundCall =>
+      view !== null && (state === null || view.state === state) && hasDetails(view, details),
   )
   sendPage(exchange, calls, page.nextCursor)
 }
 
-function sendPage(exchange: Exchange, calls: readonly CallView[], nextCursor: number | null): void {
+function sendPage(exchange: Exchange, calls: readonly FoundCall[], nextCursor: number | null): void {
   exchange.json({ calls, next_cursor: nextCursor === null ? null : nextCursor.toString(36) })
 }
 

@@ -2,7 +2,9 @@
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
 import { Sentiment } from './analysis.js'
+import { CallDetails, Direction, Media } from './media.js'
 import { CallIdText, Sequence } from './packet.js'
+import { MatchPart } from './search.js'
 
 export const CallState = Type.Union(
   [
@@ -99,9 +101,16 @@ export const CallView = Type.Object(
         'Duplicates leave nothing on disk; those since the last snapshot of the call are not counted after a crash.',
     }),
     created_at: Time,
-    last_packet_at: Time,
+    last_packet_at: nullable(Time),
     completed_at: nullable(Time),
     ended_at: nullable(Time),
+    media: Media,
+    direction: nullable(Direction),
+    caller: nullable(Type.String()),
+    callee: nullable(Type.String()),
+    agent: nullable(Type.String()),
+    queue: nullable(Type.String()),
+    metadata: CallDetails.properties.metadata,
     ai: AnalysisView,
   },
   { $id: 'Call' },
@@ -124,11 +133,21 @@ export const RetryReceipt = Type.Object(
 )
 export type RetryReceipt = Static<typeof RetryReceipt>
 
+const FoundCall = Type.Object({
+  ...CallView.properties,
+  match: Type.Optional(
+    Type.Array(MatchPart, {
+      description: 'Where transcripts were searched: a part of this one, with what was found in it.',
+    }),
+  ),
+})
+export type FoundCall = Static<typeof FoundCall>
+
 export const CallPage = Type.Object(
-  { calls: Type.Array(CallView), next_cursor: nullable(Type.String()) },
+  { calls: Type.Array(FoundCall), next_cursor: nullable(Type.String()) },
   {
     $id: 'CallPage',
-    description: 'Newest first. A page may end early; go on while `next_cursor` is not null.',
+    description: 'Newest first. A page may end early, and be empty; go on while `next_cursor` is not null.',
   },
 )
 

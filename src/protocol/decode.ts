@@ -75,13 +75,13 @@ export function checkEmpty(body: Uint8Array): void {
 
 // --- the complete way ---------------------------------------------------------------------------------------------
 
-interface ParsedObject {
+export interface ParsedObject {
   /** Without a prototype, so that a key named `__proto__` is a key. */
   readonly values: Record<string, unknown>
   readonly texts: ReadonlyMap<string, string>
 }
 
-function parseObject(body: Uint8Array): ParsedObject {
+export function parseObject(body: Uint8Array): ParsedObject {
   const text = decodeText(body)
   const values = parseText(text)
   const scan = scanMembers(text)
@@ -125,7 +125,7 @@ interface SchemaCheck {
     | Iterable<{ instancePath: string; message: string }>
 }
 
-function checkSchema(check: SchemaCheck, object: ParsedObject): void {
+export function checkSchema(check: SchemaCheck, object: ParsedObject): void {
   if (check.Check(object.values)) return
   const errors: FieldError[] = []
   for (const error of check.Errors(object.values))
@@ -146,17 +146,17 @@ function decodeFields(object: ParsedObject): Packet {
   return { sequence, data: bytes, timestamp }
 }
 
-function checkIntegerText(object: ParsedObject, key: string): void {
+export function checkIntegerText(object: ParsedObject, key: string, within = ''): void {
   const text = object.texts.get(key) as string
   if (!integerText.test(text))
-    throw violation([{ path: `/${key}`, message: 'must be written as an integer, in digits only' }])
+    throw violation([{ path: `${within}/${key}`, message: 'must be written as an integer, in digits only' }])
 }
 
 function malformed(detail: string): VoiceStreamError {
   return new VoiceStreamError('malformed_json', detail)
 }
 
-function violation(fields: readonly FieldError[]): VoiceStreamError {
+export function violation(fields: readonly FieldError[]): VoiceStreamError {
   const first = fields[0]
   return new VoiceStreamError(
     'schema_violation',

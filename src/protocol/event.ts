@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { Sentiment } from './analysis.js'
 import { CallState, CompletionReason } from './call.js'
+import { CallDetails } from './media.js'
 import { CallIdText, MissingSequences, Sequence } from './packet.js'
 
 const head = <Name extends string>(name: Name) => ({
@@ -72,12 +73,21 @@ export const AiFailed = Type.Object(
   { $id: 'ai_failed', description: 'The analysis has failed for good.' },
 )
 
+export const CallStarted = Type.Object(
+  { ...head('call_started'), ...CallDetails.properties },
+  {
+    $id: 'call_started',
+    description:
+      'The PBX has said what the call is; it comes again when the PBX says something else. A call of which it says nothing begins with its first packet.',
+  },
+)
 export const CallDeleted = Type.Object(
   { ...head('call_deleted') },
   { $id: 'call_deleted', description: 'The call was erased, with all that was known of it.' },
 )
 
 export const eventSchemas = [
+  CallStarted,
   PacketReceived,
   PacketDuplicate,
   PacketRejected,

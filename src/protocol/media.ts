@@ -1,6 +1,7 @@
 /** What a call is: how its packets carry sound, and who speaks to whom. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
+import { CallIdText } from './packet.js'
 
 const name = (description: string) =>
   Type.String({
@@ -46,3 +47,80 @@ export const CallDetails = Type.Object({
   ),
 })
 export type CallDetails = Static<typeof CallDetails>
+
+/** What a PBX sends to say what a call is. What it leaves out of `media` stays as it was, or as the settings say. */
+export const StartBody = Type.Object(
+  { ...CallDetails.properties, media: Type.Optional(Type.Partial(Media)) },
+  {
+    $id: 'Start',
+    examples: [
+      {
+        media: { encoding: 'mulaw', sample_rate: 8000, channels: 1 },
+        direction: 'inbound',
+        caller: '+49 30 1234567',
+        agent: 'maria',
+        queue: 'billing',
+      },
+    ],
+  },
+)
+export type StartBody = Static<typeof StartBody>
+
+export const StartReceipt = Type.Object(
+  { status: Type.Literal('accepted'), message: Type.String(), call_id: CallIdText, media: Media },
+  { $id: 'StartReceipt' },
+)
+export type StartReceipt = Static<typeof StartReceipt>
+
+/** What a call is of which nobody has said anything, and no setting either. */
+export const textMedia: Media = { encoding: 'text', sample_rate: 8000, channels: 1 }
+
+/** The names under which calls can be asked for by what was said of them. */
+export const detailNames = ['direction', 'caller', 'callee', 'agent', 'queue'] as const
+const metadataPrefix = 'meta.'
+
+export interface Detail {
+  readonly name: string
+  readonly value: string
+}
+
+/** Members in one order, so that equal details are equal as text. */
+export function completeDetails(body: StartBody, before: Media): CallDetails {
+  const { media, metadata, direction, caller, callee, agent, queue } = body
+  const { encoding, sample_rate, channels } = { ...before, ...media }
+  const labels = Object.entries(metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    media: { encoding, sample_rate, channels },
+    ...(direction === undefined ? {} : { direction }),
+    ...(caller === undefined ? {} : { caller }),
+    ...(callee === undefined ? {} : { callee }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(labels.length === 0 ? {} : { metadata: Object.fromEntries(labels) }),
+  }
+}
+
+export function isSameMedia(a: Media, b: Media): boolean {
+  return a.encoding === b.encoding && a.sample_rate === b.sample_rate && a.channels === b.channels
+}
+
+export function isSameDetails(a: CallDetails, b: CallDetails): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** What calls can be asked for by: every text that was said of one. */
+export function listDetails(details: CallDetails): readonly Detail[] {
+  const named = detailNames.flatMap((name) => {
+    const value = details[name]
+    return value === undefined ? [] : [{ name, value }]
+  })
+  const labels = Object.entries(details.metadata ?? {}).map(([key, value]) => ({
+    name: metadataPrefix + key,
+    value,
+  }))
+  return [...named, ...labels]
+}
+
+export function isDetailName(name: string): boolean {
+  return (detailNames as readonly string[]).includes(name) || name.startsWith(metadataPrefix)
+}

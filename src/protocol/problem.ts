@@ -45,6 +45,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   range_not_satisfiable: { status: '416 Range Not Satisfiable', title: 'Range not satisfiable' },
   method_not_allowed: { status: '405 Method Not Allowed', title: 'Method not allowed' },
   total_packets_conflict: { status: '409 Conflict', title: 'Conflicting completion' },
+  call_details_conflict: { status: '409 Conflict', title: 'Conflicting start' },
   call_not_failed: { status: '409 Conflict', title: 'Nothing to retry' },
   body_too_large: { status: '413 Content Too Large', title: 'Body too large', closes: true },
   unsupported_media_type: { status: '415 Unsupported Media Type', title: 'Unsupported media type' },

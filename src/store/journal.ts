@@ -20,6 +20,8 @@ import type { VoiceStreamError } from '../errors.js'
 import type { AnalysisResult } from '../protocol/analysis.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import type { CallDetails, Detail } from '../protocol/media.js'
+import type { MatchPart, SearchTerm } from '../protocol/search.js'
 
 export interface PacketEntry {
   readonly type: 'packet'
@@ -33,6 +35,8 @@ export interface PacketEntry {
 
 /** What happened in a call's life. The call machine takes them as its events, living and replaying alike (V5). */
 export type LifecycleEntry =
+  /** The PBX has said what the call is: all of it, in place of what it has said before. */
+  | { readonly type: 'described'; readonly at: Millis; readonly details: CallDetails }
   | {
       readonly type: 'completed'
       readonly at: Millis
@@ -143,6 +147,22 @@ export interface StoredCall {
   readonly snapshot: CallSnapshot
 }
 
+export interface CallQuery {
+  readonly state: CallState | null
+  /** Calls of which all of this was said. */
+  readonly details?: readonly Detail[]
+  /** Calls in whose transcript all of this is said. */
+  readonly search?: readonly SearchTerm[] | null
+  /** The `nextCursor` of the page before, or null. */
+  readonly cursor: number | null
+  readonly limit: number
+}
+
+export interface FoundCall extends StoredCall {
+  /** Where the call was searched for: a part of its transcript with what was found. */
+  readonly match?: readonly MatchPart[]
+}
+
 export interface DueCursor {
   readonly dueAt: Millis
   /** Orders calls that are due at the same time. */
@@ -161,11 +181,8 @@ export interface EndedCall {
 /** Reads what is committed. Bounded answers only; every page says where the next one starts. */
 export interface CallReader {
   call(callId: CallId): Promise<StoredCall | null>
-  /** Newest first. `cursor` is the `nextCursor` of the page before, or null. */
-  calls(query: { state: CallState | null; cursor: number | null; limit: number }): Promise<{
-    calls: readonly StoredCall[]
-    nextCursor: number | null
-  }>
+  /** Newest first. Ends early at a bound, of bytes or of calls that were looked at; then it may be empty. */
+  calls(query: CallQuery): Promise<{ calls: readonly FoundCall[]; nextCursor: number | null }>
   /** Ascending from sequence `from`; ends early at a bound of bytes, but never before the first packet. */
   packets(
     callId: CallId,

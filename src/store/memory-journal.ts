@@ -8,9 +8,11 @@ import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type CallState, callStates } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import { type Detail, listDetails } from '../protocol/media.js'
 import { ErasuresUnderWay } from './erasures-under-way.js'
 import type {
   CallHistory,
+  CallQuery,
   CallReader,
   CallSnapshot,
   CallStream,
@@ -24,6 +26,7 @@ import type {
   StoredCall,
   StoredPacket,
 } from './journal.js'
+import { findTerms } from './transcript-scan.js'
 
 interface Call {
   readonly key: number
@@ -219,17 +222,21 @@ export class MemoryJournal implements Journal, CallReader {
 
   async calls({
     state,
+    details = [],
+    search = null,
     cursor,
     limit,
-  }: {
-    state: CallState | null
-    cursor: number | null
-    limit: number
-  }): ReturnType<CallReader['calls']> {
+  }: CallQuery): ReturnType<CallReader['calls']> {
     const found = [...this.#calls.values()]
       .filter(
         (call) => (state === null || call.snapshot.state === state) && (cursor === null || call.key < cursor),
       )
+      .filter((call) => details.every((detail) => hasDetail(call, detail)))
+      .flatMap((call) => {
+        if (search === null) return [call]
+        const match = findTerms(transcriptOf(call), search)
+        return match === null ? [] : [{ ...call, match }]
+      })
       .sort((a, b) => b.key - a.key)
     const calls = found.slice(0, limit)
     return { calls, nextCursor: found.length > limit ? (calls.at(-1)?.key ?? null) : null }
@@ -269,4 +276,15 @@ export class MemoryJournal implements Journal, CallReader {
     for (const { snapshot } of this.#calls.values()) counts[snapshot.state]++
     return counts
   }
+}
+
+function hasDetail({ entries }: Call, { name, value }: Detail): boolean {
+  const described = entries.findLast(({ entry }) => entry.type === 'described')?.entry
+  if (described?.type !== 'described') return false
+  return listDetails(described.details).some((detail) => detail.name === name && detail.value === value)
+}
+
+function transcriptOf({ entries }: Call): string {
+  const analysed = entries.findLast(({ entry }) => entry.type === 'analysed')?.entry
+  return analysed?.type === 'analysed' ? analysed.result.transcription : ''
 }

@@ -21,6 +21,7 @@ const accessOf: Readonly<Record<string, Access>> = {
   'get /ws/supervisor': 'public',
   'post /v1/supervisor/ticket': 'supervisor',
   'post /v1/call/stream/{call_id}': 'ingest',
+  'post /v1/call/start/{call_id}': 'ingest',
   'post /v1/call/complete/{call_id}': 'ingest',
   'post /v1/packets': 'ingest',
   'post /v1/call/retry/{call_id}': 'admin',

@@ -62,6 +62,13 @@ describe('a call', () => {
       duplicate_count: 1,
       completed_at: null,
       ended_at: null,
+      media: { encoding: 'text', sample_rate: 8000, channels: 1 },
+      direction: null,
+      caller: null,
+      callee: null,
+      agent: null,
+      queue: null,
+      metadata: {},
       ai: {
         attempts: 0,
         attempts_total: 0,
@@ -75,6 +82,7 @@ describe('a call', () => {
         error: null,
       },
     })
+    assert(last_packet_at !== null)
     for (const time of [created_at, last_packet_at]) {
       assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
       assert(Math.abs(Date.parse(time) - startedAt) < 5000)

@@ -7,6 +7,7 @@ import { suiteService } from '../support/suite-service.js'
 const routes: Record<string, readonly string[]> = {
   '/': ['get'],
   '/v1/call/stream/{call_id}': ['post'],
+  '/v1/call/start/{call_id}': ['post'],
   '/v1/call/complete/{call_id}': ['post'],
   '/v1/call/retry/{call_id}': ['post'],
   '/v1/packets': ['post'],
@@ -68,7 +69,7 @@ describe('/openapi.json', () => {
           name,
         )
         // A retry says all with its path, and a ticket has nothing to say.
-        const isOptional = path.includes('/retry/') || path.endsWith('/ticket')
+        const isOptional = path.includes('/retry/') || path.includes('/start/') || path.endsWith('/ticket')
         assert.equal(requestBody?.required, method === 'post' ? !isOptional : undefined, name)
       }
   })

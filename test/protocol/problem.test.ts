@@ -25,6 +25,7 @@ const statuses: Record<ErrorCode, number> = {
   method_not_allowed: 405,
   total_packets_conflict: 409,
   call_not_failed: 409,
+  call_details_conflict: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
   schema_violation: 422,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type {
   CallMessage,
   CallPorts,
+  DescribeAnswer,
   ErasureAnswer,
   PacketMessage,
   RedriveAnswer,
@@ -16,6 +17,7 @@ import type { Millis } from '../../src/clock.js'
 import type { VoiceStreamError } from '../../src/errors.js'
 import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
+import { type StartBody, textMedia } from '../../src/protocol/media.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
 import { FakeClock } from './fake-clock.js'
 import { HeldJournal } from './held-journal.js'
@@ -114,6 +116,7 @@ export class Calls {
       clock: this.clock,
       graceMs,
       idleMs,
+      defaultMedia: textMedia,
       publish: (event) => {
         this.events.push(event)
         this.story.push(`event ${event.event}`)
@@ -153,6 +156,10 @@ export class Calls {
     )
     this.registry.tell(id, { type: 'complete', totalPackets, replyTo })
     return told
+  }
+
+  describe(id: CallId, body: StartBody): Told<DescribeAnswer> {
+    return this.#tell<DescribeAnswer>(id, (replyTo) => ({ type: 'describe', body, replyTo }))
   }
 
   redrive(id: CallId): Told<RedriveAnswer> {

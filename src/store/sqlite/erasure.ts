@@ -6,13 +6,15 @@
  *
  * 1. The call's runs are deleted, `portionBytes` a transaction, because commits wait meanwhile. `secure_delete` fills
  *    with zeros what is freed.
- * 2. The write-ahead log, which holds older versions of all these pages, is cut to nothing (`Checkpoints.empty`).
- * 3. Copies in the gaps of pages (`page-gaps.ts`) are cleared, `sweepLeaves` at a time, each time behind an empty log.
+ * 2. The words of its transcript leave the segments of their index (`CallIndex.scrub`).
+ * 3. The write-ahead log, which holds older versions of all these pages, is cut to nothing (`Checkpoints.empty`).
+ * 4. Copies in the gaps of pages (`page-gaps.ts`) are cleared, `sweepLeaves` at a time, each time behind an empty log.
  *    The writer's own cached pages are given up, or it would write their gaps again.
  */
 import assert from 'node:assert/strict'
 import { fsyncSync } from 'node:fs'
 import type { Statement } from 'better-sqlite3'
+import type { CallIndex } from './call-index.js'
 import type { Checkpoints } from './checkpoints.js'
 import { clearGaps } from './page-gaps.js'
 import type { Db } from './schema.js'
@@ -33,6 +35,7 @@ const warnAfterMs = 30_000
 export interface ErasurePorts {
   readonly db: Db
   readonly checkpoints: Checkpoints
+  readonly index: CallIndex
   /** Bytes of so many erased calls are still in the files. */
   left(calls: number): void
   /** It is tried again. */
@@ -42,6 +45,7 @@ export interface ErasurePorts {
 /** Calls without runs, whose last copies are being cleared away. */
 interface Round {
   readonly callKeys: readonly number[]
+  isScrubbed: boolean
   leaves: number
 }
 
@@ -88,6 +92,7 @@ export class Erasures {
   begin(callKeys: Iterable<number>): void {
     for (const callKey of callKeys) {
       this.#add.run(callKey)
+      this.#ports.index.remove(callKey)
       this.#deleteCall.run(callKey)
       this.#deleteLifecycle.run(callKey)
     }
@@ -138,6 +143,10 @@ export class Erasures {
     }
     this.#round ??= this.#nextRound()
     if (this.#round === null) return null
+    if (!this.#round.isScrubbed) {
+      this.#round.isScrubbed = this.#ports.index.scrub()
+      return this.#round.isScrubbed ? 0 : portionMs
+    }
     if (!this.#ports.checkpoints.empty()) {
       this.#warnOfReader()
       return retryMs
@@ -152,7 +161,7 @@ export class Erasures {
     if (this.#withoutRuns.size === 0) return null
     const callKeys = [...this.#withoutRuns]
     this.#withoutRuns.clear()
-    return { callKeys, leaves: 0 }
+    return { callKeys, isScrubbed: false, leaves: 0 }
   }
 
   #deleteRuns(): void {

@@ -4,47 +4,31 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
-import { limits } from '../../limits.js'
 import { type CallState, callStates } from '../../protocol/call.js'
-import type { CallId } from '../../protocol/call-id.js'
 import type { DueCall, EndedCall, LifecycleEntry } from '../journal.js'
+import { CallPages } from './call-pages.js'
 import { PacketPages } from './packet-page.js'
 import { packetEntries } from './packet-record.js'
 import { databasePath, openForReading } from './schema.js'
+import { type CallTableRow, storedCall } from './stored-call-row.js'
 import type {
   FromReader,
   Question,
   ReadName,
   Reads,
   Reply,
-  StoredCallRow,
   ToReader,
   VersionedEntry,
 } from './thread-messages.js'
-
-interface Row {
-  readonly key: number
-  readonly call_id: CallId
-  readonly version: number
-  readonly state: CallState
-  readonly created_at: number
-  readonly due_at: number | null
-  readonly ended_at: number | null
-  readonly is_settled: 0 | 1
-  readonly snapshot: string
-}
 
 type Answers = { [Name in ReadName]: (query: Reads[Name]['query']) => Reads[Name]['answer'] }
 
 const { dataDir } = workerData as { dataDir: string }
 const db = openForReading(databasePath(dataDir))
 const pages = new PacketPages(db)
+const callPages = new CallPages(db)
 
-const callById = db.prepare<[string], Row>('SELECT * FROM calls WHERE call_id = ?')
-const callsBefore = db.prepare<[number], Row>('SELECT * FROM calls WHERE key < ? ORDER BY key DESC')
-const callsOfStateBefore = db.prepare<[string, number], Row>(
-  'SELECT * FROM calls WHERE state = ? AND key < ? ORDER BY key DESC',
-)
+const callById = db.prepare<[string], CallTableRow>('SELECT * FROM calls WHERE call_id = ?')
 const dueCalls = db.prepare<{ dueAt: number; key: number; through: number; limit: number }, DueCall>(
   `SELECT key, call_id AS callId, due_at AS dueAt FROM calls
    WHERE due_at IS NOT NULL AND (due_at, key) > (:dueAt, :key) AND due_at <= :through ORDER BY due_at, key LIMIT :limit`,
@@ -63,22 +47,6 @@ const lifecycleAfter = db.prepare<[number, number], { version: number; entry: st
   'SELECT version, entry FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version',
 )
 
-function storedCall(row: Row): StoredCallRow {
-  return {
-    key: row.key,
-    callId: row.call_id,
-    version: row.version,
-    snapshot: {
-      state: row.state,
-      createdAt: row.created_at,
-      dueAt: row.due_at,
-      endedAt: row.ended_at,
-      isSettled: row.is_settled === 1,
-      body: row.snapshot,
-    },
-  }
-}
-
 const answers: Answers = {
   call({ callId }) {
     const row = callById.get(callId)
@@ -96,19 +64,7 @@ const answers: Answers = {
     return entries
   },
 
-  calls({ state, cursor, limit }) {
-    const before = cursor ?? Number.MAX_SAFE_INTEGER
-    const rows = state === null ? callsBefore.iterate(before) : callsOfStateBefore.iterate(state, before)
-    const calls: StoredCallRow[] = []
-    let bytes = 0
-    for (const row of rows) {
-      bytes += row.snapshot.length
-      if (calls.length === limit || (calls.length > 0 && bytes > limits.pageBytesMax))
-        return { calls, nextCursor: calls.at(-1)?.key ?? null }
-      calls.push(storedCall(row))
-    }
-    return { calls, nextCursor: null }
-  },
+  calls: (query) => callPages.page(query),
 
   packets: ({ callKey, from, limit }) => pages.page(callKey, from, limit),
 

@@ -12,9 +12,12 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { NoStoredCalls, StoredDamage } from '../../errors.js'
+import { indexTranscripts } from './call-index.js'
 import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
 
 export type Db = Database.Database
+
+const progressMs = 2000
 
 /** "VSTR": tells this file from any other SQLite database. */
 const applicationId = 0x56535452
@@ -23,9 +26,18 @@ export function databasePath(dataDir: string): string {
   return join(dataDir, 'voicestream.db')
 }
 
+/** So many calls have been brought forward. */
+type Progress = (calls: number, total: number) => void
+
+interface Migration {
+  readonly sql: string
+  readonly fill?: (db: Db, progress: Progress) => void
+}
+
 /** One step a version; a database of any older version is brought forward step by step. Never edit a released step. */
-const migrations: readonly string[] = [
-  `CREATE TABLE calls(
+const migrations: readonly Migration[] = [
+  {
+    sql: `CREATE TABLE calls(
      key INTEGER PRIMARY KEY,
      call_id TEXT NOT NULL UNIQUE,
      version INTEGER NOT NULL,
@@ -63,11 +75,32 @@ const migrations: readonly string[] = [
      is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))
    ) STRICT;
    INSERT INTO run_mark VALUES (1, 0);`,
+  },
   // Calls that were erased while their bytes are still in the files. The keys alone: nothing names them.
-  `ALTER TABLE calls ADD COLUMN ended_at INTEGER;
+  {
+    sql: `ALTER TABLE calls ADD COLUMN ended_at INTEGER;
    UPDATE calls SET ended_at = snapshot ->> '$.endedAt' WHERE state IN ('ARCHIVED', 'FAILED');
    CREATE INDEX calls_by_end ON calls(ended_at) WHERE ended_at IS NOT NULL;
    CREATE TABLE erasures(call_key INTEGER PRIMARY KEY) STRICT;`,
+  },
+  // What calls are found by. The words are an index alone: their text is the lifecycle’s.
+  {
+    sql: `CREATE TABLE details(
+     call_key INTEGER NOT NULL,
+     name TEXT NOT NULL,
+     value TEXT NOT NULL,
+     PRIMARY KEY (call_key, name)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX details_by_value ON details(name, value, call_key);
+   CREATE VIEW transcripts AS
+     SELECT call_key, entry ->> '$.result.transcription' AS text FROM lifecycle
+     WHERE entry ->> '$.type' = 'analysed';
+   CREATE VIRTUAL TABLE words USING fts5(
+     text, content = 'transcripts', content_rowid = 'call_key', columnsize = 0,
+     tokenize = 'unicode61 remove_diacritics 2'
+   );`,
+    fill: indexTranscripts,
+  },
 ]
 
 /** What was acknowledged may be missing from the database; only an operator can decide to go on without it. */
@@ -79,13 +112,13 @@ export class DataLossError extends Error {
  * Opens for writing, creates or migrates, and marks the database as open. Throws when the file is not ours, newer than
  * this program, or has lost what it once held (`DataLossError`, unless `acceptDataLoss`).
  */
-export function openForWriting(path: string, acceptDataLoss = false): Db {
+export function openForWriting(path: string, acceptDataLoss = false, progress: Progress = () => {}): Db {
   if (!existsSync(path) || (acceptDataLoss && statSync(path).size === 0)) create(path)
   assertUsable(path, acceptDataLoss)
   const db = new Database(path, { timeout: 1500 })
   try {
     configure(db)
-    migrate(db)
+    migrate(db, atTimes(progress))
     // In the database file itself, so that a log that goes missing is missed. Until the clean stop the log holds at
     // least this one frame.
     markOpen(db)
@@ -140,7 +173,7 @@ function create(path: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(fresh + suffix, { force: true })
   const db = new Database(fresh)
   configure(db)
-  migrate(db)
+  migrate(db, () => {})
   db.close()
   syncFile(fresh)
   // A log that belonged to another database would be recovered into this one.
@@ -268,14 +301,26 @@ function assertOurs(db: Db): void {
     )
 }
 
-function migrate(db: Db): void {
+/** The first one is not told either: most databases are done by then. */
+function atTimes(progress: Progress): Progress {
+  let toldAt = performance.now()
+  return (calls, total) => {
+    if (performance.now() - toldAt < progressMs) return
+    toldAt = performance.now()
+    progress(calls, total)
+  }
+}
+
+function migrate(db: Db, progress: Progress): void {
   for (
     let version = db.pragma('user_version', { simple: true }) as number;
     version < migrations.length;
     version++
   )
     db.transaction(() => {
-      db.exec(migrations[version] as string)
+      const { sql, fill } = migrations[version] as Migration
+      db.exec(sql)
+      fill?.(db, progress)
       db.pragma(`application_id = ${applicationId}`)
       db.pragma(`user_version = ${version + 1}`)
     }).immediate()

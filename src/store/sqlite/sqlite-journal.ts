@@ -19,6 +19,7 @@ import type { CallId } from '../../protocol/call-id.js'
 import { ErasuresUnderWay } from '../erasures-under-way.js'
 import type {
   CallHistory,
+  CallQuery,
   CallReader,
   CallSnapshot,
   CallStream,
@@ -49,6 +50,8 @@ export interface SqliteJournalOptions {
   readonly dueWithin: Readonly<Partial<Record<CallState, Millis>>>
   /** The store cannot go on and nothing more is acknowledged: the process must end. */
   readonly onFatal: (error: Error) => void
+  /** An older database is brought forward, and so many of its calls are; now and then, while it takes long. */
+  readonly onMigrating?: (calls: number, total: number) => void
   readonly onCommit?: (commit: CommitFigures) => void
   /** The log could not be moved into the database; it is tried again when it has grown further. */
   readonly onCheckpointFailed?: (error: Error) => void
@@ -131,7 +134,12 @@ export class SqliteJournal implements Journal, CallReader {
         if (!this.#isClosed) this.#end(new Error('the writer thread ended'))
         this.#ended?.()
       })
-      this.#worker.once('message', (message: FromWriter) => {
+      const opening = (message: FromWriter) => {
+        if (message.type === 'migrating') {
+          this.#options.onMigrating?.(message.calls, message.total)
+          return
+        }
+        this.#worker.off('message', opening)
         if (message.type !== 'opened') {
           this.#isClosed = true
           this.#keepEvidence(message)
@@ -142,7 +150,8 @@ export class SqliteJournal implements Journal, CallReader {
         this.#nextKey = message.nextKey
         this.#worker.on('message', (next: FromWriter) => this.#take(next))
         resolve()
-      })
+      }
+      this.#worker.on('message', opening)
     })
   }
 
@@ -247,7 +256,12 @@ export class SqliteJournal implements Journal, CallReader {
         batch.bytes = writeRecord(this.#staging, batch.bytes, stream.key, stream.version, entry)
         batch.packets++
       } else
-        batch.lifecycle.push({ callKey: stream.key, version: stream.version, entry: JSON.stringify(entry) })
+        batch.lifecycle.push({
+          callKey: stream.key,
+          version: stream.version,
+          type: entry.type,
+          entry: JSON.stringify(entry),
+        })
     }
     if (snapshot !== null)
       batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })
@@ -349,6 +363,7 @@ export class SqliteJournal implements Journal, CallReader {
       case 'close-failed':
         this.#closing?.reject(new Error(message.message))
         return
+      case 'migrating':
       case 'opened':
       case 'refused':
         return
@@ -448,11 +463,7 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#ask('call', { callId })
   }
 
-  calls(query: {
-    state: CallState | null
-    cursor: number | null
-    limit: number
-  }): ReturnType<CallReader['calls']> {
+  calls(query: CallQuery): ReturnType<CallReader['calls']> {
     return this.#ask('calls', query)
   }
 

@@ -128,10 +128,10 @@ export class SqliteStoredCalls implements StoredCalls {
   }
 
   strayFaults(): readonly string[] {
-    return [...this.#strays('runs'), ...this.#strays('lifecycle')]
+    return [...this.#strays('runs'), ...this.#strays('lifecycle'), ...this.#strays('details')]
   }
 
-  #strays(table: 'runs' | 'lifecycle'): string[] {
+  #strays(table: 'runs' | 'lifecycle' | 'details'): string[] {
     const keys = this.#db
       .prepare<[number], number>(
         // What an erasure has not deleted yet is no fault.

@@ -1,7 +1,16 @@
 /** What crosses the borders to the writer and the reader thread. Plain data and transferred buffers only. */
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
-import type { CallSnapshot, DueCall, DueCursor, EndedCall, ReplayEntry } from '../journal.js'
+import type { MatchPart } from '../../protocol/search.js'
+import type {
+  CallQuery,
+  CallSnapshot,
+  DueCall,
+  DueCursor,
+  EndedCall,
+  LifecycleEntry,
+  ReplayEntry,
+} from '../journal.js'
 
 export interface WriterData {
   readonly dataDir: string
@@ -20,6 +29,7 @@ export interface CallRow {
 export interface LifecycleRow {
   readonly callKey: number
   readonly version: number
+  readonly type: LifecycleEntry['type']
   readonly entry: string
 }
 
@@ -49,6 +59,8 @@ export interface WriterStatus {
 }
 
 export type FromWriter =
+  /** Before `opened`: an older database is brought forward, and so many of its calls are. */
+  | { readonly type: 'migrating'; readonly calls: number; readonly total: number }
   | { readonly type: 'opened'; readonly nextKey: number }
   /** `isOpen`: the database has been opened for writing. */
   | { readonly type: 'refused'; readonly message: string; readonly isOpen: boolean }
@@ -86,13 +98,17 @@ export interface StoredCallRow {
   readonly snapshot: CallSnapshot
 }
 
+export interface FoundCallRow extends StoredCallRow {
+  readonly match?: readonly MatchPart[]
+}
+
 /** Each read and its answer. */
 export interface Reads {
   call: { query: { callId: CallId }; answer: StoredCallRow | null }
   tail: { query: { callKey: number; afterVersion: number }; answer: readonly VersionedEntry[] }
   calls: {
-    query: { state: CallState | null; cursor: number | null; limit: number }
-    answer: { calls: readonly StoredCallRow[]; nextCursor: number | null }
+    query: CallQuery
+    answer: { calls: readonly FoundCallRow[]; nextCursor: number | null }
   }
   packets: {
     query: { callKey: number; from: number; limit: number }

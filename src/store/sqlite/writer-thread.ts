@@ -9,6 +9,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { limits } from '../../limits.js'
+import { CallIndex } from './call-index.js'
 import { Checkpoints } from './checkpoints.js'
 import { Erasures } from './erasure.js'
 import { takeInstanceLock } from './instance-lock.js'
@@ -31,6 +32,7 @@ class Writer {
   readonly #tail = new Tail()
   readonly #checkpoints: Checkpoints
   readonly #erasures: Erasures
+  readonly #index: CallIndex
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #insertBatch: Statement
@@ -45,11 +47,15 @@ class Writer {
     { dataDir: folder, acceptDataLoss }: WriterData,
     checkpointFailed: (code: string, message: string) => void,
   ) {
-    const db = openForWriting(databasePath(folder), acceptDataLoss)
+    const db = openForWriting(databasePath(folder), acceptDataLoss, (calls, total) =>
+      tell({ type: 'migrating', calls, total }),
+    )
     this.#db = db
     this.#checkpoints = new Checkpoints(db, folder, checkpointFailed)
+    this.#index = new CallIndex(db)
     this.#erasures = new Erasures({
       db,
+      index: this.#index,
       checkpoints: this.#checkpoints,
       left: (calls) => tell({ type: 'erasing', calls }),
       failed: (error) => checkpointFailed(codeOf(error), String(error)),
@@ -181,8 +187,10 @@ class Writer {
           snapshot.isSettled ? 1 : 0,
           snapshot.body,
         )
-      for (const { callKey, version, entry } of batch.lifecycle)
-        this.#insertLifecycle.run(callKey, version, entry)
+      for (const row of batch.lifecycle) {
+        this.#insertLifecycle.run(row.callKey, row.version, row.entry)
+        this.#index.add(row)
+      }
       for (const fold of plan.folds) this.#fold(fold)
       for (const emptied of plan.emptied) this.#deleteBatch.run(emptied)
       this.#commit.run()

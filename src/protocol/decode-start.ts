@@ -1,0 +1,36 @@
+/** A call's start: from bytes to checked words. Its objects are checked as the body itself is, one level deeper. */
+import { Compile } from 'typebox/compile'
+import { checkIntegerText, checkSchema, parseObject, violation } from './decode.js'
+import { StartBody } from './media.js'
+
+const startCheck = Compile(StartBody)
+const loneSurrogate = /\p{Surrogate}/u
+
+/** Nothing at all says nothing of the call. Throws `malformed_json` or `schema_violation`. */
+export function decodeStart(body: Uint8Array): StartBody {
+  if (body.length === 0) return {}
+  const object = parseObject(body)
+  checkSchema(startCheck, object)
+  const { media, metadata, ...texts } = object.values as StartBody
+  const mediaText = object.texts.get('media')
+  if (media !== undefined && mediaText !== undefined) {
+    const inner = parseObject(Buffer.from(mediaText))
+    for (const key of ['sample_rate', 'channels'])
+      if (inner.texts.has(key)) checkIntegerText(inner, key, '/media')
+  }
+  const metadataText = object.texts.get('metadata')
+  if (metadataText !== undefined) parseObject(Buffer.from(metadataText))
+  checkTexts('', texts)
+  checkTexts('/metadata', metadata ?? {})
+  return object.values as StartBody
+}
+
+function checkTexts(path: string, texts: Readonly<Record<string, unknown>>): void {
+  for (const [key, text] of Object.entries(texts)) {
+    if (typeof text !== 'string') continue
+    if (loneSurrogate.test(text))
+      throw violation([{ path: `${path}/${key}`, message: 'must not contain a lone surrogate' }])
+    if (text.includes('\u0000'))
+      throw violation([{ path: `${path}/${key}`, message: 'must not contain U+0000' }])
+  }
+}

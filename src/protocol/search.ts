@@ -1,0 +1,56 @@
+/**
+ * A search in transcripts: words, "phrases" and prefix*, all of which a call must have. Everything else is taken
+ * literally: nothing that is typed is an operator of the index behind it.
+ */
+import Type, { type Static } from 'typebox'
+import { VoiceStreamError } from '../errors.js'
+import { limits } from '../limits.js'
+
+/** A word, or words one behind the other. */
+export interface SearchTerm {
+  readonly text: string
+  /** Its last word may go on. */
+  readonly isPrefix: boolean
+}
+
+export const MatchPart = Type.Object({
+  text: Type.String(),
+  found: Type.Boolean({ description: 'It is one of the words that were searched for.' }),
+})
+export type MatchPart = Static<typeof MatchPart>
+
+const loneSurrogate = /\p{Surrogate}/u
+const searchable = /[\p{L}\p{N}]/u
+const term = /"([^"]*)"(\*?)|([^\s"]+)/gu
+
+/** Throws `schema_violation`. */
+export function parseSearch(text: string): readonly SearchTerm[] {
+  if (text.length > limits.searchCharactersMax)
+    throw invalid(`has ${text.length} characters, and at most ${limits.searchCharactersMax} are allowed`)
+  if (loneSurrogate.test(text)) throw invalid('holds a lone surrogate')
+  if ((text.split('"').length - 1) % 2 === 1) throw invalid('has a phrase without its closing quotation mark')
+  const terms = [...text.matchAll(term)].map(termOf).filter((found) => searchable.test(found.text))
+  if (terms.length === 0) throw invalid('has no word to search for')
+  if (terms.length > limits.searchTermsMax)
+    throw invalid(`has ${terms.length} words and phrases, and at most ${limits.searchTermsMax} are allowed`)
+  for (const found of terms) checkPrefix(found)
+  return terms
+}
+
+function termOf([, phrase, star, word = '']: RegExpMatchArray): SearchTerm {
+  if (phrase !== undefined) return { text: phrase, isPrefix: star === '*' }
+  return { text: word.replace(/\*+$/, ''), isPrefix: word.endsWith('*') }
+}
+
+/** A shorter one would gather a good part of all words. */
+function checkPrefix({ text, isPrefix }: SearchTerm): void {
+  const least = limits.searchPrefixCharactersMin
+  const last = /[\p{L}\p{N}\p{M}]+[^\p{L}\p{N}]*$/u.exec(text)?.[0] ?? ''
+  if (isPrefix && [...last].length < least) throw invalid(`has a prefix of less than ${least} characters`)
+}
+
+function invalid(message: string): VoiceStreamError {
+  return new VoiceStreamError('schema_violation', `q ${message}`, {
+    fields: [{ path: '/query/q', message }],
+  })
+}

@@ -1,0 +1,113 @@
+/**
+ * Pages of calls, newest first: of all, of a state, of what was said of them or in them. The rarest of these leads, the
+ * others are asked for each call that it finds; a page ends early when it has looked at many that do not fit.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Statement } from 'better-sqlite3'
+import { limits } from '../../limits.js'
+import type { Detail } from '../../protocol/media.js'
+import type { MatchPart, SearchTerm } from '../../protocol/search.js'
+import type { CallQuery } from '../journal.js'
+import type { Db } from './schema.js'
+import { type CallTableRow, storedCall } from './stored-call-row.js'
+import type { FoundCallRow } from './thread-messages.js'
+
+interface Page {
+  readonly calls: readonly FoundCallRow[]
+  readonly nextCursor: number | null
+}
+
+/** Words around what was found. */
+const matchWords = 24
+
+export class CallPages {
+  readonly #callByKey: Statement<[number], CallTableRow>
+  readonly #all: Statement<[number], number>
+  readonly #ofState: Statement<[string, number], number>
+  readonly #ofDetail: Statement<[string, string, number], number>
+  readonly #ofSearch: Statement<[string, number], number>
+  readonly #hasDetail: Statement<[number, string, string], number>
+  readonly #match: Statement<[string, string, string, number], string>
+  /** Around what was found: nobody who speaks can know them. */
+  readonly #open = randomBytes(9).toString('base64')
+  readonly #close = randomBytes(9).toString('base64')
+
+  constructor(db: Db) {
+    this.#callByKey = db.prepare('SELECT * FROM calls WHERE key = ?')
+    this.#all = db.prepare<[number], number>('SELECT key FROM calls WHERE key < ? ORDER BY key DESC').pluck()
+    this.#ofState = db
+      .prepare<[string, number], number>(
+        'SELECT key FROM calls WHERE state = ? AND key < ? ORDER BY key DESC',
+      )
+      .pluck()
+    this.#ofDetail = db
+      .prepare<[string, string, number], number>(
+        'SELECT call_key FROM details WHERE name = ? AND value = ? AND call_key < ? ORDER BY call_key DESC',
+      )
+      .pluck()
+    this.#ofSearch = db
+      .prepare<[string, number], number>(
+        'SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC',
+      )
+      .pluck()
+    this.#hasDetail = db
+      .prepare<[number, string, string], number>(
+        'SELECT 1 FROM details WHERE call_key = ? AND name = ? AND value = ?',
+      )
+      .pluck()
+    this.#match = db
+      .prepare<[string, string, string, number], string>(
+        `SELECT snippet(words, 0, ?, ?, '…', ${matchWords}) FROM words WHERE words MATCH ? AND rowid = ?`,
+      )
+      .pluck()
+  }
+
+  page(query: CallQuery): Page {
+    const { state, details = [], limit } = query
+    const words = query.search == null ? null : matchOf(query.search)
+    const calls: FoundCallRow[] = []
+    let bytes = 0
+    let lookedAt = 0
+    let last: number | null = null
+    for (const key of this.#leading(query, words)) {
+      if (calls.length === limit || lookedAt === limits.callsLookedAtMax) return { calls, nextCursor: last }
+      const row = this.#callByKey.get(key)
+      lookedAt++
+      const fits = row !== undefined && (state === null || row.state === state) && this.#hasAll(key, details)
+      if (fits) {
+        bytes += row.snapshot.length
+        if (calls.length > 0 && bytes > limits.pageBytesMax) return { calls, nextCursor: last }
+        calls.push({ ...storedCall(row), ...(words === null ? {} : { match: this.#matchIn(words, key) }) })
+      }
+      last = key
+    }
+    return { calls, nextCursor: null }
+  }
+
+  #leading({ state, details: [first] = [], cursor }: CallQuery, words: string | null): Iterable<number> {
+    const before = cursor ?? Number.MAX_SAFE_INTEGER
+    if (words !== null) return this.#ofSearch.iterate(words, before)
+    if (first !== undefined) return this.#ofDetail.iterate(first.name, first.value, before)
+    return state === null ? this.#all.iterate(before) : this.#ofState.iterate(state, before)
+  }
+
+  #hasAll(key: number, details: readonly Detail[]): boolean {
+    return details.every(({ name, value }) => this.#hasDetail.get(key, name, value) !== undefined)
+  }
+
+  #matchIn(words: string, key: number): readonly MatchPart[] {
+    const text = this.#match.get(this.#open, this.#close, words, key) ?? ''
+    return text.split(this.#open).flatMap((part, index) => {
+      const [found = '', rest = ''] = index === 0 ? ['', part] : part.split(this.#close)
+      return [
+        { text: found, found: true },
+        { text: rest, found: false },
+      ].filter(({ text: each }) => each !== '')
+    })
+  }
+}
+
+/** Each term is a string of FTS5's language, in which nothing has a meaning but the quotation mark, which none has. */
+function matchOf(search: readonly SearchTerm[]): string {
+  return search.map(({ text, isPrefix }) => `"${text}"${isPrefix ? ' *' : ''}`).join(' ')
+}
