@@ -83,6 +83,8 @@ const bounds: Partial<Record<Key, readonly [minimum: number, maximum: number]>> 
   RETENTION_DAYS: [0, 36_500],
   GRACE_PERIOD_MS: [0, 86_400_000],
   CALL_IDLE_TIMEOUT_MS: [1000, 2_592_000_000],
+  DEFAULT_SAMPLE_RATE: [4000, 192_000],
+  DEFAULT_CHANNELS: [1, 8],
   AI_SIMULATED_FAILURE_RATE: [0, 1],
   AI_SIMULATED_LATENCY_MIN_MS: [0, 600_000],
   AI_SIMULATED_LATENCY_MAX_MS: [0, 600_000],
@@ -103,9 +105,11 @@ function another(
 ): readonly [string, string | number | boolean] {
   if (typeof given === 'boolean') return ['true', true]
   if (given === '') return ['a text', 'a text']
+  if (key === 'DEFAULT_ENCODING') return ['mulaw', 'mulaw']
   if (typeof given === 'string') return [given, given]
+  if (key === 'DEFAULT_SAMPLE_RATE') return ['16000', 16_000]
   if (key === 'AI_SIMULATED_FAILURE_RATE') return ['0.75', 0.75]
-  return key === 'AI_MAX_ATTEMPTS' || key === 'AI_BREAKER_FAILURES' ? ['7', 7] : ['2000', 2000]
+  return ['AI_MAX_ATTEMPTS', 'AI_BREAKER_FAILURES', 'DEFAULT_CHANNELS'].includes(key) ? ['7', 7] : ['2000', 2000]
 }
 
 describe('a setting', () => {

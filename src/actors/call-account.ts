@@ -91,7 +91,7 @@ class Account {
     const first = Object.keys(is).find((name) => is[name] !== says[name])
     if (first === undefined) return
     const values =
-      first === 'receive log' || first === 'details'
+      first === 'receive log' || first === 'description'
         ? ''
         : `: ${says[first]}, but ${is[first]} in the journal`
     this.#fault(`the snapshot says another ${first}${values}`)
@@ -134,7 +134,7 @@ function figuresOf({
     state: value,
     reason: context.reason,
     // What nobody has said is the settings’.
-    details: context.describedAt === null ? null : JSON.stringify(context.details),
+    description: context.describedAt === null ? null : JSON.stringify(context.details),
     'completed at': context.completedAt,
     'ended at': context.endedAt,
     'last packet at': context.lastPacketAt,

@@ -6,6 +6,7 @@ import { createActor, transition } from 'xstate'
 import { type CallMachineSnapshot, callMachine, newCall, noAnalysis } from '../../src/actors/call-machine.js'
 import { ReceiveLog } from '../../src/actors/receive-log.js'
 import { type CallState, callStates } from '../../src/protocol/call.js'
+import { textMedia } from '../../src/protocol/media.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
 import { callId, result } from '../support/calls.js'
 import { holds } from '../support/property.js'
@@ -53,6 +54,7 @@ const entries = {
   'attempt-released, the running one': { type: 'attempt-released', at: at + 7, attempt: 1, error: 'down' },
   'attempt-released, another one': { type: 'attempt-released', at, attempt: 2, error: 'down' },
   redriven: { type: 'redriven', at: at + 9 },
+  described: { type: 'described', at, details: { media: textMedia, agent: 'maria' } },
 } as const satisfies Record<string, LifecycleEntry>
 
 type EntryName = keyof typeof entries
@@ -73,6 +75,7 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-released, the running one': '·',
     'attempt-released, another one': '·',
     redriven: '·',
+    described: 'IN_PROGRESS',
   },
   COMPLETED: {
     'completed, with a total': '·',
@@ -88,6 +91,7 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-released, the running one': '·',
     'attempt-released, another one': '·',
     redriven: '·',
+    described: 'COMPLETED',
   },
   'COMPLETED without a total': {
     'completed, with a total': 'COMPLETED',
@@ -103,6 +107,7 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-released, the running one': '·',
     'attempt-released, another one': '·',
     redriven: '·',
+    described: 'COMPLETED',
   },
   PROCESSING_AI: {
     'completed, with a total': '·',
@@ -118,6 +123,7 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-released, the running one': 'PROCESSING_AI',
     'attempt-released, another one': '·',
     redriven: '·',
+    described: '·',
   },
   ARCHIVED: {
     'completed, with a total': '·',
@@ -133,6 +139,7 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-released, the running one': '·',
     'attempt-released, another one': '·',
     redriven: '·',
+    described: '·',
   },
   FAILED: {
     'completed, with a total': '·',
@@ -148,6 +155,7 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'attempt-released, the running one': '·',
     'attempt-released, another one': '·',
     redriven: 'PROCESSING_AI',
+    described: '·',
   },
 }
 

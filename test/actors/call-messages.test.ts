@@ -19,6 +19,9 @@ const messages = {
   'a record of an attempt': (calls) =>
     calls.record(id, { type: 'attempt-started', at: 1, attempt: 1, provider: 'p' }).promise,
   'a retry': async (calls) => (await calls.redrive(id).promise).kind,
+  'a start': async (calls) => (await calls.describe(id, { agent: 'maria' }).promise).kind,
+  'a start with other media': async (calls) =>
+    (await calls.describe(id, { media: { encoding: 'mulaw' } }).promise).kind,
   'a look': (calls) => calls.look(id, ({ value }) => value),
 } as const satisfies Record<string, Ask>
 
@@ -34,6 +37,8 @@ const table: Record<CallState, Answers> = {
     'a deadline': 'met',
     'a record of an attempt': false,
     'a retry': 'not-failed',
+    'a start': 'described',
+    'a start with other media': 'described',
     'a look': 'IN_PROGRESS',
   },
   COMPLETED: {
@@ -45,6 +50,8 @@ const table: Record<CallState, Answers> = {
     'a deadline': 'met',
     'a record of an attempt': false,
     'a retry': 'not-failed',
+    'a start': 'described',
+    'a start with other media': 'described',
     'a look': 'COMPLETED',
   },
   PROCESSING_AI: {
@@ -56,6 +63,8 @@ const table: Record<CallState, Answers> = {
     'a deadline': 'met',
     'a record of an attempt': true,
     'a retry': 'under-way',
+    'a start': 'grace-period-over',
+    'a start with other media': 'grace-period-over',
     'a look': 'PROCESSING_AI',
   },
   ARCHIVED: {
@@ -67,6 +76,8 @@ const table: Record<CallState, Answers> = {
     'a deadline': 'met',
     'a record of an attempt': false,
     'a retry': 'not-failed',
+    'a start': 'grace-period-over',
+    'a start with other media': 'grace-period-over',
     'a look': 'ARCHIVED',
   },
   FAILED: {
@@ -78,6 +89,8 @@ const table: Record<CallState, Answers> = {
     'a deadline': 'met',
     'a record of an attempt': false,
     'a retry': 'redriven',
+    'a start': 'grace-period-over',
+    'a start with other media': 'grace-period-over',
     'a look': 'FAILED',
   },
 }

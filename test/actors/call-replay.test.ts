@@ -6,6 +6,7 @@ import type { CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import { replay, restoreSnapshot, snapshotOf } from '../../src/actors/call-replay.js'
 import { callView } from '../../src/actors/call-view.js'
 import { callStates } from '../../src/protocol/call.js'
+import { type StartBody, textMedia } from '../../src/protocol/media.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
 import { Calls, callId, graceMs, idleMs, result } from '../support/calls.js'
 import { turns } from '../support/fake-clock.js'
@@ -28,6 +29,7 @@ type Step =
   | { kind: 'deadline'; afterMs: number }
   | { kind: 'record'; entry: RecordedEntry }
   | { kind: 'redrive' }
+  | { kind: 'describe'; body: StartBody }
   | { kind: 'silence' }
   | { kind: 'commit' }
 
@@ -39,6 +41,9 @@ const otherStep: fc.Arbitrary<Step> = fc.oneof(
   fc.constantFrom(0, 1, graceMs, idleMs).map((afterMs): Step => ({ kind: 'deadline', afterMs })),
   fc.constantFrom(...recordedEntries).map((entry): Step => ({ kind: 'record', entry })),
   fc.constant<Step>({ kind: 'redrive' }),
+  fc
+    .record({ agent: fc.constantFrom('maria', 'jo'), media: fc.constantFrom({}, { channels: 2 }) })
+    .map((body): Step => ({ kind: 'describe', body })),
   fc.constant<Step>({ kind: 'silence' }),
   fc.constant<Step>({ kind: 'commit' }),
 )
@@ -82,6 +87,8 @@ function remembered(state: CallMachineSnapshot) {
     ...callView(state),
     duplicate_count: 0,
     // More than is shown.
+    details: state.context.details,
+    describedAt: state.context.describedAt,
     analysis: state.context.analysis,
     log: Buffer.from(state.context.log.snapshot()).toString('hex'),
   }
@@ -105,6 +112,9 @@ async function live(calls: Calls, step: Step): Promise<void> {
       if (attempts !== null) calls.record(id, entryOf(step.entry, attempts, calls.clock.now()))
       return
     }
+    case 'describe':
+      calls.describe(id, step.body)
+      return
     case 'redrive':
       calls.redrive(id)
       return
@@ -130,6 +140,7 @@ describe('a replayed call', () => {
     let snapshots = 0
     const ended = new Set<string>()
     let redriven = 0
+    let described = 0
     await holds(t, lives, 150, async (steps) => {
       const calls = new Calls()
       for (const step of steps) await live(calls, step)
@@ -145,9 +156,11 @@ describe('a replayed call', () => {
       snapshots += replayed.length
       ended.add(living.state)
       if (living.analysis.redrives > 0) redriven++
+      if (living.describedAt !== null) described++
     })
     assert(snapshots > 300, `${snapshots} snapshots`)
     assert(ended.size >= 4, [...ended].join())
+    assert(described > 30, `${described} calls were described`)
     assert(redriven > 3, `${redriven} calls were redriven`)
   })
 
@@ -198,6 +211,20 @@ describe('a replayed call', () => {
 })
 
 describe('a snapshot', () => {
+  test('from before calls were described is read as that of a call of the default media', async () => {
+    const calls = new Calls()
+    await calls.bring(id, 'FAILED')
+    const [now] = (await calls.look(id, (state) => [snapshotOf(state, true)])) ?? []
+    assert(now)
+    const { details, describedAt, ...old } = JSON.parse(now.body)
+    assert.deepEqual([details, describedAt], [{ media: textMedia }, null])
+    const media = { encoding: 'alaw', sample_rate: 16_000, channels: 2 } as const
+    const { context } = restoreSnapshot(id, { ...now, body: JSON.stringify(old) }, media)
+    assert.deepEqual([context.details, context.describedAt], [{ media }, null])
+    const said = restoreSnapshot(id, now, media).context
+    assert.deepEqual(said.details, { media: textMedia }, 'what was known stays')
+  })
+
   test('gives back exactly the state that it was taken of', async () => {
     for (const state of callStates) {
       const calls = new Calls()

@@ -23,7 +23,7 @@ describe('the database', () => {
     const { dataDir } = await openJournal(t)
     inspect(dataDir, (db) => {
       assert.equal(db.pragma('application_id', { simple: true }), 0x56535452)
-      assert.equal(db.pragma('user_version', { simple: true }), 2)
+      assert.equal(db.pragma('user_version', { simple: true }), 3)
     })
   })
 
@@ -39,9 +39,9 @@ describe('the database', () => {
     // Guards against an old program that writes what a newer one no longer understands.
     const { journal, dataDir } = await openJournal(t)
     await close(journal)
-    change(dataDir, (db) => db.pragma('user_version = 3'))
-    await assert.rejects(openJournal(t, { dataDir }), /schema version 3, and this program knows 2/)
-    inspect(dataDir, (db) => assert.equal(db.pragma('user_version', { simple: true }), 3))
+    change(dataDir, (db) => db.pragma('user_version = 4'))
+    await assert.rejects(openJournal(t, { dataDir }), /schema version 4, and this program knows 3/)
+    inspect(dataDir, (db) => assert.equal(db.pragma('user_version', { simple: true }), 4))
   })
 
   test('of another program is refused and left as it is', async (t) => {
@@ -84,7 +84,7 @@ describe('the database', () => {
     await storedCall(journal, callId('old'), [0, 1])
     await close(journal)
     change(dataDir, (db) => {
-      db.exec(`DROP INDEX calls_by_end; DROP TABLE erasures; ALTER TABLE calls DROP COLUMN ended_at;
+      db.exec(`DROP TABLE words; DROP VIEW transcripts; DROP TABLE details; DROP INDEX calls_by_end; DROP TABLE erasures; ALTER TABLE calls DROP COLUMN ended_at;
         UPDATE calls SET state = 'FAILED', snapshot = '{"endedAt":1700000000123}'; PRAGMA user_version = 1`)
     })
     const { journal: next } = await openJournal(t, { dataDir })
