@@ -20,6 +20,7 @@ export const MatchPart = Type.Object({
 export type MatchPart = Static<typeof MatchPart>
 
 const loneSurrogate = /\p{Surrogate}/u
+const control = /\p{Cc}/u
 const searchable = /[\p{L}\p{N}]/u
 const term = /"([^"]*)"(\*?)|([^\s"]+)/gu
 
@@ -28,6 +29,7 @@ export function parseSearch(text: string): readonly SearchTerm[] {
   if (text.length > limits.searchCharactersMax)
     throw invalid(`has ${text.length} characters, and at most ${limits.searchCharactersMax} are allowed`)
   if (loneSurrogate.test(text)) throw invalid('holds a lone surrogate')
+  if (control.test(text)) throw invalid('holds a control character')
   if ((text.split('"').length - 1) % 2 === 1) throw invalid('has a phrase without its closing quotation mark')
   const terms = [...text.matchAll(term)].map(termOf).filter((found) => searchable.test(found.text))
   if (terms.length === 0) throw invalid('has no word to search for')

@@ -2,6 +2,7 @@ import { HeldJournal } from '../support/held-journal.js'
 import { erasureContract } from './erasure-contract.js'
 import { journalContract, type OpenJournal } from './journal-contract.js'
 import { readerContract } from './reader-contract.js'
+import { searchContract } from './search-contract.js'
 
 const open: OpenJournal = async () => {
   const journal = new HeldJournal()
@@ -18,3 +19,4 @@ const open: OpenJournal = async () => {
 journalContract('the journal in memory', open)
 readerContract('the journal in memory', open)
 erasureContract('the journal in memory', open)
+searchContract('the journal in memory', open)

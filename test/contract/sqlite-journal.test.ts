@@ -2,6 +2,7 @@ import { openJournal, whileLocked } from '../support/sqlite.js'
 import { erasureContract } from './erasure-contract.js'
 import { journalContract, type OpenJournal } from './journal-contract.js'
 import { readerContract } from './reader-contract.js'
+import { searchContract } from './search-contract.js'
 
 const open: OpenJournal = async (t) => {
   const { journal, dataDir } = await openJournal(t)
@@ -11,3 +12,4 @@ const open: OpenJournal = async (t) => {
 journalContract('the journal on SQLite', open)
 readerContract('the journal on SQLite', open)
 erasureContract('the journal on SQLite', open)
+searchContract('the journal on SQLite', open)

@@ -1,0 +1,144 @@
+/** What every journal owes those who look for calls by what was said of them, and in them. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { CallDetails } from '../../src/protocol/media.js'
+import { textMedia } from '../../src/protocol/media.js'
+import { parseSearch } from '../../src/protocol/search.js'
+import type { CallQuery, LifecycleEntry } from '../../src/store/journal.js'
+import { callId } from '../support/calls.js'
+import { type AnyJournal, append, erase, packetEntry, snapshot, storedCall } from '../support/journals.js'
+import type { OpenJournal } from './journal-contract.js'
+
+const at = 1_700_000_000_000
+const analysed = (transcription: string): LifecycleEntry => ({
+  type: 'analysed',
+  at,
+  result: { transcription, sentiment: 'neutral', confidence: 1 },
+})
+const described = (details: Omit<CallDetails, 'media'>): LifecycleEntry => ({
+  type: 'described',
+  at,
+  details: { media: textMedia, ...details },
+})
+
+async function stored(journal: AnyJournal, name: string, entries: readonly LifecycleEntry[]) {
+  const stream = journal.create(callId(name))
+  await append(journal, stream, [packetEntry(0)], snapshot({ state: 'ARCHIVED' }))
+  for (const entry of entries) await append(journal, stream, [entry])
+  return stream
+}
+
+/** Names of all that fit, page by page. */
+async function names(journal: AnyJournal, query: Partial<CallQuery>, limit = 2): Promise<string[]> {
+  const found: string[] = []
+  let cursor: number | null = null
+  do {
+    const page: Awaited<ReturnType<AnyJournal['calls']>> = await journal.calls({
+      state: null,
+      ...query,
+      cursor,
+      limit,
+    })
+    found.push(...page.calls.map(({ callId: name }) => String(name)))
+    cursor = page.nextCursor
+  } while (cursor !== null)
+  return found
+}
+
+const said = (journal: AnyJournal, text: string, query: Partial<CallQuery> = {}) =>
+  names(journal, { search: parseSearch(text), ...query })
+
+export function searchContract(name: string, open: OpenJournal): void {
+  describe(`${name} finds calls`, () => {
+    test('by what was said of them last, all of it together, newest first in exact pages', async (t) => {
+      const { journal } = await open(t)
+      for (let i = 0; i < 9; i++)
+        await stored(journal, `c${i}`, [
+          described({ agent: 'other' }),
+          described({ agent: i % 2 === 0 ? 'maria' : 'jo', queue: `q${i % 3}`, metadata: { 'x.y': `${i}` } }),
+        ])
+      await storedCall(journal, callId('undescribed'))
+      const by = (details: Record<string, string>, query: Partial<CallQuery> = {}) =>
+        names(journal, {
+          details: Object.entries(details).map(([key, value]) => ({ name: key, value })),
+          ...query,
+        })
+      assert.deepEqual(await by({ agent: 'maria' }), ['c8', 'c6', 'c4', 'c2', 'c0'])
+      assert.deepEqual(await by({ agent: 'maria', queue: 'q0' }), ['c6', 'c0'])
+      assert.deepEqual(await by({ queue: 'q0', agent: 'jo' }), ['c3'])
+      assert.deepEqual(await by({ 'meta.x.y': '5' }), ['c5'])
+      assert.deepEqual(await by({ agent: 'other' }), [])
+      assert.deepEqual(await by({ agent: 'maria' }, { state: 'FAILED' }), [])
+      assert.deepEqual(await by({ agent: 'Maria' }), [])
+    })
+
+    test('by words, phrases and prefixes of their transcripts, whatever case and accents', async (t) => {
+      const { journal } = await open(t)
+      await stored(journal, 'a', [analysed('My invoice is wrong, and nobody refunds me.')])
+      await stored(journal, 'b', [analysed('The Rechnung für Zoë: invoice number forty-two.')])
+      await stored(journal, 'c', [analysed('wrong number')])
+      await stored(journal, 'd', [analysed('')])
+      assert.deepEqual(await said(journal, 'invoice'), ['b', 'a'])
+      assert.deepEqual(await said(journal, 'INVOICE wrong'), ['a'])
+      assert.deepEqual(await said(journal, '"invoice number"'), ['b'])
+      assert.deepEqual(await said(journal, '"number invoice"'), [])
+      assert.deepEqual(await said(journal, 'refun*'), ['a'])
+      assert.deepEqual(await said(journal, 'refun'), [])
+      assert.deepEqual(await said(journal, 'zoe fur'), ['b'])
+      assert.deepEqual(await said(journal, 'forty-two'), ['b'])
+      assert.deepEqual(await said(journal, '"wrong num"*'), ['c'])
+      assert.deepEqual(await said(journal, 'number', { state: 'FAILED' }), [])
+    })
+
+    test('and takes operators of the index as words', async (t) => {
+      // Guards against a query language that is reached from outside: errors, other columns, all of the calls.
+      const { journal } = await open(t)
+      await stored(journal, 'a', [analysed('yes or no')])
+      await stored(journal, 'b', [analysed('text near a: b')])
+      for (const text of [
+        'yes OR absent',
+        'NOT absent',
+        'yes AND',
+        'a NEAR b',
+        '{text} : yes',
+        '-yes +absent',
+      ])
+        assert.deepEqual(await said(journal, text), [], text)
+      for (const text of ['yes OR no', '(yes)', 'yes)', "'no'", '^yes', 'yes;', 'yes\\', '+no'])
+        assert.deepEqual(await said(journal, text), ['a'], text)
+      assert.deepEqual(await said(journal, 'text:'), ['b'])
+    })
+
+    test('and shows where: parts of the transcript that tell what was found, and are text whatever it holds', async (t) => {
+      const { journal } = await open(t)
+      const hostile = '<b>find</b> \u0001me\u0002 "find" '
+      await stored(journal, 'a', [analysed(hostile)])
+      const { calls } = await journal.calls({
+        state: null,
+        search: parseSearch('find'),
+        cursor: null,
+        limit: 5,
+      })
+      const match = calls[0]?.match ?? []
+      assert.deepEqual(
+        match.filter(({ found }) => found).map(({ text }) => text),
+        ['find', 'find'],
+      )
+      assert(hostile.includes(match.map(({ text }) => text).join('')))
+      const { calls: all } = await journal.calls({ state: null, cursor: null, limit: 5 })
+      assert.equal('match' in (all[0] ?? {}), false)
+    })
+
+    test('no longer once they are erased', async (t) => {
+      const { journal } = await open(t)
+      const stream = await stored(journal, 'a', [described({ agent: 'maria' }), analysed('canary')])
+      await stored(journal, 'b', [described({ agent: 'maria' }), analysed('canary')])
+      await erase(journal, stream)
+      assert.deepEqual(await said(journal, 'canary'), ['b'])
+      assert.deepEqual(await names(journal, { details: [{ name: 'agent', value: 'maria' }] }), ['b'])
+      await stored(journal, 'a', [analysed('another')])
+      assert.deepEqual(await said(journal, 'canary'), ['b'])
+      assert.deepEqual(await said(journal, 'another'), ['a'])
+    })
+  })
+}
