@@ -42,7 +42,7 @@ export const CallDetails = Type.Object({
     Type.Record(
       Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' }),
       Type.String({ maxLength: limits.metadataCharactersMax }),
-      { maxProperties: limits.metadataMax },
+      { maxProperties: limits.metadataMax, additionalProperties: false },
     ),
   ),
 })

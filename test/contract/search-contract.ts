@@ -99,7 +99,7 @@ export function searchContract(name: string, open: OpenJournal): void {
         'yes OR absent',
         'NOT absent',
         'yes AND',
-        'a NEAR b',
+        'a NEAR absent',
         '{text} : yes',
         '-yes +absent',
       ])

@@ -45,7 +45,12 @@ describe('a call’s start', () => {
       ['IN_PROGRESS', 0, null],
     )
     await supervisor.until(() => supervisor.of('said').length > 0)
-    const { position, at, ...event } = supervisor.of('said')[0] as unknown as Record<string, unknown>
+    const {
+      position,
+      at,
+      arrivedAt: _,
+      ...event
+    } = supervisor.of('said')[0] as unknown as Record<string, unknown>
     assert(position && at)
     assert.deepEqual(event, { event: 'call_started', call_id: 'said', ...body, media })
 
@@ -167,17 +172,7 @@ describe('a search in transcripts', () => {
       )
     const filters = [...Array(9).keys()].map((i) => `meta.k${i}=v`).join('&')
     assertProblem(await client.get(`/v1/calls?${filters}`), 422)
-    for (const q of [
-      'NEAR(a b)',
-      'a AND',
-      'text:x',
-      '^x',
-      "'",
-      "x'; DROP",
-      '{a}',
-      'a"b"c',
-      '\\'.repeat(3) + 'x',
-    ])
+    for (const q of ['NEAR(a b)', 'a AND', 'text:x', '^x', "'", "x'; DROP", '{a}', 'a"b"c', '\\\\x'])
       assert.equal((await client.get(`/v1/calls?q=${encodeURIComponent(q)}`)).status, 200, q)
   })
 })

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { parseSearch } from '../../../src/protocol/search.js'
 import { openForReading, openForWriting } from '../../../src/store/sqlite/schema.js'
 import { callId } from '../../support/calls.js'
-import { storedCall } from '../../support/journals.js'
+import { append, snapshot, storedCall } from '../../support/journals.js'
 import { temporaryFolder } from '../../support/service.js'
 import { change, close, fileOf, inspect, openJournal } from '../../support/sqlite.js'
 
@@ -92,5 +93,30 @@ describe('the database', () => {
       { callId: 'old', endedAt: 1_700_000_000_123 },
     ])
     assert.equal((await next.packets(callId('old'), 0, 10)).packets.length, 2)
+  })
+
+  test('of the second version is brought forward, and its transcripts are found', async (t) => {
+    const { journal, dataDir } = await openJournal(t)
+    const result = { sentiment: 'neutral', confidence: 1 } as const
+    for (const transcription of ['an old invoice', 'another one']) {
+      const stream = journal.create(callId(transcription.replaceAll(' ', '-')))
+      await append(
+        journal,
+        stream,
+        [{ type: 'analysed', at: 1, result: { ...result, transcription } }],
+        snapshot(),
+      )
+    }
+    await storedCall(journal, callId('never-analysed'))
+    await close(journal)
+    change(dataDir, (db) =>
+      db.exec('DROP TABLE words; DROP VIEW transcripts; DROP TABLE details; PRAGMA user_version = 2'),
+    )
+    const { journal: next } = await openJournal(t, { dataDir })
+    const found = await next.calls({ state: null, search: parseSearch('old'), cursor: null, limit: 5 })
+    assert.deepEqual(
+      found.calls.map((call) => String(call.callId)),
+      ['an-old-invoice'],
+    )
   })
 })
