@@ -18,6 +18,12 @@ export function simulateCalls(words: readonly string[], world: World): Promise<n
     interruption.abort()
   })
   world.onSignal('SIGTERM', () => interruption.abort())
-  const { terminal, randomSeed } = world
-  return simulate(words, { clock: systemClock, terminal, signal: interruption.signal, randomSeed })
+  const { terminal, randomSeed, environment } = world
+  return simulate(words, {
+    clock: systemClock,
+    terminal,
+    signal: interruption.signal,
+    randomSeed,
+    environment,
+  })
 }

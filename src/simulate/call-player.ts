@@ -1,5 +1,5 @@
 /**
- * Plays one call: its packets when they are due, the completion, then the late packets.
+ * Plays one call: what it is, its packets when they are due, the completion, then the late packets.
  *
  * It awaits every answer before it sends the next packet, so the order of arrival is the order of sending. A service
  * that is slower than the asked speed slows the call down; nothing is skipped.
@@ -39,6 +39,8 @@ export interface Line {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly packets: readonly AudioPacket[]
+  /** What the service is told that they carry, if it can be told. */
+  readonly startBody: string | null
   /** A multiple of real time. */
   readonly speed: number
   /** The service's grace period: it may not reject a late packet before that. */
@@ -72,6 +74,7 @@ export function createCall(request: {
 /** Never throws what the simulator expects to go wrong: that is told by `call.playing`. */
 export async function playCall(call: SimulatedCall, line: Line): Promise<void> {
   try {
+    await startCall(call, line)
     await playLive(call, line)
     const completionSentAtMs = line.clock.nowMs()
     await completeCall(call, line)
@@ -81,6 +84,19 @@ export async function playCall(call: SimulatedCall, line: Line): Promise<void> {
     if (!(error instanceof SimulateError)) throw error
     call.playing = { kind: 'broken off', error }
   }
+}
+
+/** A service from before there was a start knows no such route; it is optional. */
+async function startCall({ callId }: SimulatedCall, line: Line): Promise<void> {
+  if (line.startBody === null) return
+  stopIfInterrupted(line)
+  const path = `/v1/call/start/${callId}`
+  const answer = await line.client.send({ method: 'POST', path, body: line.startBody })
+  if (answer.status !== 202 && answer.status !== 404)
+    throw new SimulateError(
+      'breach',
+      `the start got ${answer.status} ${readProblemDetail(answer.body)}`.trim(),
+    )
 }
 
 async function playLive(call: SimulatedCall, line: Line): Promise<void> {

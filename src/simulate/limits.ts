@@ -40,3 +40,8 @@ export const differencesShown = 25
 export const rowsShown = 20
 
 assert(answerBytesMax >= pageLimit * 2 * packetDataBytesMax)
+
+/** Of what a start may say of packets. */
+export const sampleRateMin = 4000
+export const sampleRateMax = 192_000
+export const channelsMax = 8

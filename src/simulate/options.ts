@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { SimulateError } from './errors.js'
 import type { ImpairmentRates } from './impairment.js'
 import { callIdCharactersMax, callsMax, connectionsMax, speedMax } from './limits.js'
+import type { Tokens } from './service-client.js'
 
 export interface SimulateOptions {
   readonly file: string
@@ -46,6 +47,9 @@ FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits; it is cut into packe
   --all                 show every call, not only the first 20
   --help                show this
 
+Where the service wants tokens: SIMULATE_INGEST_TOKEN for what is sent, SIMULATE_SUPERVISOR_TOKEN for what is read, both in
+the environment, because everybody on the machine sees what stands on a command line.
+
 Exit code: 0 every account is exact · 1 an account differs · 2 the options or the file are wrong ·
 3 calls did not end in time, or the service could not be reached · 130 interrupted
 
@@ -53,6 +57,7 @@ Examples
   voicestream simulate examples/support-call.wav
   voicestream simulate examples/support-call.wav --calls 50 --loss 2 --reorder 5 --duplicate 2 --speed 10
   voicestream simulate examples/support-call.wav --late 3 --seed 7 --url http://10.0.0.5:8000
+  SIMULATE_INGEST_TOKEN=… SIMULATE_SUPERVISOR_TOKEN=… voicestream simulate examples/support-call.wav
 `
 
 const flags = {
@@ -107,6 +112,19 @@ export function readCommand(
     showsAllCalls: values.all,
   }
   return { kind: 'simulate', options }
+}
+
+/** Not under the service's prefix: it refuses to start with a variable that it does not know. */
+const tokenVariables = { ingest: 'SIMULATE_INGEST_TOKEN', supervisor: 'SIMULATE_SUPERVISOR_TOKEN' } as const
+
+/** Throws `usage`, without the token. */
+export function readTokens(environment: Readonly<Record<string, string | undefined>>): Tokens {
+  const read = (name: string) => {
+    const token = environment[name] ?? ''
+    if (!/^[\x21-\x7e]*$/.test(token)) throw usage(`${name} holds what no token has`)
+    return token === '' ? null : token
+  }
+  return { ingest: read(tokenVariables.ingest), supervisor: read(tokenVariables.supervisor) }
 }
 
 /** Call ids are numbered with as many digits as the last one needs, so that they sort. */

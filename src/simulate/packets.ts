@@ -2,7 +2,7 @@
 
 import type { WavAudio } from '../audio/wav-file.js'
 import { SimulateError } from './errors.js'
-import { packetDataBytesMax, packetMs } from './limits.js'
+import { channelsMax, packetDataBytesMax, packetMs, sampleRateMax, sampleRateMin } from './limits.js'
 
 export interface AudioPacket {
   readonly sequence: number
@@ -10,6 +10,16 @@ export interface AudioPacket {
   readonly data: string
   /** The JSON body up to the timestamp, the only part that differs between calls. */
   readonly bodyHead: string
+}
+
+/** What the service is told of a call's packets, as JSON; null where its contract has no word for it (PCM of 8 bits). */
+export function startBodyOf({ encoding, sampleRate, channels }: WavAudio): string | null {
+  const isKnown =
+    encoding !== 'pcm_u8' &&
+    sampleRate >= sampleRateMin &&
+    sampleRate <= sampleRateMax &&
+    channels <= channelsMax
+  return isKnown ? JSON.stringify({ media: { encoding, sample_rate: sampleRate, channels } }) : null
 }
 
 /** A call's packets are 20 ms apart, and no two calls share a timestamp of the same sequence. */

@@ -37,12 +37,19 @@ export interface ServiceClient {
   close(): void
 }
 
+/** Bearer tokens, where the service wants any: who sends and who reads are two. */
+export interface Tokens {
+  readonly ingest: string | null
+  readonly supervisor: string | null
+}
+
 export interface ServiceClientOptions {
   readonly url: URL
   readonly connectionsMax: number
   readonly patienceMs: number
   readonly clock: Clock
   readonly signal: AbortSignal
+  readonly tokens: Tokens
 }
 
 type TryOutcome =
@@ -53,7 +60,7 @@ const backoffBaseMs = 50
 const backoffMaxMs = 2_000
 
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
-  const { url, clock, signal } = options
+  const { url, clock, signal, tokens } = options
   const agent = new Agent({
     keepAlive: true,
     maxSockets: options.connectionsMax,
@@ -64,7 +71,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     const giveUpAtMs = clock.nowMs() + (request.patienceMs ?? options.patienceMs)
     let unansweredTries = 0
     for (let tryIndex = 0; ; tryIndex++) {
-      const outcome = await tryOnce(agent, url, request)
+      const outcome = await tryOnce(agent, url, tokens, request)
       if (outcome.kind === 'answered' && !isTransient(outcome.status))
         return { status: outcome.status, body: outcome.body, unansweredTries }
       if (mayHaveCounted(outcome)) unansweredTries++
@@ -110,7 +117,13 @@ function describeOutcome(outcome: TryOutcome): string {
   return outcome.kind === 'answered' ? `the service answered ${outcome.status}` : `no answer: ${outcome.code}`
 }
 
-function tryOnce(agent: Agent, url: URL, { method, path, body }: ServiceRequest): Promise<TryOutcome> {
+function tryOnce(
+  agent: Agent,
+  url: URL,
+  tokens: Tokens,
+  { method, path, body }: ServiceRequest,
+): Promise<TryOutcome> {
+  const token = method === 'POST' ? tokens.ingest : tokens.supervisor
   return new Promise((resolve) => {
     const request = startRequest({
       agent,
@@ -119,10 +132,12 @@ function tryOnce(agent: Agent, url: URL, { method, path, body }: ServiceRequest)
       port: url.port || 80,
       path: url.pathname.replace(/\/$/, '') + path,
       timeout: answerMs,
-      headers:
-        body === undefined
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined
           ? {}
-          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      },
     })
     const breakOff = (error: unknown) =>
       resolve({

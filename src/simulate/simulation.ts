@@ -9,8 +9,8 @@ import type { Clock } from './clock.js'
 import { SimulateError } from './errors.js'
 import { planCall } from './impairment.js'
 import { fileBytesMax, greetingMs, packetMs, plannedPacketsMax } from './limits.js'
-import { callIdOf, helpText, readCommand, type SimulateOptions } from './options.js'
-import { type AudioPacket, cutPackets } from './packets.js'
+import { callIdOf, helpText, readCommand, readTokens, type SimulateOptions } from './options.js'
+import { type AudioPacket, cutPackets, startBodyOf } from './packets.js'
 import { formatCount, renderCalls, renderRate, renderVerdict } from './report.js'
 import { createServiceClient } from './service-client.js'
 import { judge, rowOf } from './verdict.js'
@@ -22,6 +22,7 @@ export interface World {
   readonly signal: AbortSignal
   /** A 32-bit number, used when no seed is given. */
   readonly randomSeed: number
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
 
 const exitCodes = { exact: 0, differs: 1, usage: 2, unfinished: 3, interrupted: 130 } as const
@@ -68,13 +69,14 @@ async function runCalls(options: SimulateOptions, world: World): Promise<number>
     patienceMs: options.patienceMs,
     clock,
     signal,
+    tokens: readTokens(world.environment),
   })
   try {
     await client.send({ method: 'GET', path: '/', patienceMs: greetingMs }).catch((error: unknown) => {
       throw error instanceof SimulateError ? explainUnreachable(options.url, error) : error
     })
     const desk: Desk = { client, clock, signal, packets }
-    await playCalls(calls, options, world, desk)
+    await playCalls(calls, { ...options, startBody: startBodyOf(audio) }, world, desk)
     const sightings = await watchCalls(calls, options, world, desk)
     const audits = await auditAll(calls, sightings, world, desk)
     const verdict = judge({
@@ -140,11 +142,11 @@ function describeRun(options: SimulateOptions, audio: WavAudio, packets: readonl
 
 async function playCalls(
   calls: readonly SimulatedCall[],
-  options: SimulateOptions,
+  options: SimulateOptions & Pick<Line, 'startBody'>,
   { clock, terminal, signal }: World,
   { client, packets }: Desk,
 ): Promise<void> {
-  const { speed, graceMs } = options
+  const { speed, graceMs, startBody } = options
   const total = sumOf(calls, ({ plan }) => plan.live.length + plan.late.length)
   const answered = () => sumOf(calls, ({ log }) => log.answeredSends)
   const stopProgress = showProgress(terminal, { label: 'packets', total, count: answered })
@@ -154,6 +156,7 @@ async function playCalls(
     clock,
     signal,
     packets,
+    startBody,
     speed,
     graceMs,
     // Calls of a real trunk are not in step: their packets are spread over the packet time.

@@ -172,7 +172,7 @@ describe('a search in transcripts', () => {
       )
     const filters = [...Array(9).keys()].map((i) => `meta.k${i}=v`).join('&')
     assertProblem(await client.get(`/v1/calls?${filters}`), 422)
-    for (const q of ['NEAR(a b)', 'a AND', 'text:x', '^x', "'", "x'; DROP", '{a}', 'a"b"c', '\\\\x'])
+    for (const q of ['NEAR(a b)', 'a AND', 'text:x', '^x', "x'; DROP", '{a}', 'a"b"c', '\\\\x'])
       assert.equal((await client.get(`/v1/calls?q=${encodeURIComponent(q)}`)).status, 200, q)
   })
 })

@@ -27,13 +27,13 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }))
 
 /** Runs the command in this process; a signal can be given to interrupt it. */
-async function run(words: string[], signal = new AbortController().signal) {
+async function run(words: string[], signal = new AbortController().signal, environment = {}) {
   const out = new PassThrough()
   const err = new PassThrough()
   const outText = text(out)
   const errText = text(err)
   const terminal = { out, err, canMove: false, columns: 110 }
-  const exitCode = await simulate(words, { clock: systemClock, terminal, signal, randomSeed: 5 })
+  const exitCode = await simulate(words, { clock: systemClock, terminal, signal, randomSeed: 5, environment })
   out.end()
   err.end()
   return { exitCode, out: await outText, err: await errText }

@@ -59,15 +59,18 @@ export class CallIndex {
     if (this.#removeWords.run(callKey).changes > 0) this.#isDirty = true
   }
 
-  /** Whether nothing is left to do. Otherwise a transaction of some pages was written. */
+  /**
+   * Whether nothing is left of what was erased before it began. Otherwise a transaction of some pages was written, and it
+   * wants to be called again. What is erased meanwhile waits for the next time.
+   */
   scrub(): boolean {
     if (!this.#isDirty && !this.#isMerging) return true
     const before = this.#changes.get() ?? 0
     this.#db.transaction(() => this.#merge.run(this.#isMerging ? scrubPages : -scrubPages)).immediate()
-    this.#isDirty = this.#isDirty && this.#isMerging
+    if (!this.#isMerging) this.#isDirty = false
     // A merge that has nothing to do changes one row (https://www.sqlite.org/fts5.html#the_merge_command).
     this.#isMerging = (this.#changes.get() ?? 0) - before > 1
-    return !this.#isMerging && !this.#isDirty
+    return !this.#isMerging
   }
 }
 
