@@ -97,6 +97,7 @@ describe('/openapi.json', () => {
       'ai_completed',
       'ai_failed',
       'call_deleted',
+      'call_started',
       'packet_duplicate',
       'packet_received',
       'packet_rejected',
