@@ -48,10 +48,10 @@ export const limits = {
   metadataMax: 32,
   metadataCharactersMax: 256,
 
-  /** Of a search in transcripts, and of the words after the first of which are prefixes. */
+  /** Of a search in transcripts. A shorter prefix would gather a good part of all words, each time anew. */
   searchCharactersMax: 256,
   searchTermsMax: 16,
-  searchPrefixCharactersMin: 2,
+  searchPrefixCharactersMin: 3,
   detailFiltersMax: 8,
   /** A page of calls ends early when so many were looked at: of two filters that seldom meet, one may have millions. */
   callsLookedAtMax: 5000,

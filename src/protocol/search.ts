@@ -44,7 +44,6 @@ function termOf([, phrase, star, word = '']: RegExpMatchArray): SearchTerm {
   return { text: word.replace(/\*+$/, ''), isPrefix: word.endsWith('*') }
 }
 
-/** A shorter one would gather a good part of all words. */
 function checkPrefix({ text, isPrefix }: SearchTerm): void {
   const least = limits.searchPrefixCharactersMin
   const last = /[\p{L}\p{N}\p{M}]+[^\p{L}\p{N}]*$/u.exec(text)?.[0] ?? ''

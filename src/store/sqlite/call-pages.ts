@@ -10,7 +10,7 @@ import type { MatchPart, SearchTerm } from '../../protocol/search.js'
 import type { CallQuery } from '../journal.js'
 import type { Db } from './schema.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
-import type { FoundCallRow } from './thread-messages.js'
+import type { FoundCallRow, StoredCallRow } from './thread-messages.js'
 
 interface Page {
   readonly calls: readonly FoundCallRow[]
@@ -27,7 +27,10 @@ export class CallPages {
   readonly #ofDetail: Statement<[string, string, number], number>
   readonly #ofSearch: Statement<[string, number], number>
   readonly #hasDetail: Statement<[number, string, string], number>
-  readonly #match: Statement<[string, string, string, number], string>
+  readonly #matches: Statement<
+    [string, string, string, number, number, string],
+    { key: number; text: string }
+  >
   /** Around what was found: nobody who speaks can know them. */
   readonly #open = randomBytes(9).toString('base64')
   readonly #close = randomBytes(9).toString('base64')
@@ -55,17 +58,24 @@ export class CallPages {
         'SELECT 1 FROM details WHERE call_key = ? AND name = ? AND value = ?',
       )
       .pluck()
-    this.#match = db
-      .prepare<[string, string, string, number], string>(
-        `SELECT snippet(words, 0, ?, ?, '…', ${matchWords}) FROM words WHERE words MATCH ? AND rowid = ?`,
-      )
-      .pluck()
+    // The plus keeps SQLite from beginning the search anew for each key: a prefix gathers its words at every beginning.
+    this.#matches = db.prepare(
+      `SELECT rowid AS key, snippet(words, 0, ?, ?, '…', ${matchWords}) AS text FROM words
+       WHERE words MATCH ? AND rowid >= ? AND rowid <= ? AND +rowid IN (SELECT value FROM json_each(?))`,
+    )
   }
 
   page(query: CallQuery): Page {
-    const { state, details = [], limit } = query
     const words = query.search == null ? null : matchOf(query.search)
-    const calls: FoundCallRow[] = []
+    const { calls, nextCursor } = this.#fitting(query, words)
+    if (words === null) return { calls, nextCursor }
+    const matches = this.#matchesIn(words, calls)
+    return { calls: calls.map((call) => ({ ...call, match: matches.get(call.key) ?? [] })), nextCursor }
+  }
+
+  #fitting(query: CallQuery, words: string | null): { calls: StoredCallRow[]; nextCursor: number | null } {
+    const { state, details = [], limit } = query
+    const calls: StoredCallRow[] = []
     let bytes = 0
     let lookedAt = 0
     let last: number | null = null
@@ -77,7 +87,7 @@ export class CallPages {
       if (fits) {
         bytes += row.snapshot.length
         if (calls.length > 0 && bytes > limits.pageBytesMax) return { calls, nextCursor: last }
-        calls.push({ ...storedCall(row), ...(words === null ? {} : { match: this.#matchIn(words, key) }) })
+        calls.push(storedCall(row))
       }
       last = key
     }
@@ -95,8 +105,14 @@ export class CallPages {
     return details.every(({ name, value }) => this.#hasDetail.get(key, name, value) !== undefined)
   }
 
-  #matchIn(words: string, key: number): readonly MatchPart[] {
-    const text = this.#match.get(this.#open, this.#close, words, key) ?? ''
+  #matchesIn(words: string, calls: readonly StoredCallRow[]): ReadonlyMap<number, readonly MatchPart[]> {
+    const keys = calls.map(({ key }) => key)
+    const [first = 0, last = 0] = [keys.at(-1), keys[0]]
+    const rows = this.#matches.all(this.#open, this.#close, words, first, last, JSON.stringify(keys))
+    return new Map(rows.map(({ key, text }) => [key, this.#partsOf(text)]))
+  }
+
+  #partsOf(text: string): readonly MatchPart[] {
     return text.split(this.#open).flatMap((part, index) => {
       const [found = '', rest = ''] = index === 0 ? ['', part] : part.split(this.#close)
       return [
