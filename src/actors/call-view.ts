@@ -55,7 +55,7 @@ export function callRow(state: CallMachineSnapshot): CallRow {
     state: state.value,
     reason: call.reason,
     created_at: rfc3339(call.createdAt),
-    last_packet_at: rfc3339(call.lastPacketAt),
+    last_packet_at: log.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
     completed_at: time(call.completedAt),
     ended_at: time(call.endedAt),
     total_received: log.totalReceived,

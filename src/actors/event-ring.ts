@@ -195,6 +195,9 @@ function admitsLifecycle(
       return states.has('FAILED')
     case 'ai_attempt_failed':
       return states.has('PROCESSING_AI')
+    // A call may be described as long as it takes packets.
+    case 'call_started':
+      return states.has('IN_PROGRESS') || states.has('COMPLETED')
     // Whatever its state was: who shows the call must take it away.
     case 'call_deleted':
       return true

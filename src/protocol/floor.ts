@@ -1,6 +1,7 @@
 /** The words of the floor: every current call in a row, their totals, and the last hour of them. */
 import Type, { type Static } from 'typebox'
-import { CallState, CompletionReason, Sentiment } from './call.js'
+import { Sentiment } from './analysis.js'
+import { CallState, CompletionReason } from './call.js'
 import { CallIdText } from './packet.js'
 
 const Time = Type.String({ format: 'date-time' })
@@ -13,7 +14,7 @@ export const CallRow = Type.Object(
     state: CallState,
     reason: nullable(CompletionReason),
     created_at: Time,
-    last_packet_at: Time,
+    last_packet_at: nullable(Time),
     completed_at: nullable(Time),
     ended_at: nullable(Time),
     total_received: Count,

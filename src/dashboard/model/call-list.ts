@@ -21,7 +21,7 @@ const stateOrder: Readonly<Record<CallState, number>> = {
   FAILED: 3,
   ARCHIVED: 4,
 }
-const sentimentOrder = { negative: 0, neutral: 1, positive: 2 } as const
+const sentimentOrder = { negative: 0, mixed: 1, neutral: 2, positive: 3 } as const
 
 const keys: Readonly<Record<SortKey, (call: CallRecord) => number | string>> = {
   call: (call) => call.id,
@@ -31,7 +31,7 @@ const keys: Readonly<Record<SortKey, (call: CallRecord) => number | string>> = {
   packets: (call) => call.row.total_received,
   loss: (call) => call.loss,
   last: (call) => -call.lastPacketAt,
-  sentiment: (call) => (call.row.sentiment === null ? 3 : sentimentOrder[call.row.sentiment]),
+  sentiment: (call) => (call.row.sentiment === null ? 4 : sentimentOrder[call.row.sentiment]),
 }
 
 export function isShown(filter: StateFilter, state: CallState): boolean {

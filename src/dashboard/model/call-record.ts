@@ -43,7 +43,7 @@ export class CallRecord {
   update(row: CallRow, at: number, generation: number): void {
     this.row = row
     this.generation = generation
-    this.lastPacketAt = Date.parse(row.last_packet_at)
+    this.lastPacketAt = Date.parse(row.last_packet_at ?? row.created_at)
     if (row.completed_at !== null) this.completedAt ??= Date.parse(row.completed_at)
     this.endedAt = row.ended_at === null ? null : (this.endedAt ?? Date.parse(row.ended_at))
     this.#observeLoss(at)

@@ -1,6 +1,7 @@
 /** Small drawings. Every state has a shape of its own, so that colour never stands alone. */
 import type { ComponentChildren } from 'preact'
-import type { CallState, Sentiment } from '../../protocol/call.js'
+import type { Sentiment } from '../../protocol/analysis.js'
+import type { CallState } from '../../protocol/call.js'
 import { stateNames } from '../format.js'
 import type { ConcernKind, Level } from '../model/attention.js'
 
@@ -59,6 +60,7 @@ export function StateLabel({ state }: { readonly state: CallState }) {
 const mouths: Readonly<Record<Sentiment, string>> = {
   positive: 'M5.25 9.5c.7 1 1.6 1.5 2.75 1.5s2.05-.5 2.75-1.5',
   neutral: 'M5.5 10.25h5',
+  mixed: 'M5.25 10.5c.8-1 1.7-1 2.75-.25s1.95.75 2.75-.25',
   negative: 'M5.25 11c.7-1 1.6-1.5 2.75-1.5s2.05.5 2.75 1.5',
 }
 

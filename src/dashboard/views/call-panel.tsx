@@ -120,7 +120,7 @@ const rateLines: readonly Line[] = [{ name: 'Packets a second', colour: '--accen
 
 function CallContent({ view, watch, version, now, session }: CallContentProps) {
   const { missing, arrivals } = watch
-  const end = Date.parse(view.completed_at ?? view.last_packet_at)
+  const end = Date.parse(view.completed_at ?? view.last_packet_at ?? view.created_at)
   const until = view.state === 'IN_PROGRESS' ? now : end
   // Arrivals change in place; their version tells.
   const rate = useMemo(() => arrivals.perSecond(until, chartSecondsMax), [version, Math.floor(until / 1000)])
@@ -219,7 +219,7 @@ function CallFigure({ name, value, note, tone = 'plain' }: CallFigureProps) {
 function lengthOf(view: CallView, now: number): string {
   const began = Date.parse(view.created_at)
   if (view.completed_at === null) return `for ${formatDuration(now - began)}`
-  return `lasted ${formatDuration(Date.parse(view.last_packet_at) - began)}`
+  return `lasted ${formatDuration(Date.parse(view.last_packet_at ?? view.created_at) - began)}`
 }
 
 function totalNote(view: CallView): string {

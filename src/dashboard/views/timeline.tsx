@@ -34,13 +34,13 @@ export function Timeline({ view, steps, now }: TimelineProps) {
 
 function marksOf(view: CallView, steps: readonly Step[], now: number): readonly Mark[] {
   const { ai } = view
-  const marks: Mark[] = [{ at: Date.parse(view.created_at), text: 'First packet', kind: 'done' }]
+  const marks: Mark[] = [{ at: Date.parse(view.created_at), text: 'The call began', kind: 'done' }]
   if (view.completed_at !== null) {
     const how =
       view.reason === 'idle_timeout'
         ? 'Ended by silence: the PBX did not complete it'
         : 'Completed by the PBX'
-    marks.push({ at: Date.parse(view.last_packet_at), text: 'Last packet', kind: 'done' })
+    marks.push({ at: Date.parse(view.last_packet_at ?? view.created_at), text: 'Last packet', kind: 'done' })
     marks.push({ at: Date.parse(view.completed_at), text: how, kind: 'done' })
   }
   for (const step of steps) marks.push({ ...step, kind: 'done' })
@@ -61,8 +61,8 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
   return marks
 }
 
-function comingOf({ state, ai, last_packet_at }: CallView, now: number): string | null {
-  const lastAt = Date.parse(last_packet_at)
+function comingOf({ state, ai, created_at, last_packet_at }: CallView, now: number): string | null {
+  const lastAt = Date.parse(last_packet_at ?? created_at)
   if (state === 'IN_PROGRESS' && now - lastAt >= silentAfterMs) return `Silent since ${formatTime(lastAt)}`
   if (state === 'IN_PROGRESS') return 'In progress: packets are coming'
   if (state === 'COMPLETED') return 'Grace period: late packets still count'
