@@ -143,6 +143,8 @@ export const limits = {
   chatCharactersMax: 60_000,
   chatTokensMax: 8192,
   repairCharactersMax: 8192,
+  /** Of what one step of an analysis keeps: an answer of `providerAnswerBytesMax`, with names for all its numbers. */
+  checkpointCharactersMax: 4 * mib,
   findingsListedMax: 10,
   findingCharactersMax: 200,
   summaryCharactersMax: 2000,

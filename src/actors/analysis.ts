@@ -7,15 +7,23 @@
  * what the journal says. A call that waits for a slot, for a provider that is down or between attempts holds no slot.
  */
 
+import assert from 'node:assert/strict'
 import type { AnalysisCheckpoints, AnalysisProvider, AnalysisRequest } from '../ai/provider.js'
-import type { Admitted, FailedAttempt, RetryOutcome, RetryProgress, RetryTask } from '../ai/retry.js'
+import {
+  type Admitted,
+  type FailedAttempt,
+  type RetryOutcome,
+  type RetryProgress,
+  type RetryTask,
+  RunInterrupted,
+} from '../ai/retry.js'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { AnalysisResult } from '../protocol/analysis.js'
 import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { LifecycleEntry, StoredPacket } from '../store/journal.js'
+import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
 
 export interface AnalysisPorts {
@@ -39,7 +47,8 @@ export interface AnalysisPorts {
   record(callId: CallId, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
   packets(callId: CallId): AsyncIterable<StoredPacket>
-  checkpoints(callId: CallId): AnalysisCheckpoints
+  /** What analyses of the call have kept, in order. */
+  kept(callId: CallId): Promise<readonly KeptPart[]>
   /** Throws when the answer is not an `AnalysisResult`. */
   check(answer: unknown): AnalysisResult
   /** The call goes on later: rings its deadline again after a while. */
@@ -135,7 +144,8 @@ export class Analyses {
         const entry = { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name } as const
         return this.#record(callId, entry)
       },
-      run: (attempt, signal) => this.#attempt(callId, facts.redrives, attempt, signal),
+      run: (attempt, signal, advanced) =>
+        this.#attempt(callId, facts.redrives, attempt, { signal, advanced }),
       failed: (failure) => {
         this.#attempting.delete(callId)
         this.#betweenAttempts.add(callId)
@@ -148,14 +158,14 @@ export class Analyses {
       },
     }
     const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)
-    await this.#recordOutcome(callId, this.#outcomeEntry(outcome), stop)
+    await this.#recordFinding(callId, this.#outcomeEntry(outcome), stop)
   }
 
   async #attempt(
     callId: CallId,
     redrives: number,
     attempt: number,
-    signal: AbortSignal,
+    { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
   ): Promise<AnalysisResult> {
     const { clock, provider, read, packets, check, attemptEnded } = this.#ports
     const account = await read(callId, ({ context: { log, details } }) => ({
@@ -171,7 +181,7 @@ export class Analyses {
     const request: AnalysisRequest = {
       callId,
       packets: () => packets(callId),
-      checkpoints: this.#ports.checkpoints(callId),
+      checkpoints: this.#checkpoints(callId, attempt, signal, advanced),
       ...account,
       attempt,
       idempotencyKey: keyOf(callId, redrives),
@@ -184,6 +194,33 @@ export class Analyses {
     } catch (error) {
       attemptEnded('failed', clock.now() - startedAt)
       throw error
+    }
+  }
+
+  #checkpoints(
+    callId: CallId,
+    attempt: number,
+    signal: AbortSignal,
+    advanced: () => void,
+  ): AnalysisCheckpoints {
+    let current = attempt
+    const keep = async (key: string, text: string, isStep: boolean): Promise<void> => {
+      // An attempt that is over may go on in its adapter, and what it finds is another one's by now.
+      signal.throwIfAborted()
+      assert(key.length + text.length <= limits.checkpointCharactersMax, 'what is kept is bounded')
+      const at = this.#ports.clock.now()
+      const entry = { type: 'analysis-kept', at, attempt: current, key, text, isStep } as const
+      await this.#recordFinding(callId, entry, signal).catch((cause) => {
+        throw new RunInterrupted('a part of the analysis could not be kept', { cause })
+      })
+      if (!isStep) return
+      current = 1
+      if (!signal.aborted) advanced()
+    }
+    return {
+      load: async () => new Map((await this.#ports.kept(callId)).map(({ key, text }) => [key, text])),
+      save: (key, text) => keep(key, text, true),
+      note: (key, text) => keep(key, text, false),
     }
   }
 
@@ -204,8 +241,8 @@ export class Analyses {
     }
   }
 
-  /** The outcome is in hand and cost an attempt: while the journal cannot take it, it is offered again. */
-  async #recordOutcome(callId: CallId, entry: LifecycleEntry, stop: AbortSignal): Promise<void> {
+  /** What has been found out cost an attempt: while the journal cannot take it, it is offered again. */
+  async #recordFinding(callId: CallId, entry: LifecycleEntry, stop: AbortSignal): Promise<void> {
     for (;;) {
       try {
         return await this.#record(callId, entry)

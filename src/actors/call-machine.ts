@@ -6,6 +6,7 @@
  *                                  ↺ completed (a total              ↺ attempt-started  └─analysis-failed─▶ FAILED
  *                                    after an idle timeout)          ↺ attempt-failed        │
  *                                                                    ↺ attempt-released      │
+ *                                                                    ↺ analysis-kept         │
  *                                                                    ▲                       │
  *                                                                    └───────redriven────────┘
  *
@@ -24,14 +25,14 @@ import type { LifecycleEntry } from '../store/journal.js'
 import type { ReceiveLog } from './receive-log.js'
 
 export interface AnalysisFacts {
-  /** Attempts that were started and count, over all restarts, since the last redrive. */
+  /** Attempts that were started and count, over all restarts, since the last step that was kept or the last redrive. */
   readonly attempts: number
   /** Everything that was started in the call's life. */
   readonly attemptsTotal: number
   readonly redrives: number
   /** The last attempt was released: the provider was down for everybody. */
   readonly isAwaitingProvider: boolean
-  /** Milliseconds of the budget that attempts and waits have used. */
+  /** Milliseconds of the budget that attempts and waits have used, since the same. */
   readonly spentMs: number
   readonly nextAttemptAt: Millis | null
   readonly provider: string | null
@@ -156,6 +157,13 @@ export const callMachine = setup({
               nextAttemptAt: event.at,
             },
           })),
+        },
+        'analysis-kept': {
+          guard: { type: 'isThisAttempt', params: ({ event }) => event.attempt },
+          // What is kept stays in the journal: it may be megabytes, and nobody needs it but the next attempt.
+          actions: assign(({ context, event }) =>
+            event.isStep ? { analysis: { ...context.analysis, attempts: 1, spentMs: 0 } } : {},
+          ),
         },
         analysed: {
           target: 'ARCHIVED',

@@ -565,6 +565,7 @@ function eventsOf(
       return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
     }
     case 'attempt-started':
+    case 'analysis-kept':
       return []
     default:
       return unreachable(entry)

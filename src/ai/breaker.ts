@@ -53,7 +53,7 @@ type Outcome<R> =
 /** What the library is told of it. */
 interface Finding<R> {
   readonly isDown: boolean
-  readonly outcome: Outcome<R>
+  readonly outcome: Outcome<R> | null
 }
 
 interface Waiting {
@@ -138,10 +138,26 @@ export class ProviderBreaker {
     const isProbe = this.state === 'open'
     this.#isProbeDue = false
     this.#hasAsked = true
+    let answered = () => {}
+    const firstAnswer = new Promise<null>((resolve) => {
+      answered = () => resolve(null)
+    })
+    const ended = outcomeOf(() => attempt(isProbe, answered))
+    // The first answer of a long attempt tells all that waits for it that the provider is back; its end is told apart.
+    const early = await this.#find(isProbe, Promise.race([ended, firstAnswer]))
+    if (early !== null) return early
+    const outcome = await ended
+    // Otherwise it would be taken for a probe.
+    if (this.state === 'closed') await this.#find(false, Promise.resolve(outcome))
+    return outcome
+  }
+
+  /** Tells the library what has come of an attempt; null: it was answered, and goes on. */
+  async #find<R>(isProbe: boolean, ended: Promise<Outcome<R> | null>): Promise<Outcome<R> | null> {
     const { outcome } = await this.#circuit.execute(async (): Promise<Finding<R>> => {
-      const outcome = await outcomeOf(() => attempt(isProbe))
+      const outcome = await ended
       // One from before the opening says nothing new, and must not end the probe that may be under way.
-      if (!isProbe && this.state !== 'closed') return { isDown: false, outcome }
+      if (outcome === null || (!isProbe && this.state !== 'closed')) return { isDown: false, outcome }
       if (outcome.kind === 'unasked') {
         this.#found = null
         return { isDown: isProbe, outcome }

@@ -7,13 +7,19 @@ import type { StoredPacket } from '../store/journal.js'
 
 /**
  * What an analysis has reached, by key, kept until the call is erased: an attempt goes on where the one before it broke
- * off, in this process or in the next. To save is progress: the attempt's deadline begins anew, and so do the count and
- * the budget of attempts, which are those of one step.
+ * off, in this process or in the next, and so does a retry by hand, because packets do not change any more. Texts are
+ * at most `limits.checkpointCharactersMax` long.
  */
 export interface AnalysisCheckpoints {
+  /** In the order in which the keys were first kept. */
   load(): Promise<ReadonlyMap<string, string>>
-  /** Resolves once it is durable. */
+  /**
+   * Resolves once it is durable. It is progress: the attempt's deadline begins anew, and so do the count and the budget of
+   * attempts, which are those of one step. Rejects once the attempt is over.
+   */
   save(key: string, text: string): Promise<void>
+  /** Likewise, but no progress: something to be remembered of a step that is not done. */
+  note(key: string, text: string): Promise<void>
 }
 
 export interface AnalysisRequest {
@@ -27,7 +33,7 @@ export interface AnalysisRequest {
   readonly checkpoints: AnalysisCheckpoints
   readonly missingCount: number
   readonly missingRanges: readonly (readonly [first: number, last: number])[]
-  /** From 1, counted over restarts; a retry by hand begins anew. */
+  /** From 1, counted over restarts; a step that is saved and a retry by hand begin anew. */
   readonly attempt: number
   /**
    * The same for every attempt at this call, so that a provider can tell a repetition from a new request; another one

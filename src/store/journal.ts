@@ -68,6 +68,16 @@ export type LifecycleEntry =
       readonly attempt: number
       readonly error: string
     }
+  /** What an analysis has reached, so that it is not asked for again. A later entry of the same key replaces it. */
+  | {
+      readonly type: 'analysis-kept'
+      readonly at: Millis
+      readonly attempt: number
+      readonly key: string
+      readonly text: string
+      /** A step is done: the attempt is the first one at the next step, with a budget of its own. */
+      readonly isStep: boolean
+    }
   | { readonly type: 'analysed'; readonly at: Millis; readonly result: AnalysisResult }
   | { readonly type: 'analysis-failed'; readonly at: Millis; readonly error: string }
   /** An administrator has the analysis made again. */
@@ -178,6 +188,11 @@ export interface EndedCall {
   readonly endedAt: Millis
 }
 
+export interface KeptPart {
+  readonly key: string
+  readonly text: string
+}
+
 /** Reads what is committed. Bounded answers only; every page says where the next one starts. */
 export interface CallReader {
   call(callId: CallId): Promise<StoredCall | null>
@@ -193,5 +208,7 @@ export interface CallReader {
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
   /** Calls that ended at `through` or before, the first to end first. */
   ended(through: Millis, limit: number): Promise<readonly EndedCall[]>
+  /** What its analyses have kept, in the order in which it was appended; bounded by who appends. */
+  keptOf(callId: CallId): Promise<readonly KeptPart[]>
   stateCounts(): Promise<Readonly<Record<CallState, number>>>
 }

@@ -21,6 +21,7 @@ import type {
   EndedCall,
   Journal,
   JournalEntry,
+  KeptPart,
   ReplayEntry,
   Settlement,
   StoredCall,
@@ -269,6 +270,13 @@ export class MemoryJournal implements Journal, CallReader {
       if (snapshot.endedAt !== null && snapshot.endedAt <= through)
         ended.push({ callId, endedAt: snapshot.endedAt })
     return ended.sort((a, b) => a.endedAt - b.endedAt).slice(0, limit)
+  }
+
+  async keptOf(callId: CallId): Promise<readonly KeptPart[]> {
+    const entries = this.#calls.get(callId)?.entries ?? []
+    return entries.flatMap(({ entry }) =>
+      entry.type === 'analysis-kept' ? [{ key: entry.key, text: entry.text }] : [],
+    )
   }
 
   async stateCounts(): Promise<Readonly<Record<CallState, number>>> {

@@ -61,7 +61,7 @@ describe('the budget', () => {
           // The first one is admitted while the run is being made.
           await null
           await wait(100_000)
-          return attempt(false)
+          return attempt(false, () => {})
         },
         started: () => wait(50_000),
       },

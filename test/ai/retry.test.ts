@@ -105,11 +105,18 @@ describe('an error', () => {
     }
   })
 
+  test('that no adapter foresaw is told by its kind alone', async (t) => {
+    // Guards against a provider's answer in the log, in the metrics' labels or in a call's view: JSON.parse quotes it.
+    const run = startRun(t, [{ error: new SyntaxError('Unexpected token: "my card number is"') }, {}])
+    await run.clock.advance(120_000)
+    assert.equal(run.failures[0]?.error, 'the adapter failed: SyntaxError')
+  })
+
   test('that is no Error at all is tried again', async (t) => {
     const run = startRun(t, [{ error: 'a string' as unknown as Error }, {}])
     await run.clock.advance(120_000)
     assert.equal(run.outcome?.kind, 'succeeded')
-    assert.equal(run.failures[0]?.error, 'a string')
+    assert.equal(run.failures[0]?.error, 'the adapter failed: string')
   })
 
   test('is told with at most 500 characters', async (t) => {
@@ -228,7 +235,7 @@ describe('stopping', () => {
   test('before the run starts nothing', async (t) => {
     const run = startRun(t, [{}], {
       task: {
-        admit: (attempt) => new Promise((resolve) => setImmediate(resolve)).then(() => attempt(false)),
+        admit: (attempt) => new Promise((resolve) => setImmediate(resolve)).then(() => attempt(false, () => {})),
       },
     })
     run.stop.abort(new Error('shutting down'))

@@ -7,6 +7,8 @@ import { callId } from '../support/calls.js'
 import {
   type AnyJournal,
   append,
+  erase,
+  lifecycleEntry,
   packetEntry,
   pagesOf,
   plain,
@@ -44,7 +46,41 @@ async function storedOutOfOrder(journal: AnyJournal, count: number): Promise<voi
   }
 }
 
+const kept = (key: string, text: string, attempt = 1) =>
+  ({ type: 'analysis-kept', at: 1, attempt, key, text, isStep: true }) as const
+
 export function readerContract(name: string, open: OpenJournal): void {
+  describe(`${name} gives back what analyses kept`, () => {
+    test('of the call alone, in order, every character of it', async (t) => {
+      const { journal } = await open(t)
+      const stream = await storedCall(journal, id)
+      const other = await storedCall(journal, callId('c2'))
+      const text = `“quoted”, "escaped" \\ \n \u0000 ünïcode 👂 ${'x'.repeat(300_000)}`
+      await append(journal, stream, [kept('b', text), lifecycleEntry(1)])
+      await append(journal, other, [kept('b', 'of another call')])
+      await append(journal, stream, [kept('a', '{}'), kept('b', 'again')], snapshot())
+      assert.deepEqual(await journal.keptOf(id), [
+        { key: 'b', text },
+        { key: 'a', text: '{}' },
+        { key: 'b', text: 'again' },
+      ])
+      assert.deepEqual(await journal.keptOf(callId('unknown')), [])
+      assert.equal((await journal.replay(id))?.entries.length, 0, 'and no replay reads it behind a snapshot')
+    })
+
+    test('until the call is erased', async (t) => {
+      const { journal } = await open(t)
+      const stream = await storedCall(journal, id)
+      await append(journal, stream, [kept('a', 'said')])
+      await erase(journal, stream)
+      assert.deepEqual(await journal.keptOf(id), [])
+      const next = await storedCall(journal, id)
+      assert.deepEqual(await journal.keptOf(id), [])
+      await append(journal, next, [kept('a', 'of the next call')])
+      assert.deepEqual(await journal.keptOf(id), [{ key: 'a', text: 'of the next call' }])
+    })
+  })
+
   describe(`${name} gives packets back`, () => {
     for (const count of [1, 63, 64, 65, 1000, 1001, 2345])
       test(`ascending and each once, ${count} that came in any order, in pages of any size`, async (t) => {

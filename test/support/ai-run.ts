@@ -22,6 +22,8 @@ export interface ScriptedAttempt {
   readonly takesMs?: number
   readonly error?: Error
   readonly hangs?: true
+  /** It completes a step so long after its start, each. */
+  readonly advancesAt?: readonly number[]
 }
 
 export interface Run {
@@ -41,7 +43,7 @@ export interface RunOptions {
   readonly task?: Partial<RetryTask<string>>
 }
 
-/** Attempt n does `script[n − 1 − before.attempts]`; the last one of the script is repeated. */
+/** The nth call of the provider does `script[n − 1]`; the last one of the script is repeated. */
 export function startRun(t: TestContext, script: readonly ScriptedAttempt[], options: RunOptions = {}): Run {
   const clock = new FakeClock()
   clock.takeOverTimeouts(t)
@@ -58,14 +60,18 @@ export function startRun(t: TestContext, script: readonly ScriptedAttempt[], opt
   }
   const tell = (what: string, attempt: number) => run.story.push([what, clock.now() - begin, attempt])
   const task: RetryTask<string> = {
-    admit: (attempt) => attempt(false),
+    admit: (attempt) => attempt(false, () => {}),
     started: async (attempt) => {
       tell('started', attempt)
     },
-    run(attempt, signal) {
+    run(attempt, signal, advanced) {
       tell('called', attempt)
       run.signals.push(signal)
-      const scripted = script[attempt - 1 - before.attempts] ?? script.at(-1) ?? {}
+      const scripted = script[run.signals.length - 1] ?? script.at(-1) ?? {}
+      for (const atMs of scripted.advancesAt ?? [])
+        clock.after(atMs, () => {
+          if (!signal.aborted) advanced()
+        })
       return new Promise((resolve, reject) => {
         if (scripted.hangs) return
         clock.after(scripted.takesMs ?? 0, () =>

@@ -79,7 +79,7 @@ export class AnalysedCalls extends Calls {
       record: (callId, entry) => this.record(callId, entry).promise,
       read: (callId, look) => this.look(callId, look),
       packets: (callId) => this.#packets(callId),
-      checkpoints: () => ({ load: async () => new Map(), save: async () => {} }),
+      kept: (callId) => journal.keptOf(callId),
       check: (answer) => {
         if (resultCheck.Check(answer)) return answer
         throw new ProviderUnavailable('the provider’s answer is not a result')

@@ -4,7 +4,9 @@
  */
 import { limits } from '../../limits.js'
 import type { ProviderRequest } from '../../protocol/analysis.js'
-import type { AnalysisCheckpoints } from '../provider.js'
+import { type AnalysisCheckpoints, ProviderUnavailable } from '../provider.js'
+
+const requestPrefix = 'request/'
 
 interface Step {
   readonly answer: unknown
@@ -14,7 +16,8 @@ export class Ledger {
   readonly #checkpoints: AnalysisCheckpoints
   readonly #steps: Map<string, Step>
   readonly #requests: ProviderRequest[]
-  readonly #attempt: number
+  /** At the step that is being taken. */
+  #attempt: number
 
   private constructor(
     checkpoints: AnalysisCheckpoints,
@@ -32,7 +35,7 @@ export class Ledger {
     const steps = new Map<string, Step>()
     const requests: ProviderRequest[] = []
     for (const [key, text] of await checkpoints.load())
-      if (key.startsWith('request/')) requests.push(JSON.parse(text))
+      if (key.startsWith(requestPrefix)) requests.push(JSON.parse(text))
       else steps.set(key, JSON.parse(text))
     return new Ledger(checkpoints, steps, requests, attempt)
   }
@@ -47,8 +50,12 @@ export class Ledger {
     const kept = this.#steps.get(key)
     if (kept !== undefined) return kept.answer as T
     const answer = await take()
+    const text = JSON.stringify({ answer })
+    if (key.length + text.length > limits.checkpointCharactersMax)
+      throw new ProviderUnavailable('an answer that is too long to be kept')
     this.#steps.set(key, { answer })
-    await this.#checkpoints.save(key, JSON.stringify({ answer }))
+    await this.#checkpoints.save(key, text)
+    this.#attempt = 1
     return answer
   }
 
@@ -57,9 +64,6 @@ export class Ledger {
     if (this.#requests.length >= limits.ledgerRequestsMax) return
     const noted = { ...request, attempt: this.#attempt }
     this.#requests.push(noted)
-    await this.#checkpoints.save(
-      `request/${String(this.#requests.length).padStart(4, '0')}`,
-      JSON.stringify(noted),
-    )
+    await this.#checkpoints.note(`${requestPrefix}${this.#requests.length}`, JSON.stringify(noted))
   }
 }

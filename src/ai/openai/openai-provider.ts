@@ -3,6 +3,7 @@
  * Every step is kept when it is done (`Ledger`), so an attempt goes on where the one before it broke off. A call that
  * carries text needs no ears, and silence needs no request at all.
  */
+import { hash } from 'node:crypto'
 import { AudioError, type AudioFormat } from '../../audio/audio-format.js'
 import { type AudioMeasure, measureAudio, packetAudio } from '../../audio/packet-audio.js'
 import { coverageOf, type SpeechPiece, speechPieces } from '../../audio/speech-pieces.js'
@@ -23,43 +24,50 @@ export interface OpenAiOptions {
   readonly pieceTargetMs: number
 }
 
+/** Often the same one; a server that only hears needs another one beside it that reads. */
+export interface OpenAiServers {
+  readonly transcription: Connection
+  readonly chat: Connection
+}
+
 export class OpenAiProvider implements AnalysisProvider {
   readonly name = 'openai'
-  readonly #connection: Connection
+  readonly #servers: OpenAiServers
   readonly #options: OpenAiOptions
 
-  constructor(connection: Connection, options: OpenAiOptions) {
-    this.#connection = connection
+  constructor(servers: OpenAiServers, options: OpenAiOptions) {
+    this.#servers = servers
     this.#options = options
   }
 
   async analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult> {
     const ledger = await Ledger.open(request.checkpoints, request.attempt)
-    const run = new OpenAiRun(this.#connection, this.#options, request, ledger, signal)
+    const run = new OpenAiRun(this.#servers, this.#options, request, ledger, signal)
     return run.result()
   }
 
   close(): void {
-    this.#connection.close()
+    this.#servers.transcription.close()
+    this.#servers.chat.close()
   }
 }
 
 /** One attempt at one call. */
 class OpenAiRun {
-  readonly #connection: Connection
+  readonly #servers: OpenAiServers
   readonly #options: OpenAiOptions
   readonly #request: AnalysisRequest
   readonly #ledger: Ledger
   readonly #signal: AbortSignal
 
   constructor(
-    connection: Connection,
+    servers: OpenAiServers,
     options: OpenAiOptions,
     request: AnalysisRequest,
     ledger: Ledger,
     signal: AbortSignal,
   ) {
-    this.#connection = connection
+    this.#servers = servers
     this.#options = options
     this.#request = request
     this.#ledger = ledger
@@ -94,7 +102,9 @@ class OpenAiRun {
   }
 
   #findings(turns: ReturnType<typeof turnsOf>): Promise<Findings> {
-    return this.#ledger.step('findings', () =>
+    // What they are about may change between two drives: a call may be told to be audio after all.
+    const about = hash('sha256', JSON.stringify(turns)).slice(0, 16)
+    return this.#ledger.step(`findings/${about}`, () =>
       analyseTurns(turns, `${this.#request.idempotencyKey}:chat`, {
         model: this.#options.chatModel,
         post: (message) => this.#post('chat', message, null),
@@ -125,12 +135,19 @@ class OpenAiRun {
   async #hear(format: AudioFormat, measure: AudioMeasure): Promise<Transcribed> {
     const length = { targetMs: this.#options.pieceTargetMs, slackMs: limits.pieceSlackMs }
     const segments: TranscriptSegment[] = []
+    let characters = 0
     let missingFrames = 0
     for (let channel = 0; channel < format.channels; channel++) {
       const audio = packetAudio(audioPackets(this.#request), format, measure)
       for await (const piece of speechPieces(audio, format, channel, length)) {
         missingFrames += piece.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0)
-        if (!piece.isSilent) segments.push(...(await this.#hearPiece(piece, format.sampleRate, channel)))
+        // A transcript that is full is not asked for more: it would be paid for and cut off.
+        const isFull =
+          segments.length >= limits.transcriptSegmentsMax || characters >= limits.transcriptionCharactersMax
+        if (piece.isSilent || isFull) continue
+        const heard = await this.#hearPiece(piece, format, channel)
+        for (const { text } of heard) characters += text.length
+        segments.push(...heard)
       }
     }
     segments.sort((a, b) => a.start - b.start || a.channel - b.channel)
@@ -139,8 +156,13 @@ class OpenAiRun {
     return { coverage, segments: segments.slice(0, limits.transcriptSegmentsMax) }
   }
 
-  async #hearPiece(piece: SpeechPiece, sampleRate: number, channel: number): Promise<TranscriptSegment[]> {
-    const key = `piece/${channel}/${piece.firstFrame}+${piece.frames}`
+  async #hearPiece(
+    piece: SpeechPiece,
+    { encoding, sampleRate, channels }: AudioFormat,
+    channel: number,
+  ): Promise<TranscriptSegment[]> {
+    const sound = `${encoding}/${sampleRate}/${channel + 1}of${channels}`
+    const key = `piece/${sound}/${piece.firstFrame}+${piece.frames}`
     const heard = await this.#ledger.step(key, () => this.#transcribe(piece, sampleRate, key))
     return heard.map((segment) => {
       const first = piece.firstFrame + Math.min(piece.frames - 1, Math.floor(segment.start * sampleRate))
@@ -203,7 +225,7 @@ class OpenAiRun {
     const account = { what, bytes_sent: message.body.length, audio_seconds: audioSeconds }
     const startedAt = performance.now()
     try {
-      const answer = await this.#connection.post(message, this.#signal)
+      const answer = await this.#servers[what].post(message, this.#signal)
       await this.#ledger.note({
         ...account,
         status: answer.status,

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import { type CallState, callStates } from '../../protocol/call.js'
-import type { DueCall, EndedCall, LifecycleEntry } from '../journal.js'
+import type { DueCall, EndedCall, KeptPart, LifecycleEntry } from '../journal.js'
 import { CallPages } from './call-pages.js'
 import { PacketPages } from './packet-page.js'
 import { packetEntries } from './packet-record.js'
@@ -47,6 +47,11 @@ const lifecycleAfter = db.prepare<[number, number], { version: number; entry: st
   'SELECT version, entry FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version',
 )
 
+const keptParts = db.prepare<[string], KeptPart>(
+  `SELECT entry ->> '$.key' AS key, entry ->> '$.text' AS text FROM lifecycle
+   WHERE call_key = (SELECT key FROM calls WHERE call_id = ?) AND entry ->> '$.type' = 'analysis-kept' ORDER BY version`,
+)
+
 const answers: Answers = {
   call({ callId }) {
     const row = callById.get(callId)
@@ -75,6 +80,8 @@ const answers: Answers = {
   },
 
   ended: ({ through, limit }) => endedCalls.all(Math.min(through, Number.MAX_SAFE_INTEGER), limit),
+
+  kept: ({ callId }) => keptParts.all(callId),
 
   stateCounts() {
     const found = new Map(counts.all().map(({ state, count }) => [state, count]))

@@ -28,6 +28,7 @@ import type {
   EndedCall,
   Journal,
   JournalEntry,
+  KeptPart,
   Settlement,
   StoredCall,
   StoredPacket,
@@ -489,6 +490,10 @@ export class SqliteJournal implements Journal, CallReader {
 
   ended(through: Millis, limit: number): Promise<readonly EndedCall[]> {
     return this.#ask('ended', { through, limit })
+  }
+
+  keptOf(callId: CallId): Promise<readonly KeptPart[]> {
+    return this.#ask('kept', { callId })
   }
 
   stateCounts(): Promise<Readonly<Record<CallState, number>>> {

@@ -8,6 +8,7 @@ import type {
   DueCall,
   DueCursor,
   EndedCall,
+  KeptPart,
   LifecycleEntry,
   ReplayEntry,
 } from '../journal.js'
@@ -117,6 +118,7 @@ export interface Reads {
   }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
   ended: { query: { through: number; limit: number }; answer: readonly EndedCall[] }
+  kept: { query: { callId: CallId }; answer: readonly KeptPart[] }
   stateCounts: { query: Record<string, never>; answer: Readonly<Record<CallState, number>> }
 }
 

@@ -14,10 +14,14 @@ export class MemoryCheckpoints implements AnalysisCheckpoints {
   readonly saved = new Map<string, string>()
 
   async load(): Promise<ReadonlyMap<string, string>> {
-    return new Map([...this.saved].sort(([a], [b]) => (a < b ? -1 : 1)))
+    return new Map(this.saved)
   }
 
   async save(key: string, text: string): Promise<void> {
+    this.saved.set(key, text)
+  }
+
+  async note(key: string, text: string): Promise<void> {
     this.saved.set(key, text)
   }
 }
@@ -102,7 +106,7 @@ export async function startBench(
     responseBytesMax: limits.providerAnswerBytesMax,
     socketsMax: 8,
   })
-  const provider = new OpenAiProvider(connection, {
+  const provider = new OpenAiProvider({ transcription: connection, chat: connection }, {
     transcriptionModel: options.model ?? 'whisper-1',
     chatModel: 'gpt-4o-mini',
     language: 'en',
