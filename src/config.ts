@@ -8,8 +8,9 @@ import { Compile } from 'typebox/compile'
 
 const integer = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description })
-/** Never printed, and refused as a flag, which every user of the machine can see. */
-const secret = (description: string) => Type.String({ default: '', description, isSecret: true })
+/** Never printed, and refused as a flag, which every user of the machine can see; `file` is the setting that names a file. */
+const secret = (file: string, description: string) =>
+  Type.String({ default: '', description, isSecret: true, file })
 const text = (description: string) => Type.String({ default: '', description })
 const dayMs = 86_400_000
 
@@ -22,9 +23,9 @@ export const settings = {
     default: false,
     description: 'Start even where acknowledged packets are known to be missing from the files.',
   }),
-  INGEST_TOKENS: secret('Bearer tokens of PBXs, separated by commas: they may write packets.'),
-  SUPERVISOR_TOKENS: secret('Bearer tokens of supervisors: they may read.'),
-  ADMIN_TOKENS: secret('Bearer tokens of administrators: they may read, delete and retry.'),
+  INGEST_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of PBXs, separated by commas: they may write packets.'),
+  SUPERVISOR_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of supervisors: they may read.'),
+  ADMIN_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of administrators: they may read, delete and retry.'),
   TOKENS_FILE: text('File with lines of "role token [name]", mode 0600; read again on SIGHUP.'),
   ALLOW_UNAUTHENTICATED: Type.Boolean({
     default: false,
@@ -71,10 +72,33 @@ export const settings = {
   ),
   DEFAULT_SAMPLE_RATE: integer(8000, 4000, 192_000, 'Their frames a second.'),
   DEFAULT_CHANNELS: integer(1, 1, 8, 'Their channels, interleaved.'),
-  AI_PROVIDER: Type.Literal('simulated', {
+  AI_PROVIDER: Type.Union([Type.Literal('simulated'), Type.Literal('local'), Type.Literal('openai')], {
     default: 'simulated',
-    description: 'Who analyses finished calls.',
+    description: 'Who analyses finished calls: simulated, local (text calls only) or openai (docs/ai.md).',
   }),
+  AI_BASE_URL: text('OpenAI-compatible server, normally ending in /v1; https, or http on this machine.'),
+  AI_API_KEY: secret('AI_API_KEY_FILE', 'Its key; none where the server asks for none.'),
+  AI_API_KEY_FILE: text('File that holds the key instead, mode 0600.'),
+  AI_ALLOW_HTTP: Type.Boolean({
+    default: false,
+    description: 'Send audio, transcripts and keys unencrypted over the network, where a URL says http.',
+  }),
+  AI_TRANSCRIPTION_MODEL: text('Model for speech to text, as the server names it.'),
+  AI_CHAT_MODEL: text('Model for sentiment, summary, topics and action items.'),
+  AI_CHAT_BASE_URL: text('Server of the chat model, where it is another one.'),
+  AI_CHAT_API_KEY: secret('AI_CHAT_API_KEY_FILE', 'Key of that server.'),
+  AI_CHAT_API_KEY_FILE: text('File that holds it instead, mode 0600.'),
+  AI_LANGUAGE: Type.String({
+    default: '',
+    pattern: '^([a-z]{2})?$',
+    description: 'What is spoken (ISO 639-1: en, de, …); empty lets the server find out.',
+  }),
+  AI_PIECE_MS: integer(
+    300_000,
+    60_000,
+    1_200_000,
+    'Near this a call’s audio is cut into pieces for transcription, where it is quiet.',
+  ),
   AI_SIMULATED_FAILURE_RATE: Type.Number({
     default: 0.25,
     minimum: 0,
@@ -84,15 +108,30 @@ export const settings = {
   AI_SIMULATED_LATENCY_MIN_MS: integer(1000, 0, 600_000, 'Shortest simulated attempt.'),
   AI_SIMULATED_LATENCY_MAX_MS: integer(3000, 0, 600_000, 'Longest simulated attempt.'),
   AI_SIMULATED_SEED: integer(1, 0, 2 ** 32 - 1, 'Seed of the simulated provider.'),
-  AI_MAX_ATTEMPTS: integer(5, 1, 100, 'Attempts at a call’s analysis, over all restarts.'),
-  AI_BUDGET_MS: integer(60_000, 1, 30 * dayMs, 'Time that attempts and waits of one call may use together.'),
+  AI_MAX_ATTEMPTS: integer(
+    5,
+    1,
+    100,
+    'Attempts at a call’s analysis, over all restarts; a provider that works in steps has so many for each.',
+  ),
+  AI_BUDGET_MS: integer(
+    60_000,
+    1,
+    30 * dayMs,
+    'Time that attempts and waits of one call, or of one step, may use together.',
+  ),
   AI_BACKOFF_BASE_MS: integer(
     1000,
     0,
     3_600_000,
     'First wait between attempts; each one after it is twice as long.',
   ),
-  AI_ATTEMPT_TIMEOUT_MS: integer(20_000, 1, 3_600_000, 'Deadline of one attempt, its whole answer included.'),
+  AI_ATTEMPT_TIMEOUT_MS: integer(
+    20_000,
+    1,
+    3_600_000,
+    'Deadline of one attempt, or of one of its steps, the whole answer included.',
+  ),
   AI_CONCURRENCY: integer(64, 1, 10_000, 'Attempts at a time.'),
   AI_BREAKER_FAILURES: integer(
     10,
@@ -139,10 +178,17 @@ function isSecret(key: string): boolean {
   return 'isSecret' in settings[key as keyof typeof settings]
 }
 
-/** The configuration as it may be shown: of a secret only whether there is one. */
+function fileOf(key: string): string {
+  const setting = settings[key as keyof typeof settings]
+  return 'file' in setting ? String(setting.file) : ''
+}
+
+/** The configuration as it may be shown: of a secret, and of a URL with a password in it, only whether there is one. */
 export function printable(config: Config): Record<string, unknown> {
+  const isHidden = (key: string, value: unknown) =>
+    (isSecret(key) && value !== '') || (key.endsWith('_URL') && String(value).includes('@'))
   return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [key, isSecret(key) && value !== '' ? 'set' : value]),
+    Object.entries(config).map(([key, value]) => [key, isHidden(key, value) ? 'set' : value]),
   )
 }
 
@@ -194,7 +240,7 @@ function addFlags(texts: Texts, args: readonly string[]): void {
       throw new ConfigError(`unknown flag ${arg.split('=', 1)[0]}; see --help`)
     if (isSecret(key))
       throw new ConfigError(
-        `--${name} would show its tokens to everybody on this machine: use ${environmentPrefix}${key} or TOKENS_FILE`,
+        `--${name} would show its text to everybody on this machine: use ${environmentPrefix}${key} or ${fileOf(key)}`,
       )
     const text = inline ?? args[++i]
     if (text === undefined) throw new ConfigError(`--${name} wants a value`)

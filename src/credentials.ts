@@ -8,9 +8,9 @@
  */
 import { Buffer } from 'node:buffer'
 import { hash, timingSafeEqual } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { ConfigError } from './config.js'
 import { limits } from './limits.js'
+import { readPrivateFile } from './private-file.js'
 
 export const roles = ['ingest', 'supervisor', 'admin'] as const
 export type Role = (typeof roles)[number]
@@ -87,7 +87,7 @@ function readAll(sources: CredentialSources): readonly Credential[] {
 
 /** Lines of `role token [name]`; empty ones and those that begin with # are comments. */
 function addFile(found: Credential[], path: string): void {
-  const lines = readPrivateFile(path).split(/\r?\n/)
+  const lines = readPrivateFile('TOKENS_FILE', path).split(/\r?\n/)
   const before = found.length
   lines.forEach((line, index) => {
     const where = `TOKENS_FILE ${path}, line ${index + 1}`
@@ -102,20 +102,6 @@ function addFile(found: Credential[], path: string): void {
   })
   // With none left after a reload the service would stand open.
   if (found.length === before) throw new ConfigError(`TOKENS_FILE ${path} holds no token`)
-}
-
-function readPrivateFile(path: string): string {
-  let text: string
-  let mode: number
-  try {
-    mode = statSync(path).mode
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`TOKENS_FILE ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-  if ((mode & 0o077) !== 0)
-    throw new ConfigError(`TOKENS_FILE ${path} is open to others than its owner: chmod 600 it`)
-  return text
 }
 
 function addToken(found: Credential[], where: string, role: Role, token: string, name: string): void {

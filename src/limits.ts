@@ -135,7 +135,6 @@ export const limits = {
   /** An answer of a provider; a transcript of five minutes is some 10 KiB with all its numbers. */
   providerAnswerBytesMax: mib,
   /** Near this a call's audio is cut into pieces for transcription, where it is quiet within the slack. */
-  pieceTargetMs: 300_000,
   pieceSlackMs: 30_000,
   /** A piece that the server finds too large is halved, but not below this. */
   pieceMsMin: 15_000,

@@ -55,6 +55,17 @@ const defaults: Record<Key, string | number | boolean> = {
   DEFAULT_SAMPLE_RATE: 8000,
   DEFAULT_CHANNELS: 1,
   AI_PROVIDER: 'simulated',
+  AI_BASE_URL: '',
+  AI_API_KEY: '',
+  AI_API_KEY_FILE: '',
+  AI_ALLOW_HTTP: false,
+  AI_TRANSCRIPTION_MODEL: '',
+  AI_CHAT_MODEL: '',
+  AI_CHAT_BASE_URL: '',
+  AI_CHAT_API_KEY: '',
+  AI_CHAT_API_KEY_FILE: '',
+  AI_LANGUAGE: '',
+  AI_PIECE_MS: 300_000,
   AI_SIMULATED_FAILURE_RATE: 0.25,
   AI_SIMULATED_LATENCY_MIN_MS: 1000,
   AI_SIMULATED_LATENCY_MAX_MS: 3000,
@@ -70,7 +81,13 @@ const defaults: Record<Key, string | number | boolean> = {
 }
 
 /** Tokens: not to be given as flags, nor to be printed. */
-const secrets: readonly string[] = ['INGEST_TOKENS', 'SUPERVISOR_TOKENS', 'ADMIN_TOKENS']
+const secrets: readonly string[] = [
+  'INGEST_TOKENS',
+  'SUPERVISOR_TOKENS',
+  'ADMIN_TOKENS',
+  'AI_API_KEY',
+  'AI_CHAT_API_KEY',
+]
 
 /** What each setting may be at most and at least; numbers beside them are refused. */
 const bounds: Partial<Record<Key, readonly [minimum: number, maximum: number]>> = {
@@ -85,6 +102,7 @@ const bounds: Partial<Record<Key, readonly [minimum: number, maximum: number]>> 
   CALL_IDLE_TIMEOUT_MS: [1000, 2_592_000_000],
   DEFAULT_SAMPLE_RATE: [4000, 192_000],
   DEFAULT_CHANNELS: [1, 8],
+  AI_PIECE_MS: [60_000, 1_200_000],
   AI_SIMULATED_FAILURE_RATE: [0, 1],
   AI_SIMULATED_LATENCY_MIN_MS: [0, 600_000],
   AI_SIMULATED_LATENCY_MAX_MS: [0, 600_000],
@@ -104,6 +122,8 @@ function another(
   given: string | number | boolean,
 ): readonly [string, string | number | boolean] {
   if (typeof given === 'boolean') return ['true', true]
+  if (key === 'AI_LANGUAGE') return ['de', 'de']
+  if (key === 'AI_PIECE_MS') return ['70000', 70_000]
   if (given === '') return ['a text', 'a text']
   if (key === 'DEFAULT_ENCODING') return ['mulaw', 'mulaw']
   if (typeof given === 'string') return [given, given]
@@ -252,6 +272,8 @@ describe('a secret', () => {
     for (const key of secrets) assert.equal(printed[key], 'set')
     assert(!JSON.stringify(printed).includes(canary))
     assert.equal(printable(read())['INGEST_TOKENS'], '')
+    const url = { VOICESTREAM_AI_BASE_URL: `https://somebody:${canary}@host/v1` }
+    assert.equal(printable(read({ environment: url }))['AI_BASE_URL'], 'set')
   })
 })
 

@@ -51,6 +51,8 @@ export interface AnalysisProvider {
    * `ProviderExhausted` where nothing will be answered for any call until somebody has acted.
    */
   analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult>
+  /** Nothing is asked any more: connections that were kept may go. */
+  close?(): void
 }
 
 export class ProviderUnavailable extends Error {

@@ -256,6 +256,56 @@ describe('while the breaker is open', () => {
   })
 })
 
+describe('an attempt of many steps', () => {
+  test('closes the breaker with its first answer, and what it meets later is told like any other', async () => {
+    // Guards against an outage that lasts, for everybody else, as long as one call of four hours takes.
+    const asked = new Asked()
+    await asked.open()
+    const ends: string[] = []
+    let fail = (_: Error) => {}
+    const long = asked.breaker.guard(
+      (isProbe, answered) =>
+        new Promise<never>((_, reject) => {
+          ends.push(`probe ${isProbe}`)
+          asked.clock.after(100, answered)
+          fail = reject
+        }),
+      new AbortController().signal,
+    )
+    long.catch((error: Error) => ends.push(error.name))
+    await asked.clock.advance(probeMs)
+    asked.answer = up
+    asked.ask('another')
+    await turns()
+    assert.equal(asked.breaker.state, 'half_open')
+    assert.equal(asked.ends.get('another'), undefined)
+    await asked.clock.advance(100)
+    assert.equal(asked.breaker.state, 'closed')
+    assert.equal(asked.ends.get('another'), 'answered')
+    fail(new ProviderExhausted('quota'))
+    await turns()
+    assert.equal(asked.breaker.state, 'open')
+    assert.deepEqual(ends, ['probe true', 'AttemptReleased'])
+  })
+
+  test('that ends while the breaker is open is no probe', async () => {
+    const asked = new Asked()
+    const attempts: { answered(): void; end(): void }[] = []
+    const long = asked.breaker.guard(
+      (_, answered) => new Promise<string>((end) => attempts.push({ answered, end: () => end('a result') })),
+      new AbortController().signal,
+    )
+    await turns()
+    attempts[0]?.answered()
+    await turns()
+    await asked.open()
+    attempts[0]?.end()
+    assert.equal(await long, 'a result')
+    assert.equal(asked.breaker.state, 'open')
+    assert.equal(asked.requests.length, 0)
+  })
+})
+
 describe('when the breaker closes', () => {
   test('calls go on in the order in which they came, and never more than there are slots', async () => {
     // Guards against a herd that brings the provider down again.

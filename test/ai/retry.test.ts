@@ -235,7 +235,8 @@ describe('stopping', () => {
   test('before the run starts nothing', async (t) => {
     const run = startRun(t, [{}], {
       task: {
-        admit: (attempt) => new Promise((resolve) => setImmediate(resolve)).then(() => attempt(false, () => {})),
+        admit: (attempt) =>
+          new Promise((resolve) => setImmediate(resolve)).then(() => attempt(false, () => {})),
       },
     })
     run.stop.abort(new Error('shutting down'))

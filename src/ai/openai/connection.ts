@@ -142,7 +142,7 @@ function assertAllowed(address: string): void {
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (refused.check(address, family) || (mapped !== undefined && refused.check(mapped, 'ipv4')))
-    throw new ProviderRejected('AI_BASE_URL leads to a link-local address, which is refused')
+    throw new ProviderRejected('the server’s name leads to a link-local address, which is refused')
 }
 
 const lookupAllowed: LookupFunction = (hostname, options, done) => {

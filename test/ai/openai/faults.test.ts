@@ -1,10 +1,11 @@
 /** How an OpenAI-shaped server fails, and what that means for the call: try again, give up, or wait for people. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { readFindings } from '../../../src/ai/openai/conversation.js'
+import { Compile } from 'typebox/compile'
 import { readTranscription } from '../../../src/ai/openai/transcription.js'
 import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../../../src/ai/provider.js'
 import { limits } from '../../../src/limits.js'
+import { AnalysisResult } from '../../../src/protocol/analysis.js'
 import { answer, chatAnswer, findings, type Reply, wellBehaved } from '../../support/openai-server.js'
 import { never, requestFor, startBench, tone } from './openai-run.js'
 
@@ -212,17 +213,32 @@ describe('the quirks of servers', () => {
     ])
   })
 
-  test('what is said about a call is bounded', () => {
+  test('what is said about a call is bounded, and a result after all', async (t) => {
     const long = {
       ...findings,
       score: 7,
       confidence: -3,
-      summary: 'a'.repeat(9999),
-      topics: Array(99).fill('t'),
+      turns: [
+        { turn: 0, sentiment: 'negative', score: -1e300 },
+        { turn: 99, sentiment: 'negative', score: 0 },
+        { turn: -1, sentiment: 'negative', score: 0 },
+      ],
+      summary: `\u0000${'a'.repeat(9999)}`,
+      topics: Array(99).fill('t'.repeat(999)),
+      action_items: ['', '\u001b', ...Array(99).fill('x')],
     }
-    const reading = readFindings(
-      JSON.stringify({ choices: [{ message: { content: JSON.stringify(long) } }] }),
+    const { provider } = await startBench(t, (request, index) =>
+      request.file === null ? chatAnswer(long) : wellBehaved(request, index),
     )
-    assert.equal(reading.kind, 'found')
+    const result = await provider.analyse(requestFor({ packets: tone(1) }), never())
+    assert(Compile(AnalysisResult).Check(result))
+    assert.deepEqual([result.score, result.confidence], [1, 0])
+    assert.deepEqual(result.turns, [{ first_segment: 0, last_segment: 0, sentiment: 'negative', score: -1 }])
+    assert.equal(result.summary, 'a'.repeat(limits.summaryCharactersMax))
+    assert.deepEqual(
+      result.topics,
+      Array(limits.findingsListedMax).fill('t'.repeat(limits.findingCharactersMax)),
+    )
+    assert(result.action_items?.every((item) => item === 'x'))
   })
 })

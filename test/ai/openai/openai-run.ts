@@ -106,12 +106,15 @@ export async function startBench(
     responseBytesMax: limits.providerAnswerBytesMax,
     socketsMax: 8,
   })
-  const provider = new OpenAiProvider({ transcription: connection, chat: connection }, {
-    transcriptionModel: options.model ?? 'whisper-1',
-    chatModel: 'gpt-4o-mini',
-    language: 'en',
-    pieceTargetMs: options.pieceTargetMs ?? 300_000,
-  })
+  const provider = new OpenAiProvider(
+    { transcription: connection, chat: connection },
+    {
+      transcriptionModel: options.model ?? 'whisper-1',
+      chatModel: 'gpt-4o-mini',
+      language: 'en',
+      pieceTargetMs: options.pieceTargetMs ?? 300_000,
+    },
+  )
   t.after(async () => {
     provider.close()
     await server.stop()

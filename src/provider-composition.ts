@@ -1,0 +1,121 @@
+/** Who analyses calls, as the settings say: checked here, so that a bad one stops the start. */
+import { BlockList, isIP } from 'node:net'
+import { LocalProvider } from './ai/local-provider.js'
+import { Connection } from './ai/openai/connection.js'
+import { OpenAiProvider } from './ai/openai/openai-provider.js'
+import type { AnalysisProvider } from './ai/provider.js'
+import { SimulatedProvider } from './ai/simulated-provider.js'
+import { type Config, ConfigError } from './config.js'
+import { unreachable } from './errors.js'
+import { limits } from './limits.js'
+import { readPrivateFile } from './private-file.js'
+
+/** Of an HTTP header: visible, without spaces. */
+const keyPattern = /^[\x21-\x7e]{1,512}$/
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+/** Throws `ConfigError`. */
+export function createProvider(config: Config): AnalysisProvider {
+  if (config.AI_PROVIDER !== 'openai') assertWithoutServer(config)
+  switch (config.AI_PROVIDER) {
+    case 'simulated':
+      return new SimulatedProvider({
+        failureRate: config.AI_SIMULATED_FAILURE_RATE,
+        latencyMinMs: config.AI_SIMULATED_LATENCY_MIN_MS,
+        latencyMaxMs: config.AI_SIMULATED_LATENCY_MAX_MS,
+        seed: config.AI_SIMULATED_SEED,
+      })
+    case 'local':
+      return new LocalProvider()
+    case 'openai':
+      return openAiProvider(config)
+    default:
+      return unreachable(config.AI_PROVIDER)
+  }
+}
+
+/** Whoever names a server expects calls to be sent there. */
+function assertWithoutServer(config: Config): void {
+  const settings = [
+    'AI_BASE_URL',
+    'AI_API_KEY',
+    'AI_API_KEY_FILE',
+    'AI_CHAT_BASE_URL',
+    'AI_CHAT_API_KEY',
+    'AI_CHAT_API_KEY_FILE',
+  ] as const
+  const given = settings.find((setting) => config[setting] !== '')
+  if (given !== undefined)
+    throw new ConfigError(
+      `${given} is set, but AI_PROVIDER is ${config.AI_PROVIDER}: set AI_PROVIDER=openai to use it`,
+    )
+}
+
+function openAiProvider(config: Config): OpenAiProvider {
+  for (const setting of ['AI_BASE_URL', 'AI_TRANSCRIPTION_MODEL', 'AI_CHAT_MODEL'] as const)
+    if (config[setting] === '') throw new ConfigError(`AI_PROVIDER=openai needs ${setting}; see docs/ai.md`)
+  const transcription = connectionTo(config, 'AI_BASE_URL', 'AI_API_KEY')
+  return new OpenAiProvider(
+    { transcription, chat: chatConnection(config) ?? transcription },
+    {
+      transcriptionModel: config.AI_TRANSCRIPTION_MODEL,
+      chatModel: config.AI_CHAT_MODEL,
+      language: config.AI_LANGUAGE,
+      pieceTargetMs: config.AI_PIECE_MS,
+    },
+  )
+}
+
+function chatConnection(config: Config): Connection | null {
+  if (config.AI_CHAT_BASE_URL !== '') return connectionTo(config, 'AI_CHAT_BASE_URL', 'AI_CHAT_API_KEY')
+  if (config.AI_CHAT_API_KEY !== '' || config.AI_CHAT_API_KEY_FILE !== '')
+    throw new ConfigError('AI_CHAT_API_KEY is for the server that AI_CHAT_BASE_URL names, and it names none')
+  return null
+}
+
+function connectionTo(
+  config: Config,
+  urlSetting: 'AI_BASE_URL' | 'AI_CHAT_BASE_URL',
+  keySetting: 'AI_API_KEY' | 'AI_CHAT_API_KEY',
+): Connection {
+  return new Connection({
+    baseUrl: readUrl(urlSetting, config[urlSetting], config.AI_ALLOW_HTTP),
+    apiKey: readKey(config, keySetting),
+    responseBytesMax: limits.providerAnswerBytesMax,
+    socketsMax: config.AI_CONCURRENCY,
+  })
+}
+
+/** What stands there is not shown: it may hold a password. */
+function readUrl(setting: string, text: string, allowsHttp: boolean): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !['http:', 'https:'].includes(url.protocol))
+    throw new ConfigError(`${setting} is no URL of http or https`)
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    throw new ConfigError(`${setting} may have no user, password, query or fragment; a key is AI_API_KEY`)
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && !allowsHttp)
+    throw new ConfigError(
+      `${setting} is http and not on this machine: what is said on calls would travel unencrypted; use https, or AI_ALLOW_HTTP=true in a network that you trust`,
+    )
+  return url
+}
+
+function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const family = isIP(host)
+  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+function readKey(config: Config, setting: 'AI_API_KEY' | 'AI_CHAT_API_KEY'): string {
+  const path = config[`${setting}_FILE`]
+  if (path !== '' && config[setting] !== '')
+    throw new ConfigError(`${setting} and ${setting}_FILE are both set: one of them is enough`)
+  const key = path === '' ? config[setting] : readPrivateFile(`${setting}_FILE`, path).trim()
+  if (path !== '' && key === '') throw new ConfigError(`${setting}_FILE ${path} is empty`)
+  if (key !== '' && !keyPattern.test(key))
+    throw new ConfigError(`${setting} holds what no key can: it has up to 512 visible characters, no spaces`)
+  return key
+}
