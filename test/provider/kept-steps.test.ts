@@ -5,7 +5,7 @@ import { runCommand } from '../support/command.js'
 import { found } from '../support/data-files.js'
 import { answer, OpenAiServer, type Script, wellBehaved } from '../support/openai-server.js'
 import { eventually, get, post, startService } from '../support/service.js'
-import { postTone } from './calls.js'
+import { postTone } from '../support/tone-calls.js'
 
 const canary = 'what-was-said-on-this-call'
 

@@ -1,5 +1,6 @@
 /** A server with the shape of OpenAI's API: it keeps what it is sent, and answers or misbehaves as a script says. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 
 export interface ReceivedRequest {
@@ -11,6 +12,11 @@ export interface ReceivedRequest {
   /** The WAV file of a transcription. */
   readonly file: Buffer | null
   readonly fileName: string | null
+  readonly receivedAt: number
+  /** Of its answer, once that has ended or was broken off. */
+  closedAt: number | null
+  /** Of the answer, so far as the socket took them. */
+  bytesWritten: number
 }
 
 /** What a request meets: an answer, or one of the ways in which servers fail. */
@@ -27,6 +33,8 @@ export type Reply =
   | { readonly kind: 'stall'; readonly body: string }
   /** The connection breaks, before the head or within the body. */
   | { readonly kind: 'reset'; readonly after?: string }
+  /** A byte now and then, for ever. */
+  | { readonly kind: 'drip'; readonly everyMs: number }
   /** More than anybody asked for. */
   | { readonly kind: 'flood'; readonly bytes: number }
 
@@ -81,27 +89,44 @@ export const wellBehaved: Script = (request) => {
 
 export class OpenAiServer {
   readonly requests: ReceivedRequest[] = []
+  /** Once a request is answered. What a call of hours sends is more than a test wants in memory. */
+  keepsBodies = true
   readonly #server: Server
+  readonly #scheme: string
+  /** Connections that came, those included on which no request was made. */
+  connections = 0
   readonly #sockets = new Set<Socket>()
   script: Script = wellBehaved
 
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#serve(request, response))
-    this.#server.on('connection', (socket) => {
+  private constructor(tls: { readonly cert: Buffer; readonly key: Buffer } | null) {
+    this.#scheme = tls === null ? 'http' : 'https'
+    const serve = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response)
+    this.#server = tls === null ? createServer(serve) : createTlsServer(tls, serve)
+    this.#server.on('connection', (socket: Socket) => {
+      this.connections++
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
   }
 
-  static async start(script: Script = wellBehaved): Promise<OpenAiServer> {
-    const server = new OpenAiServer()
+  /** With TLS where there is a certificate. */
+  static async start(
+    script: Script = wellBehaved,
+    tls: { readonly cert: Buffer; readonly key: Buffer } | null = null,
+  ): Promise<OpenAiServer> {
+    const server = new OpenAiServer(tls)
     server.script = script
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
     return server
   }
 
+  /** A connection that nobody uses is closed after so long. */
+  set keepAliveMs(ms: number) {
+    this.#server.keepAliveTimeout = ms
+  }
+
   get baseUrl(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`
   }
 
   get openSockets(): number {
@@ -119,7 +144,18 @@ export class OpenAiServer {
     }
     const received = await describe(request, Buffer.concat(parts))
     this.requests.push(received)
+    const { socket } = response
+    const before = socket?.bytesWritten ?? 0
+    response.once('close', () => {
+      received.closedAt = performance.now()
+      received.bytesWritten = (socket?.bytesWritten ?? 0) - before
+    })
     play(this.script(received, this.requests.length - 1), response)
+    if (!this.keepsBodies)
+      this.requests[this.requests.indexOf(received)] = Object.assign(received, {
+        body: Buffer.alloc(0),
+        file: received.file?.subarray(0, 0) ?? null,
+      })
   }
 
   async stop(): Promise<void> {
@@ -131,12 +167,12 @@ export class OpenAiServer {
 function play(reply: Reply, response: ServerResponse): void {
   switch (reply.kind) {
     case 'answer': {
-      const isText = typeof reply.body === 'string'
+      const isText = typeof reply.body === 'string' || Buffer.isBuffer(reply.body)
       response.writeHead(reply.status ?? 200, {
         'Content-Type': isText ? 'text/plain' : 'application/json',
         ...reply.headers,
       })
-      response.end(isText ? reply.body : JSON.stringify(reply.body))
+      response.end(isText ? (reply.body as string | Buffer) : JSON.stringify(reply.body))
       return
     }
     case 'silence':
@@ -149,10 +185,31 @@ function play(reply: Reply, response: ServerResponse): void {
       if (reply.after === undefined) response.destroy()
       else response.write(reply.after, () => response.destroy())
       return
+    case 'drip': {
+      response.writeHead(200, { 'Content-Type': 'application/json' })
+      const timer = setInterval(() => response.write('a'), reply.everyMs)
+      response.once('close', () => clearInterval(timer))
+      return
+    }
     case 'flood':
       response.writeHead(200, { 'Content-Type': 'application/json' })
-      response.end(`{"text":"${'a'.repeat(reply.bytes)}"}`)
+      flood(response, reply.bytes)
   }
+}
+
+/** No faster than it is taken. */
+function flood(response: ServerResponse, bytes: number): void {
+  const part = 'a'.repeat(64 * 1024)
+  let left = bytes
+  const write = (): void => {
+    while (left > 0) {
+      left -= part.length
+      if (!response.write(part)) return void response.once('drain', write)
+    }
+    response.end('"}')
+  }
+  response.write('{"text":"')
+  write()
 }
 
 async function describe(request: IncomingMessage, body: Buffer): Promise<ReceivedRequest> {
@@ -169,5 +226,15 @@ async function describe(request: IncomingMessage, body: Buffer): Promise<Receive
         file = Buffer.from(await value.arrayBuffer())
         fileName = value.name
       }
-  return { path: request.url ?? '', headers: request.headers, body, fields, file, fileName }
+  return {
+    path: request.url ?? '',
+    headers: request.headers,
+    body,
+    fields,
+    file,
+    fileName,
+    receivedAt: performance.now(),
+    closedAt: null,
+    bytesWritten: 0,
+  }
 }

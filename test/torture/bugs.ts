@@ -11,6 +11,7 @@ import { runLifecycleKills } from './lifecycle-runs.js'
 import { compilerUnavailable } from './native/compile.js'
 import type { Edit } from './patched-build.js'
 import { runPowerCuts } from './power-runs.js'
+import { runProviderFaults } from './provider-faults.js'
 import { runResumes } from './resumes.js'
 import { runSlowSupervisors } from './slow-supervisors.js'
 import { runSlowSyncs } from './slow-syncs.js'
@@ -252,6 +253,32 @@ export const bugs: readonly Bug[] = [
     scenario: 'events/slow-supervisor',
     finding: /holes|the socket is open/,
     run: (stage) => runSlowSupervisors(stage, { pausesMs: [1000] }),
+    unavailable: always,
+  },
+  {
+    name: 'the deadline ends with the head of an answer',
+    edits: [{ file: 'ai/openai/connection.js', find: '            signal,\n', replace: '' }],
+    scenario: 'provider/faults',
+    finding: /an answer was read for|sockets stay open/,
+    run: (stage) => runProviderFaults(stage, { callsPerMode: 2, modes: ['headers-then-hang'] }),
+    unavailable: always,
+  },
+  {
+    name: 'an answer has no bound',
+    edits: [
+      { file: 'ai/openai/connection.js', find: 'if (bytes > responseBytesMax)', replace: 'if (bytes < 0)' },
+    ],
+    scenario: 'provider/faults',
+    finding: /bytes were taken/,
+    run: (stage) => runProviderFaults(stage, { callsPerMode: 2, modes: ['flood'] }),
+    unavailable: always,
+  },
+  {
+    name: 'a server may ask for any wait',
+    edits: [{ file: 'ai/openai/failure.js', find: 'Math.min(ms, retryAfterMsMax)', replace: 'ms' }],
+    scenario: 'provider/faults',
+    finding: /a call says .*99999999000 ms/,
+    run: (stage) => runProviderFaults(stage, { callsPerMode: 2, modes: ['429-for-years'] }),
     unavailable: always,
   },
 ]

@@ -13,6 +13,9 @@ import { runLifecycleKills } from './lifecycle-runs.js'
 import { runCheckpointKills, runPassivation } from './long-runs.js'
 import { compilerUnavailable } from './native/compile.js'
 import { runPowerControl, runPowerCuts } from './power-runs.js'
+import { runBadCertificate } from './provider-certificate.js'
+import { runProviderFaults } from './provider-faults.js'
+import { runLongCall } from './provider-memory.js'
 import { runRaces } from './races.js'
 import { runResumes } from './resumes.js'
 import { runSequences } from './sequences.js'
@@ -289,6 +292,24 @@ export const scenarios: readonly Scenario[] = [
     promise: 'P19: a second SIGTERM while the store closes is a crash like any other',
     run: (stage) => runSecondSignals(stage, { momentsMs: [100, 400, 700, 1000, 1300, 1600, 1900, 2200] }),
     unavailable: straceUnavailable,
+  },
+  {
+    name: 'provider/faults',
+    promise: 'P15: however the AI server fails, each call ends in time and nothing is left open',
+    run: (stage) => runProviderFaults(stage, { callsPerMode: 20 }),
+    unavailable: always,
+  },
+  {
+    name: 'provider/certificate',
+    promise: 'P15: a server with a bad certificate is sent nothing',
+    run: (stage) => runBadCertificate(stage, { calls: 20 }),
+    unavailable: always,
+  },
+  {
+    name: 'provider/long-call',
+    promise: 'P15: a call of four hours is analysed in 100 MiB more memory',
+    run: (stage) => runLongCall(stage, { hours: 4, growthMebibytesMax: 100 }),
+    unavailable: always,
   },
   {
     name: 'writer/death',

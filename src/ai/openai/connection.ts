@@ -64,6 +64,9 @@ export class Connection {
     const request = this.#open(message, signal)
     try {
       const response = await this.#responseTo(request, message.body)
+      // Nobody asked for a code; one that is small on the way may be gigabytes here.
+      if ((response.headers['content-encoding'] ?? 'identity') !== 'identity')
+        throw new ProviderUnavailable('an answer with a content coding')
       const { text, bytes } = await this.#textOf(response)
       return {
         status: response.statusCode ?? 0,

@@ -61,8 +61,8 @@ function takesVerboseJson(model: string): boolean {
  */
 export function readTranscription(text: string, seconds: number): readonly HeardSegment[] {
   const body = parse(text)
-  if (body === null) {
-    const plain = clean(text)
+  if (typeof body === 'string') {
+    const plain = clean(body)
     if (plain.startsWith('<') || plain.startsWith('{'))
       throw new ProviderUnavailable('transcription: no transcript')
     return wholePiece(plain, seconds)
@@ -102,16 +102,18 @@ function readSegment(segment: unknown, seconds: number): HeardSegment | null {
   return { start, end, text, confidence }
 }
 
-function parse(text: string): Record<string, unknown> | null {
+/** An object, or a transcript as plain text or as a JSON string. Throws for any other JSON, which is no transcript. */
+function parse(text: string): Record<string, unknown> | string {
+  let body: unknown
   try {
-    const body: unknown = JSON.parse(text)
-    if (typeof body === 'object' && body !== null && !Array.isArray(body))
-      return body as Record<string, unknown>
-    // A JSON string is a transcript, too.
-    return typeof body === 'string' ? { text: body } : null
+    body = JSON.parse(text)
   } catch {
-    return null
+    return text
   }
+  if (typeof body === 'string') return body
+  if (typeof body === 'object' && body !== null && !Array.isArray(body))
+    return body as Record<string, unknown>
+  throw new ProviderUnavailable('transcription: 200 with other JSON')
 }
 
 function numberOf(value: unknown): number | null {

@@ -1,6 +1,7 @@
 /** How an OpenAI-shaped server fails, and what that means for the call: try again, give up, or wait for people. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { Compile } from 'typebox/compile'
 import { readTranscription } from '../../../src/ai/openai/transcription.js'
 import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../../../src/ai/provider.js'
@@ -64,6 +65,14 @@ const failures: readonly (readonly [name: string, reply: Reply, kind: Kind, retr
   ['200 with an error', answer({ error: { message: secret } }), 'again'],
   ['200 without a text', answer({ segments: [] }), 'again'],
   ['200 with half an object', answer('{"text": "half', 200), 'again'],
+  ['200 with null', answer('null'), 'again'],
+  ['200 with a list', answer([{ text: secret }]), 'again'],
+  ['200 with a number', answer('7'), 'again'],
+  [
+    '200 in gzip, which nobody asked for',
+    answer(gzipSync('{"text":"x"}'), 200, { 'Content-Encoding': 'gzip' }),
+    'again',
+  ],
   ['200 with a page', answer('<html>sign in</html>'), 'again'],
   ['an answer past its bound', { kind: 'flood', bytes: limits.providerAnswerBytesMax }, 'again'],
   ['a connection that breaks before the head', { kind: 'reset' }, 'again'],

@@ -1,6 +1,6 @@
 /** Calls of 16 bits at 8 kHz, posted whole. */
-import { bulkLines, postLines } from '../support/command.js'
-import { post } from '../support/service.js'
+import { bulkLines, postLines } from './command.js'
+import { post } from './service.js'
 
 const packetsAtOnce = 1000
 const framesPerPacket = 160
@@ -21,13 +21,23 @@ export async function postTone(
   callId: string,
   seconds: number,
 ): Promise<void> {
-  const count = seconds * 50
-  for (let first = 0; first < count; first += packetsAtOnce) {
-    const sequences = Array.from({ length: Math.min(packetsAtOnce, count - first) }, (_, at) => first + at)
+  await postTonePackets(service, callId, 0, seconds)
+  await post(service, `/v1/call/complete/${callId}`, { total_packets: seconds * 50 })
+}
+
+/** Those of the seconds from `first` to before `end`. */
+export async function postTonePackets(
+  service: { readonly url: string },
+  callId: string,
+  first: number,
+  end: number,
+): Promise<void> {
+  for (let at = first * 50; at < end * 50; at += packetsAtOnce) {
+    const count = Math.min(packetsAtOnce, end * 50 - at)
+    const sequences = Array.from({ length: count }, (_, index) => at + index)
     await postLines(
       service,
       bulkLines(callId, sequences, (sequence) => second[sequence % 50] ?? ''),
     )
   }
-  await post(service, `/v1/call/complete/${callId}`, { total_packets: count })
 }
