@@ -26,9 +26,11 @@ export interface OpenAiOptions {
 
 /** Often the same one; a server that only hears needs another one beside it that reads. */
 export interface OpenAiServers {
-  readonly transcription: Connection
-  readonly chat: Connection
+  readonly transcription: Requests
+  readonly chat: Requests
 }
+
+type Requests = Pick<Connection, 'post' | 'close'>
 
 export class OpenAiProvider implements AnalysisProvider {
   readonly name = 'openai'
