@@ -94,10 +94,12 @@ class ModeTrial {
   async run(calls: number): Promise<readonly string[]> {
     const { name } = this.#mode
     const ids = Array.from({ length: calls }, (_, n) => `${name}-${n}`)
+    await postTone(this.#service, `${name}-before`, 1)
     await this.#settled()
     const before = this.#descriptors()
     this.#server.script = (request, index) => this.#reply(request, index)
-    await Promise.all(ids.map((id) => postTone(this.#service, id, 1)))
+    // On one connection, which is among the descriptors before.
+    for (const id of ids) await postTone(this.#service, id, 1)
     await this.#supervisor.until(() => ids.every((id) => this.#endOf(id) !== null), budgetMs + 60_000)
     for (const [n, id] of ids.entries()) await this.#judge(id, n % 2 === 0 ? 'transcription' : 'chat')
     await this.#settled()

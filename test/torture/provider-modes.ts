@@ -38,8 +38,8 @@ const failing = (
   ...more,
 })
 
-export const attemptMsMax = 1000
-export const budgetMs = 15_000
+export const attemptMsMax = 3000
+export const budgetMs = 30_000
 
 export const providerModes = (elsewhere: string): readonly ProviderMode[] => [
   failing('503', answer({ error: { code: 'server_is_overloaded' } }, 503), /^\w+: 503 server_is_overloaded$/),

@@ -183,7 +183,7 @@ class OpenAiRun {
   async #transcribe(piece: SpeechPiece, sampleRate: number, key: string): Promise<readonly HeardSegment[]> {
     const duration = piece.frames / sampleRate
     const idempotencyKey = `${this.#request.idempotencyKey}:${key}`
-    const message = await transcriptionMessage(
+    const message = transcriptionMessage(
       piece,
       sampleRate,
       { model: this.#options.transcriptionModel, language: this.#options.language },
