@@ -4,10 +4,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import { Supervision } from './actors/supervision.js'
+import type { AnalysisProvider } from './ai/provider.js'
 import { type Clock, systemClock } from './clock.js'
 import { CallActors } from './composition/call-actors.js'
 import { gaugeSources } from './composition/gauge-sources.js'
 import { openJournal } from './composition/journal.js'
+import { createProvider } from './composition/provider.js'
 import { createRoutes } from './composition/routes.js'
 import type { Config } from './config.js'
 import { Credentials } from './credentials.js'
@@ -50,6 +52,7 @@ class Composition {
   readonly #onFatal: (error: Error) => void
   readonly #supervision: Supervision
   readonly #credentials: Credentials
+  readonly #provider: AnalysisProvider
   readonly #entrance: Entrance
   readonly #metrics: Metrics
   readonly #server: Server
@@ -66,6 +69,7 @@ class Composition {
     this.#clock = clock
     this.#onFatal = onFatal
     this.#credentials = new Credentials(config)
+    this.#provider = createProvider(config)
     this.#space = new FolderSpace(config.DATA_DIR)
     this.#entrance = createEntrance({
       config,
@@ -188,6 +192,7 @@ class Composition {
   #createCalls(): CallActors {
     return new CallActors({
       config: this.#config,
+      provider: this.#provider,
       clock: this.#clock,
       log: this.#log,
       metrics: this.#metrics,

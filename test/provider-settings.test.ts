@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { createProvider } from '../src/composition/provider.js'
 import { ConfigError, readConfig } from '../src/config.js'
-import { createProvider } from '../src/provider-composition.js'
 import { temporaryFolder } from './support/service.js'
 
 type Settings = Readonly<Record<string, string>>

@@ -7,6 +7,7 @@ import { CallRegistry } from '../actors/call-registry.js'
 import { DuplicateCheck } from '../actors/duplicate-check.js'
 import { Retention } from '../actors/retention.js'
 import type { Supervision } from '../actors/supervision.js'
+import type { AnalysisProvider } from '../ai/provider.js'
 import { type Clock, rfc3339 } from '../clock.js'
 import type { Config } from '../config.js'
 import type { Log } from '../log.js'
@@ -20,6 +21,7 @@ const dayMs = 86_400_000
 
 export interface CallActorsParts {
   readonly config: Config
+  readonly provider: AnalysisProvider
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -60,6 +62,7 @@ export class CallActors {
     this.registry.stopSweeping()
     await this.retention?.stop()
     await this.analysis.analyses.stop()
+    this.#parts.provider.close?.()
     await this.registry.passivateAll()
   }
 
@@ -99,9 +102,10 @@ export class CallActors {
   }
 
   #createAnalysis(): CallAnalysis {
-    const { config, clock, log, metrics, supervision, journal, isServing } = this.#parts
+    const { config, provider, clock, log, metrics, supervision, journal, isServing } = this.#parts
     return createCallAnalysis({
       config,
+      provider,
       clock,
       log,
       metrics,

@@ -6,7 +6,6 @@ import type { Supervision } from '../actors/supervision.js'
 import { ProviderBreaker } from '../ai/breaker.js'
 import { type AnalysisProvider, ProviderUnavailable } from '../ai/provider.js'
 import { type RetryPolicy, runWithRetry } from '../ai/retry.js'
-import { SimulatedProvider } from '../ai/simulated-provider.js'
 import type { Clock } from '../clock.js'
 import type { Config } from '../config.js'
 import { limits } from '../limits.js'
@@ -19,6 +18,7 @@ import type { CallReader, StoredPacket } from '../store/journal.js'
 export interface CallAnalysisParts
   extends Pick<AnalysisPorts, 'record' | 'read' | 'postpone' | 'interrupted'> {
   readonly config: Config
+  readonly provider: AnalysisProvider
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -66,7 +66,8 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
   const resultCheck = Compile(AnalysisResult)
   return new Analyses({
     clock,
-    provider: createProvider(config),
+    provider: parts.provider,
+    defaultMedia: { encoding: config.DEFAULT_ENCODING, sample_rate: 8000, channels: 1 },
     admit: (attempt, signal) => breaker.guard(attempt, signal),
     isProviderDown: () => breaker.state !== 'closed',
     suspectProvider: () => breaker.suspect(),
@@ -74,7 +75,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
     record: parts.record,
     read: parts.read,
     packets: (callId) => allPackets(reader, callId),
-    checkpoints: () => ({ load: async () => new Map(), save: async () => {} }),
+    kept: (callId) => reader.keptOf(callId),
     check: (answer) => {
       if (resultCheck.Check(answer)) return answer
       throw new ProviderUnavailable('the provider’s answer is not a result')
@@ -88,15 +89,6 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
       metrics.counts.attemptsReleased++
     },
     interrupted: parts.interrupted,
-  })
-}
-
-function createProvider(config: Config): AnalysisProvider {
-  return new SimulatedProvider({
-    failureRate: config.AI_SIMULATED_FAILURE_RATE,
-    latencyMinMs: config.AI_SIMULATED_LATENCY_MIN_MS,
-    latencyMaxMs: config.AI_SIMULATED_LATENCY_MAX_MS,
-    seed: config.AI_SIMULATED_SEED,
   })
 }
 

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
+import { createProvider } from '../../src/composition/provider.js'
 import { type Config, readConfig } from '../../src/config.js'
-import { createProvider } from '../../src/provider-composition.js'
 import { never, requestFor, tone } from '../ai/openai/openai-run.js'
 import {
   answer,
