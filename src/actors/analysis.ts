@@ -23,14 +23,12 @@ import { limits } from '../limits.js'
 import type { AnalysisResult } from '../protocol/analysis.js'
 import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { Media } from '../protocol/media.js'
 import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
 
 export interface AnalysisPorts {
   readonly clock: Clock
   readonly provider: AnalysisProvider
-  readonly defaultMedia: Media
   /**
    * Runs an attempt when a slot is free and the provider may be asked, or rejects with `AttemptReleased` or the signal's
    * reason.

@@ -67,7 +67,6 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
   return new Analyses({
     clock,
     provider: parts.provider,
-    defaultMedia: { encoding: config.DEFAULT_ENCODING, sample_rate: 8000, channels: 1 },
     admit: (attempt, signal) => breaker.guard(attempt, signal),
     isProviderDown: () => breaker.state !== 'closed',
     suspectProvider: () => breaker.suspect(),

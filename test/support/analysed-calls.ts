@@ -72,7 +72,6 @@ export class AnalysedCalls extends Calls {
     this.analyses = new Analyses({
       clock,
       provider,
-      defaultMedia: { encoding: 'text', sample_rate: 8000, channels: 1 },
       admit: (attempt, signal) => this.breaker.guard(attempt, signal),
       isProviderDown: () => this.breaker.state !== 'closed',
       suspectProvider: () => this.breaker.suspect(),
