@@ -20,6 +20,8 @@ import type { TemplatedApp, WebSocket } from './uws.js'
 
 /** A socket that does not read may never see its close frame. */
 const closeMsMax = 2000
+/** Parts in which all sockets are looked at within `limits.supervisorLookMs`. */
+const looksPerRound = 20
 
 interface SocketData {
   readonly grant: SocketGrant
@@ -60,6 +62,7 @@ export class SupervisorSockets {
   readonly #ports: SupervisorSocketPorts
   readonly #sockets = new Set<WebSocket<SocketData>>()
   #looking: NodeJS.Timeout | null = null
+  #round = this.#sockets.values()
 
   constructor(app: TemplatedApp, ports: SupervisorSocketPorts) {
     this.#ports = ports
@@ -127,7 +130,7 @@ export class SupervisorSockets {
   #open(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData()
     this.#sockets.add(socket)
-    this.#looking ??= setInterval(() => this.#look(), limits.supervisorLookMs).unref()
+    this.#looking ??= setInterval(() => this.#lookAtSome(), limits.supervisorLookMs / looksPerRound).unref()
     const { stream, join } =
       data.query.view === 'floor' ? this.#floorOf(socket) : this.#eventsOf(socket, data.query)
     const writer = new SocketWriter(socket, stream, () => {
@@ -197,8 +200,17 @@ export class SupervisorSockets {
     else this.#ports.feed.wake()
   }
 
-  #look(): void {
-    for (const socket of this.#sockets) socket.getUserData().writer?.look()
+  /** A part of them at a time: thousands that came together are due for their heartbeats together, too. */
+  #lookAtSome(): void {
+    const count = Math.ceil(this.#sockets.size / looksPerRound)
+    for (let i = 0; i < count; i++) {
+      const next = this.#round.next()
+      if (next.done) {
+        this.#round = this.#sockets.values()
+        return
+      }
+      next.value.getUserData().writer?.look()
+    }
   }
 
   #closed(socket: WebSocket<SocketData>): void {
