@@ -28,7 +28,9 @@ const ingestMsMax = 50
 const openedAtOnce = 200
 
 export async function runIdleCrowd(stage: Stage, plan: CrowdPlan): Promise<Verdict> {
-  const service = await stage.service({ dataDir: stage.folder() })
+  // They all come from one address.
+  const settings = { SOCKETS_PER_ADDRESS_MAX: plan.idle }
+  const service = await stage.service({ dataDir: stage.folder(), settings })
   const pid = service.child.pid as number
   const load = new PacedLoad(stage, {
     service,
@@ -41,8 +43,9 @@ export async function runIdleCrowd(stage: Stage, plan: CrowdPlan): Promise<Verdi
   const idle = await openAll(stage, service, plan.idle, upgrade(plan.query))
   const connected = await connectedIn(service, plan.idle)
   const idleBytes = residentOf(pid).bytes - before
-  load.takeLatencies()
   const slow = await openSlow(stage, service, plan)
+  // Thousands of connections keep the driver busy while it opens them: what it sees then is its own lateness.
+  load.takeLatencies()
   for (const until = epochMs() + slowMsMax + 2000; epochMs() < until && slow.some(isThere); ) await sleep(100)
   const latencies = load.takeLatencies()
   await load.stop()
