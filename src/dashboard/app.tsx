@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
 import { FloorWatch } from './feed/floor-watch.js'
 import { NotSignedIn, Session } from './feed/session.js'
+import { TranscriptSearch } from './feed/transcript-search.js'
 import { useKeys } from './keys.js'
 import type { Need } from './model/attention.js'
 import { firstQuery, listOf } from './model/call-list.js'
@@ -92,6 +93,21 @@ function useFloor(session: Session): FloorWatch {
   return watch
 }
 
+function useTranscriptSearch(session: Session, words: string): TranscriptSearch {
+  const [, redraw] = useReducer((count: number) => count + 1, 0)
+  const search = useMemo(
+    () =>
+      new TranscriptSearch(
+        (path) => session.read(path),
+        () => redraw(0),
+      ),
+    [session],
+  )
+  useEffect(() => search.ask(words), [search, words])
+  useEffect(() => () => search.stop(), [search])
+  return search
+}
+
 function storage(): Storage | null {
   try {
     return localStorage
@@ -120,6 +136,8 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   const watch = useFloor(session)
   const { place, callId } = useRoute()
   const [query, setQuery] = useState(firstQuery)
+  const isInWords = query.searchIn === 'words'
+  const search = useTranscriptSearch(session, isInWords ? query.search : '')
   const [needsFilter, setNeedsFilter] = useState<NeedsFilter>('all')
   const [isHelpShown, setHelpShown] = useState(false)
   const [cursorId, setCursorId] = useState<string | null>(null)
@@ -135,8 +153,14 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
 
   const allNeeds = watch.needs()
   const needs = shownNeeds(allNeeds, watch.acknowledgements, needsFilter)
-  const calls = place === 'calls' ? listOf(watch.picture.calls.values(), query) : []
-  const ids = place === 'needs' ? needs.map(({ call }) => call.id) : calls.map(({ id }) => id)
+  const calls = place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query) : []
+  const found = place === 'calls' && search.found.kind === 'found' ? search.found.calls : []
+  const ids =
+    place === 'needs'
+      ? needs.map(({ call }) => call.id)
+      : isInWords
+        ? found.map(({ call_id }) => call_id)
+        : calls.map(({ id }) => id)
   const cursor = cursorId === null ? -1 : ids.indexOf(cursorId)
   const open = (id: string) => {
     setCursorId(id)
@@ -213,13 +237,14 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
           {place === 'calls' && (
             <CallsView
               calls={calls}
+              search={search}
               picture={watch.picture}
               query={query}
               setQuery={setQuery}
               cursor={cursor}
               now={now}
               isNarrow={isNarrow}
-              open={({ id }) => open(id)}
+              open={open}
             />
           )}
           {place === 'floor' && <FloorView session={session} picture={watch.picture} />}

@@ -1,12 +1,13 @@
 /** The supervisors' page in a real browser, on the real service. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { openPage, screenshot, skippedWithoutChromium, suiteBrowser } from '../support/browser.js'
 import { bearer, credentialSettings, tokens } from '../support/credentials.js'
 import { startCutProxy } from '../support/cut-proxy.js'
 import { HttpClient } from '../support/http-client.js'
-import { packet, startService } from '../support/service.js'
+import { eventually, packet, startService } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 
 const skip = skippedWithoutChromium()
@@ -117,8 +118,19 @@ describe('the page', { skip }, () => {
       view.ai = { ...view.ai, transcription: attack, provider: attack, error: attack }
       await route.fulfill({ response: answer, json: view })
     })
+    await page.route('**/v1/call/hostile/transcript', async (route) => {
+      const answer = await route.fetch()
+      const segment = { start: 0, end: 1, channel: 0, text: attack, confidence: null, coverage: 0.6 }
+      const findings = { summary: attack, topics: [attack], action_items: [attack] }
+      await route.fulfill({
+        response: answer,
+        json: { ...(await answer.json()), ...findings, segments: [segment] },
+      })
+    })
     await page.reload()
     await sees(page, '.transcript', '<img src=x')
+    for (const part of ['.summary', '.topics', '.action-items']) await sees(page, part, '<img src=x')
+    await sees(page, '.doubt', 'only 60 % of this was received')
     await page.goto(address(`#/call/${encodeURIComponent(attack)}`))
     await sees(page, '.panel h2', '<img src=x')
     assert.equal(await page.evaluate(`'attacked' in window`), false)
@@ -175,6 +187,91 @@ describe('the page', { skip }, () => {
     })
 })
 
+describe('the page of a service that analyses text', { skip }, () => {
+  const service = suiteService({ settings: { AI_PROVIDER: 'local' } })
+  const browser = suiteBrowser()
+  const attack = '<img src=x onerror="window.attacked=1">'
+
+  async function endedCall(client: HttpClient, callId: string, texts: readonly string[]): Promise<void> {
+    for (const [sequence, text] of texts.entries()) await client.packet(callId, packet(sequence, text))
+    await client.complete(callId, texts.length)
+    await eventually(
+      () => client.call(callId),
+      ({ body }) => body['state'] === 'ARCHIVED',
+    )
+  }
+
+  test('shows the details and the transcript of a call, and finds it by what was said', async (t) => {
+    const client = new HttpClient(t, service())
+    await client.post('/v1/call/start/said', {
+      direction: 'inbound',
+      caller: attack,
+      agent: 'maria',
+      metadata: { tenant: attack },
+    })
+    await endedCall(client, 'said', ['I am furious, this is terrible.', `${attack} I want a refund at once.`])
+    await endedCall(client, 'other', ['Everything is fine.'])
+    const { page, complaints } = await openPage(browser(), `${service().url}/dashboard#/call/said`)
+    await sees(page, '.details div', /Agent\s*maria/)
+    await sees(page, '.details div', 'Direction')
+    await sees(page, '.details dd', attack)
+    await sees(page, '.segments li', 'I am furious')
+    await sees(page, '.segments li', attack)
+    await sees(page, '.transcript-head .tag', 'local')
+    const saved = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Download the transcript as SRT' }).click()
+    assert.equal((await saved).suggestedFilename(), 'said.srt')
+    await screenshot(page, 'call-said')
+
+    await page.goto(`${service().url}/dashboard#/calls`)
+    await page.getByRole('button', { name: 'In what was said' }).click()
+    await sees(page, 'h2', 'Search in what was said')
+    await page.getByLabel('Search what was said').fill('refund onerror')
+    await sees(page, '.row', 'said')
+    assert.equal(await page.locator('.row').count(), 1)
+    assert.deepEqual(await page.locator('.row mark').allInnerTexts(), ['onerror', 'refund'])
+    await screenshot(page, 'search-said')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await sees(page, '.panel h2', 'said')
+    await page.getByLabel('Search what was said').fill('nobodysaidthis')
+    await sees(page, 'h2', 'Nobody said that')
+    assert.equal(await page.evaluate(`'attacked' in window`), false)
+    assert.equal(await page.locator('img, #page script').count(), 0)
+    assert.deepEqual(complaints, [])
+
+    // A refusal is always a line in the console of a browser, so it comes last.
+    await page.getByLabel('Search what was said').fill('ab*')
+    await sees(page, '[role=alert]', 'the search has a prefix of less than 3 characters')
+    await page.context().close()
+  })
+
+  test('finds more calls when asked for more, in a narrow window, too', async (t) => {
+    const client = new HttpClient(t, service())
+    for (let call = 0; call < 51; call++) {
+      await client.packet(`many-${call}`, packet(0, 'plenty of words'))
+      await client.complete(`many-${call}`, 1)
+    }
+    await eventually(
+      () => client.get('/v1/calls?q=plenty&limit=200'),
+      ({ body }) => Array.isArray(body['calls']) && body['calls'].length === 51,
+    )
+    const { page, complaints } = await openPage(browser(), `${service().url}/dashboard#/calls`, {
+      viewport: { width: 360, height: 800 },
+    })
+    await page.getByRole('button', { name: 'In what was said' }).click()
+    await page.getByLabel('Search what was said').fill('plenty')
+    await sees(page, '.found-foot', '50 calls so far')
+    assert(Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth')) <= 0)
+    await screenshot(page, 'narrow-search-said')
+    await page.getByRole('button', { name: 'More', exact: true }).click()
+    await sees(page, '.found-foot', /^51 calls$/)
+    assert.equal(await page.getByRole('button', { name: 'More', exact: true }).count(), 0)
+    assert.deepEqual(complaints, [])
+    await page.context().close()
+  })
+})
+
 describe('the page of a service with credentials', { skip }, () => {
   const service = suiteService({ settings: credentialSettings })
   const browser = suiteBrowser()
@@ -192,6 +289,13 @@ describe('the page of a service with credentials', { skip }, () => {
     await client.post('/v1/call/stream/guarded', packet(0), bearer(tokens.ingest[0]))
     await page.keyboard.press('c')
     await sees(page, '.row', 'guarded')
+    await client.post('/v1/call/complete/guarded', { total_packets: 1 }, bearer(tokens.ingest[0]))
+    await page.locator('.row', { hasText: 'guarded' }).click()
+    const saved = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Download the transcript as VTT' }).click()
+    assert.equal((await saved).suggestedFilename(), 'guarded.vtt')
+    const path = await (await saved).path()
+    assert.match(readFileSync(path, 'utf8'), /^WEBVTT/, 'fetched with the token')
     const kept = String(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }])'))
     assert(!kept.includes(tokens.supervisor[0]), 'the token is kept only where that was asked for')
     await page.context().close()

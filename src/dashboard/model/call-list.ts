@@ -8,11 +8,19 @@ export type SortKey = 'call' | 'state' | 'age' | 'packets' | 'loss' | 'last' | '
 export interface ListQuery {
   readonly filter: StateFilter
   readonly search: string
+  /** Their ids are here; what was said is searched by the service. */
+  readonly searchIn: 'ids' | 'words'
   readonly sort: SortKey
   readonly isDescending: boolean
 }
 
-export const firstQuery: ListQuery = { filter: 'current', search: '', sort: 'age', isDescending: false }
+export const firstQuery: ListQuery = {
+  filter: 'current',
+  search: '',
+  searchIn: 'ids',
+  sort: 'age',
+  isDescending: false,
+}
 
 const stateOrder: Readonly<Record<CallState, number>> = {
   IN_PROGRESS: 0,

@@ -141,6 +141,7 @@ export const drawings = {
       <path d="m10.25 10.25 3.25 3.25" />
     </>
   ),
+  partial: <path d="M8 1.75 14.5 13.5h-13zM8 6.25v3.25M8 11.5v.1" />,
   leave: <path d="M6.5 2.5h-3v11h3M10 5l3 3-3 3m2.5-3H6.5" />,
 } as const
 

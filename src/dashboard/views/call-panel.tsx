@@ -5,11 +5,14 @@ import type { CallView } from '../../protocol/call.js'
 import { CallWatch } from '../feed/call-watch.js'
 import type { Session } from '../feed/session.js'
 import { formatCount, formatDuration, formatRate, formatShare } from '../format.js'
+import { detailLinesOf } from '../model/call-details.js'
 import { Chart, type Line } from '../parts/chart.js'
 import { GapPicture } from '../parts/gap-picture.js'
 import { useCopy } from '../parts/hooks.js'
-import { Drawing, SentimentLabel, StateLabel } from '../parts/icons.js'
+import { Drawing, StateLabel } from '../parts/icons.js'
 import { AudioPlayer } from './audio-player.js'
+import { CallDetails } from './call-details.js'
+import { CallResult } from './call-result.js'
 import { Empty } from './empty.js'
 import { Timeline } from './timeline.js'
 
@@ -124,6 +127,7 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
   const until = view.state === 'IN_PROGRESS' ? now : end
   // Arrivals change in place; their version tells.
   const rate = useMemo(() => arrivals.perSecond(until, chartSecondsMax), [version, Math.floor(until / 1000)])
+  const details = detailLinesOf(view)
   const lateCount = Math.max(view.late_count, watch.hasWholePast ? arrivals.late.size : 0)
   return (
     <>
@@ -143,6 +147,11 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
         <CallFigure name="Came late" value={formatCount(lateCount)} note="and closed a gap" />
         <CallFigure name="Duplicate" value={formatCount(view.duplicate_count)} note="came again" />
       </dl>
+      {details.length > 0 && (
+        <PanelSection title="Details">
+          <CallDetails lines={details} />
+        </PanelSection>
+      )}
       <PanelSection title="Packets">
         {missing.highest < 0 ? (
           <p class="quiet">No packet yet.</p>
@@ -164,8 +173,10 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
         )}
       </PanelSection>
       <PanelSection title="What was said">
-        <Transcript view={view} />
-        <AudioPlayer callId={view.call_id} session={session} hasEnded={view.ended_at !== null} />
+        <CallResult view={view} session={session} />
+        {view.media.encoding !== 'text' && view.ended_at !== null && (
+          <AudioPlayer callId={view.call_id} session={session} />
+        )}
       </PanelSection>
       <PanelSection title="Lifecycle">
         <Timeline view={view} steps={watch.steps} now={now} />
@@ -251,42 +262,5 @@ function MissingList({ watch }: { readonly watch: CallWatch }) {
         )}
       </p>
     </details>
-  )
-}
-
-const notYet: Readonly<Record<CallView['state'], string>> = {
-  IN_PROGRESS: 'It is written down when the call is over.',
-  COMPLETED: 'The call is over. Late packets may still come, then it is analysed.',
-  PROCESSING_AI: 'It is being analysed.',
-  ARCHIVED: 'There is no transcript.',
-  FAILED: 'The analysis failed, so there is no transcript.',
-}
-
-function Transcript({ view }: { readonly view: CallView }) {
-  const { transcription, sentiment, confidence, provider, error } = view.ai
-  if (transcription === null)
-    return (
-      <p class="quiet">
-        {notYet[view.state]}
-        {error !== null && ` Last error: ${error}`}
-      </p>
-    )
-  return (
-    <>
-      <p class="transcript-head">
-        <SentimentLabel sentiment={sentiment} />
-        {confidence !== null && <span class="quiet">{formatShare(confidence)} sure</span>}
-        {provider !== null && (
-          <span class="tag">
-            {provider === 'simulated' ? 'simulated, not real speech recognition' : provider}
-          </span>
-        )}
-      </p>
-      {transcription === '' ? (
-        <p class="quiet">Nothing was said.</p>
-      ) : (
-        <blockquote class="transcript">{transcription}</blockquote>
-      )}
-    </>
   )
 }

@@ -1,6 +1,7 @@
 /** All current calls in one list: filtered, sorted, searched. */
 import type { ComponentChildren } from 'preact'
 import { callStates } from '../call-states.js'
+import type { TranscriptSearch } from '../feed/transcript-search.js'
 import { formatCount, formatDateAndTime, formatDuration, formatShare, stateNames } from '../format.js'
 import { silentAfterMs } from '../model/attention.js'
 import { isShown, type ListQuery, type SortKey, type StateFilter, sortedBy } from '../model/call-list.js'
@@ -10,17 +11,22 @@ import { Drawing, SentimentLabel, StateLabel } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { callHash } from '../route.js'
 import { Empty, NoCalls } from './empty.js'
+import { SaidView } from './said-view.js'
 
 interface CallsViewProps {
   readonly calls: readonly CallRecord[]
+  readonly search: TranscriptSearch
   readonly picture: FloorPicture
   readonly query: ListQuery
   setQuery(query: ListQuery): void
   readonly cursor: number
   readonly now: number
   readonly isNarrow: boolean
-  open(call: CallRecord): void
+  open(callId: string): void
 }
+
+/** As much as the service searches for; no id is longer. */
+const searchCharactersMax = 256
 
 const columns: readonly (readonly [key: SortKey, name: string, kind: 'text' | 'number'])[] = [
   ['call', 'Call', 'text'],
@@ -33,19 +39,21 @@ const columns: readonly (readonly [key: SortKey, name: string, kind: 'text' | 'n
 ]
 
 export function CallsView(props: CallsViewProps) {
-  const { calls, picture, query, setQuery, cursor, now, isNarrow } = props
+  const { calls, search, picture, query, setQuery, cursor, now, isNarrow, open } = props
+  const isInWords = query.searchIn === 'words'
   return (
     <section class="view" aria-labelledby="calls-title">
       <div class="view-head">
         <h1 id="calls-title">Calls</h1>
-        <Filters picture={picture} query={query} setQuery={setQuery} />
+        {!isInWords && <Filters picture={picture} query={query} setQuery={setQuery} />}
         <div class="search">
           <Drawing of="search" />
           <input
             id="search"
             type="search"
-            placeholder="Search call ids"
-            aria-label="Search call ids"
+            placeholder={isInWords ? 'Search what was said' : 'Search call ids'}
+            aria-label={isInWords ? 'Search what was said' : 'Search call ids'}
+            maxLength={searchCharactersMax}
             value={query.search}
             autocomplete="off"
             spellcheck={false}
@@ -53,9 +61,19 @@ export function CallsView(props: CallsViewProps) {
           />
           <kbd>/</kbd>
         </div>
-        {isNarrow && <SortChoice query={query} setQuery={setQuery} />}
+        <button
+          type="button"
+          class="chip"
+          aria-pressed={isInWords}
+          onClick={() => setQuery({ ...query, searchIn: isInWords ? 'ids' : 'words' })}
+        >
+          In what was said
+        </button>
+        {isNarrow && !isInWords && <SortChoice query={query} setQuery={setQuery} />}
       </div>
-      {calls.length > 0 ? (
+      {isInWords ? (
+        <SaidView search={search} cursor={cursor} isNarrow={isNarrow} open={open} />
+      ) : calls.length > 0 ? (
         <VirtualRows
           items={calls}
           rowPixels={isNarrow ? 72 : 44}
@@ -64,15 +82,17 @@ export function CallsView(props: CallsViewProps) {
           columnCount={columns.length}
           header={isNarrow ? null : <ListHeader query={query} setQuery={setQuery} />}
           keyOf={({ id }) => id}
-          open={props.open}
+          open={({ id }) => open(id)}
           row={(call) => <CallCells call={call} now={now} />}
         />
       ) : (
         <NothingFound picture={picture} query={query} setQuery={setQuery} />
       )}
-      <p class="view-foot" role="status">
-        {formatCount(calls.length)} of {formatCount(picture.calls.size)} calls on the floor
-      </p>
+      {!isInWords && (
+        <p class="view-foot" role="status">
+          {formatCount(calls.length)} of {formatCount(picture.calls.size)} calls on the floor
+        </p>
+      )}
     </section>
   )
 }

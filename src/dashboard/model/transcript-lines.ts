@@ -1,0 +1,47 @@
+/** A transcript as it is read: who, when, how it sounded, and how much of it was received. Pure. */
+import type { Sentiment } from '../../protocol/analysis.js'
+import type { CallTranscript } from '../../protocol/transcript.js'
+
+export interface TranscriptLine {
+  readonly start: number
+  /** Null where a call has one channel: then it says nothing. */
+  readonly channel: number | null
+  readonly text: string
+  /** What is to be known of its coverage, or null when all of it was received. */
+  readonly doubt: string | null
+  /** Of the turn that begins with it, where that has any feeling. */
+  readonly sentiment: Sentiment | null
+}
+
+export function transcriptLinesOf({ segments, turns = [] }: CallTranscript): readonly TranscriptLine[] {
+  const hasChannels = segments.some(({ channel }) => channel !== segments[0]?.channel)
+  const sentiments = new Map(turns.map((turn) => [turn.first_segment, turn.sentiment]))
+  return segments.map(({ start, channel, text, coverage }, index) => {
+    const sentiment = sentiments.get(index) ?? 'neutral'
+    return {
+      start,
+      channel: hasChannels ? channel : null,
+      text,
+      doubt: doubtOf(coverage),
+      sentiment: sentiment === 'neutral' ? null : sentiment,
+    }
+  })
+}
+
+/** Rounded down: what is not whole must not be called 100 %. */
+export function doubtOf(coverage: number): string | null {
+  if (coverage >= 1) return null
+  if (coverage <= 0) return 'nothing of this was received'
+  if (coverage < 0.01) return 'less than 1 % of this was received'
+  // A share as 0.58 is 57.99 in hundredths.
+  const percent = coverage * 100 + 1e-6
+  return `only ${percent < 99 ? Math.floor(percent) : Math.floor(percent * 10) / 10} % of this was received`
+}
+
+/** 0:07, 12:40, 1:02:40: seconds into the call. */
+export function formatOffset(seconds: number): string {
+  const whole = Math.floor(seconds)
+  const two = (value: number) => String(value).padStart(2, '0')
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60]
+  return hours === 0 ? `${minutes}:${two(whole % 60)}` : `${hours}:${two(minutes)}:${two(whole % 60)}`
+}

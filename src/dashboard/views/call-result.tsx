@@ -1,0 +1,200 @@
+/** What was said on a call and what it means, once it is analysed. */
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import type { CallView } from '../../protocol/call.js'
+import type { CallTranscript } from '../../protocol/transcript.js'
+import type { Session } from '../feed/session.js'
+import { formatCount, formatShare } from '../format.js'
+import { doubtOf, formatOffset, type TranscriptLine, transcriptLinesOf } from '../model/transcript-lines.js'
+import { DownloadLink } from '../parts/download-link.js'
+import { Drawing, SentimentLabel } from '../parts/icons.js'
+
+interface CallResultProps {
+  readonly view: CallView
+  readonly session: Session
+}
+
+type Content =
+  | { readonly kind: 'loading' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'loaded'; readonly transcript: CallTranscript }
+
+const notYet: Readonly<Record<CallView['state'], string>> = {
+  IN_PROGRESS: 'It is written down when the call is over.',
+  COMPLETED: 'The call is over. Late packets may still come, then it is analysed.',
+  PROCESSING_AI: 'It is being analysed.',
+  ARCHIVED: 'There is no transcript.',
+  FAILED: 'The analysis failed, so there is no transcript.',
+}
+
+export function CallResult({ view, session }: CallResultProps) {
+  const { transcription, sentiment, confidence, provider, error } = view.ai
+  if (transcription === null)
+    return (
+      <p class="quiet">
+        {notYet[view.state]}
+        {error !== null && ` Last error: ${error}`}
+      </p>
+    )
+  return (
+    <>
+      <p class="transcript-head">
+        <SentimentLabel sentiment={sentiment} />
+        {confidence !== null && <span class="quiet">{formatShare(confidence)} sure</span>}
+        {provider !== null && (
+          <span class="tag">
+            {provider === 'simulated' ? 'simulated, not real speech recognition' : provider}
+          </span>
+        )}
+      </p>
+      {/* An id that was erased and used again is another call. */}
+      <Analysed key={`${view.created_at} ${view.ended_at}`} callId={view.call_id} session={session} />
+    </>
+  )
+}
+
+function Analysed({ callId, session }: { readonly callId: string; readonly session: Session }) {
+  const [content, retry] = useTranscript(callId, session)
+  if (content.kind === 'loading') return <p class="quiet">Reading the transcript…</p>
+  if (content.kind === 'failed')
+    return (
+      <>
+        <p class="quiet">The transcript could not be read: {content.reason}.</p>
+        <button type="button" class="button" onClick={retry}>
+          Read the transcript again
+        </button>
+      </>
+    )
+  const { summary, topics = [], action_items: actionItems = [], coverage } = content.transcript
+  const doubt = doubtOf(coverage)
+  return (
+    <>
+      {summary !== undefined && summary !== '' && (
+        <p class="summary" dir="auto">
+          {summary}
+        </p>
+      )}
+      <Findings name="Topics" kind="topics" texts={topics} />
+      <Findings name="To do" kind="action-items" texts={actionItems} />
+      {doubt !== null && <Doubt text={`Of the whole call: ${doubt}`} />}
+      <Lines transcript={content.transcript} />
+      <Downloads callId={callId} session={session} />
+    </>
+  )
+}
+
+function useTranscript(callId: string, session: Session): readonly [Content, retry: () => void] {
+  const [content, setContent] = useState<Content>({ kind: 'loading' })
+  const [attempt, setAttempt] = useState(0)
+  useEffect(() => {
+    let isGone = false
+    const tell = (told: Content) => {
+      if (!isGone) setContent(told)
+    }
+    tell({ kind: 'loading' })
+    session.read<CallTranscript>(`/v1/call/${encodeURIComponent(callId)}/transcript`).then(
+      (transcript) => tell({ kind: 'loaded', transcript }),
+      (error: unknown) =>
+        tell({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) }),
+    )
+    return () => {
+      isGone = true
+    }
+  }, [callId, session, attempt])
+  return [content, () => setAttempt((count) => count + 1)]
+}
+
+interface FindingsProps {
+  readonly name: string
+  readonly kind: string
+  readonly texts: readonly string[]
+}
+
+function Findings({ name, kind, texts }: FindingsProps) {
+  if (texts.length === 0) return null
+  return (
+    <div class="findings">
+      <h4 id={`findings-${kind}`}>{name}</h4>
+      <ul class={kind} aria-labelledby={`findings-${kind}`}>
+        {texts.map((text, index) => (
+          <li key={`${index}-${text}`} dir="auto">
+            {text}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+function Doubt({ text }: { readonly text: string }) {
+  return (
+    <p class="doubt">
+      <Drawing of="partial" size={14} />
+      {text}
+    </p>
+  )
+}
+
+/** A call of hours has thousands of lines; nobody reads them all, and each costs. */
+const linesShownStep = 300
+
+function Lines({ transcript }: { readonly transcript: CallTranscript }) {
+  const [shown, setShown] = useState(linesShownStep)
+  const lines = useMemo(() => transcriptLinesOf(transcript), [transcript])
+  // The panel is drawn twice a second for its times; these lines stay as they are.
+  const drawn = useMemo(
+    () => lines.slice(0, shown).map((line, index) => <Line key={index} line={line} />),
+    [lines, shown],
+  )
+  if (lines.length === 0) return <p class="quiet">Nothing was said.</p>
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keys, too.
+    <div class="transcript" tabIndex={0} role="region" aria-label="Transcript">
+      <ol class="segments">{drawn}</ol>
+      {lines.length > shown && (
+        <button type="button" class="button" onClick={() => setShown(shown + linesShownStep)}>
+          Show more of {formatCount(lines.length)} parts
+        </button>
+      )}
+    </div>
+  )
+}
+
+function Line({ line: { start, channel, text, doubt, sentiment } }: { readonly line: TranscriptLine }) {
+  return (
+    <li>
+      <span class="segment-head">
+        <time dateTime={`PT${start}S`}>{formatOffset(start)}</time>
+        {channel !== null && <span>Channel {channel}</span>}
+        {sentiment !== null && <SentimentLabel sentiment={sentiment} />}
+      </span>
+      <div>
+        <p dir="auto">{text}</p>
+        {doubt !== null && <Doubt text={doubt} />}
+      </div>
+    </li>
+  )
+}
+
+const formats = [
+  ['vtt', 'VTT', 'vtt'],
+  ['srt', 'SRT', 'srt'],
+  ['text', 'Text', 'txt'],
+] as const
+
+function Downloads({ callId, session }: { readonly callId: string; readonly session: Session }) {
+  return (
+    <p class="downloads">
+      <span class="quiet">Download</span>
+      {formats.map(([format, name, ending]) => (
+        <DownloadLink
+          key={format}
+          path={`/v1/call/${encodeURIComponent(callId)}/transcript?format=${format}`}
+          fileName={`${callId}.${ending}`}
+          name={name}
+          label={`Download the transcript as ${name}`}
+          session={session}
+        />
+      ))}
+    </p>
+  )
+}

@@ -1,0 +1,125 @@
+/** Calls by what was said on them: what was found, where, and what may be asked. */
+import type { FoundCall } from '../../protocol/call.js'
+import type { TranscriptSearch } from '../feed/transcript-search.js'
+import { formatCount, formatDateAndTime } from '../format.js'
+import { SentimentLabel, StateLabel } from '../parts/icons.js'
+import { VirtualRows } from '../parts/virtual-rows.js'
+import { Empty } from './empty.js'
+
+interface SaidViewProps {
+  readonly search: TranscriptSearch
+  readonly cursor: number
+  readonly isNarrow: boolean
+  open(callId: string): void
+}
+
+export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
+  const { found } = search
+  if (found.kind === 'nothing-asked')
+    return (
+      <Empty drawing="search" title="Search in what was said">
+        <Grammar />
+      </Empty>
+    )
+  if (found.kind === 'asking') return <Empty drawing="search" title="Searching…" />
+  if (found.kind === 'not-understood')
+    return (
+      <Empty drawing="search" title="That cannot be searched for">
+        <p role="alert">The service said: {found.reason}.</p>
+        <Grammar />
+      </Empty>
+    )
+  if (found.kind === 'failed')
+    return (
+      <Empty drawing="close" title="The search failed">
+        <p role="alert">The service said: {found.reason}.</p>
+        <button type="button" class="button" onClick={() => search.retryNow()}>
+          Search again
+        </button>
+      </Empty>
+    )
+  if (found.calls.length === 0 && found.cursor === null)
+    return (
+      <Empty drawing="search" title="Nobody said that">
+        <p>Only calls that are archived have a transcript.</p>
+        <Grammar />
+      </Empty>
+    )
+  return (
+    <>
+      <VirtualRows
+        items={found.calls}
+        rowPixels={isNarrow ? 128 : 88}
+        cursor={cursor}
+        label={`${formatCount(found.calls.length)} calls on which it was said`}
+        columnCount={columnCount}
+        keyOf={({ call_id }) => call_id}
+        open={({ call_id }) => open(call_id)}
+        row={(call) => <FoundCells call={call} />}
+      />
+      <More search={search} />
+    </>
+  )
+}
+
+const columnCount = 5
+
+function FoundCells({ call }: { readonly call: FoundCall }) {
+  const { call_id: callId, state, created_at: createdAt, ai, match = [] } = call
+  return (
+    <div class="found" role="presentation">
+      <div role="gridcell" class="found-id">
+        <span class="call-id">{callId}</span>
+      </div>
+      <div role="gridcell">
+        <StateLabel state={state} />
+      </div>
+      <div role="gridcell">
+        <SentimentLabel sentiment={ai.sentiment} />
+      </div>
+      <div role="gridcell" class="found-time">
+        <time dateTime={createdAt}>{formatDateAndTime(Date.parse(createdAt))}</time>
+      </div>
+      <div role="gridcell" class="found-match" dir="auto">
+        {match.map(({ text, found }, index) =>
+          found ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>,
+        )}
+      </div>
+    </div>
+  )
+}
+
+function More({ search }: { readonly search: TranscriptSearch }) {
+  const { found } = search
+  if (found.kind !== 'found') return null
+  const { calls, cursor, isAsking, reason } = found
+  const hasMore = cursor !== null && !search.isFull
+  const count = `${formatCount(calls.length)} ${calls.length === 1 ? 'call' : 'calls'}`
+  const extent = search.isFull
+    ? ', the newest: add a word to narrow it'
+    : hasMore
+      ? ' so far, newest first'
+      : ''
+  return (
+    <div class="view-foot found-foot">
+      <span role="status">
+        {isAsking ? 'Searching on…' : `${count}${extent}`}
+        {reason !== null && `. More could not be read: ${reason}`}
+      </span>
+      {hasMore && (
+        <button type="button" class="button" onClick={() => void search.more()}>
+          More
+        </button>
+      )}
+    </div>
+  )
+}
+
+function Grammar() {
+  return (
+    <p>
+      Words, which must all be there, <code>"phrases like this"</code>, and beginnings of at least three
+      characters, <code>refun*</code>. Case and accents do not matter.
+    </p>
+  )
+}
