@@ -20,6 +20,12 @@ export function formatRate(perSecond: number): string {
   return perSecond >= 100 ? whole.format(Math.round(perSecond)) : perSecond.toFixed(1)
 }
 
+/** 12 KiB, 3.4 MiB. */
+export function formatBytes(bytes: number): string {
+  const mebibytes = bytes / 1024 ** 2
+  return mebibytes < 1 ? `${Math.ceil(bytes / 1024)} KiB` : `${mebibytes.toFixed(1)} MiB`
+}
+
 /** 0.4 s, 12 s, 3:05, 1:02:45, 2 d 3 h. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000

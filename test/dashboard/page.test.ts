@@ -24,6 +24,15 @@ async function showsFigure(page: Page, name: string, value: string): Promise<voi
     .waitFor({ timeout: 20_000 })
 }
 
+/** What the link of this name saves, as the file of that name. */
+async function downloaded(page: Page, link: string, fileName: string): Promise<string> {
+  const begun = page.waitForEvent('download')
+  await page.getByRole('link', { name: link }).click()
+  const file = await begun
+  assert.equal(file.suggestedFilename(), fileName)
+  return readFileSync(await file.path(), 'latin1')
+}
+
 describe('the page', { skip }, () => {
   const service = suiteService({ settings: { GRACE_PERIOD_MS: 1000 } })
   const browser = suiteBrowser()
@@ -111,6 +120,10 @@ describe('the page', { skip }, () => {
     const attack = '<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>'
     await client.packet('hostile', { ...packet(0), data: attack })
     await client.complete('hostile', 1)
+    await eventually(
+      () => client.call('hostile'),
+      ({ body }) => body['state'] === 'ARCHIVED',
+    )
     const { page, complaints } = await openPage(browser(), address('#/call/hostile'))
     await page.route('**/v1/call/hostile', async (route) => {
       const answer = await route.fetch()
@@ -218,9 +231,7 @@ describe('the page of a service that analyses text', { skip }, () => {
     await sees(page, '.segments li', 'I am furious')
     await sees(page, '.segments li', attack)
     await sees(page, '.transcript-head .tag', 'local')
-    const saved = page.waitForEvent('download')
-    await page.getByRole('link', { name: 'Download the transcript as SRT' }).click()
-    assert.equal((await saved).suggestedFilename(), 'said.srt')
+    assert.match(await downloaded(page, 'Download the transcript as SRT', 'said.srt'), /I am furious/)
     await screenshot(page, 'call-said')
 
     await page.goto(`${service().url}/dashboard#/calls`)
@@ -286,16 +297,19 @@ describe('the page of a service with credentials', { skip }, () => {
     await page.getByLabel('Supervisor token').fill(tokens.supervisor[0])
     await page.getByRole('button', { name: 'Sign in' }).click()
     await sees(page, '.freshness', 'Live')
-    await client.post('/v1/call/stream/guarded', packet(0), bearer(tokens.ingest[0]))
+    const pbx = bearer(tokens.ingest[0])
+    const samples = Buffer.alloc(1600, 0xff).toString('base64')
+    await client.post('/v1/call/start/guarded', { media: { encoding: 'mulaw' } }, pbx)
+    await client.post('/v1/call/stream/guarded', packet(0, samples), pbx)
     await page.keyboard.press('c')
     await sees(page, '.row', 'guarded')
-    await client.post('/v1/call/complete/guarded', { total_packets: 1 }, bearer(tokens.ingest[0]))
+    await client.post('/v1/call/complete/guarded', { total_packets: 1 }, pbx)
     await page.locator('.row', { hasText: 'guarded' }).click()
-    const saved = page.waitForEvent('download')
-    await page.getByRole('link', { name: 'Download the transcript as VTT' }).click()
-    assert.equal((await saved).suggestedFilename(), 'guarded.vtt')
-    const path = await (await saved).path()
-    assert.match(readFileSync(path, 'utf8'), /^WEBVTT/, 'fetched with the token')
+    await sees(page, '.details div', 'G.711 µ-law, 8 kHz, mono')
+    assert.match(await downloaded(page, 'Download the transcript as VTT', 'guarded.vtt'), /^WEBVTT/)
+    await page.getByRole('button', { name: /^Load the audio/ }).click()
+    await page.locator('audio').waitFor()
+    assert.match(await downloaded(page, 'Download the audio as WAV', 'guarded.wav'), /^RIFF/)
     const kept = String(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }])'))
     assert(!kept.includes(tokens.supervisor[0]), 'the token is kept only where that was asked for')
     await page.context().close()

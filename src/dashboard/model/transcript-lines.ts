@@ -29,13 +29,13 @@ export function transcriptLinesOf({ segments, turns = [] }: CallTranscript): rea
 }
 
 /** Rounded down: what is not whole must not be called 100 %. */
-export function doubtOf(coverage: number): string | null {
+export function doubtOf(coverage: number, of = 'this'): string | null {
   if (coverage >= 1) return null
-  if (coverage <= 0) return 'nothing of this was received'
-  if (coverage < 0.01) return 'less than 1 % of this was received'
+  if (coverage <= 0) return `nothing of ${of} was received`
+  if (coverage < 0.01) return `less than 1 % of ${of} was received`
   // A share as 0.58 is 57.99 in hundredths.
   const percent = coverage * 100 + 1e-6
-  return `only ${percent < 99 ? Math.floor(percent) : Math.floor(percent * 10) / 10} % of this was received`
+  return `only ${percent < 99 ? Math.floor(percent) : Math.floor(percent * 10) / 10} % of ${of} was received`
 }
 
 /** 0:07, 12:40, 1:02:40: seconds into the call. */

@@ -1,47 +1,73 @@
-/** The audio of a call, to play and to keep. */
+/** The audio of a call, to play and to keep. Nothing of it is fetched before somebody wants it: it may be hours. */
 import { useEffect, useState } from 'preact/hooks'
 import type { Session } from '../feed/session.js'
-import { DownloadLink } from '../parts/download-link.js'
+import { formatBytes } from '../format.js'
 
 interface AudioPlayerProps {
   readonly callId: string
   readonly session: Session
 }
 
+type Audio =
+  | { readonly kind: 'none' }
+  /** A player sends no credential, so with one the audio is fetched for it. */
+  | { readonly kind: 'offered' | 'fetching' | 'failed'; readonly bytes: number }
+  | { readonly kind: 'ready'; readonly source: string }
+
 export function AudioPlayer({ callId, session }: AudioPlayerProps) {
-  const [source, setSource] = useState<string | null>(null)
+  const [audio, setAudio] = useState<Audio>({ kind: 'none' })
   const path = `/v1/call/${encodeURIComponent(callId)}/audio.wav`
   useEffect(() => {
-    let isGone = false
-    let made: string | null = null
-    const look = async () => {
-      await session.ask(path, 'HEAD')
-      // A player sends no credential, so with one the audio is fetched for it.
-      if (session.hasToken) made = URL.createObjectURL(await (await session.ask(path)).blob())
-      if (!isGone) setSource(made ?? path)
-      else if (made !== null) URL.revokeObjectURL(made)
-    }
-    // No audio is no failure: the call holds nothing that can be played.
-    look().catch(() => {})
-    return () => {
-      isGone = true
-      if (made !== null) URL.revokeObjectURL(made)
-    }
+    session.ask(path, 'HEAD').then(
+      ({ headers }) =>
+        setAudio(
+          session.hasToken
+            ? { kind: 'offered', bytes: Number(headers.get('content-length')) }
+            : { kind: 'ready', source: path },
+        ),
+      // No audio is no failure: the call holds nothing that can be played.
+      () => {},
+    )
   }, [path, session])
-  if (source === null) return null
+  const source = audio.kind === 'ready' ? audio.source : null
+  useEffect(() => () => URL.revokeObjectURL(source ?? ''), [source])
+  if (audio.kind === 'none') return null
+  if (audio.kind !== 'ready') {
+    const { kind, bytes } = audio
+    const load = async () => {
+      setAudio({ kind: 'fetching', bytes })
+      try {
+        setAudio({ kind: 'ready', source: URL.createObjectURL(await (await session.ask(path)).blob()) })
+      } catch {
+        setAudio({ kind: 'failed', bytes })
+      }
+    }
+    return (
+      <p class="downloads">
+        <button type="button" class="button" disabled={kind === 'fetching'} onClick={() => void load()}>
+          Load the audio ({formatBytes(bytes)})
+        </button>
+        <span class="quiet" role="status">
+          {kind === 'fetching' && 'Fetching…'}
+          {kind === 'failed' && 'It could not be fetched'}
+        </span>
+      </p>
+    )
+  }
   return (
     <>
       {/* biome-ignore lint/a11y/useMediaCaption: its transcript stands above it. */}
-      <audio class="audio" controls preload="none" src={source} aria-label={`Audio of call ${callId}`} />
+      <audio
+        class="audio"
+        controls
+        preload="none"
+        src={audio.source}
+        aria-label={`Audio of call ${callId}`}
+      />
       <p class="downloads">
-        <span class="quiet">Download</span>
-        <DownloadLink
-          path={path}
-          fileName={`${callId}.wav`}
-          name="WAV"
-          label="Download the audio as WAV"
-          session={session}
-        />
+        <a href={audio.source} download={`${callId}.wav`} aria-label="Download the audio as WAV">
+          Download WAV
+        </a>
       </p>
     </>
   )

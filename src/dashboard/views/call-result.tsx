@@ -65,7 +65,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
       </>
     )
   const { summary, topics = [], action_items: actionItems = [], coverage } = content.transcript
-  const doubt = doubtOf(coverage)
+  const doubt = doubtOf(coverage, 'the call')
   return (
     <>
       {summary !== undefined && summary !== '' && (
@@ -75,7 +75,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
       )}
       <Findings name="Topics" kind="topics" texts={topics} />
       <Findings name="To do" kind="action-items" texts={actionItems} />
-      {doubt !== null && <Doubt text={`Of the whole call: ${doubt}`} />}
+      {doubt !== null && <Doubt text={doubt} />}
       <Lines transcript={content.transcript} />
       <Downloads callId={callId} session={session} />
     </>
