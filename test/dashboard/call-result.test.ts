@@ -92,6 +92,7 @@ test('a part that was not received whole says so, and never 100 %', () => {
   assert.equal(doubtOf(0.6), 'only 60 % of this was received')
   assert.equal(doubtOf(0.58), 'only 58 % of this was received')
   assert.equal(doubtOf(0.99996), 'only 99.9 % of this was received')
+  assert.equal(doubtOf(1 - 1e-12), 'only 99.9 % of this was received')
   assert.equal(doubtOf(0.004), 'less than 1 % of this was received')
   assert.equal(doubtOf(0.6, 'the call'), 'only 60 % of the call was received')
   assert.equal(doubtOf(0), 'nothing of this was received')

@@ -35,7 +35,7 @@ export function doubtOf(coverage: number, of = 'this'): string | null {
   if (coverage < 0.01) return `less than 1 % of ${of} was received`
   // A share as 0.58 is 57.99 in hundredths.
   const percent = coverage * 100 + 1e-6
-  return `only ${percent < 99 ? Math.floor(percent) : Math.floor(percent * 10) / 10} % of ${of} was received`
+  return `only ${percent < 99 ? Math.floor(percent) : Math.min(99.9, Math.floor(percent * 10) / 10)} % of ${of} was received`
 }
 
 /** 0:07, 12:40, 1:02:40: seconds into the call. */

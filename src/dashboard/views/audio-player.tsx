@@ -1,5 +1,5 @@
 /** The audio of a call, to play and to keep. Nothing of it is fetched before somebody wants it: it may be hours. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Session } from '../feed/session.js'
 import { formatBytes } from '../format.js'
 
@@ -31,13 +31,23 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
   }, [path, session])
   const source = audio.kind === 'ready' ? audio.source : null
   useEffect(() => () => URL.revokeObjectURL(source ?? ''), [source])
+  const isGone = useRef(false)
+  useEffect(
+    () => () => {
+      isGone.current = true
+    },
+    [],
+  )
   if (audio.kind === 'none') return null
   if (audio.kind !== 'ready') {
     const { kind, bytes } = audio
     const load = async () => {
       setAudio({ kind: 'fetching', bytes })
       try {
-        setAudio({ kind: 'ready', source: URL.createObjectURL(await (await session.ask(path)).blob()) })
+        const file = await (await session.ask(path)).blob()
+        // Nobody would give its memory back.
+        if (isGone.current) return
+        setAudio({ kind: 'ready', source: URL.createObjectURL(file) })
       } catch {
         setAudio({ kind: 'failed', bytes })
       }
