@@ -160,8 +160,9 @@ export const limits = {
    */
   feedSlots: 131_072,
   feedBytesMax: 96 * mib,
-  /** Texts of events that are kept for the next reader. */
-  feedTextCharactersMax: 4 * mib,
+  /** Texts of events that are kept for the next reader; each is kept only up to so many characters. */
+  feedTextsKept: 8192,
+  feedTextCharactersMax: 2 * kib,
   /** Events that a filter looks at in one go. */
   feedScanMax: 4096,
   /** Supervisors are written to for so long, and then everything else gets as much time. */
