@@ -16,7 +16,7 @@ import {
   type RetryProgress,
   type RetryTask,
   RunInterrupted,
-} from '../ai/retry.js'
+} from '../ai/retry-task.js'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -34,6 +34,8 @@ export interface AnalysisPorts {
    * reason.
    */
   admit<R>(attempt: Admitted<R>, signal: AbortSignal): Promise<R>
+  /** What failed an attempt that counted has turned out to be the beginning of an outage. */
+  wasOutage(error: Error): boolean
   isProviderDown(): boolean
   /** A call says that the provider was down when the process ended. */
   suspectProvider(): Promise<void>
@@ -151,10 +153,12 @@ export class Analyses {
         this.#betweenAttempts.add(callId)
         return this.#record(callId, this.#failureEntry(failure))
       },
-      released: (attempt, error) => {
+      wasOutage: (error) => this.#ports.wasOutage(error),
+      released: ({ attempt, error, refundMs }) => {
         this.#attempting.delete(callId)
         this.#ports.attemptReleased()
-        return this.#record(callId, { type: 'attempt-released', at: clock.now(), attempt, error })
+        const entry = { type: 'attempt-released', at: clock.now(), attempt, error } as const
+        return this.#record(callId, refundMs === null ? entry : { ...entry, refundMs })
       },
     }
     const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)

@@ -561,7 +561,9 @@ function eventsOf(
       return [{ event: 'ai_attempt_failed', ...head, attempt, error, ...wait }]
     }
     case 'attempt-released': {
-      const { attempt, error } = entry
+      const { attempt, error, refundMs } = entry
+      // Its failure was told when it still counted.
+      if (refundMs !== undefined) return []
       return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
     }
     case 'attempt-started':

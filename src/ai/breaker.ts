@@ -2,13 +2,14 @@
  * The circuit breaker around attempts: it tells an outage of the provider from a call that cannot be analysed.
  *
  * It opens after so many requests in a row, of whatever calls, that found the provider down, or at once when the
- * provider says that it is exhausted. While it is open nothing is asked but one probe at a time: the attempt of the call
+ * provider says that it is exhausted, or asks for a wait that no call's budget has room for. While it is open nothing is asked but one probe at a time: the attempt of the call
  * that waits longest. A probe that is answered closes it, and the calls that wait go on in the order in which they came,
  * through the same slots as ever, so that they are no herd. A probe that fails opens it for longer, and its call waits
  * behind all others, so that probes are spread over calls.
  *
  * A failure that opens the breaker or meets it open is the provider's and not the call's: it is told as
- * `AttemptReleased`. So an outage costs at most `failuresMax − 1` attempts over all calls, however long it lasts.
+ * `AttemptReleased`. So are, in hindsight, those that it opened at: `wasOutage` knows them, and who counted one takes it
+ * back. So an outage costs no attempts, however long it lasts; it fails only calls that have none left before it is noticed.
  *
  * `cockatiel` keeps the state; the only importer of it. Its time is the wall clock, which may jump: the waits are kept here.
  */
@@ -23,15 +24,18 @@ import {
 import type { Clock, Millis } from '../clock.js'
 import { limits } from '../limits.js'
 import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from './provider.js'
-import { type Admitted, AttemptReleased, reasonOf } from './retry.js'
+import { reasonOf } from './retry.js'
+import { type Admitted, AttemptReleased } from './retry-task.js'
 
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
 export interface BreakerPolicy {
-  /** Failures in a row that are an outage; 0: only `ProviderExhausted` is one. */
+  /** Failures in a row that are an outage; 0: only `ProviderExhausted` tells of one. */
   readonly failuresMax: number
   /** From the opening to the first probe. Each wait after it is twice as long, up to `limits.probeMsMax`. */
   readonly probeMs: Millis
+  /** A server that asks for a longer wait (`Retry-After`) has said that it is down, too: a call has no time for it. */
+  readonly waitMsMax: Millis
 }
 
 export interface BreakerPorts {
@@ -84,6 +88,8 @@ export class ProviderBreaker {
   #openedAt: Millis | null = null
   /** Why the breaker opens; null where a probe ended without the provider having been asked. */
   #found: ProviderUnavailable | null = null
+  /** Those that counted before it opened at them. */
+  readonly #outages = new WeakSet<Error>()
   #cancelProbe = () => {}
 
   constructor(policy: BreakerPolicy, ports: BreakerPorts) {
@@ -105,6 +111,11 @@ export class ProviderBreaker {
   /** Attempts that wait for the provider, and hold nothing. */
   get parkedCount(): number {
     return this.#waiting.size
+  }
+
+  /** It was thrown as a failure that counts, and has turned out to be the beginning of an outage. */
+  wasOutage(error: Error): boolean {
+    return this.#outages.has(error)
   }
 
   /** A call from before a restart says that the provider was down: until we know better we begin with a probe. */
@@ -164,13 +175,20 @@ export class ProviderBreaker {
       }
       if (outcome.kind !== 'down') return { isDown: false, outcome }
       this.#found = outcome.error
-      if (outcome.error instanceof ProviderExhausted) this.#streak.isCertain = true
+      this.#streak.isCertain ||= this.#tellsOfOutage(outcome.error)
+      if (!isProbe && this.#policy.failuresMax > 0) this.#streak.failures.push(outcome.error)
       return { isDown: true, outcome }
     })
     return outcome
   }
 
+  #tellsOfOutage(error: ProviderUnavailable): boolean {
+    const { failuresMax, waitMsMax } = this.#policy
+    return error instanceof ProviderExhausted || (failuresMax > 0 && (error.retryAfterMs ?? 0) > waitMsMax)
+  }
+
   #opened(): void {
+    for (const failure of this.#streak.failures.splice(0)) this.#outages.add(failure)
     const found = this.#found
     if (found === null) return this.#letProbe()
     if (this.#openedAt === null) {
@@ -242,9 +260,12 @@ async function outcomeOf<R>(attempt: () => Promise<R>): Promise<Outcome<R>> {
 /** So many in a row, or one that is certain. */
 class FailureStreak extends ConsecutiveBreaker {
   isCertain = false
+  /** Of this row, while it has not opened the breaker. */
+  readonly failures: ProviderUnavailable[] = []
 
   override success(): void {
     this.isCertain = false
+    this.failures.length = 0
     super.success()
   }
 

@@ -4,7 +4,7 @@
  * `p-retry` counts and waits; what it cannot know is added here. An attempt is recorded before it starts and counts
  * whatever happens to the process then, so a run may begin at attempt k. The budget survives restarts likewise, which
  * `maxRetryTime` does not. An attempt that is released (the provider is down for everybody) is made again later, with
- * the same number and at no cost to the budget. A provider's `Retry-After` lengthens a wait, within the budget. Each attempt has a
+ * the same number and at no cost to the budget; so are those that failed before that was known. A provider's `Retry-After` lengthens a wait, within the budget. Each attempt has a
  * deadline of its own that holds even against a provider that ignores its signal.
  *
  * All of this is meant for one step. An attempt that completes a step is the first one at the next step: its deadline,
@@ -13,65 +13,16 @@
  */
 import pRetry, { AbortError } from 'p-retry'
 import type { Clock, Millis } from '../clock.js'
+import { withinDeadline } from './deadline.js'
 import { ProviderRejected, ProviderUnavailable } from './provider.js'
-
-export interface RetryPolicy {
-  readonly attemptsMax: number
-  readonly budgetMs: Millis
-  /** The first wait; each one after it is twice as long. */
-  readonly backoffBaseMs: Millis
-  readonly attemptMsMax: Millis
-}
-
-export interface RetryProgress {
-  readonly attempts: number
-  readonly spentMs: Millis
-}
-
-export interface FailedAttempt {
-  readonly attempt: number
-  readonly error: string
-  /** The attempt and the wait after it. */
-  readonly spentMs: Millis
-  readonly waitMs: Millis
-}
-
-/** `answered` tells that the provider has answered, while the attempt goes on. */
-export type Admitted<R> = (isProbe: boolean, answered: () => void) => Promise<R>
-
-export interface RetryTask<T> {
-  /**
-   * Runs `attempt` when its turn has come; waits between attempts hold nothing. A probe finds out whether the provider
-   * is back, and has more time than the call may have left. Rejects with what `attempt` threw, or with `AttemptReleased`.
-   */
-  admit<R>(attempt: Admitted<R>): Promise<R>
-  /** Resolves once the attempt is recorded. A rejection ends the run without an outcome. */
-  started(attempt: number): Promise<void>
-  /** `advanced` is to be called when a step is done and kept, and not after `signal` has aborted. */
-  run(attempt: number, signal: AbortSignal, advanced: () => void): Promise<T>
-  /** Resolves once the failure is recorded; the wait follows. */
-  failed(failure: FailedAttempt): Promise<void>
-  /** Resolves once it is recorded that the attempt does not count; it is made again when it is admitted. */
-  released(attempt: number, error: string): Promise<void>
-}
-
-export type RetryOutcome<T> =
-  | { readonly kind: 'succeeded'; readonly result: T }
-  | { readonly kind: 'failed'; readonly error: string }
-
-/** The attempt failed, but the provider does so for everybody: it does not count. */
-export class AttemptReleased extends Error {
-  override readonly name = 'AttemptReleased'
-
-  constructor(cause: Error) {
-    super(cause.message, { cause })
-  }
-}
-
-/** Not an outcome: the run was broken off (shutdown, a record that could not be written) and goes on later. */
-export class RunInterrupted extends Error {
-  override readonly name = 'RunInterrupted'
-}
+import {
+  AttemptReleased,
+  type RetryOutcome,
+  type RetryPolicy,
+  type RetryProgress,
+  type RetryTask,
+  RunInterrupted,
+} from './retry-task.js'
 
 export async function runWithRetry<T>(
   task: RetryTask<T>,
@@ -96,6 +47,11 @@ function failed(error: string): RetryOutcome<never> {
   return { kind: 'failed', error }
 }
 
+interface FailureThatCounts {
+  readonly error: Error
+  readonly spentMs: Millis
+}
+
 class RetryRun<T> {
   readonly #task: RetryTask<T>
   readonly #policy: RetryPolicy
@@ -105,8 +61,10 @@ class RetryRun<T> {
   #attempts: number
   #spentMs: Millis
   #lastAttemptMs: Millis = 0
-  /** The attempt has completed a step since p-retry began to count. */
-  #hasAdvanced = false
+  /** The failures that count, of this step and this process: each may turn out to be an outage's. */
+  #failures: FailureThatCounts[] = []
+  /** A step was completed, or attempts were given back, since p-retry began to count. */
+  #isCountedAnew = false
 
   constructor(
     task: RetryTask<T>,
@@ -128,14 +86,14 @@ class RetryRun<T> {
       try {
         return await this.#retries()
       } catch (error) {
-        if (!(error instanceof NextStep)) throw error
+        if (!(error instanceof BeginAnew)) throw error
       }
     }
   }
 
-  /** Counts and waits from the attempts that are over. Rejects with `NextStep` where they count no more. */
+  /** Counts and waits from the attempts that are over. Rejects with `BeginAnew` where they count no more. */
   #retries(): Promise<T> {
-    this.#hasAdvanced = false
+    this.#isCountedAnew = false
     return pRetry(() => this.#attempt(), {
       retries: this.#policy.attemptsMax - this.#attempts - 1,
       minTimeout: this.#backoffMs(this.#attempts + 1),
@@ -149,38 +107,67 @@ class RetryRun<T> {
     return this.#policy.backoffBaseMs * 2 ** (attempt - 1)
   }
 
+  /** p-retry tries again whatever is no AbortError. */
   async #attempt(): Promise<T> {
+    try {
+      return await this.#untilItCounts()
+    } catch (error) {
+      throw error instanceof ProviderUnavailable ? error : new AbortError(error as Error)
+    }
+  }
+
+  async #untilItCounts(): Promise<T> {
     for (;;) {
       this.#attempts++
+      await this.#takeBackOutage()
       try {
         return await this.#task.admit((isProbe, answered) => this.#ask(isProbe, answered))
       } catch (error) {
-        // p-retry tries again whatever is no AbortError.
-        if (error instanceof ProviderUnavailable) throw error
-        if (!(error instanceof AttemptReleased) || this.#signal.aborted) throw new AbortError(error as Error)
+        if (!(error instanceof AttemptReleased) || this.#signal.aborted) throw error
         this.#spentMs -= this.#lastAttemptMs
-        await recorded(this.#task.released(this.#attempts, error.message)).catch((cause: RunInterrupted) => {
-          throw new AbortError(cause)
-        })
+        await this.#release(this.#attempts, error, null)
         this.#attempts--
       }
     }
   }
 
+  /** The attempt that is to begin has then the number of the first one that is given back. */
+  async #takeBackOutage(): Promise<void> {
+    for (;;) {
+      const failure = this.#failures.at(-1)
+      if (failure === undefined || !this.#task.wasOutage(failure.error)) return
+      this.#failures.pop()
+      this.#attempts--
+      this.#spentMs -= failure.spentMs
+      this.#isCountedAnew = true
+      await this.#release(this.#attempts, failure.error, failure.spentMs)
+    }
+  }
+
+  #release(attempt: number, error: Error, refundMs: Millis | null): Promise<void> {
+    return recorded(this.#task.released({ attempt, error: reasonOf(error), refundMs }))
+  }
+
   async #ask(isProbe: boolean, answered: () => void): Promise<T> {
     if (this.#signal.aborted) throw new RunInterrupted('shutting down')
+    // It may have waited for a slot while the breaker opened.
+    await this.#takeBackOutage()
     await recorded(this.#task.started(this.#attempts))
     // A listener on a signal that has fired already would never be told.
     if (this.#signal.aborted) throw new RunInterrupted('shutting down')
     let startedAt = this.#clock.now()
     try {
-      return await this.#withinDeadline(isProbe, (signal, extend) =>
-        this.#task.run(this.#attempts, signal, () => {
-          startedAt = this.#clock.now()
-          this.#advance()
-          extend()
-          answered()
-        }),
+      return await withinDeadline(
+        (signal, extend) =>
+          this.#task.run(this.#attempts, signal, () => {
+            startedAt = this.#clock.now()
+            this.#advance()
+            extend()
+            answered()
+          }),
+        () => this.#limitMs(isProbe),
+        this.#clock,
+        this.#signal,
       )
     } catch (error) {
       if (error instanceof ProviderUnavailable || error instanceof ProviderRejected) throw error
@@ -194,48 +181,16 @@ class RetryRun<T> {
     }
   }
 
-  #advance(): void {
-    this.#hasAdvanced = true
-    this.#attempts = 1
-    this.#spentMs = 0
+  #limitMs(isProbe: boolean): Millis {
+    const { attemptMsMax, budgetMs } = this.#policy
+    return isProbe ? attemptMsMax : Math.min(attemptMsMax, Math.max(budgetMs - this.#spentMs, 0))
   }
 
-  async #withinDeadline(
-    isProbe: boolean,
-    run: (signal: AbortSignal, extend: () => void) => Promise<T>,
-  ): Promise<T> {
-    const { attemptMsMax, budgetMs } = this.#policy
-    const deadline = new AbortController()
-    const signal = AbortSignal.any([deadline.signal, this.#signal])
-    let cancel = () => {}
-    let extend = () => {}
-    const expired = new Promise<never>((_, reject) => {
-      const expire = (reason: Error) => {
-        deadline.abort(reason)
-        reject(reason)
-      }
-      extend = () => {
-        cancel()
-        const left = Math.max(budgetMs - this.#spentMs, 0)
-        const limitMs = isProbe ? attemptMsMax : Math.min(attemptMsMax, left)
-        cancel = this.#clock.after(limitMs, () =>
-          expire(new ProviderUnavailable(`no answer within ${limitMs} ms`)),
-        )
-      }
-      extend()
-      this.#signal.addEventListener('abort', () => expire(new RunInterrupted('shutting down')), {
-        once: true,
-        signal: deadline.signal,
-      })
-    })
-    try {
-      return await Promise.race([run(signal, extend), expired])
-    } finally {
-      cancel()
-      // Also frees the listener above, and what an adapter still holds open.
-      deadline.abort(new RunInterrupted('over'))
-      expired.catch(() => {})
-    }
+  #advance(): void {
+    this.#isCountedAnew = true
+    this.#failures = []
+    this.#attempts = 1
+    this.#spentMs = 0
   }
 
   async #afterFailure(error: Error): Promise<void> {
@@ -244,7 +199,7 @@ class RetryRun<T> {
     const attempt = this.#attempts
     if (attempt >= attemptsMax) {
       // p-retry may have attempts left from before the step.
-      if (this.#hasAdvanced) throw error
+      if (this.#isCountedAnew) throw error
       return
     }
     const backoffMs = this.#backoffMs(attempt)
@@ -255,18 +210,13 @@ class RetryRun<T> {
         `${reasonOf(error)}; a wait of ${waitMs} ms would pass the budget of ${budgetMs} ms`,
       )
     this.#spentMs += waitMs
-    await recorded(
-      this.#task.failed({
-        attempt,
-        error: reasonOf(error),
-        spentMs: this.#lastAttemptMs + waitMs,
-        waitMs,
-      }),
-    )
+    const spentMs = this.#lastAttemptMs + waitMs
+    this.#failures.push({ error, spentMs })
+    await recorded(this.#task.failed({ attempt, error: reasonOf(error), spentMs, waitMs }))
     if (this.#signal.aborted) return
-    if (this.#hasAdvanced) {
+    if (this.#isCountedAnew) {
       await this.#sleep(waitMs)
-      throw new NextStep()
+      throw new BeginAnew()
     }
     // p-retry waits for the backoff itself; a longer Retry-After is waited for here.
     if (waitMs > backoffMs) await this.#sleep(waitMs - backoffMs)
@@ -289,7 +239,7 @@ class RetryRun<T> {
 }
 
 /** p-retry is to begin anew. */
-class NextStep extends Error {}
+class BeginAnew extends Error {}
 
 /** What is not recorded has not happened: the run is broken off, and goes on from what the journal says. */
 function recorded(record: Promise<void>): Promise<void> {

@@ -5,7 +5,8 @@ import { Analyses, type AnalysisPorts } from '../actors/analysis.js'
 import type { Supervision } from '../actors/supervision.js'
 import { ProviderBreaker } from '../ai/breaker.js'
 import { type AnalysisProvider, ProviderUnavailable } from '../ai/provider.js'
-import { type RetryPolicy, runWithRetry } from '../ai/retry.js'
+import { runWithRetry } from '../ai/retry.js'
+import type { RetryPolicy } from '../ai/retry-task.js'
 import type { Clock } from '../clock.js'
 import type { Config } from '../config.js'
 import { limits } from '../limits.js'
@@ -42,8 +43,12 @@ function createBreaker(
   { config, clock, log, metrics }: CallAnalysisParts,
   slots: LimitFunction,
 ): ProviderBreaker {
-  const { AI_BREAKER_FAILURES, AI_BREAKER_PROBE_MS } = config
-  const policy = { failuresMax: AI_BREAKER_FAILURES, probeMs: AI_BREAKER_PROBE_MS }
+  const policy = {
+    failuresMax: config.AI_BREAKER_FAILURES,
+    probeMs: config.AI_BREAKER_PROBE_MS,
+    // With longer waits the budget would be over before the attempts are.
+    waitMsMax: config.AI_BUDGET_MS / config.AI_MAX_ATTEMPTS,
+  }
   return new ProviderBreaker(policy, {
     clock,
     withSlot: (attempt) => slots(attempt),
@@ -68,6 +73,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
     clock,
     provider: parts.provider,
     admit: (attempt, signal) => breaker.guard(attempt, signal),
+    wasOutage: (error) => breaker.wasOutage(error),
     isProviderDown: () => breaker.state !== 'closed',
     suspectProvider: () => breaker.suspect(),
     retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),

@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import pLimit from 'p-limit'
 import { ProviderBreaker } from '../../src/ai/breaker.js'
 import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
-import { AttemptReleased } from '../../src/ai/retry.js'
+import { AttemptReleased } from '../../src/ai/retry-task.js'
 import { SimulatedProvider } from '../../src/ai/simulated-provider.js'
 import { readConfig } from '../../src/config.js'
 import { limits } from '../../src/limits.js'
@@ -27,10 +27,10 @@ class Asked {
   underWay = 0
   mostUnderWay = 0
 
-  constructor(concurrency = 64) {
+  constructor(concurrency = 64, failuresInRowMax = failuresMax) {
     const slots = pLimit(concurrency)
     this.breaker = new ProviderBreaker(
-      { failuresMax, probeMs },
+      { failuresMax: failuresInRowMax, probeMs, waitMsMax: 12_000 },
       {
         clock: this.clock,
         withSlot: (attempt) => slots(attempt),
@@ -140,7 +140,7 @@ describe('the breaker opens', () => {
     let failures = 0
     let opened = 0
     const breaker = new ProviderBreaker(
-      { failuresMax: config.AI_BREAKER_FAILURES, probeMs },
+      { failuresMax: config.AI_BREAKER_FAILURES, probeMs, waitMsMax: 12_000 },
       {
         clock: new FakeClock(),
         withSlot: (attempt) => attempt(),
@@ -171,6 +171,92 @@ describe('the breaker opens', () => {
     assert.equal(asked.ends.get('b'), undefined, 'it asked for time')
     await asked.clock.advance(1)
     assert.equal(asked.ends.get('b'), 'answered')
+  })
+})
+
+describe('a wait that the provider asks for', () => {
+  const asks = (retryAfterMs: number) => () =>
+    Promise.reject(new ProviderUnavailable('429', { retryAfterMs }))
+
+  test('opens the breaker where no budget has room for it, and is kept', async () => {
+    // Guards against an outage that the server announces, and that fails the calls until ten have met it.
+    const asked = new Asked()
+    asked.answer = asks(12_001)
+    asked.ask('a')
+    await turns()
+    assert.deepEqual(asked.told, [['opened: 429', 0]])
+    assert.equal(asked.ends.get('a'), 'released')
+    asked.ask('b')
+    asked.answer = up
+    await asked.clock.advance(12_000)
+    assert.equal(asked.ends.get('b'), undefined)
+    await asked.clock.advance(1)
+    assert.equal(asked.ends.get('b'), 'answered')
+  })
+
+  test('is a failure like any other where a call has time for it', async () => {
+    const asked = new Asked()
+    asked.answer = asks(12_000)
+    asked.ask('a')
+    await turns()
+    assert.equal(asked.breaker.state, 'closed')
+    assert.equal(asked.ends.get('a'), 'ProviderUnavailable')
+  })
+
+  test('opens nothing where the breaker is never to open', async () => {
+    // Guards P15: with the breaker off every call ends within its budget.
+    const asked = new Asked(64, 0)
+    asked.answer = asks(3_600_000)
+    for (const name of ['a', 'b', 'c', 'd', 'e']) asked.ask(name)
+    await turns()
+    assert.equal(asked.breaker.state, 'closed')
+    assert.deepEqual(new Set(asked.ends.values()), new Set(['ProviderUnavailable']))
+  })
+})
+
+describe('the failures at which the breaker opens', () => {
+  const numbered = (asked: Asked) => {
+    const errors: Error[] = []
+    asked.answer = () => {
+      const error = new ProviderUnavailable(`${errors.length}`)
+      errors.push(error)
+      return Promise.reject(error)
+    }
+    return errors
+  }
+
+  test('were an outage, and those before the last answer were not', async () => {
+    const asked = new Asked()
+    const errors = numbered(asked)
+    const fail = asked.answer
+    for (const answer of [fail, fail, up, fail, fail, fail]) {
+      asked.answer = answer
+      asked.ask('a')
+      await turns()
+    }
+    assert.deepEqual(
+      errors.map((error) => asked.breaker.wasOutage(error)),
+      Array(5).fill(false),
+    )
+    asked.ask('a')
+    await turns()
+    assert.equal(asked.breaker.state, 'open')
+    const outage = errors.map((error) => asked.breaker.wasOutage(error))
+    assert.deepEqual(outage, [false, false, true, true, true, true])
+  })
+
+  test('are not kept where the breaker never opens', async () => {
+    // Guards against a row that grows as long as the provider fails.
+    const asked = new Asked(64, 0)
+    const errors = numbered(asked)
+    for (let i = 0; i < 20; i++) asked.ask('a')
+    await turns(30)
+    assert.equal(errors.length, 20)
+    asked.answer = () => Promise.reject(new ProviderExhausted('no credit'))
+    asked.ask('a')
+    await turns()
+    assert.equal(asked.breaker.state, 'open')
+    assert(errors.every((error) => !asked.breaker.wasOutage(error)))
   })
 })
 

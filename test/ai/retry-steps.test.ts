@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
-import { AttemptReleased } from '../../src/ai/retry.js'
+import { AttemptReleased } from '../../src/ai/retry-task.js'
 import { startRun, times } from '../support/ai-run.js'
 
 const down = new ProviderUnavailable('503 Service Unavailable')

@@ -1,13 +1,13 @@
 /** A run of the retry policy under test: its provider is a script, its time is moved by hand, its story is kept. */
 import type { TestContext } from 'node:test'
-import {
-  type FailedAttempt,
-  type RetryOutcome,
-  type RetryPolicy,
-  type RetryProgress,
-  type RetryTask,
-  runWithRetry,
-} from '../../src/ai/retry.js'
+import { runWithRetry } from '../../src/ai/retry.js'
+import type {
+  FailedAttempt,
+  RetryOutcome,
+  RetryPolicy,
+  RetryProgress,
+  RetryTask,
+} from '../../src/ai/retry-task.js'
 import { FakeClock } from './fake-clock.js'
 
 export const policy: RetryPolicy = {
@@ -61,6 +61,7 @@ export function startRun(t: TestContext, script: readonly ScriptedAttempt[], opt
   const tell = (what: string, attempt: number) => run.story.push([what, clock.now() - begin, attempt])
   const task: RetryTask<string> = {
     admit: (attempt) => attempt(false, () => {}),
+    wasOutage: () => false,
     started: async (attempt) => {
       tell('started', attempt)
     },
@@ -83,7 +84,7 @@ export function startRun(t: TestContext, script: readonly ScriptedAttempt[], opt
       run.failures.push(failure)
       tell('failed', failure.attempt)
     },
-    released: async (attempt) => {
+    released: async ({ attempt }) => {
       tell('released', attempt)
     },
     ...options.task,
