@@ -172,7 +172,8 @@ export class Analyses {
     { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
   ): Promise<AnalysisResult> {
     const { clock, provider, read, packets, check, attemptEnded } = this.#ports
-    const account = await read(callId, ({ context: { log, details } }) => ({
+    const account = await read(callId, ({ context: { log, details, createdAt } }) => ({
+      idempotencyKey: keyOf(callId, createdAt, redrives),
       media: details.media,
       packetCount: log.totalReceived,
       expectedTotal: log.expectedTotal,
@@ -188,7 +189,6 @@ export class Analyses {
       checkpoints: this.#checkpoints(callId, attempt, signal, advanced),
       ...account,
       attempt,
-      idempotencyKey: keyOf(callId, redrives),
     }
     const startedAt = clock.now()
     try {
@@ -264,7 +264,8 @@ export class Analyses {
   }
 }
 
-/** No call id has a `#`, so no two drives share a key. */
-function keyOf(callId: CallId, redrives: number): string {
-  return redrives === 0 ? `voicestream:${callId}` : `voicestream:${callId}#${redrives}`
+/** No call id has a `#`, so no two drives share a key; nor do a call that was erased and one of the same name after it. */
+function keyOf(callId: CallId, createdAt: Millis, redrives: number): string {
+  const life = `voicestream:${callId}#${createdAt}`
+  return redrives === 0 ? life : `${life}.${redrives}`
 }

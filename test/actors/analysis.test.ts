@@ -55,13 +55,15 @@ describe('a call that has ended', () => {
       return result
     })
     calls.clock.takeOverTimeouts(t)
+    const createdAt = calls.clock.now()
     await calls.end(id)
     await calls.clock.advance(60_000)
     assert.deepEqual(
       requests.map(({ attempt }) => attempt),
       [1, 2, 3],
     )
-    assert.deepEqual([...new Set(requests.map(({ idempotencyKey }) => idempotencyKey))], ['voicestream:c1'])
+    const keys = [...new Set(requests.map(({ idempotencyKey }) => idempotencyKey))]
+    assert.deepEqual(keys, [`voicestream:c1#${createdAt}`])
     for (const { callId, packetCount, missingCount, missingRanges } of requests)
       assert.deepEqual([callId, packetCount, missingCount, missingRanges], ['c1', 2, 1, [[1, 1]]])
     assert.deepEqual(read, [

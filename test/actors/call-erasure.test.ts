@@ -46,6 +46,25 @@ describe('a call that is erased', () => {
     )
   })
 
+  test('shares no idempotency key with a call of the same name after it', async (t) => {
+    // Guards against a provider that answers the new call with the transcript of the one that was to be forgotten.
+    const keys: string[] = []
+    const calls = new AnalysedCalls(async ({ idempotencyKey }) => {
+      keys.push(idempotencyKey)
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    for (let life = 0; life < 2; life++) {
+      await calls.end(id)
+      await calls.clock.advance(1000)
+      assert.equal((await calls.view(id))?.state, 'ARCHIVED')
+      await calls.erase(id).promise
+    }
+    assert.equal(new Set(keys).size, 2, keys.join(' '))
+    calls.alarm.stop()
+    await calls.analyses.stop()
+  })
+
   test('but whose erasure fails stays as it was (V6)', async () => {
     const calls = new Calls()
     await calls.bring(id, 'ARCHIVED')

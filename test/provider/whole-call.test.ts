@@ -77,7 +77,7 @@ test('a file that is played with loss is heard sample by sample, and its transcr
     assert(lost.size > 10, 'packets were lost')
     const heard = server.requests.filter(
       ({ file, headers }) =>
-        file !== null && String(headers['idempotency-key']).startsWith(`voicestream:${callId}:`),
+        file !== null && String(headers['idempotency-key']).startsWith(`voicestream:${callId}#`),
     )
     assert.equal(heard.length, 1, 'one piece, asked for once')
     const sent = parseWav(heard[0]?.file ?? Buffer.alloc(0))

@@ -113,7 +113,7 @@ class ModeTrial {
   }
 
   #reply(request: ReceivedRequest, index: number) {
-    const id = /^voicestream:([^:]+):/.exec(String(request.headers['idempotency-key']))?.[1] ?? ''
+    const id = /^voicestream:([^#]+)#/.exec(String(request.headers['idempotency-key']))?.[1] ?? ''
     const asked = this.#asked.get(id) ?? { transcription: [], chat: [] }
     this.#asked.set(id, asked)
     const step = request.file === null ? 'chat' : 'transcription'
