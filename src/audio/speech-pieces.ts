@@ -1,6 +1,7 @@
 /**
  * One channel of a call, cut into pieces that a speech recogniser takes: near a target length, and where it is quietest,
- * because a word that is cut in two is lost in both. Pure and streaming: one piece is held, whatever the call's length.
+ * because a word that is cut in two is lost in both. Pure and streaming: one piece is held, whatever the call's length, in
+ * memory that all pieces of a call share.
  *
  *     frames   0 ……………… target−slack ┄┄┄┄┄ quietest 200 ms ┄┄┄┄┄ target+slack
  *     piece    ├──────────────────────────────┤├── next …
@@ -21,7 +22,7 @@ export interface FrameRange {
 export interface SpeechPiece {
   readonly firstFrame: number
   readonly frames: number
-  /** Linear, 16 bits, little-endian, one channel. */
+  /** Linear, 16 bits, little-endian, one channel. Good until the next piece is asked for, which takes its memory. */
   readonly samples: Buffer
   /** Nothing in it is louder than the noise of a line: a recogniser would only invent words. */
   readonly isSilent: boolean
@@ -93,7 +94,7 @@ class Cutter {
       const copied = samples.copy(this.#buffer, this.#frames * sampleBytes, at)
       at += copied
       this.#frames += copied / sampleBytes
-      if (this.#frames === this.#framesMax) yield this.#cut(this.#quietest())
+      if (this.#frames === this.#framesMax) yield* this.#cut(this.#quietest())
     }
   }
 
@@ -110,12 +111,12 @@ class Cutter {
       this.#missing.push({ first, last: first + added - 1 })
       this.#frames += added
       left -= added
-      if (this.#frames === this.#framesMax) yield this.#cut(this.#quietest())
+      if (this.#frames === this.#framesMax) yield* this.#cut(this.#quietest())
     }
   }
 
   *end(): Generator<SpeechPiece> {
-    if (this.#frames > 0) yield this.#cut(this.#frames)
+    if (this.#frames > 0) yield* this.#cut(this.#frames)
   }
 
   /** The frame in the middle of the quietest 200 ms of where the piece may end; of equal ones the last. */
@@ -141,13 +142,13 @@ class Cutter {
     return sum / frames
   }
 
-  #cut(frames: number): SpeechPiece {
+  *#cut(frames: number): Generator<SpeechPiece> {
     const firstFrame = this.#firstFrame
     const end = firstFrame + frames
-    const piece = {
+    yield {
       firstFrame,
       frames,
-      samples: Buffer.from(this.#buffer.subarray(0, frames * sampleBytes)),
+      samples: this.#buffer.subarray(0, frames * sampleBytes),
       isSilent: this.#isSilent(frames),
       missing: this.#missing
         .filter(({ first }) => first < end)
@@ -159,7 +160,6 @@ class Cutter {
     this.#buffer.copyWithin(0, frames * sampleBytes, this.#frames * sampleBytes)
     this.#frames -= frames
     this.#firstFrame = end
-    return piece
   }
 
   #isSilent(frames: number): boolean {

@@ -18,7 +18,6 @@ const answer = (status: number, body: unknown, headers: Record<string, string> =
   headers,
   text: typeof body === 'string' ? body : JSON.stringify(body),
   latencyMs: 1,
-  bytesSent: 1,
   bytesReceived: 1,
 })
 const good = answer(200, { choices: [{ message: { content: JSON.stringify(findings) } }] })

@@ -32,14 +32,14 @@ export interface ProviderAnswer {
   readonly headers: IncomingMessage['headers']
   readonly text: string
   readonly latencyMs: number
-  readonly bytesSent: number
   readonly bytesReceived: number
 }
 
 export interface ProviderMessage {
   readonly path: string
   readonly contentType: string
-  readonly body: Buffer
+  /** Parts that stand behind each other: audio is not copied to have a boundary before it. */
+  readonly body: readonly Buffer[]
   /** The same for every attempt at the same work. */
   readonly idempotencyKey: string
 }
@@ -73,7 +73,6 @@ export class Connection {
         headers: response.headers,
         text,
         latencyMs: Math.round(performance.now() - startedAt),
-        bytesSent: message.body.length,
         bytesReceived: bytes,
       }
     } catch (error) {
@@ -85,7 +84,8 @@ export class Connection {
     }
   }
 
-  #open({ path, contentType, body, idempotencyKey }: ProviderMessage, signal: AbortSignal): ClientRequest {
+  #open(message: ProviderMessage, signal: AbortSignal): ClientRequest {
+    const { path, contentType, idempotencyKey } = message
     const { baseUrl, apiKey } = this.#options
     const { hostname } = baseUrl
     if (isIP(bare(hostname)) !== 0) assertAllowed(bare(hostname))
@@ -95,7 +95,7 @@ export class Connection {
       signal,
       headers: {
         'Content-Type': contentType,
-        'Content-Length': body.length,
+        'Content-Length': bytesOf(message),
         Accept: 'application/json',
         'Accept-Encoding': 'identity',
         'Idempotency-Key': idempotencyKey,
@@ -106,12 +106,14 @@ export class Connection {
     return this.#isTls ? requestHttps(url, options) : requestHttp(url, options)
   }
 
-  #responseTo(request: ClientRequest, body: Buffer): Promise<IncomingMessage> {
+  #responseTo(request: ClientRequest, body: readonly Buffer[]): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       request.once('response', resolve)
       // Stays for the life of the request: an error without a listener would end the process.
       request.on('error', reject)
-      request.end(body)
+      request.cork()
+      for (const part of body) request.write(part)
+      request.end()
     })
   }
 
@@ -132,6 +134,10 @@ export class Connection {
   close(): void {
     this.#agent.destroy()
   }
+}
+
+export function bytesOf({ body }: ProviderMessage): number {
+  return body.reduce((bytes, part) => bytes + part.length, 0)
 }
 
 const refused = new BlockList()

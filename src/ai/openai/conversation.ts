@@ -130,7 +130,7 @@ function chatMessage(
   return {
     path: 'chat/completions',
     contentType: 'application/json',
-    body: Buffer.from(JSON.stringify(body)),
+    body: [Buffer.from(JSON.stringify(body))],
     idempotencyKey,
   }
 }

@@ -11,7 +11,7 @@ import { limits } from '../../limits.js'
 import type { AnalysisResult, ProviderRequest, TranscriptSegment } from '../../protocol/analysis.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderRejected } from '../provider.js'
 import { plainText, readTextCall, type Transcribed, turnsOf } from '../transcript.js'
-import type { Connection, ProviderAnswer, ProviderMessage } from './connection.js'
+import { bytesOf, type Connection, type ProviderAnswer, type ProviderMessage } from './connection.js'
 import { analyseTurns, type Findings } from './conversation.js'
 import { assertSucceeded } from './failure.js'
 import { Ledger } from './ledger.js'
@@ -224,7 +224,7 @@ class OpenAiRun {
     message: ProviderMessage,
     audioSeconds: number | null,
   ): Promise<ProviderAnswer> {
-    const account = { what, bytes_sent: message.body.length, audio_seconds: audioSeconds }
+    const account = { what, bytes_sent: bytesOf(message), audio_seconds: audioSeconds }
     const startedAt = performance.now()
     try {
       const answer = await this.#servers[what].post(message, this.#signal)

@@ -51,12 +51,12 @@ export function transcriptionMessage(
     contentType: `multipart/form-data; boundary=${boundary}`,
     // By hand (RFC 7578): Blobs lie outside of what the garbage collector counts, and one piece after another
     // of a long call took memory until it looked.
-    body: Buffer.concat([
+    body: [
       Buffer.from(before + file),
       wavHeader(format, piece.frames),
       piece.samples,
       Buffer.from(`\r\n--${boundary}--\r\n`),
-    ]),
+    ],
     idempotencyKey,
   }
 }
