@@ -129,6 +129,8 @@ export const limits = {
   analysisRetryMs: 1000,
   /** A provider that is down is asked at least so often: calls wait so long at most after it has come back. */
   probeMsMax: 60_000,
+  /** A server may ask for any wait; one that asks for hours is asked again all the same. */
+  retryAfterMsMax: 60_000,
   transcriptionCharactersMax: mib,
   /** Of a transcript, and of what a provider says about its turns. */
   transcriptSegmentsMax: 20_000,

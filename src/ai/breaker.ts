@@ -34,8 +34,8 @@ export interface BreakerPolicy {
   readonly failuresMax: number
   /** From the opening to the first probe. Each wait after it is twice as long, up to `limits.probeMsMax`. */
   readonly probeMs: Millis
-  /** A server that asks for a longer wait (`Retry-After`) has said that it is down, too: a call has no time for it. */
-  readonly waitMsMax: Millis
+  /** A server that asks for so long a wait (`Retry-After`) or a longer one has said that it is down, too. */
+  readonly outageWaitMs: Millis
 }
 
 export interface BreakerPorts {
@@ -183,8 +183,10 @@ export class ProviderBreaker {
   }
 
   #tellsOfOutage(error: ProviderUnavailable): boolean {
-    const { failuresMax, waitMsMax } = this.#policy
-    return error instanceof ProviderExhausted || (failuresMax > 0 && (error.retryAfterMs ?? 0) > waitMsMax)
+    const { failuresMax, outageWaitMs } = this.#policy
+    return (
+      error instanceof ProviderExhausted || (failuresMax > 0 && (error.retryAfterMs ?? 0) >= outageWaitMs)
+    )
   }
 
   #opened(): void {

@@ -46,8 +46,8 @@ function createBreaker(
   const policy = {
     failuresMax: config.AI_BREAKER_FAILURES,
     probeMs: config.AI_BREAKER_PROBE_MS,
-    // With longer waits the budget would be over before the attempts are.
-    waitMsMax: config.AI_BUDGET_MS / config.AI_MAX_ATTEMPTS,
+    // With such waits the budget would be over before the attempts are, or the clamp would hide how long they are.
+    outageWaitMs: Math.min(config.AI_BUDGET_MS / config.AI_MAX_ATTEMPTS, limits.retryAfterMsMax),
   }
   return new ProviderBreaker(policy, {
     clock,

@@ -64,7 +64,7 @@ class Provider {
 
   calls(t: TestContext, failuresMax = 10, concurrency = 64): AnalysedCalls {
     this.clock.takeOverTimeouts(t)
-    const breaker = { failuresMax, probeMs: 5000, waitMsMax: 12_000 }
+    const breaker = { failuresMax, probeMs: 5000, outageWaitMs: 12_000 }
     return new AnalysedCalls(this.analyse, concurrency, new HeldJournal(), this.clock, breaker)
   }
 }

@@ -30,7 +30,7 @@ class Asked {
   constructor(concurrency = 64, failuresInRowMax = failuresMax) {
     const slots = pLimit(concurrency)
     this.breaker = new ProviderBreaker(
-      { failuresMax: failuresInRowMax, probeMs, waitMsMax: 12_000 },
+      { failuresMax: failuresInRowMax, probeMs, outageWaitMs: 12_000 },
       {
         clock: this.clock,
         withSlot: (attempt) => slots(attempt),
@@ -140,7 +140,7 @@ describe('the breaker opens', () => {
     let failures = 0
     let opened = 0
     const breaker = new ProviderBreaker(
-      { failuresMax: config.AI_BREAKER_FAILURES, probeMs, waitMsMax: 12_000 },
+      { failuresMax: config.AI_BREAKER_FAILURES, probeMs, outageWaitMs: 12_000 },
       {
         clock: new FakeClock(),
         withSlot: (attempt) => attempt(),
@@ -181,14 +181,14 @@ describe('a wait that the provider asks for', () => {
   test('opens the breaker where no budget has room for it, and is kept', async () => {
     // Guards against an outage that the server announces, and that fails the calls until ten have met it.
     const asked = new Asked()
-    asked.answer = asks(12_001)
+    asked.answer = asks(12_000)
     asked.ask('a')
     await turns()
     assert.deepEqual(asked.told, [['opened: 429', 0]])
     assert.equal(asked.ends.get('a'), 'released')
     asked.ask('b')
     asked.answer = up
-    await asked.clock.advance(12_000)
+    await asked.clock.advance(11_999)
     assert.equal(asked.ends.get('b'), undefined)
     await asked.clock.advance(1)
     assert.equal(asked.ends.get('b'), 'answered')
@@ -196,7 +196,7 @@ describe('a wait that the provider asks for', () => {
 
   test('is a failure like any other where a call has time for it', async () => {
     const asked = new Asked()
-    asked.answer = asks(12_000)
+    asked.answer = asks(11_999)
     asked.ask('a')
     await turns()
     assert.equal(asked.breaker.state, 'closed')

@@ -69,7 +69,7 @@ describe('an outage of 30 minutes that the server tells with', () => {
         64,
         new HeldJournal(),
         clock,
-        { failuresMax, probeMs: 5000, waitMsMax: 12_000 },
+        { failuresMax, probeMs: 5000, outageWaitMs: 12_000 },
       )
       await calls.end(callId('before'))
       await clock.advance(1000)

@@ -19,7 +19,7 @@ import { HeldJournal } from './held-journal.js'
 type Analyse = (request: AnalysisRequest, signal: AbortSignal) => Promise<unknown>
 
 /** Never opens, so that what is tested beside it stays as it is. */
-const noBreaker: BreakerPolicy = { failuresMax: 0, probeMs: 5000, waitMsMax: 12_000 }
+const noBreaker: BreakerPolicy = { failuresMax: 0, probeMs: 5000, outageWaitMs: 12_000 }
 
 const resultCheck = Compile(AnalysisResult)
 

@@ -4,11 +4,10 @@
  * alone decides. Of what the server says only codes are kept: a message may quote the call.
  */
 import type { Millis } from '../../clock.js'
+import { limits } from '../../limits.js'
 import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../provider.js'
 import type { ProviderAnswer } from './connection.js'
 
-/** A server may ask for any wait; one that asks for hours is treated as one that is down. */
-const retryAfterMsMax: Millis = 60_000
 const quotaCodes = [
   'insufficient_quota',
   'credit_balance_exhausted',
@@ -77,7 +76,7 @@ function codeText(value: unknown): string {
 
 /** `retry-after-ms`, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
 function retryAfterOf(headers: ProviderAnswer['headers']): Millis | null {
-  const clamp = (ms: number) => (Number.isFinite(ms) && ms >= 0 ? Math.min(ms, retryAfterMsMax) : null)
+  const clamp = (ms: number) => (Number.isFinite(ms) && ms >= 0 ? Math.min(ms, limits.retryAfterMsMax) : null)
   const exact = headers['retry-after-ms']
   if (typeof exact === 'string' && /^\d+(\.\d+)?$/.test(exact)) return clamp(Number(exact))
   const text = headers['retry-after']
