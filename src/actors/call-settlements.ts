@@ -8,7 +8,6 @@ import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Settlement } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
-import type { LifecycleEvent } from './event-feed.js'
 import type { Arrival } from './receive-log.js'
 
 /** The account of a call at the moment that it took a packet; sent when that is durable. */
@@ -40,11 +39,6 @@ export interface ReplyTo<Answer> {
 /** The call that is told. */
 export interface SettledCall {
   received(facts: ArrivalFacts): void
-  /** With its first deadline. */
-  created(dueAt: Millis): void
-  committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void
-  /** In that state. */
-  erased(state: CallState): void
   failed(): void
 }
 
@@ -120,20 +114,18 @@ export class PacketReceipt implements Settlement, ArrivalFacts {
   }
 }
 
-/** The actor has left already: a failure leaves the call as the journal has it. */
-export class ErasureSettlement implements Settlement {
-  readonly #call: SettledCall
-  readonly #state: CallState
+/** The call learns of the commit before the answer does; a failure is the answer's alone. */
+export class Announcement implements Settlement {
+  readonly #announce: () => void
   readonly #answer: Settlement
 
-  constructor(call: SettledCall, state: CallState, answer: Settlement) {
-    this.#call = call
-    this.#state = state
+  constructor(announce: () => void, answer: Settlement) {
+    this.#announce = announce
     this.#answer = answer
   }
 
   committed(): void {
-    this.#call.erased(this.#state)
+    this.#announce()
     this.#answer.committed()
   }
 
@@ -159,50 +151,5 @@ export class DroppingSettlement implements Settlement {
   failed(error: VoiceStreamError): void {
     this.#call.failed()
     this.#answer.failed(error)
-  }
-}
-
-export class LifecycleSettlement extends DroppingSettlement {
-  readonly #call: SettledCall
-  readonly #next: CallMachineSnapshot
-  readonly #events: readonly LifecycleEvent[]
-
-  constructor(
-    call: SettledCall,
-    next: CallMachineSnapshot,
-    events: readonly LifecycleEvent[],
-    answer: Settlement,
-  ) {
-    super(call, answer)
-    this.#call = call
-    this.#next = next
-    this.#events = events
-  }
-
-  override committed(): void {
-    this.#call.committed(this.#next, this.#events)
-    super.committed()
-  }
-}
-
-/** The first packet of a call also makes the call: its deadline is armed and its state counted with that commit. */
-export class CreationSettlement implements Settlement {
-  readonly #inner: Settlement
-  readonly #call: SettledCall
-  readonly #dueAt: Millis
-
-  constructor(inner: Settlement, call: SettledCall, dueAt: Millis) {
-    this.#inner = inner
-    this.#call = call
-    this.#dueAt = dueAt
-  }
-
-  committed(): void {
-    this.#call.created(this.#dueAt)
-    this.#inner.committed()
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#inner.failed(error)
   }
 }

@@ -29,12 +29,10 @@ import {
 } from './call-machine.js'
 import { snapshotOf } from './call-replay.js'
 import {
+  Announcement,
   Answer,
   type ArrivalFacts,
-  CreationSettlement,
   DroppingSettlement,
-  ErasureSettlement,
-  LifecycleSettlement,
   PacketReceipt,
   type ReceiptFacts,
   type ReplyTo,
@@ -424,7 +422,7 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
   #postpone(state: CallMachineSnapshot, dueAt: Millis, met: Settlement): CallMachineSnapshot {
     if (!this.#ports.journal.hasRoom(0)) return this.#full(state, met)
     const postponed = callMachine.resolveState({ value: state.value, context: { ...state.context, dueAt } })
-    this.#appendWithSnapshot(postponed, [], new LifecycleSettlement(this, postponed, [], met))
+    this.#appendWithSnapshot(postponed, [], this.#moving(postponed, [], met))
     return postponed
   }
 
@@ -446,7 +444,7 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     if (!this.#ports.journal.hasRoom(0)) return this.#full(state, answer)
     const next = move(entry)
     const events = eventsOf(state, next, entry)
-    this.#appendWithSnapshot(next, [entry], new LifecycleSettlement(this, next, events, answer))
+    this.#appendWithSnapshot(next, [entry], this.#moving(next, events, answer))
     return next
   }
 
@@ -470,8 +468,10 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     }
     if (!journal.hasRoom(0))
       return replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
-    const answer = new Answer<ErasureAnswer>(replyTo, 'erased')
-    journal.erase(this.#stream, this.#stream.version, new ErasureSettlement(this, state.value, answer))
+    const erased = () => this.#ports.erased(this.#callId, state.value)
+    // The actor leaves at once: a failure leaves the call as the journal has it.
+    const settlement = new Announcement(erased, new Answer<ErasureAnswer>(replyTo, 'erased'))
+    journal.erase(this.#stream, this.#stream.version, settlement)
     this.#ports.leave(this.#callId)
   }
 
@@ -498,13 +498,17 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     this.#packetsSinceSnapshot = 0
     this.#isSettledInJournal = isSettled
     this.#duplicatesInJournal = context.duplicateCount
-    const first = isNew ? new CreationSettlement(settlement, this, context.dueAt as number) : settlement
+    const first = isNew ? this.#creating(context.dueAt as number, settlement) : settlement
     journal.append(this.#stream, this.#stream.version, entries, snapshotOf(state, isSettled), first)
   }
 
   // --- told by settlements ----------------------------------------------------------------------------------------
 
-  committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
+  #moving(next: CallMachineSnapshot, events: readonly LifecycleEvent[], answer: Settlement): Settlement {
+    return new DroppingSettlement(this, new Announcement(() => this.#moved(next, events), answer))
+  }
+
+  #moved(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
     const { callId, dueAt } = next.context
     this.#ports.changed(callId)
     for (const event of events) {
@@ -515,13 +519,12 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     if (dueAt !== null) this.#ports.arm(callId, dueAt)
   }
 
-  erased(state: CallState): void {
-    this.#ports.erased(this.#callId, state)
-  }
-
-  created(dueAt: Millis): void {
-    this.#ports.arm(this.#callId, dueAt)
-    this.#ports.stateChanged(null, 'IN_PROGRESS', this.#initial.context)
+  /** The first packet of a call also makes the call: its deadline is armed and its state counted with that commit. */
+  #creating(dueAt: Millis, answer: Settlement): Settlement {
+    return new Announcement(() => {
+      this.#ports.arm(this.#callId, dueAt)
+      this.#ports.stateChanged(null, 'IN_PROGRESS', this.#initial.context)
+    }, answer)
   }
 
   failed(): void {
