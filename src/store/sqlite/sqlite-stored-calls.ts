@@ -10,7 +10,6 @@ import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StoredDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
-import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import type { StoredPacket } from '../journal.js'
 import type { StoredCallContent, StoredCalls, StoredEntry, StoredHistory } from '../stored-calls.js'
@@ -19,23 +18,12 @@ import { mergePage, packetsOf } from './packet-merge.js'
 import { PacketPages } from './packet-page.js'
 import { recordVersion } from './packet-record.js'
 import { type Db, databasePath, logFaults, openStored, schemaVersionOf } from './schema.js'
+import { type CallTableRow, storedCall } from './stored-call-row.js'
 import { StoredHistories } from './stored-history.js'
 import { StoredTail } from './stored-tail.js'
 
 const sliceMs = 1000
 const straysListedMax = 10
-
-interface Row {
-  readonly key: number
-  readonly call_id: CallId
-  readonly version: number
-  readonly state: CallState
-  readonly created_at: number
-  readonly due_at: number | null
-  readonly ended_at: number | null
-  readonly is_settled: 0 | 1
-  readonly snapshot: string
-}
 
 export class SqliteStoredCalls implements StoredCalls {
   readonly path: string
@@ -53,8 +41,10 @@ export class SqliteStoredCalls implements StoredCalls {
     this.#pages = new PacketPages(db)
     this.#tail = new StoredTail(db)
     this.#histories = new StoredHistories(db)
-    this.#nextCall = db.prepare<[number], Row>('SELECT * FROM calls WHERE key > ? ORDER BY key LIMIT 1')
-    this.#callById = db.prepare<[string], Row>('SELECT * FROM calls WHERE call_id = ?')
+    this.#nextCall = db.prepare<[number], CallTableRow>(
+      'SELECT * FROM calls WHERE key > ? ORDER BY key LIMIT 1',
+    )
+    this.#callById = db.prepare<[string], CallTableRow>('SELECT * FROM calls WHERE call_id = ?')
     this.#lastVersion = db
       .prepare<{ key: number }, number | null>(
         `SELECT max(version) FROM (SELECT max(last_version) AS version FROM runs WHERE call_key = :key
@@ -193,17 +183,7 @@ export class SqliteStoredCalls implements StoredCalls {
   }
 }
 
-function facts(row: Row): Omit<StoredHistory, 'entries'> {
-  return {
-    callId: row.call_id,
-    snapshotVersion: row.version,
-    snapshot: {
-      state: row.state,
-      createdAt: row.created_at,
-      dueAt: row.due_at,
-      endedAt: row.ended_at,
-      isSettled: row.is_settled === 1,
-      body: row.snapshot,
-    },
-  }
+function facts(row: CallTableRow): Omit<StoredHistory, 'entries'> {
+  const { callId, snapshot, version } = storedCall(row)
+  return { callId, snapshot, snapshotVersion: version }
 }
