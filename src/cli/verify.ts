@@ -1,5 +1,5 @@
 /** `voicestream verify`: is everything there, and does it add up? */
-import { databasePath } from '../store/sqlite/schema.js'
+import { databasePath } from '../store/sqlite/database.js'
 import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
 import { showProgress } from '../terminal/progress.js'
 import { renderTable } from '../terminal/table.js'

@@ -71,7 +71,7 @@ export const bugs: readonly Bug[] = [
     name: 'commits are not synced: synchronous is NORMAL',
     edits: [
       {
-        file: 'store/sqlite/schema.js',
+        file: 'store/sqlite/database.js',
         find: "assert.equal(db.pragma('synchronous', { simple: true }), 2, 'synchronous is FULL');",
         replace: "db.pragma('synchronous = NORMAL');",
       },

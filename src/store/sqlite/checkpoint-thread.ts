@@ -6,7 +6,7 @@
  */
 import { fsyncSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { databasePath, openForCheckpoints } from './schema.js'
+import { databasePath, openForCheckpoints } from './database.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 const passesMax = 4

@@ -7,7 +7,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.js'
-import { type Db, databasePath, markClosed, markOpen } from './schema.js'
+import { databasePath, markClosed, markOpen } from './database.js'
+import type { Db } from './schema.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does, unless it is large. */

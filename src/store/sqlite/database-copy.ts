@@ -8,7 +8,7 @@
  */
 import { closeSync, fsyncSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { markClosed, openStored } from './schema.js'
+import { markClosed, openStored } from './database.js'
 
 /** 8 MiB: between two steps the loop can take a signal. */
 const pagesAtOnce = 2048

@@ -1,6 +1,6 @@
 /** SQLite's check of a whole file takes as long as to read it and cannot be divided, so it has a thread of its own. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { openForReading } from './schema.js'
+import { openForReading } from './database.js'
 
 const { path } = workerData as { path: string }
 const db = openForReading(path)

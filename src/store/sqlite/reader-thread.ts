@@ -7,9 +7,9 @@ import { crc32 } from 'node:zlib'
 import { type CallState, callStates } from '../../protocol/call.js'
 import type { DueCall, EndedCall, KeptPart, LifecycleEntry } from '../journal.js'
 import { CallPages } from './call-pages.js'
+import { databasePath, openForReading } from './database.js'
 import { PacketPages } from './packet-page.js'
 import { packetEntries } from './packet-record.js'
-import { databasePath, openForReading } from './schema.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
 import type {
   FromReader,

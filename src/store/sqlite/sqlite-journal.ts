@@ -35,9 +35,10 @@ import type {
 } from '../journal.js'
 import { Batch, Stream } from './batch.js'
 import { prepareDataFolder } from './data-folder.js'
+import { databasePath, openGuard } from './database.js'
 import { mergePage, packetsOf } from './packet-merge.js'
 import { packetEntries, recordHeaderBytes, writeRecord } from './packet-record.js'
-import { type Db, databasePath, openGuard } from './schema.js'
+import type { Db } from './schema.js'
 import { SqliteReads } from './sqlite-reader.js'
 import type { FromWriter, ToWriter, VersionedEntry, WriterData } from './thread-messages.js'
 
