@@ -4,9 +4,9 @@
  * was written meanwhile, so each is shorter than the one before, and the writer, which cannot commit in that time, has
  * little left to move before the log starts anew.
  */
-import { fsyncSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { databasePath, openForCheckpoints } from './database.js'
+import { databasePath, openForCheckpoints, syncDatabase } from './database.js'
+import { codeOf } from './sqlite-error.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 const passesMax = 4
@@ -19,23 +19,13 @@ const { dataDir, databaseFd } = workerData as CheckpointerData
 const db = openForCheckpoints(databasePath(dataDir))
 
 /**
- * A passive checkpoint that was overtaken by a commit is not synced (`walCheckpoint` in SQLite's wal.c): the last one
- * would sync all of it, and that is the writer's, which cannot commit meanwhile. So each pass is synced here.
+ * So many pages of the log are in the database now. A passive checkpoint that was overtaken by a commit is not synced
+ * (`walCheckpoint` in SQLite's wal.c): the last one would sync all of it, and that is the writer's, which cannot commit
+ * meanwhile. So each pass is synced here.
  */
-function sync(): void {
-  try {
-    fsyncSync(databaseFd)
-  } catch (cause) {
-    throw Object.assign(new Error('the database could not be synced', { cause }), {
-      code: 'SQLITE_IOERR_FSYNC',
-    })
-  }
-}
-
-/** So many pages of the log are in the database now. */
 function moveOnce(): number {
   const [progress] = db.pragma('wal_checkpoint(PASSIVE)') as { checkpointed: number }[]
-  sync()
+  syncDatabase(databaseFd)
   return progress?.checkpointed ?? 0
 }
 
@@ -59,7 +49,10 @@ port.on('message', (message: ToCheckpointer) => {
     moveAll()
     port.postMessage({ type: 'done' } satisfies FromCheckpointer)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
-    port.postMessage({ type: 'failed', code, message: String(error) } satisfies FromCheckpointer)
+    port.postMessage({
+      type: 'failed',
+      code: codeOf(error),
+      message: String(error),
+    } satisfies FromCheckpointer)
   }
 })

@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.js'
 import { databasePath, markClosed, markOpen } from './database.js'
 import type { Db } from './schema.js'
+import { codeOf } from './sqlite-error.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from './thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does, unless it is large. */
@@ -110,7 +111,7 @@ export class Checkpoints {
       this.#pages = log
       if (checkpointed < log) this.#warnOfReader(log, log - checkpointed)
     } catch (error) {
-      this.#failed(error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN', String(error))
+      this.#failed(codeOf(error), String(error))
     }
   }
 

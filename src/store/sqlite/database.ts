@@ -99,6 +99,17 @@ function syncFile(path: string): void {
   closeSync(file)
 }
 
+/** What of the database file was written past its connections. It fails as they would. */
+export function syncDatabase(databaseFd: number): void {
+  try {
+    fsyncSync(databaseFd)
+  } catch (cause) {
+    throw Object.assign(new Error('the database could not be synced', { cause }), {
+      code: 'SQLITE_IOERR_FSYNC',
+    })
+  }
+}
+
 function configure(db: Db): void {
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')

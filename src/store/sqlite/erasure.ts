@@ -12,10 +12,10 @@
  *    The writer's own cached pages are given up, or it would write their gaps again.
  */
 import assert from 'node:assert/strict'
-import { fsyncSync } from 'node:fs'
 import type { Statement } from 'better-sqlite3'
 import type { CallIndex } from './call-index.js'
 import type { Checkpoints } from './checkpoints.js'
+import { syncDatabase } from './database.js'
 import { clearGaps } from './page-gaps.js'
 import type { Db } from './schema.js'
 
@@ -208,7 +208,7 @@ export class Erasures {
 
   #end({ callKeys }: Round): void {
     const { db, checkpoints } = this.#ports
-    sync(checkpoints.databaseFd)
+    syncDatabase(checkpoints.databaseFd)
     db.transaction(() => {
       for (const callKey of callKeys) this.#remove.run(callKey)
     }).immediate()
@@ -236,15 +236,5 @@ export class Erasures {
     if (this.#timer !== null) clearTimeout(this.#timer)
     const until = performance.now() + msMax
     while (this.#left > 0 && performance.now() < until) if (this.#step() === retryMs) return
-  }
-}
-
-function sync(file: number): void {
-  try {
-    fsyncSync(file)
-  } catch (cause) {
-    throw Object.assign(new Error('the database could not be synced', { cause }), {
-      code: 'SQLITE_IOERR_FSYNC',
-    })
   }
 }
