@@ -170,7 +170,7 @@ class Composition {
       tls: this.#entrance.tls,
       ended: (route, status, seconds) => this.#requestEnded(route, status, seconds),
       isCongested: () => {
-        const { lagMs, commitMs } = this.#journal
+        const { lagMs, commitMs } = this.#journal.commits
         return lagMs > Math.max(limits.standingMsMax, limits.standingCommitsMax * commitMs)
       },
     })

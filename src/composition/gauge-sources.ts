@@ -45,9 +45,9 @@ export function gaugeSources({
     supervisorQueuedBytes: () => sockets().queuedBytes,
     events: () => feed.offset,
     requestsInFlight: () => server().inFlightCount,
-    queuedEntries: () => journal().queuedEntries,
-    openEntries: () => journal().openEntries,
-    openBytes: () => journal().queuedBytes,
+    queuedEntries: () => journal().commits.queuedEntries,
+    openEntries: () => journal().commits.openEntries,
+    openBytes: () => journal().commits.openBytes,
     space: () => space.latest,
     notReady: () => {
       const reasons = notReady()

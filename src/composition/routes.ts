@@ -59,13 +59,13 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
 
 function createIngestRoutes({ metrics, journal, calls }: RouteParts): readonly Route[] {
   const bulkEntriesMax = () =>
-    Math.max(limits.bulkQueueEntriesMin, limits.bulkQueueEntriesPerCommitMs * journal.commitMs)
+    Math.max(limits.bulkQueueEntriesMin, limits.bulkQueueEntriesPerCommitMs * journal.commits.commitMs)
   return ingestRoutes({
     registry: calls.registry,
     hasRoom: () =>
       journal.hasRoom(limits.dataBytesMax) &&
-      journal.openEntries < bulkEntriesMax() &&
-      journal.queuedEntries < limits.journalQueueEntriesMax,
+      journal.commits.openEntries < bulkEntriesMax() &&
+      journal.commits.queuedEntries < limits.journalQueueEntriesMax,
     countLines: (result) => {
       for (const status of ['accepted', 'duplicate', 'rejected', 'invalid'] as const)
         metrics.packets[status] += result[status]

@@ -54,19 +54,21 @@ export type ToWriter =
   /** After `closed`: ends the connection, the lock and the thread. */
   | { readonly type: 'end' }
 
+export interface Committed {
+  readonly type: 'committed'
+  readonly id: number
+  readonly commitMs: number
+  readonly tailBytes: number
+  readonly walPages: number
+}
+
 export type FromWriter =
   /** Before `opened`: an older database is brought forward, and so many of its calls are. */
   | { readonly type: 'migrating'; readonly calls: number; readonly total: number }
   | { readonly type: 'opened'; readonly nextKey: number }
   /** `isOpen`: the database has been opened for writing. */
   | { readonly type: 'refused'; readonly message: string; readonly isOpen: boolean }
-  | {
-      readonly type: 'committed'
-      readonly id: number
-      readonly commitMs: number
-      readonly tailBytes: number
-      readonly walPages: number
-    }
+  | Committed
   /** `isFatal`: what the file holds is unknown, and the process must not go on. */
   | {
       readonly type: 'failed'

@@ -41,7 +41,7 @@ describe('the open batch', () => {
     }
     const room = Math.floor(limits.journalQueueBytesMax / (limits.dataBytesMax + 36))
     assert.equal(packets, limits.eagerCommitEntries + room)
-    assert(journal.queuedBytes <= limits.journalQueueBytesMax)
+    assert(journal.commits.openBytes <= limits.journalQueueBytesMax)
     await settled(journal, stream)
     const found = (await pagesOf(journal, id, 1000)).flatMap((page) => page.packets)
     assert.equal(found.length, packets + 1)

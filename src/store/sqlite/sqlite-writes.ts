@@ -1,0 +1,165 @@
+/** The main thread's half of the writes: starts the writer thread, gives it batches and questions, and ends it. */
+import { Worker } from 'node:worker_threads'
+import { unreachable, VoiceStreamError } from '../../errors.js'
+import type { Batch } from './batch.js'
+import { databasePath, openGuard } from './database.js'
+import type { Db } from './schema.js'
+import type { Committed, FromWriter, ToWriter, WriterData } from './thread-messages.js'
+
+export interface WriterEvents {
+  /** An older database is brought forward, before the writer is open. */
+  migrating(calls: number, total: number): void
+  committed(commit: Committed): void
+  commitFailed(error: Error): void
+  checkpointFailed(error: Error): void
+  erasing(calls: number): void
+  /** What the files hold is unknown, or the thread has ended by itself. */
+  died(error: Error): void
+}
+
+export class SqliteWrites {
+  readonly #worker: Worker
+  readonly #dataDir: string
+  readonly #events: WriterEvents
+  /** Keeps the writer's connection from being the last one (`openGuard`). */
+  #guard: Db | null = null
+  readonly #questions = new Map<number, { resolve(records: Buffer): void; reject(error: Error): void }>()
+  #nextQuestion = 1
+  #closing: { resolve(): void; reject(error: Error): void } | null = null
+  #isDead = false
+  /** By `end`, or because the start was refused. */
+  #isEnded = false
+
+  constructor(workerData: WriterData, events: WriterEvents) {
+    this.#dataDir = workerData.dataDir
+    this.#events = events
+    // Its descriptor of the database is never closed while other connections are open (`Checkpoints.end`).
+    this.#worker = new Worker(new URL('./writer-thread.js', import.meta.url), {
+      workerData,
+      trackUnmanagedFds: false,
+    })
+  }
+
+  /** The first key that no call has. Rejects, with a message for people, when the data folder cannot be had. */
+  async opened(): Promise<number> {
+    const nextKey = await this.#greeted()
+    this.#guard = openGuard(databasePath(this.#dataDir))
+    return nextKey
+  }
+
+  #greeted(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#worker.on('error', (error) => {
+        reject(error)
+        this.#died(error as Error)
+      })
+      this.#worker.on('exit', () => this.#died(new Error('the writer thread ended')))
+      const opening = (message: FromWriter) => {
+        if (message.type === 'migrating') return this.#events.migrating(message.calls, message.total)
+        this.#worker.off('message', opening)
+        if (message.type === 'opened') {
+          this.#worker.on('message', (next: FromWriter) => this.#take(next))
+          return resolve(message.nextKey)
+        }
+        this.#isEnded = true
+        this.#keepEvidence(message)
+        void this.#worker.terminate()
+        reject(new Error(message.type === 'refused' ? message.message : `unexpected ${message.type}`))
+      }
+      this.#worker.on('message', opening)
+    })
+  }
+
+  /** A thread that ends would be SQLite's last close, which moves the log away: the next start would find another fault. */
+  #keepEvidence(message: FromWriter): void {
+    if (message.type === 'refused' && message.isOpen) this.#guard = openGuard(databasePath(this.#dataDir))
+  }
+
+  /** One at a time: `committed` or `commitFailed` comes before the next one. */
+  commit({ id, packets, calls, lifecycle, erasures }: Batch, records: ArrayBuffer): void {
+    const message = { type: 'batch', id, records, packets, calls, lifecycle, erasures } satisfies ToWriter
+    this.#worker.postMessage(message, [records])
+  }
+
+  /** The packets of a call that are committed and not in its runs yet. */
+  pendingOf(callKey: number): Promise<Buffer> {
+    if (this.#isDead || this.#isEnded) return Promise.reject(hasEnded())
+    const id = this.#nextQuestion++
+    this.#worker.postMessage({ type: 'pending', id, callKey } satisfies ToWriter)
+    return new Promise((resolve, reject) => this.#questions.set(id, { resolve, reject }))
+  }
+
+  #take(message: FromWriter): void {
+    switch (message.type) {
+      case 'committed':
+        return this.#events.committed(message)
+      case 'failed':
+      case 'checkpoint-failed':
+        return this.#failed(message)
+      case 'pending':
+        this.#questions.get(message.id)?.resolve(Buffer.from(message.records))
+        this.#questions.delete(message.id)
+        return
+      case 'erasing':
+        return this.#events.erasing(message.calls)
+      case 'closed':
+        this.#closing?.resolve()
+        return
+      case 'close-failed':
+        this.#closing?.reject(new Error(message.message))
+        return
+      case 'migrating':
+      case 'opened':
+      case 'refused':
+        return
+      default:
+        return unreachable(message)
+    }
+  }
+
+  #failed({
+    type,
+    code,
+    message,
+    isFatal,
+  }: Extract<FromWriter, { type: 'failed' | 'checkpoint-failed' }>): void {
+    const error = new Error(`${code}: ${message}`)
+    if (isFatal) this.#died(error)
+    else if (type === 'failed') this.#events.commitFailed(error)
+    else this.#events.checkpointFailed(error)
+  }
+
+  #died(error: Error): void {
+    if (!this.#isEnded) this.#events.died(error)
+  }
+
+  /** The store has failed, here or elsewhere: nothing is answered any more. */
+  abandon(): void {
+    this.#isDead = true
+    for (const { reject } of this.#questions.values()) reject(hasEnded())
+    this.#questions.clear()
+  }
+
+  /** Folds the tail, and moves everything into the database. Rejects when that cannot be done. */
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#closing = { resolve, reject }
+      this.#worker.postMessage({ type: 'close' } satisfies ToWriter)
+    })
+  }
+
+  /** Ends the thread and gives up its lock: in order after `close`, at once where it was abandoned. */
+  async end(): Promise<void> {
+    const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
+    this.#isEnded = true
+    // Last but one: until the database is marked as closed, its log must outlive the process.
+    this.#guard?.close()
+    if (this.#isDead) void this.#worker.terminate()
+    else this.#worker.postMessage({ type: 'end' } satisfies ToWriter)
+    await ended
+  }
+}
+
+function hasEnded(): VoiceStreamError {
+  return new VoiceStreamError('read_failed', 'the store has ended')
+}
