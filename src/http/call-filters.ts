@@ -11,8 +11,7 @@ export const searchParameter: QueryParameter = {
   name: 'q',
   schema: Type.String({
     maxLength: limits.searchCharactersMax,
-    description:
-      'Searches in transcripts: words, "phrases" and prefix*, all of which must be there. Case and accents do not matter.',
+    description: `Searches in transcripts: words, "phrases" and prefix*, all of which must be there. Case and accents do not matter. Of a long transcript the first ${limits.indexedCharactersMax.toLocaleString('en')} characters are searched.`,
   }),
 }
 

@@ -294,5 +294,7 @@ function hasDetail({ entries }: Call, { name, value }: Detail): boolean {
 
 function transcriptOf({ entries }: Call): string {
   const analysed = entries.findLast(({ entry }) => entry.type === 'analysed')?.entry
-  return analysed?.type === 'analysed' ? analysed.result.transcription : ''
+  return analysed?.type === 'analysed'
+    ? analysed.result.transcription.slice(0, limits.indexedCharactersMax)
+    : ''
 }

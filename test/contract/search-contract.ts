@@ -1,6 +1,7 @@
 /** What every journal owes those who look for calls by what was said of them, and in them. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { limits } from '../../src/limits.js'
 import type { CallDetails } from '../../src/protocol/media.js'
 import { textMedia } from '../../src/protocol/media.js'
 import { parseSearch } from '../../src/protocol/search.js'
@@ -127,6 +128,19 @@ export function searchContract(name: string, open: OpenJournal): void {
       assert(hostile.includes(match.map(({ text }) => text).join('')))
       const { calls: all } = await journal.calls({ state: null, cursor: null, limit: 5 })
       assert.equal('match' in (all[0] ?? {}), false)
+    })
+
+    test('in the first part of a long transcript, to the last of its words', async (t) => {
+      // Guards against a transcript of 1 MiB that holds every commit behind it while all of it is indexed, and against
+      // a shorter part than is promised.
+      const { journal } = await open(t)
+      const inside = `${'ä b '.repeat(limits.indexedCharactersMax / 4 - 2)}inside`.padEnd(
+        limits.indexedCharactersMax,
+      )
+      await stored(journal, 'a', [analysed(`${inside} outside`)])
+      await stored(journal, 'b', [analysed('short, and outside')])
+      assert.deepEqual(await said(journal, 'inside'), ['a'])
+      assert.deepEqual(await said(journal, 'outside'), ['b'])
     })
 
     test('no longer once they are erased', async (t) => {

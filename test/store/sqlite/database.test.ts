@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { limits } from '../../../src/limits.js'
 import { parseSearch } from '../../../src/protocol/search.js'
 import { openForReading, openForWriting } from '../../../src/store/sqlite/database.js'
 import { callId } from '../../support/calls.js'
@@ -24,7 +25,7 @@ describe('the database', () => {
     const { dataDir } = await openJournal(t)
     inspect(dataDir, (db) => {
       assert.equal(db.pragma('application_id', { simple: true }), 0x56535452)
-      assert.equal(db.pragma('user_version', { simple: true }), 3)
+      assert.equal(db.pragma('user_version', { simple: true }), 4)
     })
   })
 
@@ -40,9 +41,9 @@ describe('the database', () => {
     // Guards against an old program that writes what a newer one no longer understands.
     const { journal, dataDir } = await openJournal(t)
     await close(journal)
-    change(dataDir, (db) => db.pragma('user_version = 4'))
-    await assert.rejects(openJournal(t, { dataDir }), /schema version 4, and this program knows 3/)
-    inspect(dataDir, (db) => assert.equal(db.pragma('user_version', { simple: true }), 4))
+    change(dataDir, (db) => db.pragma('user_version = 5'))
+    await assert.rejects(openJournal(t, { dataDir }), /schema version 5, and this program knows 4/)
+    inspect(dataDir, (db) => assert.equal(db.pragma('user_version', { simple: true }), 5))
   })
 
   test('of another program is refused and left as it is', async (t) => {
@@ -118,5 +119,36 @@ describe('the database', () => {
       found.calls.map((call) => String(call.callId)),
       ['an-old-invoice'],
     )
+  })
+
+  test('of the third version is brought forward, and a long transcript is in the index as it would be now', async (t) => {
+    // Guards against words that nothing takes out again when the call is erased, because its text is cut since.
+    const { journal, dataDir } = await openJournal(t)
+    const long = `${'some words '.repeat(limits.indexedCharactersMax / 10)}outside`
+    for (const [name, transcription] of [
+      ['long', long],
+      ['short', 'short, and outside'],
+    ] as const) {
+      const result = { transcription, sentiment: 'neutral', confidence: 1 } as const
+      await append(journal, journal.create(callId(name)), [{ type: 'analysed', at: 1, result }], snapshot())
+    }
+    await close(journal)
+    change(dataDir, (db) =>
+      db.exec(`INSERT INTO words(words) VALUES ('delete-all');
+        DROP VIEW transcripts;
+        CREATE VIEW transcripts AS SELECT call_key, entry ->> '$.result.transcription' AS text FROM lifecycle
+          WHERE entry ->> '$.type' = 'analysed';
+        INSERT INTO words(rowid, text) SELECT call_key, text FROM transcripts;
+        PRAGMA user_version = 3`),
+    )
+    const { journal: next } = await openJournal(t, { dataDir })
+    const said = async (text: string) =>
+      (await next.calls({ state: null, search: parseSearch(text), cursor: null, limit: 5 })).calls.map(
+        (call) => String(call.callId),
+      )
+    assert.deepEqual(await said('outside'), ['short'])
+    assert.deepEqual(await said('words'), ['long'])
+    await close(next)
+    change(dataDir, (db) => db.exec("INSERT INTO words(words, rank) VALUES ('integrity-check', 1)"))
   })
 })
