@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Statement } from 'better-sqlite3'
 import { limits } from '../../limits.js'
-import type { Detail } from '../../protocol/media.js'
 import type { MatchPart, SearchTerm } from '../../protocol/search.js'
 import type { CallQuery } from '../journal.js'
 import type { Db } from './schema.js'
@@ -26,6 +25,7 @@ export class CallPages {
   readonly #ofState: Statement<[string, number], number>
   readonly #ofDetail: Statement<[string, string, number], number>
   readonly #ofSearch: Statement<[string, number], number>
+  readonly #hasState: Statement<[string, number], number>
   readonly #hasDetail: Statement<[number, string, string], number>
   readonly #matches: Statement<
     [string, string, string, number, number, string],
@@ -53,6 +53,9 @@ export class CallPages {
         'SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC',
       )
       .pluck()
+    this.#hasState = db
+      .prepare<[string, number], number>('SELECT 1 FROM calls WHERE state = ? AND key = ?')
+      .pluck()
     this.#hasDetail = db
       .prepare<[number, string, string], number>(
         'SELECT 1 FROM details WHERE call_key = ? AND name = ? AND value = ?',
@@ -74,17 +77,16 @@ export class CallPages {
   }
 
   #fitting(query: CallQuery, words: string | null): { calls: StoredCallRow[]; nextCursor: number | null } {
-    const { state, details = [], limit } = query
+    const { limit } = query
     const calls: StoredCallRow[] = []
     let bytes = 0
     let lookedAt = 0
     let last: number | null = null
     for (const key of this.#leading(query, words)) {
       if (calls.length === limit || lookedAt === limits.callsLookedAtMax) return { calls, nextCursor: last }
-      const row = this.#callByKey.get(key)
       lookedAt++
-      const fits = row !== undefined && (state === null || row.state === state) && this.#hasAll(key, details)
-      if (fits) {
+      const row = this.#fits(key, query) ? this.#callByKey.get(key) : undefined
+      if (row !== undefined) {
         bytes += row.snapshot.length
         if (calls.length > 0 && bytes > limits.pageBytesMax) return { calls, nextCursor: last }
         calls.push(storedCall(row))
@@ -101,7 +103,9 @@ export class CallPages {
     return state === null ? this.#all.iterate(before) : this.#ofState.iterate(state, before)
   }
 
-  #hasAll(key: number, details: readonly Detail[]): boolean {
+  /** By the indexes alone: the row of a call that does not fit, with its snapshot, may be many pages long. */
+  #fits(key: number, { state, details = [] }: CallQuery): boolean {
+    if (state !== null && this.#hasState.get(state, key) === undefined) return false
     return details.every(({ name, value }) => this.#hasDetail.get(key, name, value) !== undefined)
   }
 
