@@ -131,7 +131,7 @@ export class CallRegistry {
   ): void {
     const isInMemory = this.#active.has(callId) || this.#activating.has(callId)
     if (!isInMemory && stored?.isSettled === true)
-      return replyTo.answered(look(restoreSnapshot(callId, stored)))
+      return replyTo.answered(look(this.#restore(callId, stored)))
     let seen: T | null = null
     this.tell(callId, {
       type: 'read',

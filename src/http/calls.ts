@@ -19,7 +19,7 @@ import {
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
-import type { CallReader } from '../store/journal.js'
+import type { CallReader, CallSnapshot } from '../store/journal.js'
 import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
 import type { Exchange } from './exchange.js'
 import type { Route } from './routes.js'
@@ -122,6 +122,17 @@ function readCall({ registry, waitingFor }: CallPorts, callId: CallId): Promise<
   return registry.read(callId, (state) => callView(state, waitingFor(callId)))
 }
 
+/** Of a call that the reader has just found. */
+function viewOf(
+  { registry, waitingFor }: CallPorts,
+  callId: CallId,
+  stored: CallSnapshot,
+): Promise<CallView | null> {
+  return new Promise((answered, failed) =>
+    registry.observe(callId, stored, (state) => callView(state, waitingFor(callId)), { answered, failed }),
+  )
+}
+
 async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {
   const state = stateOf(exchange.query('state'))
   const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.callsPageMax, 50)
@@ -130,8 +141,8 @@ async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> 
   const search = searchOf(exchange.query('q'))
   const page = await ports.reader.calls({ state, details, search, cursor, limit })
   const views = await Promise.all(
-    page.calls.map(async ({ callId, match }) => {
-      const view = await readCall(ports, callId)
+    page.calls.map(async ({ callId, snapshot, match }) => {
+      const view = await viewOf(ports, callId, snapshot)
       return view === null || match === undefined ? view : { ...view, match: [...match] }
     }),
   )
