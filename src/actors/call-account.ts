@@ -11,6 +11,7 @@ import { StoredDamage } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import { type Media, textMedia } from '../protocol/media.js'
 import type { ReplayEntry } from '../store/journal.js'
 import type { StoredHistory } from '../store/stored-calls.js'
 import { type CallMachineSnapshot, callMachine, newCall } from './call-machine.js'
@@ -22,6 +23,8 @@ export interface CallAccount {
   readonly state: CallState
   readonly packets: number
   readonly expectedTotal: number | null
+  /** What its packets hold: as the PBX has said, else as the settings did at its first packet. */
+  readonly media: Media
   /** Numbers that never came: no fault. */
   readonly missing: number
   /** What is wrong, the first few. */
@@ -49,6 +52,8 @@ class Account {
   #state: CallMachineSnapshot
   #version = 0
   #isCompared = false
+  /** What nobody has said is in the snapshot alone. */
+  #mediaInSnapshot: Media = textMedia
 
   constructor(history: StoredHistory) {
     const { callId, snapshot } = history
@@ -86,6 +91,7 @@ class Account {
     this.#isCompared = true
     const stored = this.#restore()
     if (stored === null) return
+    this.#mediaInSnapshot = stored.context.details.media
     const is = figuresOf(this.#state)
     const says = figuresOf(stored)
     const first = Object.keys(is).find((name) => is[name] !== says[name])
@@ -118,6 +124,7 @@ class Account {
       state: value,
       packets: context.log.totalReceived,
       expectedTotal: context.log.expectedTotal,
+      media: context.describedAt === null ? this.#mediaInSnapshot : context.details.media,
       missing: context.log.missingCount,
       faults: last === undefined ? this.#faults : [...this.#faults, last],
     }

@@ -2,13 +2,14 @@
 import { createWriteStream, openSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { checkAccount } from '../actors/call-account.js'
+import { type CallAccount, checkAccount } from '../actors/call-account.js'
 import { type AudioEncoding, type AudioFormat, audioEncodings, frameBytesOf } from '../audio/audio-format.js'
 import { linearOf, measureAudio, packetAudio, pieceBytes } from '../audio/packet-audio.js'
 import { wavHeader, wavPadding } from '../audio/wav-file.js'
 import { rfc3339 } from '../clock.js'
 import { VoiceStreamError } from '../errors.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
+import type { Media } from '../protocol/media.js'
 import { databasePath } from '../store/sqlite/database.js'
 import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
 import type { StoredCallContent } from '../store/stored-calls.js'
@@ -23,9 +24,9 @@ Writes a call out of the database, read-only and beside the running service too:
 their length, or as its packets, one JSON object a line, which POST /v1/packets takes back.
 
   --format wav|ndjson   (wav)
-  --encoding NAME       what the packets hold: mulaw, alaw or pcm_s16le, as base64   (mulaw)
-  --rate HZ             samples a second                                             (8000)
-  --channels N          samples of so many channels side by side                     (1)
+  --encoding NAME       what the packets hold: mulaw, alaw or pcm_s16le, as base64   (the call’s media, or mulaw)
+  --rate HZ             samples a second                                             (the call’s media, or 8000)
+  --channels N          samples of so many channels side by side                     (the call’s media, or 1)
   --decode              write 16-bit PCM, which every player knows, instead of G.711
   --output, -o FILE     where to (mode 0600); it must not be there                   (standard output)
   --force               replace FILE
@@ -37,7 +38,8 @@ call, 73 FILE is there already, 74 cannot be read or written, 78 bad configurati
 
 Examples
   voicestream export call_001 --decode -o call_001.wav
-  voicestream export call_001 --encoding pcm_s16le --rate 16000 | ffplay -
+  voicestream export call_001 | ffplay -
+  voicestream export call_001 --encoding pcm_s16le --rate 16000 -o call_001.wav
   voicestream export call_001 --format ndjson | jq .sequence
   voicestream export call_001 --format ndjson | split -C 4m --filter 'curl -sS --data-binary @- \\
     -H "Content-Type: application/x-ndjson" http://127.0.0.1:8000/v1/packets'
@@ -45,9 +47,9 @@ Examples
 
 const flags = {
   format: { type: 'string', default: 'wav' },
-  encoding: { type: 'string', default: 'mulaw' },
-  rate: { type: 'string', default: '8000' },
-  channels: { type: 'string', default: '1' },
+  encoding: { type: 'string' },
+  rate: { type: 'string' },
+  channels: { type: 'string' },
   decode: { type: 'boolean', default: false },
   output: { type: 'string', short: 'o' },
   force: { type: 'boolean', default: false },
@@ -55,6 +57,8 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
+/** Of a call whose media say text: of which nobody said anything, most often. */
+const usualFormat: AudioFormat = { encoding: 'mulaw', sampleRate: 8000, channels: 1 }
 const rateMax = 384_000
 const channelsMax = 32
 
@@ -67,7 +71,7 @@ export async function exportCall(words: readonly string[], world: World): Promis
   const [callIdText, ...more] = positionals
   if (callIdText === undefined || more.length > 0) throw usage('one CALL_ID is wanted')
   const callId = readCallId(callIdText)
-  const format = readAudioFormat(values)
+  const asked = readAudioFormat(values)
   const isWav = readChoice('format', values.format, ['wav', 'ndjson']) === 'wav'
   if (isWav && values.output === undefined && world.outIsScreen)
     throw usage('audio is not written to a terminal: give -o FILE, or a pipe')
@@ -75,7 +79,8 @@ export async function exportCall(words: readonly string[], world: World): Promis
   try {
     const call = stored.call(callId)
     if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is not known`)
-    const { expectedTotal } = accountOf(call, world)
+    const { expectedTotal, media } = accountOf(call, world)
+    const format = { ...formatOf(media), ...asked }
     const chunks = isWav ? await wavOf(call, format, expectedTotal, values.decode) : linesOf(call)
     await write(chunks, { path: values.output, force: values.force }, world)
     return exitCodes.ok
@@ -93,12 +98,24 @@ function readCallId(text: string): CallId {
   }
 }
 
-function readAudioFormat(values: { encoding: string; rate: string; channels: string }): AudioFormat {
+interface FormatFlags {
+  readonly encoding?: string | undefined
+  readonly rate?: string | undefined
+  readonly channels?: string | undefined
+}
+
+function readAudioFormat({ encoding, rate, channels }: FormatFlags): Partial<AudioFormat> {
   return {
-    encoding: readChoice<AudioEncoding>('encoding', values.encoding, audioEncodings),
-    sampleRate: readInteger('rate', values.rate, rateMax),
-    channels: readInteger('channels', values.channels, channelsMax),
+    ...(encoding === undefined
+      ? {}
+      : { encoding: readChoice<AudioEncoding>('encoding', encoding, audioEncodings) }),
+    ...(rate === undefined ? {} : { sampleRate: readInteger('rate', rate, rateMax) }),
+    ...(channels === undefined ? {} : { channels: readInteger('channels', channels, channelsMax) }),
   }
+}
+
+function formatOf({ encoding, sample_rate, channels }: Media): AudioFormat {
+  return encoding === 'text' ? usualFormat : { encoding, sampleRate: sample_rate, channels }
 }
 
 function readChoice<T extends string>(name: string, text: string, choices: readonly T[]): T {
@@ -114,10 +131,11 @@ function readInteger(name: string, text: string, maximum: number): number {
 }
 
 /** What is damaged is told, and what is left of the call is written all the same: it may be all that there is. */
-function accountOf(call: StoredCallContent, { terminal }: World): { expectedTotal: number | null } {
-  const { callId, faults, expectedTotal } = checkAccount(call)
+function accountOf(call: StoredCallContent, { terminal }: World): CallAccount {
+  const account = checkAccount(call)
+  const { callId, faults } = account
   for (const fault of faults) terminal.err.write(`voicestream: call ${callId} is damaged: ${fault}\n`)
-  return { expectedTotal }
+  return account
 }
 
 /** Measures the call before the first byte is out, so what is no audio is refused and the sizes in the header are true. */

@@ -103,4 +103,31 @@ describe('export', () => {
     const unknown = await runCommand(['export', 'nobody', ...words])
     assert.deepEqual([unknown.code, unknown.err], [66, 'voicestream: call nobody is not known\n'])
   })
+
+  test('takes what the packets hold from the call’s own media; flags come first, and text is taken for mulaw', async (t) => {
+    // Guards against a call of 16 kHz PCM that is written as mulaw at 8 kHz: noise, of four times its length.
+    const service = await startService(t, { settings: { DEFAULT_ENCODING: 'alaw' } })
+    const data = Buffer.alloc(640, 1).toString('base64')
+    const media = { encoding: 'pcm_s16le', sample_rate: 16_000, channels: 2 }
+    await post(service, '/v1/call/start/said', { media })
+    await post(service, '/v1/call/start/text', { media: { encoding: 'text' } })
+    for (const name of ['said', 'unsaid', 'text'])
+      await post(service, `/v1/call/stream/${name}`, packet(0, data))
+    const formatOf = async (...words: string[]) => {
+      const { code, out } = await runCommand(['export', ...words, '--data-dir', service.dataDir])
+      assert.equal(code, 0)
+      const { encoding, sampleRate, channels, frames } = parseWav(out)
+      return [encoding, sampleRate, channels, frames.length]
+    }
+    assert.deepEqual(await formatOf('said'), ['pcm_s16le', 16_000, 2, 640])
+    assert.deepEqual(await formatOf('said', '--rate', '8000'), ['pcm_s16le', 8000, 2, 640])
+    assert.deepEqual(await formatOf('said', '--encoding', 'mulaw', '--channels', '1'), [
+      'mulaw',
+      16_000,
+      1,
+      640,
+    ])
+    assert.deepEqual(await formatOf('unsaid'), ['alaw', 8000, 1, 640])
+    assert.deepEqual(await formatOf('text'), ['mulaw', 8000, 1, 640])
+  })
 })
