@@ -294,7 +294,6 @@ function hasDetail({ entries }: Call, { name, value }: Detail): boolean {
 
 function transcriptOf({ entries }: Call): string {
   const analysed = entries.findLast(({ entry }) => entry.type === 'analysed')?.entry
-  return analysed?.type === 'analysed'
-    ? analysed.result.transcription.slice(0, limits.indexedCharactersMax)
-    : ''
+  const text = analysed?.type === 'analysed' ? analysed.result.transcription : ''
+  return text.slice(0, limits.indexedCharactersMax)
 }
