@@ -1,7 +1,9 @@
-/** Numbers and times as people read them; times in the viewer's zone. Pure but for the zone. */
+/** Numbers, times and states as people read them; times in the viewer's zone. Pure but for the zone. */
+import type { CallState } from '../protocol/call.js'
+
 const whole = new Intl.NumberFormat('en')
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
-const dateAndTime = new Intl.DateTimeFormat(undefined, {
+const dateAndTime = new Intl.DateTimeFormat('en-GB', {
   dateStyle: 'medium',
   timeStyle: 'medium',
 })
@@ -17,7 +19,8 @@ export function formatShare(share: number): string {
 }
 
 export function formatRate(perSecond: number): string {
-  return perSecond >= 100 ? whole.format(Math.round(perSecond)) : perSecond.toFixed(1)
+  if (perSecond === 0) return '0'
+  return perSecond >= 10 ? whole.format(Math.round(perSecond)) : perSecond.toFixed(1)
 }
 
 /** 12 KiB, 3.4 MiB. */
@@ -42,10 +45,13 @@ export function formatDuration(ms: number): string {
 export const formatTime = (at: number): string => time.format(at)
 export const formatDateAndTime = (at: number): string => dateAndTime.format(at)
 
-export const stateNames = {
+/** In the order of the lifecycle. */
+export const stateNames: Readonly<Record<CallState, string>> = {
   IN_PROGRESS: 'In progress',
   COMPLETED: 'Completed',
   PROCESSING_AI: 'Processing AI',
   ARCHIVED: 'Archived',
   FAILED: 'Failed',
-} as const
+}
+// Of a record, whose keys its type has checked. The list of the protocol would bring its schemas into the bundle.
+export const callStates = Object.keys(stateNames) as readonly CallState[]

@@ -1,9 +1,8 @@
 /** The floor over the last hour. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { Floor, FloorBucket } from '../../protocol/floor.js'
-import { callStates } from '../call-states.js'
 import { NotSignedIn, type Session } from '../feed/session.js'
-import { formatCount, formatRate, formatShare } from '../format.js'
+import { callStates, formatCount, formatRate, formatShare } from '../format.js'
 import type { FloorPicture } from '../model/floor-picture.js'
 import { Chart, type Line } from '../parts/chart.js'
 import { StateLabel } from '../parts/icons.js'
