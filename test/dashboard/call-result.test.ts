@@ -88,14 +88,20 @@ test('audio is told even where nothing else was said', () => {
 })
 
 test('a part that was not received whole says so, and never 100 %', () => {
-  assert.equal(doubtOf(1), null)
-  assert.equal(doubtOf(0.6), 'only 60 % of this was received')
-  assert.equal(doubtOf(0.58), 'only 58 % of this was received')
-  assert.equal(doubtOf(0.99996), 'only 99.9 % of this was received')
-  assert.equal(doubtOf(1 - 1e-12), 'only 99.9 % of this was received')
-  assert.equal(doubtOf(0.004), 'less than 1 % of this was received')
-  assert.equal(doubtOf(0.6, 'the call'), 'only 60 % of the call was received')
-  assert.equal(doubtOf(0), 'nothing of this was received')
+  const textOf = (coverage: number, of = 'this') => doubtOf(coverage, of)?.text
+  assert.equal(doubtOf(1, 'this'), null)
+  assert.equal(textOf(0.6), 'only 60 % of this was received')
+  assert.equal(textOf(0.58), 'only 58 % of this was received')
+  assert.equal(textOf(0.99996), 'only 99.9 % of this was received')
+  assert.equal(textOf(1 - 1e-12), 'only 99.9 % of this was received')
+  assert.equal(textOf(0.004), 'less than 1 % of this was received')
+  assert.equal(textOf(0.6, 'the call'), 'only 60 % of the call was received')
+  assert.equal(textOf(0), 'nothing of this was received')
+})
+
+test('a packet here and there is told, but is no alarm', () => {
+  assert.equal(doubtOf(0.98, 'this')?.isGrave, false)
+  assert.equal(doubtOf(0.94, 'this')?.isGrave, true)
 })
 
 test('a channel is told where there are several, a feeling where a turn that has one begins', () => {

@@ -59,7 +59,8 @@ function silent(call: CallRecord, now: number): Concern | null {
   return {
     kind: 'silent',
     level: ms >= silentLongMs ? 3 : 2,
-    reason: 'Silent: no packets are coming',
+    reason:
+      call.row.total_received === 0 ? 'Silent: no packet has come yet' : 'Silent: no packets are coming',
     since: call.lastPacketAt,
   }
 }

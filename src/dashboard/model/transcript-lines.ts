@@ -8,10 +8,18 @@ export interface TranscriptLine {
   readonly channel: number | null
   readonly text: string
   /** What is to be known of its coverage, or null when all of it was received. */
-  readonly doubt: string | null
+  readonly doubt: Doubt | null
   /** Of the turn that begins with it, where that has any feeling. */
   readonly sentiment: Sentiment | null
 }
+
+export interface Doubt {
+  readonly text: string
+  /** So much is missing that words may be; a packet here and there is heard over. */
+  readonly isGrave: boolean
+}
+
+const coverageOfUnderstood = 0.95
 
 export function transcriptLinesOf({ segments, turns = [] }: CallTranscript): readonly TranscriptLine[] {
   const hasChannels = segments.some(({ channel }) => channel !== segments[0]?.channel)
@@ -22,15 +30,19 @@ export function transcriptLinesOf({ segments, turns = [] }: CallTranscript): rea
       start,
       channel: hasChannels ? channel : null,
       text,
-      doubt: doubtOf(coverage),
+      doubt: doubtOf(coverage, 'this'),
       sentiment: sentiment === 'neutral' ? null : sentiment,
     }
   })
 }
 
-/** Rounded down: what is not whole must not be called 100 %. */
-export function doubtOf(coverage: number, of = 'this'): string | null {
+export function doubtOf(coverage: number, of: string): Doubt | null {
   if (coverage >= 1) return null
+  return { text: doubtText(coverage, of), isGrave: coverage < coverageOfUnderstood }
+}
+
+/** Rounded down: what is not whole must not be called 100 %. */
+function doubtText(coverage: number, of: string): string {
   if (coverage <= 0) return `nothing of ${of} was received`
   if (coverage < 0.01) return `less than 1 % of ${of} was received`
   // A share as 0.58 is 57.99 in hundredths.

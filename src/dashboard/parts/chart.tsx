@@ -48,7 +48,10 @@ export function Chart({ label, lines, data, height, most, format }: ChartProps) 
     }
     // The rest of a chart never changes while it is shown.
   }, [theme, height])
-  useEffect(() => plot.current?.setData(aligned(data)), [data])
+  useEffect(() => {
+    plot.current?.setData(aligned(data))
+    plot.current?.setLegend({})
+  }, [data])
 
   return (
     <div class="chart" ref={place} role="img" aria-label={`${label}. ${summaryOf(lines, data, format)}`} />
@@ -79,13 +82,22 @@ function axisTime(at: number, plot: uPlot): string {
   return formatTime(at * 1000).slice(0, (max ?? 0) - (min ?? 0) < 600 ? 8 : 5)
 }
 
+/** Where nobody points at a time, the legend tells the last one. */
+function lastOf(plot: uPlot, line: number): number | null {
+  return plot.data[line]?.at(-1) ?? null
+}
+
+const textOf = (value: number | null, format: (value: number) => string): string =>
+  value === null ? '–' : format(value)
+
 function optionsOf(props: ChartProps, width: number): uPlot.Options {
   const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
   const axis = { stroke: colour('--ink-3'), font: axisFont, ticks: { show: false }, border: { show: false } }
   return {
     width,
     height: props.height,
-    padding: [8, 8, 0, 0],
+    // The last time stands under the end of its line.
+    padding: [8, 28, 0, 0],
     cursor: { y: false, points: { size: 7 } },
     legend: { live: true },
     scales: { y: { range: (_, __, max) => [0, Math.max(props.most, (max ?? 0) * 1.1)] } },
@@ -106,7 +118,10 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
       },
     ],
     series: [
-      { label: 'Time', value: (_, at) => (at === null ? '–' : formatTime(at * 1000)) },
+      {
+        label: 'Time',
+        value: (plot, at) => textOf(at ?? lastOf(plot, 0), (known) => formatTime(known * 1000)),
+      },
       ...props.lines.map(({ name, colour: property, isFilled, isDashed }) => ({
         label: name,
         stroke: colour(property),
@@ -114,7 +129,8 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
         ...(isFilled ? { fill: `${colour(property)}22` } : {}),
         ...(isDashed ? { dash: [5, 4] } : {}),
         points: { show: false },
-        value: (_: uPlot, value: number | null) => (value === null ? '–' : props.format(value)),
+        value: (plot: uPlot, value: number | null, line: number, index?: number | null) =>
+          textOf(typeof index === 'number' ? value : lastOf(plot, line), props.format),
       })),
     ],
   }

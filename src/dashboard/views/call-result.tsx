@@ -4,7 +4,13 @@ import type { CallView } from '../../protocol/call.js'
 import type { CallTranscript } from '../../protocol/transcript.js'
 import type { Session } from '../feed/session.js'
 import { formatCount, formatShare } from '../format.js'
-import { doubtOf, formatOffset, type TranscriptLine, transcriptLinesOf } from '../model/transcript-lines.js'
+import {
+  type Doubt,
+  doubtOf,
+  formatOffset,
+  type TranscriptLine,
+  transcriptLinesOf,
+} from '../model/transcript-lines.js'
 import { DownloadLink } from '../parts/download-link.js'
 import { Drawing, SentimentLabel } from '../parts/icons.js'
 
@@ -75,7 +81,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
       )}
       <Findings name="Topics" kind="topics" texts={topics} />
       <Findings name="To do" kind="action-items" texts={actionItems} />
-      {doubt !== null && <Doubt text={doubt} />}
+      {doubt !== null && <DoubtNote doubt={doubt} />}
       <Lines transcript={content.transcript} />
       <Downloads callId={callId} session={session} />
     </>
@@ -125,10 +131,10 @@ function Findings({ name, kind, texts }: FindingsProps) {
   )
 }
 
-function Doubt({ text }: { readonly text: string }) {
+function DoubtNote({ doubt: { text, isGrave } }: { readonly doubt: Doubt }) {
   return (
-    <p class="doubt">
-      <Drawing of="partial" size={14} />
+    <p class={isGrave ? 'doubt' : 'doubt doubt-slight'}>
+      {isGrave && <Drawing of="partial" size={14} />}
       {text}
     </p>
   )
@@ -169,7 +175,7 @@ function Line({ line: { start, channel, text, doubt, sentiment } }: { readonly l
       </span>
       <div>
         <p dir="auto">{text}</p>
-        {doubt !== null && <Doubt text={doubt} />}
+        {doubt !== null && <DoubtNote doubt={doubt} />}
       </div>
     </li>
   )

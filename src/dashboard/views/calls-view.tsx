@@ -232,14 +232,17 @@ function CallCells({ call, now }: { readonly call: CallRecord; readonly now: num
 /** The bar is full at 10 %: by then nobody understands the caller. */
 const fullBar = 0.1
 
-export function Loss({ share, missing }: { readonly share: number; readonly missing: number }) {
+function Loss({ share, missing }: { readonly share: number; readonly missing: number }) {
   const grade = share >= 0.05 ? 'bad' : share >= 0.01 ? 'some' : 'none'
   return (
     <span class={`loss loss-${grade}`} title={`${formatCount(missing)} packets missing`}>
       <span class="loss-bar" aria-hidden="true">
         <span style={{ width: `${Math.min(1, share / fullBar) * 100}%` }} />
       </span>
-      <span>{formatShare(share)}</span>
+      <span>
+        {formatShare(share)}
+        <span class="only-narrow"> lost</span>
+      </span>
     </span>
   )
 }

@@ -52,7 +52,7 @@ export function Figures({ picture, trend }: { readonly picture: FloorPicture; re
       <Figure
         name="AI queue"
         value={formatCount(totals.ai_queue)}
-        note={`${formatCount(hour.archived)} analysed`}
+        note={`${formatCount(hour.archived)} analysed in 1 h`}
       />
       <Figure
         name="AI failed, 1 h"
