@@ -48,7 +48,7 @@ const actionOf: Readonly<Record<string, (actions: KeyActions) => void>> = {
 const ownKeys: readonly (readonly [selector: string, keys: readonly string[]])[] = [
   ['button, a, summary, audio', ['Enter', ' ']],
   ['audio', ['ArrowDown', 'ArrowUp']],
-  ['.transcript', ['ArrowDown', 'ArrowUp', 'PageDown', 'PageUp']],
+  ['.transcript, .ledger-scroll', ['ArrowDown', 'ArrowUp', 'PageDown', 'PageUp']],
 ]
 
 export function useKeys(actions: KeyActions): void {

@@ -9,13 +9,9 @@ import { startCutProxy } from '../support/cut-proxy.js'
 import { HttpClient } from '../support/http-client.js'
 import { eventually, packet, startService } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
+import { sees } from './sees.js'
 
 const skip = skippedWithoutChromium()
-
-/** Waits until the text is in sight; a browser on a busy machine takes its time. */
-async function sees(page: Page, selector: string, text: string | RegExp): Promise<void> {
-  await page.locator(selector, { hasText: text }).first().waitFor({ timeout: 20_000 })
-}
 
 async function showsFigure(page: Page, name: string, value: string): Promise<void> {
   await page

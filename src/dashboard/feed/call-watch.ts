@@ -87,7 +87,7 @@ export class CallWatch {
     this.#client?.dispose()
   }
 
-  retryNow(): void {
+  readNow(): void {
     void this.#readAgain()
   }
 
@@ -101,7 +101,12 @@ export class CallWatch {
       this.#step(event.at, `Packet ${event.sequence} came after the grace period and was rejected`)
     else {
       if (event.event === 'state_changed' && event.to_state === 'PROCESSING_AI')
-        this.#step(event.at, 'Grace period over, analysis begins')
+        this.#step(
+          event.at,
+          event.from_state === 'FAILED'
+            ? 'Analysis begins again, by hand'
+            : 'Grace period over, analysis begins',
+        )
       void this.#readAgain()
     }
   }

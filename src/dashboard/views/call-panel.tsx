@@ -14,6 +14,7 @@ import { AudioPlayer } from './audio-player.js'
 import { CallDetails } from './call-details.js'
 import { CallResult } from './call-result.js'
 import { Empty } from './empty.js'
+import { RetryAction } from './retry-action.js'
 import { Timeline } from './timeline.js'
 
 interface CallPanelProps {
@@ -99,7 +100,7 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
       {content.kind === 'failed' && (
         <Empty drawing="close" title="The call could not be read">
           <p>The service said: {content.reason}.</p>
-          <button type="button" class="button" onClick={() => watch.retryNow()}>
+          <button type="button" class="button" onClick={() => watch.readNow()}>
             Try again
           </button>
         </Empty>
@@ -174,6 +175,15 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
       </PanelSection>
       <PanelSection title="What was said">
         <CallResult view={view} session={session} />
+        {view.state === 'FAILED' && (
+          // Who failed once more may be asked again.
+          <RetryAction
+            key={view.ended_at}
+            callId={view.call_id}
+            session={session}
+            readAgain={() => watch.readNow()}
+          />
+        )}
         {view.media.encoding !== 'text' && view.ended_at !== null && (
           <AudioPlayer callId={view.call_id} session={session} />
         )}

@@ -13,6 +13,7 @@ import {
 } from '../model/transcript-lines.js'
 import { DownloadLink } from '../parts/download-link.js'
 import { Drawing, SentimentLabel } from '../parts/icons.js'
+import { RequestLedger } from './request-ledger.js'
 
 interface CallResultProps {
   readonly view: CallView
@@ -70,7 +71,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
         </button>
       </>
     )
-  const { summary, topics = [], action_items: actionItems = [], coverage } = content.transcript
+  const { summary, topics = [], action_items: actionItems = [], coverage, requests = [] } = content.transcript
   const doubt = doubtOf(coverage, 'the call')
   return (
     <>
@@ -84,6 +85,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
       {doubt !== null && <DoubtNote doubt={doubt} />}
       <Lines transcript={content.transcript} />
       <Downloads callId={callId} session={session} />
+      <RequestLedger requests={requests} />
     </>
   )
 }

@@ -45,7 +45,7 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
   }
   for (const step of steps) marks.push({ ...step, kind: 'done' })
   if (view.ended_at !== null) {
-    const tries = `${ai.attempts} ${ai.attempts === 1 ? 'attempt' : 'attempts'}`
+    const tries = `${ai.attempts} ${ai.attempts === 1 ? 'attempt' : 'attempts'}${retriesText(ai.redrives)}`
     const at = Date.parse(view.ended_at)
     if (view.state === 'FAILED')
       marks.push({
@@ -61,6 +61,9 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
   return marks
 }
 
+const retriesText = (retries: number): string =>
+  retries === 0 ? '' : `, ${retries === 1 ? 'a retry' : `${retries} retries`} by hand`
+
 function comingOf({ state, ai, created_at, last_packet_at }: CallView, now: number): string | null {
   const lastAt = Date.parse(last_packet_at ?? created_at)
   if (state === 'IN_PROGRESS' && now - lastAt >= silentAfterMs) return `Silent since ${formatTime(lastAt)}`
@@ -68,6 +71,7 @@ function comingOf({ state, ai, created_at, last_packet_at }: CallView, now: numb
   if (state === 'COMPLETED') return 'Grace period: late packets still count'
   if (state !== 'PROCESSING_AI') return null
   const error = ai.error === null ? '' : ` Last error: ${ai.error}.`
+  if (ai.waiting_for === 'provider') return `Waiting for its provider, which is down for all calls.${error}`
   if (ai.attempts === 0) return 'Waiting for its first attempt at analysis'
   const wait = ai.next_attempt_at === null ? 0 : Date.parse(ai.next_attempt_at) - now
   if (wait > 0) return `Attempt ${ai.attempts} failed; the next one is in ${formatDuration(wait)}.${error}`
