@@ -6,6 +6,8 @@ import { TranscriptSearch } from './feed/transcript-search.js'
 import { useKeys } from './keys.js'
 import type { Need } from './model/attention.js'
 import { firstQuery, listOf } from './model/call-list.js'
+import type { CallRecord } from './model/call-record.js'
+import { useHeldOrder, useHold } from './parts/hold.js'
 import { useMedia } from './parts/hooks.js'
 import { chooseNextTheme } from './parts/theme.js'
 import { callHash, type Place, placeHash, type Route, routeOf } from './route.js'
@@ -127,6 +129,8 @@ function useRoute(): Route {
   return route
 }
 
+const idOfCall = ({ id }: CallRecord) => id
+const idOfNeed = ({ call }: Need) => call.id
 const focusSearch = () => document.querySelector<HTMLInputElement>('#search')?.focus()
 const goTo = (hash: string) => {
   location.hash = hash
@@ -143,6 +147,7 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   const [cursorId, setCursorId] = useState<string | null>(null)
   const isNarrow = useMedia('(max-width: 759px)')
   const wantsSearch = useRef(false)
+  const hold = useHold()
   useEffect(() => {
     // The field is there only once the list is.
     if (place === 'calls' && wantsSearch.current) focusSearch()
@@ -152,15 +157,27 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   const freshness = watch.freshness()
 
   const allNeeds = watch.needs()
-  const needs = shownNeeds(allNeeds, watch.acknowledgements, needsFilter)
-  const calls = place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query) : []
+  const openNeeds = shownNeeds(allNeeds, watch.acknowledgements, 'all')
+  const isHeld = hold.isHeld() && watch.picture.isComplete
+  const needs = useHeldOrder(
+    place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, needsFilter) : [],
+    isHeld,
+    `${needsFilter} ${watch.acknowledgements.version}`,
+    idOfNeed,
+  )
+  const calls = useHeldOrder(
+    place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query) : [],
+    isHeld,
+    query,
+    idOfCall,
+  )
   const found = place === 'calls' && search.found.kind === 'found' ? search.found.calls : []
   const ids =
     place === 'needs'
-      ? needs.map(({ call }) => call.id)
+      ? needs.items.map(idOfNeed)
       : isInWords
         ? found.map(({ call_id }) => call_id)
-        : calls.map(({ id }) => id)
+        : calls.items.map(idOfCall)
   const cursor = cursorId === null ? -1 : ids.indexOf(cursorId)
   const open = (id: string) => {
     setCursorId(id)
@@ -190,7 +207,7 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
       goTo(placeHash('calls'))
     },
     acknowledge: () => {
-      const need = place === 'needs' ? needs[cursor] : undefined
+      const need = place === 'needs' ? needs.items[cursor] : undefined
       if (need !== undefined && !watch.acknowledgements.covers(need)) acknowledge(need)
     },
     help: () => setHelpShown((shown) => !shown),
@@ -198,14 +215,13 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   })
 
   const isOld = freshness.kind === 'stale' || freshness.kind === 'offline'
-  const openNeed = allNeeds.filter((need) => !watch.acknowledgements.covers(need))
   return (
     <div class={isOld ? 'frame is-old' : 'frame'}>
       <Header
         place={place}
         freshness={freshness}
-        needCount={openNeed.length}
-        urgentCount={openNeed.filter(({ concerns }) => concerns[0].level === 3).length}
+        needCount={openNeeds.length}
+        urgentCount={openNeeds.filter(({ concerns }) => concerns[0].level === 3).length}
         callCount={watch.picture.count('IN_PROGRESS')}
         showHelp={() => setHelpShown(true)}
         signOut={signOut}
@@ -221,7 +237,10 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
           {place === 'needs' && (
             <NeedsView
               all={allNeeds}
+              unacknowledged={openNeeds}
               needs={needs}
+              hold={hold}
+              isHeld={isHeld}
               acknowledgements={watch.acknowledgements}
               filter={needsFilter}
               setFilter={setNeedsFilter}
@@ -237,6 +256,8 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
           {place === 'calls' && (
             <CallsView
               calls={calls}
+              hold={hold}
+              isHeld={isHeld}
               search={search}
               picture={watch.picture}
               query={query}

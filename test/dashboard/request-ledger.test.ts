@@ -35,7 +35,7 @@ test('each request is told with its units, and one without an answer says so', (
       attempt: 1,
       answer: 'none',
       isFailed: true,
-      took: '1.2 s',
+      took: '1,200 ms',
       sent: '2 KiB',
       received: '1 KiB',
       charged: '7 tokens',

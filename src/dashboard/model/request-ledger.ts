@@ -22,7 +22,7 @@ export function ledgerRowsOf(requests: readonly ProviderRequest[]): readonly Led
     attempt: request.attempt,
     answer: request.status === 0 ? 'none' : String(request.status),
     isFailed: request.status < 200 || request.status > 299,
-    took: formatDuration(request.latency_ms),
+    took: `${formatCount(request.latency_ms)} ms`,
     sent: formatBytes(request.bytes_sent),
     received: formatBytes(request.bytes_received),
     charged: chargedText(request.audio_seconds, request.tokens),

@@ -13,6 +13,9 @@ import { silentAfterMs } from '../model/attention.js'
 import { isShown, type ListQuery, type SortKey, type StateFilter, sortedBy } from '../model/call-list.js'
 import type { CallRecord } from '../model/call-record.js'
 import type { FloorPicture } from '../model/floor-picture.js'
+import type { HeldOrder } from '../model/held-order.js'
+import type { Hold } from '../model/hold.js'
+import { HeldNote } from '../parts/hold.js'
 import { Drawing, SentimentLabel, StateLabel } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { callHash } from '../route.js'
@@ -20,7 +23,9 @@ import { Empty, NoCalls } from './empty.js'
 import { SaidView } from './said-view.js'
 
 interface CallsViewProps {
-  readonly calls: readonly CallRecord[]
+  readonly calls: HeldOrder<CallRecord>
+  readonly hold: Hold
+  readonly isHeld: boolean
   readonly search: TranscriptSearch
   readonly picture: FloorPicture
   readonly query: ListQuery
@@ -45,7 +50,7 @@ const columns: readonly (readonly [key: SortKey, name: string, kind: 'text' | 'n
 ]
 
 export function CallsView(props: CallsViewProps) {
-  const { calls, search, picture, query, setQuery, cursor, now, isNarrow, open } = props
+  const { calls, hold, isHeld, search, picture, query, setQuery, cursor, now, isNarrow, open } = props
   const isInWords = query.searchIn === 'words'
   return (
     <section class="view" aria-labelledby="calls-title">
@@ -79,15 +84,17 @@ export function CallsView(props: CallsViewProps) {
       </div>
       {isInWords ? (
         <SaidView search={search} cursor={cursor} isNarrow={isNarrow} open={open} />
-      ) : calls.length > 0 ? (
+      ) : calls.items.length > 0 ? (
         <VirtualRows
-          items={calls}
+          items={calls.items}
+          hold={hold}
           rowPixels={isNarrow ? 72 : 44}
           cursor={cursor}
-          label={`${formatCount(calls.length)} calls`}
+          label={`${formatCount(calls.items.length)} calls`}
           columnCount={columns.length}
           header={isNarrow ? null : <ListHeader query={query} setQuery={setQuery} />}
           keyOf={({ id }) => id}
+          goneText={({ id }) => (picture.calls.has(id) ? null : 'No longer on the floor')}
           open={({ id }) => open(id)}
           row={(call) => <CallCells call={call} now={now} />}
         />
@@ -95,8 +102,12 @@ export function CallsView(props: CallsViewProps) {
         <NothingFound picture={picture} query={query} setQuery={setQuery} />
       )}
       {!isInWords && (
-        <p class="view-foot" role="status">
-          {formatCount(calls.length)} of {formatCount(picture.calls.size)} calls on the floor
+        <p class="view-foot">
+          <span role="status">
+            {formatCount(calls.items.length - calls.gone.size)} of {formatCount(picture.calls.size)} calls on
+            the floor
+          </span>
+          <HeldNote isHeld={isHeld && calls.items.length > 0} />
         </p>
       )}
     </section>

@@ -2,6 +2,9 @@
 import { formatCount, formatDuration, formatTime, stateNames } from '../format.js'
 import type { Acknowledgements } from '../model/acknowledgements.js'
 import { type ConcernKind, concernKinds, concernNames, type Need } from '../model/attention.js'
+import type { HeldOrder } from '../model/held-order.js'
+import type { Hold } from '../model/hold.js'
+import { HeldNote } from '../parts/hold.js'
 import { ConcernIcon, Drawing, levelNames } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { Empty, NoCalls } from './empty.js'
@@ -21,7 +24,11 @@ export function shownNeeds(
 
 interface NeedsViewProps {
   readonly all: readonly Need[]
-  readonly needs: readonly Need[]
+  /** Those of them that nobody here has acknowledged. */
+  readonly unacknowledged: readonly Need[]
+  readonly needs: HeldOrder<Need>
+  readonly hold: Hold
+  readonly isHeld: boolean
   readonly acknowledgements: Acknowledgements
   readonly filter: NeedsFilter
   setFilter(filter: NeedsFilter): void
@@ -35,14 +42,14 @@ interface NeedsViewProps {
 }
 
 export function NeedsView(props: NeedsViewProps) {
-  const { all, needs, acknowledgements, filter, cursor, callCount, isLoading, now, isNarrow } = props
-  const unacknowledged = shownNeeds(all, acknowledgements, 'all')
+  const { unacknowledged, needs, hold, isHeld, acknowledgements, filter, cursor, callCount } = props
+  const { isLoading, now, isNarrow } = props
   const first = unacknowledged[0]
   return (
     <section class="view" aria-labelledby="needs-title">
       <div class="view-head">
         <h1 id="needs-title">{titleOf(unacknowledged.length)}</h1>
-        <NeedsFilters {...props} unacknowledged={unacknowledged} />
+        <NeedsFilters {...props} />
       </div>
       {/* Read out when another call becomes the most urgent one, and only then. */}
       <p class="unseen" aria-live="polite">
@@ -50,14 +57,16 @@ export function NeedsView(props: NeedsViewProps) {
           ? `Most urgent: call ${first.call.id}, ${concernNames[first.concerns[0].kind]}`
           : ''}
       </p>
-      {needs.length > 0 ? (
+      {needs.items.length > 0 ? (
         <VirtualRows
-          items={needs}
+          items={needs.items}
+          hold={hold}
           rowPixels={isNarrow ? 96 : 64}
           cursor={cursor}
           label="Calls that need attention, most urgent first"
           columnCount={4}
           keyOf={({ call }) => call.id}
+          goneText={({ call }) => (needs.gone.has(call.id) ? 'Over: it needs nobody any more' : null)}
           open={props.open}
           row={(need) => (
             <NeedRow
@@ -82,6 +91,12 @@ export function NeedsView(props: NeedsViewProps) {
           </p>
         </Empty>
       )}
+      {needs.items.length > 0 && (
+        <p class="view-foot">
+          <span>Most urgent first</span>
+          <HeldNote isHeld={isHeld} />
+        </p>
+      )}
     </section>
   )
 }
@@ -91,9 +106,10 @@ function titleOf(count: number): string {
   return count === 1 ? '1 call needs attention' : `${formatCount(count)} calls need attention`
 }
 
-type FiltersProps = Pick<NeedsViewProps, 'all' | 'filter' | 'setFilter' | 'acknowledgements'> & {
-  readonly unacknowledged: readonly Need[]
-}
+type FiltersProps = Pick<
+  NeedsViewProps,
+  'all' | 'unacknowledged' | 'filter' | 'setFilter' | 'acknowledgements'
+>
 
 function NeedsFilters({ all, unacknowledged, filter, setFilter, acknowledgements }: FiltersProps) {
   const count = (kind: ConcernKind) =>
