@@ -9,7 +9,7 @@ import type { CallView, GapPage, PacketPage } from '../../protocol/call.js'
 import type { SupervisorEvent } from '../../protocol/event.js'
 import { Arrivals } from '../model/arrivals.js'
 import { MissingRanges, type Range } from '../model/missing-ranges.js'
-import { NotAnswered, NotSignedIn, type Session } from './session.js'
+import { callPath, NotAnswered, NotSignedIn, type Session } from './session.js'
 
 /** Of the past the last five minutes of audio are read: a call of a day is not to be carried into a tab. */
 const pastPacketsMax = 15_000
@@ -152,7 +152,7 @@ export class CallWatch {
   }
 
   async #read(): Promise<void> {
-    const path = `/v1/call/${encodeURIComponent(this.callId)}`
+    const path = callPath(this.callId)
     try {
       this.#meanwhile = []
       const view = await this.#session.read<CallView>(path)

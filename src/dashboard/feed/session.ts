@@ -57,6 +57,10 @@ export class Session {
     return (await this.ask(path)).json() as Promise<T>
   }
 
+  async file(path: string): Promise<Blob> {
+    return (await this.ask(path)).blob()
+  }
+
   /** Where a socket connects, and how it gets in: a browser can put no header on one. */
   socket(): { readonly url: string; readonly getTicket?: () => Promise<string> } {
     const url = location.origin
@@ -68,6 +72,9 @@ export class Session {
     return ((await answer.json()) as { readonly ticket: string }).ticket
   }
 }
+
+/** Where the service has a call; what it has of it is behind that. */
+export const callPath = (callId: string): string => `/v1/call/${encodeURIComponent(callId)}`
 
 async function detailOf(answer: Response): Promise<string> {
   try {

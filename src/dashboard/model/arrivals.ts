@@ -8,13 +8,9 @@ export class Arrivals {
   readonly #at = new Map<number, number>()
   readonly #bySecond = new Map<number, number>()
 
-  get isFull(): boolean {
-    return this.#at.size >= arrivalsMax
-  }
-
   add(sequence: number, at: number, isLate: boolean): void {
     if (isLate) this.late.add(sequence)
-    if (this.isFull || this.#at.has(sequence)) return
+    if (this.#at.size >= arrivalsMax || this.#at.has(sequence)) return
     this.#at.set(sequence, at)
     const second = Math.floor(at / 1000)
     this.#bySecond.set(second, (this.#bySecond.get(second) ?? 0) + 1)

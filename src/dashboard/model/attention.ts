@@ -38,7 +38,7 @@ export const concernNames: Readonly<Record<ConcernKind, string>> = {
   negative: 'Negative',
 }
 
-export function concernsOf(call: CallRecord, now: number): readonly Concern[] {
+function concernsOf(call: CallRecord, now: number): readonly Concern[] {
   const { state } = call.row
   const found: (Concern | null)[] =
     state === 'IN_PROGRESS'

@@ -2,10 +2,10 @@
 import type { CallRow } from '../../protocol/floor.js'
 
 /** Loss "now" is that of so long. */
-export const recentMs = 10_000
+const recentMs = 10_000
 const sampleMs = 1000
 /** Loss must fall well below the bound before a call is no longer losing, or it would come and go. */
-export const losingFrom = 0.05
+const losingFrom = 0.05
 const losingUntil = 0.03
 /** So many packets must be expected within the window, and so many lost, before their share says anything. */
 const packetsForShare = 60

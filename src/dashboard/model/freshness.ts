@@ -2,7 +2,7 @@
  * How old the picture is, and the service's time. The service says something at least once a second, so silence means
  * that the picture ages, whatever the socket says; a tab that slept finds out at its first look at the clock.
  */
-export const staleAfterMs = 3500
+const staleAfterMs = 3500
 const lagMsMax = 3000
 
 export type Freshness =

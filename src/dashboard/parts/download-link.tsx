@@ -15,7 +15,7 @@ export function DownloadLink({ path, fileName, name, label, session }: DownloadL
   const fetchFile = async () => {
     setStatus('fetching')
     try {
-      save(await (await session.ask(path)).blob(), fileName)
+      save(await session.file(path), fileName)
       setStatus('idle')
     } catch {
       setStatus('failed')

@@ -1,7 +1,7 @@
 /** Light, dark, or as the viewer's system has it. */
 import { useEffect, useState } from 'preact/hooks'
 
-export type ThemeChoice = 'auto' | 'light' | 'dark'
+type ThemeChoice = 'auto' | 'light' | 'dark'
 
 const storageKey = 'voicestream.theme'
 const choices: readonly ThemeChoice[] = ['auto', 'light', 'dark']

@@ -27,7 +27,7 @@ interface VirtualRowsProps<Item> {
   open(item: Item): void
 }
 
-export const rowId = (key: string): string => `row-${key}`
+const rowId = (key: string): string => `row-${key}`
 
 export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
   const { items, rowPixels, cursor, label, columnCount, header, hold, keyOf, goneText, row, open } = props

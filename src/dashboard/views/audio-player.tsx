@@ -1,6 +1,6 @@
 /** The audio of a call, to play and to keep. Nothing of it is fetched before somebody wants it: it may be hours. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Session } from '../feed/session.js'
+import { callPath, type Session } from '../feed/session.js'
 import { formatBytes } from '../format.js'
 
 interface AudioPlayerProps {
@@ -12,19 +12,17 @@ type Audio =
   | { readonly kind: 'none' }
   /** A player sends no credential, so with one the audio is fetched for it. */
   | { readonly kind: 'offered' | 'fetching' | 'failed'; readonly bytes: number }
-  | { readonly kind: 'ready'; readonly source: string }
+  | { readonly kind: 'ready'; readonly bytes: number; readonly source: string }
 
 export function AudioPlayer({ callId, session }: AudioPlayerProps) {
   const [audio, setAudio] = useState<Audio>({ kind: 'none' })
-  const path = `/v1/call/${encodeURIComponent(callId)}/audio.wav`
+  const path = `${callPath(callId)}/audio.wav`
   useEffect(() => {
     session.ask(path, 'HEAD').then(
-      ({ headers }) =>
-        setAudio(
-          session.hasToken
-            ? { kind: 'offered', bytes: Number(headers.get('content-length')) }
-            : { kind: 'ready', source: path },
-        ),
+      ({ headers }) => {
+        const bytes = Number(headers.get('content-length'))
+        setAudio(session.hasToken ? { kind: 'offered', bytes } : { kind: 'ready', bytes, source: path })
+      },
       // No audio is no failure: the call holds nothing that can be played.
       () => {},
     )
@@ -44,10 +42,10 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
     const load = async () => {
       setAudio({ kind: 'fetching', bytes })
       try {
-        const file = await (await session.ask(path)).blob()
+        const file = await session.file(path)
         // Nobody would give its memory back.
         if (isGone.current) return
-        setAudio({ kind: 'ready', source: URL.createObjectURL(file) })
+        setAudio({ kind: 'ready', bytes, source: URL.createObjectURL(file) })
       } catch {
         setAudio({ kind: 'failed', bytes })
       }
@@ -76,7 +74,7 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
       />
       <p class="downloads">
         <a href={audio.source} download={`${callId}.wav`} aria-label="Download the audio as WAV">
-          Download WAV
+          Download WAV ({formatBytes(audio.bytes)})
         </a>
       </p>
     </>

@@ -9,7 +9,8 @@ import { detailLinesOf } from '../model/call-details.js'
 import { Chart, type Line } from '../parts/chart.js'
 import { GapPicture } from '../parts/gap-picture.js'
 import { useCopy } from '../parts/hooks.js'
-import { Drawing, StateLabel } from '../parts/icons.js'
+import { IconButton } from '../parts/icon-button.js'
+import { StateLabel } from '../parts/icons.js'
 import { AudioPlayer } from './audio-player.js'
 import { CallDetails } from './call-details.js'
 import { CallResult } from './call-result.js'
@@ -63,30 +64,22 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
   return (
     <aside class="panel" aria-labelledby="call-title">
       <div class="panel-head">
-        <button type="button" class="icon-button panel-back" aria-label="Back to the list" onClick={close}>
-          <Drawing of="back" />
-        </button>
+        <IconButton drawing="back" label="Back to the list" class="panel-back" onClick={close} />
         <h2 id="call-title" class="call-id" tabIndex={-1} ref={title}>
           {callId}
         </h2>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={isCopied ? 'Copied' : 'Copy the link to this call'}
-          title={isCopied ? 'Copied' : 'Copy the link'}
+        <IconButton
+          drawing={isCopied ? 'check' : 'link'}
+          label={isCopied ? 'Copied' : 'Copy the link to this call'}
           onClick={() => copy(location.href)}
-        >
-          <Drawing of={isCopied ? 'check' : 'link'} />
-        </button>
-        <button
-          type="button"
-          class="icon-button panel-close"
-          aria-label="Close the call"
+        />
+        <IconButton
+          drawing="close"
+          label="Close the call"
           title="Close (Esc)"
+          class="panel-close"
           onClick={close}
-        >
-          <Drawing of="close" />
-        </button>
+        />
       </div>
       {content.kind === 'loading' && <Empty drawing="wave" title="Reading the call…" />}
       {content.kind === 'unknown' && (

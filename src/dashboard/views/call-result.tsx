@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { CallView } from '../../protocol/call.js'
 import type { CallTranscript } from '../../protocol/transcript.js'
-import type { Session } from '../feed/session.js'
+import { callPath, type Session } from '../feed/session.js'
 import { formatCount, formatShare } from '../format.js'
 import {
   type Doubt,
@@ -99,7 +99,7 @@ function useTranscript(callId: string, session: Session): readonly [Content, ret
       if (!isGone) setContent(told)
     }
     tell({ kind: 'loading' })
-    session.read<CallTranscript>(`/v1/call/${encodeURIComponent(callId)}/transcript`).then(
+    session.read<CallTranscript>(`${callPath(callId)}/transcript`).then(
       (transcript) => tell({ kind: 'loaded', transcript }),
       (error: unknown) =>
         tell({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) }),
@@ -196,7 +196,7 @@ function Downloads({ callId, session }: { readonly callId: string; readonly sess
       {formats.map(([format, name, ending]) => (
         <DownloadLink
           key={format}
-          path={`/v1/call/${encodeURIComponent(callId)}/transcript?format=${format}`}
+          path={`${callPath(callId)}/transcript?format=${format}`}
           fileName={`${callId}.${ending}`}
           name={name}
           label={`Download the transcript as ${name}`}

@@ -1,5 +1,6 @@
 /** All current calls in one list: filtered, sorted, searched. */
 import type { ComponentChildren } from 'preact'
+import type { CallState } from '../../protocol/call.js'
 import type { TranscriptSearch } from '../feed/transcript-search.js'
 import {
   callStates,
@@ -117,16 +118,15 @@ export function CallsView(props: CallsViewProps) {
 type QueryProps = Pick<CallsViewProps, 'query' | 'setQuery'>
 
 function Filters({ picture, query, setQuery }: QueryProps & { readonly picture: FloorPicture }) {
-  const counts = new Map<StateFilter, number>()
-  const filters: readonly StateFilter[] = ['current', ...callStates, 'all']
-  for (const { row } of picture.calls.values())
-    for (const filter of filters)
-      if (isShown(filter, row.state)) counts.set(filter, (counts.get(filter) ?? 0) + 1)
+  const counts = new Map<CallState, number>()
+  for (const { row } of picture.calls.values()) counts.set(row.state, (counts.get(row.state) ?? 0) + 1)
+  const countOf = (filter: StateFilter) =>
+    callStates.reduce((sum, state) => sum + (isShown(filter, state) ? (counts.get(state) ?? 0) : 0), 0)
   const nameOf = (filter: StateFilter) =>
     filter === 'current' ? 'Current' : filter === 'all' ? 'All' : stateNames[filter]
   return (
     <div class="chips" role="group" aria-label="Show calls">
-      {filters.map((filter) => (
+      {(['current', ...callStates, 'all'] as const).map((filter) => (
         <button
           type="button"
           key={filter}
@@ -134,7 +134,7 @@ function Filters({ picture, query, setQuery }: QueryProps & { readonly picture: 
           aria-pressed={query.filter === filter}
           onClick={() => setQuery({ ...query, filter })}
         >
-          {nameOf(filter)} <span class="chip-count">{formatCount(counts.get(filter) ?? 0)}</span>
+          {nameOf(filter)} <span class="chip-count">{formatCount(countOf(filter))}</span>
         </button>
       ))}
     </div>

@@ -1,6 +1,7 @@
 /** Nothing to show, and what to do about it. */
 import type { ComponentChildren } from 'preact'
 import { useCopy } from '../parts/hooks.js'
+import { IconButton } from '../parts/icon-button.js'
 import { Drawing, type drawings } from '../parts/icons.js'
 
 interface EmptyProps {
@@ -30,15 +31,11 @@ export function NoCalls() {
       <p>A call appears here with its first packet. To see some, play real speech into the service:</p>
       <p class="command">
         <code>{command}</code>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Copy the command"
-          title="Copy"
+        <IconButton
+          drawing={isCopied ? 'check' : 'copy'}
+          label={isCopied ? 'Copied' : 'Copy the command'}
           onClick={() => copy(command)}
-        >
-          <Drawing of={isCopied ? 'check' : 'copy'} />
-        </button>
+        />
       </p>
       <p>
         Or send packets to <code>POST /v1/call/stream/{'{call_id}'}</code>: see <a href="/docs">the API</a>.

@@ -1,7 +1,7 @@
 import { useReducer } from 'preact/hooks'
 import { formatCount } from '../format.js'
 import type { Freshness } from '../model/freshness.js'
-import { Drawing } from '../parts/icons.js'
+import { IconButton } from '../parts/icon-button.js'
 import { chooseNextTheme, currentChoice } from '../parts/theme.js'
 import { type Place, placeHash } from '../route.js'
 import { FreshnessBadge } from './freshness.js'
@@ -59,29 +59,14 @@ export function Header({
       </nav>
       <div class="header-end">
         <FreshnessBadge freshness={freshness} />
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={`Colours: ${themeNames[theme]}. Change`}
+        <IconButton
+          drawing={themeDrawings[theme]}
+          label={`Colours: ${themeNames[theme]}. Change`}
           title={`Colours: ${themeNames[theme]} (t)`}
           onClick={changeTheme}
-        >
-          <Drawing of={themeDrawings[theme]} />
-        </button>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Keys and words"
-          title="Keys and words (?)"
-          onClick={showHelp}
-        >
-          <Drawing of="help" />
-        </button>
-        {signOut !== null && (
-          <button type="button" class="icon-button" aria-label="Sign out" title="Sign out" onClick={signOut}>
-            <Drawing of="leave" />
-          </button>
-        )}
+        />
+        <IconButton drawing="help" label="Keys and words" title="Keys and words (?)" onClick={showHelp} />
+        {signOut !== null && <IconButton drawing="leave" label="Sign out" onClick={signOut} />}
       </div>
     </header>
   )

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { keyHelp } from '../keys.js'
-import { Drawing } from '../parts/icons.js'
+import { IconButton } from '../parts/icon-button.js'
 
 const words: readonly (readonly [string, string])[] = [
   [
@@ -26,9 +26,7 @@ export function Help({ close }: { close(): void }) {
     <dialog class="help" ref={dialog} aria-labelledby="help-title" onClose={close}>
       <div class="help-head">
         <h2 id="help-title">Keys and words</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={close}>
-          <Drawing of="close" />
-        </button>
+        <IconButton drawing="close" label="Close" onClick={close} />
       </div>
       <div class="help-columns">
         <dl class="keys">
