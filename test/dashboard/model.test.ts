@@ -152,6 +152,16 @@ test('silence makes the picture stale, and the service’s time stands still', (
   )
 })
 
+test('a line that falters makes no call silent', () => {
+  // Guards against a list full of silent calls two seconds after the viewer's network went.
+  const clock = new ServiceClock()
+  clock.heard(start + 250, 1000)
+  for (const localNow of [2000, 3000, 4400, 60_000])
+    assert.deepEqual(needsOf([record('a')], clock.now(localNow)), [], `${localNow}`)
+  clock.heard(start + 2100, 2850)
+  assert.equal(needsOf([record('a')], clock.now(2850)).length, 1)
+})
+
 test('a message that was long under way is not live', () => {
   const clock = new ServiceClock()
   clock.heard(start, 1000)

@@ -9,13 +9,15 @@ import type { CallView, GapPage, PacketPage } from '../../protocol/call.js'
 import type { SupervisorEvent } from '../../protocol/event.js'
 import { Arrivals } from '../model/arrivals.js'
 import { MissingRanges, type Range } from '../model/missing-ranges.js'
-import { callPath, NotAnswered, NotSignedIn, type Session } from './session.js'
+import { callPath, NotAnswered, NotSignedIn, reasonOf, type Session } from './session.js'
 
 /** Of the past the last five minutes of audio are read: a call of a day is not to be carried into a tab. */
 const pastPacketsMax = 15_000
 const callIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
 const gapPagesMax = 20
 const pageLimit = 1000
+/** After a read that failed: the line to the events may be whole, so nothing else would bring it up again. */
+const readAgainMs = 5000
 
 type PacketReceived = Extract<SupervisorEvent, { event: 'packet_received' }>
 
@@ -37,13 +39,16 @@ export class CallWatch {
   /** What was told of its lifecycle while it was watched, oldest first. */
   readonly steps: Step[] = []
   content: CallContent = { kind: 'loading' }
-  /** The packets of the past are all known, not only those since the call was opened. */
-  hasWholePast = false
+  /** Of the packets before the call was opened: not read yet, the last ones only, or all of them. */
+  past: 'unread' | 'recent' | 'whole' = 'unread'
+  /** Why what is shown could not be read anew; null while it is up to date. */
+  failure: string | null = null
   isLive = false
   readonly #session: Session
   readonly #changed: () => void
   readonly #client: SupervisorClient | null
   #isStopped = false
+  #timer: ReturnType<typeof setTimeout> | undefined
   #isReading = false
   #isReadWanted = false
   #isPastRead = false
@@ -84,6 +89,7 @@ export class CallWatch {
 
   stop(): void {
     this.#isStopped = true
+    clearTimeout(this.#timer)
     this.#client?.dispose()
   }
 
@@ -144,6 +150,7 @@ export class CallWatch {
     this.#isReadWanted = true
     if (this.#isReading) return
     this.#isReading = true
+    clearTimeout(this.#timer)
     while (this.#isReadWanted && !this.#isStopped) {
       this.#isReadWanted = false
       await this.#read()
@@ -163,12 +170,21 @@ export class CallWatch {
       this.#meanwhile = null
       this.#changed()
       if (!this.#isPastRead) await this.#readPast(path, view)
+      this.failure = null
     } catch (error) {
+      this.#meanwhile = null
       if (error instanceof NotSignedIn) return
       if (error instanceof NotAnswered && error.status === 404) this.content = { kind: 'unknown' }
-      else this.content = { kind: 'failed', reason: error instanceof Error ? error.message : String(error) }
+      else this.#readFailed(reasonOf(error))
     }
     this.#changed()
+  }
+
+  /** What is known stays in sight. */
+  #readFailed(reason: string): void {
+    this.failure = reason
+    if (this.content.kind !== 'loaded') this.content = { kind: 'failed', reason }
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#readAgain(), readAgainMs)
   }
 
   async #readGaps(path: string, view: CallView): Promise<readonly Range[]> {
@@ -186,7 +202,6 @@ export class CallWatch {
   }
 
   async #readPast(path: string, view: CallView): Promise<void> {
-    this.#isPastRead = true
     const first = Math.max(0, (view.highest_sequence ?? 0) + 1 - pastPacketsMax)
     let from: number | null = first
     for (let page = 0; page <= pastPacketsMax / pageLimit && from !== null && !this.#isStopped; page++) {
@@ -197,7 +212,8 @@ export class CallWatch {
         this.arrivals.add(sequence, Date.parse(received_at), false)
       from = read.next_from
     }
-    this.hasWholePast = first === 0
+    this.#isPastRead = true
+    this.past = first === 0 ? 'whole' : 'recent'
     this.arrivals.findLate()
   }
 }

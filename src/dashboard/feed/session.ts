@@ -76,6 +76,12 @@ export class Session {
 /** Where the service has a call; what it has of it is behind that. */
 export const callPath = (callId: string): string => `/v1/call/${encodeURIComponent(callId)}`
 
+/** What went wrong, as a sentence: who was not reached has said nothing. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof NotAnswered) return `The service said: ${error.message}.`
+  return 'The service could not be reached.'
+}
+
 async function detailOf(answer: Response): Promise<string> {
   try {
     const problem = (await answer.json()) as { readonly detail?: unknown }

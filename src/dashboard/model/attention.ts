@@ -71,14 +71,14 @@ function losing(call: CallRecord): Concern | null {
     return {
       kind: 'losing',
       level: recentLoss >= losingBadly ? 3 : 2,
-      reason: `${formatShare(recentLoss)} of packets lost in the last 10 s, ${formatShare(loss)} overall`,
+      reason: `${formatShare(recentLoss)} lost in the last 10 s, ${formatShare(loss)} overall`,
       since: losingSince,
     }
   if (loss < lossOverall || row.total_received < packetsForOverall) return null
   return {
     kind: 'losing',
     level: 1,
-    reason: `${formatShare(loss)} of packets lost overall${recentLoss === null ? '' : `, ${formatShare(recentLoss)} now`}`,
+    reason: `${formatShare(loss)} lost overall${recentLoss === null ? '' : `, ${formatShare(recentLoss)} now`}`,
     since: call.createdAt,
   }
 }

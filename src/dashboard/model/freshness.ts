@@ -4,6 +4,8 @@
  */
 const staleAfterMs = 3500
 const lagMsMax = 3000
+/** The service speaks once a second. Beyond that nothing is known: a line that falters makes no call silent. */
+const aheadMsMax = 1500
 
 export type Freshness =
   | { readonly kind: 'connecting' }
@@ -33,7 +35,7 @@ export class ServiceClock {
   /** The service's time; it stands still while nothing is heard, because nothing is known of what happens then. */
   now(localNow: number): number {
     if (this.#offset === null || this.#heardAt === null) return this.#toldAt ?? localNow
-    return Math.min(localNow, this.#heardAt + staleAfterMs) + this.#offset
+    return Math.min(localNow, this.#heardAt + aheadMsMax) + this.#offset
   }
 
   /** The viewer's time of the last message. */

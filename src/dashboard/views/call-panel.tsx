@@ -92,9 +92,9 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
       )}
       {content.kind === 'failed' && (
         <Empty drawing="close" title="The call could not be read">
-          <p>The service said: {content.reason}.</p>
+          <p>{content.reason} The page tries again by itself.</p>
           <button type="button" class="button" onClick={() => watch.readNow()}>
-            Try again
+            Try now
           </button>
         </Empty>
       )}
@@ -122,13 +122,18 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
   // Arrivals change in place; their version tells.
   const rate = useMemo(() => arrivals.perSecond(until, chartSecondsMax), [version, Math.floor(until / 1000)])
   const details = detailLinesOf(view)
-  const lateCount = Math.max(view.late_count, watch.hasWholePast ? arrivals.late.size : 0)
+  const lateCount = Math.max(view.late_count, watch.past === 'whole' ? arrivals.late.size : 0)
   return (
     <>
       <div class="panel-state">
         <StateLabel state={view.state} />
         <span class="quiet">{lengthOf(view, now)}</span>
         {!watch.isLive && <span class="tag tag-old">not live: connecting again</span>}
+        {watch.failure !== null && (
+          <span class="tag tag-old tag-long" role="status">
+            could not be read anew: {watch.failure}
+          </span>
+        )}
       </div>
       <dl class="call-figures">
         <CallFigure name="Received" value={formatCount(view.total_received)} note={totalNote(view)} />
@@ -157,7 +162,7 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
               last={missing.highest}
               version={version}
             />
-            {!watch.hasWholePast && (
+            {watch.past === 'recent' && (
               <p class="quiet small">
                 Late packets are known for the last 15,000 packets and since you opened the call.
               </p>

@@ -1,6 +1,6 @@
 /** Has the analysis of a failed call made again. The page does not know what its token may: the service says it. */
 import { useState } from 'preact/hooks'
-import { NotAnswered, type Session } from '../feed/session.js'
+import { NotAnswered, reasonOf, type Session } from '../feed/session.js'
 
 interface RetryActionProps {
   readonly callId: string
@@ -21,7 +21,7 @@ export function RetryAction({ callId, session, readAgain }: RetryActionProps) {
       await session.ask(`/v1/call/retry/${encodeURIComponent(callId)}`, 'POST')
       setStatus({ kind: 'accepted' })
     } catch (error) {
-      setStatus({ kind: 'refused', reason: reasonOf(error) })
+      setStatus({ kind: 'refused', reason: refusalOf(error) })
       if (!(error instanceof NotAnswered && error.status === 409)) return
     }
     readAgain()
@@ -46,9 +46,8 @@ export function RetryAction({ callId, session, readAgain }: RetryActionProps) {
   )
 }
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof NotAnswered)) return 'The service could not be reached. Nothing was changed.'
-  if (error.status === 403)
+function refusalOf(error: unknown): string {
+  if (error instanceof NotAnswered && error.status === 403)
     return 'Your token may look at calls. To retry one takes an administrator’s token.'
-  return `The service said: ${error.message}.`
+  return reasonOf(error)
 }

@@ -32,7 +32,7 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
   if (found.kind === 'failed')
     return (
       <Empty drawing="close" title="The search failed">
-        <p role="alert">The service said: {found.reason}.</p>
+        <p role="alert">What went wrong: {found.reason}.</p>
         <button type="button" class="button" onClick={() => search.retryNow()}>
           Search again
         </button>
