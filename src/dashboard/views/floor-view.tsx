@@ -100,14 +100,15 @@ const plans: readonly ChartPlan[] = [
     values: ({ packets, duplicates }, seconds) => [packets / seconds, duplicates / seconds],
   },
   {
-    title: 'Loss',
+    // Not as a share: what is lost is known once a call is over, when the packets beside it have long been counted.
+    title: 'Lost packets a second',
     lines: [
       { name: 'Gaps opened', colour: '--warn', isDashed: true },
       { name: 'Lost for good', colour: '--bad', isFilled: true },
     ],
-    most: 0.02,
-    format: formatShare,
-    values: ({ packets, lost, skipped }) => [ratio(skipped, packets + skipped), ratio(lost, packets + lost)],
+    most: 1,
+    format: formatRate,
+    values: ({ lost, skipped }, seconds) => [skipped / seconds, lost / seconds],
   },
   {
     title: 'AI failures',
