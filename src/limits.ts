@@ -53,10 +53,10 @@ export const limits = {
   searchTermsMax: 16,
   searchPrefixCharactersMin: 3,
   /**
-   * Of a transcript so much can be searched, more than two hours of speech: the writer indexes it within a commit, and 1 MiB
+   * Of a transcript so much can be searched, more than four hours of speech: the writer indexes it within a commit, and 1 MiB
    * of words held all packets for 200 ms. The view `transcripts` cuts it.
    */
-  indexedCharactersMax: 128 * kib,
+  indexedCharactersMax: 256 * kib,
   detailFiltersMax: 8,
   /** A page of calls ends early when so many were looked at: of two filters that seldom meet, one may have millions. */
   callsLookedAtMax: 5000,

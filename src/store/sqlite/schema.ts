@@ -96,14 +96,14 @@ const migrations: readonly Migration[] = [
   // indexed whole is taken out whole, while the view still says so; what is short stays to the byte as it was.
   {
     sql: `CREATE TEMP TABLE long_transcripts AS SELECT call_key FROM lifecycle
-     WHERE octet_length(entry) > 131072 AND entry ->> '$.type' = 'analysed'
-       AND octet_length(entry ->> '$.result.transcription') > 131072;
+     WHERE octet_length(entry) > 262144 AND entry ->> '$.type' = 'analysed'
+       AND octet_length(entry ->> '$.result.transcription') > 262144;
    INSERT INTO words(words, rowid, text) SELECT 'delete', call_key, text FROM transcripts
      WHERE call_key IN (SELECT call_key FROM long_transcripts);
    DROP VIEW transcripts;
    CREATE VIEW transcripts AS
-     SELECT call_key, iif(octet_length(entry ->> '$.result.transcription') > 131072,
-       substr(entry ->> '$.result.transcription', 1, 131072), entry ->> '$.result.transcription') AS text
+     SELECT call_key, iif(octet_length(entry ->> '$.result.transcription') > 262144,
+       substr(entry ->> '$.result.transcription', 1, 262144), entry ->> '$.result.transcription') AS text
      FROM lifecycle WHERE entry ->> '$.type' = 'analysed';
    INSERT INTO words(rowid, text) SELECT call_key, text FROM transcripts
      WHERE call_key IN (SELECT call_key FROM long_transcripts);
