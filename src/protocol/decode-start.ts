@@ -1,10 +1,9 @@
 /** A call's start: from bytes to checked words. Its objects are checked as the body itself is, one level deeper. */
 import { Compile } from 'typebox/compile'
-import { checkIntegerText, checkSchema, parseObject, violation } from './decode.js'
+import { checkIntegerText, checkSchema, checkText, parseObject } from './decode.js'
 import { StartBody } from './media.js'
 
 const startCheck = Compile(StartBody)
-const loneSurrogate = /\p{Surrogate}/u
 
 /** Nothing at all says nothing of the call. Throws `malformed_json` or `schema_violation`. */
 export function decodeStart(body: Uint8Array): StartBody {
@@ -26,11 +25,6 @@ export function decodeStart(body: Uint8Array): StartBody {
 }
 
 function checkTexts(path: string, texts: Readonly<Record<string, unknown>>): void {
-  for (const [key, text] of Object.entries(texts)) {
-    if (typeof text !== 'string') continue
-    if (loneSurrogate.test(text))
-      throw violation([{ path: `${path}/${key}`, message: 'must not contain a lone surrogate' }])
-    if (text.includes('\u0000'))
-      throw violation([{ path: `${path}/${key}`, message: 'must not contain U+0000' }])
-  }
+  for (const [key, text] of Object.entries(texts))
+    if (typeof text === 'string') checkText(`${path}/${key}`, text)
 }

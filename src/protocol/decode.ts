@@ -1,8 +1,7 @@
 /**
- * From bytes to checked words. Two ways to the same answer: a scan of the canonical form (a flat object with plain
- * ASCII strings, as every PBX sends it) that copies nothing, and the complete way through `JSON.parse` and the
- * schemas for everything else, which also words the errors. The scan never refuses; it only says "not canonical".
- * `test/protocol/decode.test.ts` holds the two equal.
+ * From bytes to checked words. Two ways to the same answer: `canonical-form` scans what every PBX sends and copies nothing,
+ * and the complete way goes through `JSON.parse` and the schemas for everything else, and words the errors.
+ * `test/protocol/decode-equality.test.ts` holds the two equal.
  */
 import { Buffer, isUtf8 } from 'node:buffer'
 import { Compile } from 'typebox/compile'
@@ -10,6 +9,7 @@ import { type FieldError, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { CompletionBody } from './call.js'
 import { type CallId, isCallId } from './call-id.js'
+import { scanCanonical } from './canonical-form.js'
 import { scanMembers } from './json-members.js'
 import { BulkLine, PacketBody } from './packet.js'
 
@@ -35,7 +35,10 @@ const loneSurrogate = /\p{Surrogate}/u
 /** Throws `malformed_json` or `schema_violation`. */
 export function decodePacket(body: Uint8Array): Packet {
   const fields = scanCanonical(body, 0, body.length)
-  if (fields !== null && fields.callIdFirst < 0) return canonicalPacket(body, fields)
+  if (fields !== null && fields.callIdFirst < 0) {
+    const { sequence, timestamp, dataFirst, dataEnd } = fields
+    return { sequence, data: body.subarray(dataFirst, dataEnd), timestamp }
+  }
   const object = parseObject(body)
   checkSchema(packetCheck, object)
   return decodeFields(object)
@@ -45,7 +48,7 @@ export function decodePacket(body: Uint8Array): Packet {
 export function decodeBulkLine(bytes: Uint8Array, first: number, end: number): BulkPacket {
   const fields = scanCanonical(bytes, first, end)
   if (fields !== null && fields.callIdFirst >= 0) {
-    const callId = latin1(bytes, fields.callIdFirst, fields.callIdEnd)
+    const callId = Buffer.prototype.latin1Slice.call(bytes, fields.callIdFirst, fields.callIdEnd)
     if (isCallId(callId)) {
       const { sequence, timestamp, dataFirst, dataEnd } = fields
       // One literal: to spread a packet into another object costs more than to make it.
@@ -138,9 +141,7 @@ function decodeFields(object: ParsedObject): Packet {
   // The schemas have been checked: these casts say what they said.
   const { sequence, data, timestamp } = object.values as { sequence: number; data: string; timestamp: number }
   if (!Number.isFinite(timestamp)) throw violation([{ path: '/timestamp', message: 'must be finite' }])
-  if (loneSurrogate.test(data))
-    throw violation([{ path: '/data', message: 'must not contain a lone surrogate' }])
-  if (data.includes('\u0000')) throw violation([{ path: '/data', message: 'must not contain U+0000' }])
+  checkText('/data', data)
   const bytes = Buffer.from(data, 'utf8')
   if (bytes.length > limits.dataBytesMax) throw dataTooLong(bytes.length)
   return { sequence, data: bytes, timestamp }
@@ -150,6 +151,12 @@ export function checkIntegerText(object: ParsedObject, key: string, within = '')
   const text = object.texts.get(key) as string
   if (!integerText.test(text))
     throw violation([{ path: `${within}/${key}`, message: 'must be written as an integer, in digits only' }])
+}
+
+/** JSON can write both, UTF-8 and C cannot. */
+export function checkText(path: string, text: string): void {
+  if (loneSurrogate.test(text)) throw violation([{ path, message: 'must not contain a lone surrogate' }])
+  if (text.includes('\u0000')) throw violation([{ path, message: 'must not contain U+0000' }])
 }
 
 function malformed(detail: string): VoiceStreamError {
@@ -171,162 +178,6 @@ function dataTooLong(bytes: number): VoiceStreamError {
   return violation([
     { path: '/data', message: `has ${bytes} bytes, and at most ${limits.dataBytesMax} are allowed` },
   ])
-}
-
-// --- the canonical form -------------------------------------------------------------------------------------------
-
-interface CanonicalFields {
-  sequence: number
-  timestamp: number
-  dataFirst: number
-  dataEnd: number
-  callIdFirst: number
-  callIdEnd: number
-}
-
-/** One instance, filled anew by every scan: the scan must cost no allocation. */
-const fields: CanonicalFields = {
-  sequence: 0,
-  timestamp: 0,
-  dataFirst: 0,
-  dataEnd: 0,
-  callIdFirst: -1,
-  callIdEnd: -1,
-}
-
-const quote = 0x22
-const backslash = 0x5c
-const space = 0x20
-const zero = 0x30
-const nine = 0x39
-
-function canonicalPacket(body: Uint8Array, found: CanonicalFields): Packet {
-  return {
-    sequence: found.sequence,
-    data: body.subarray(found.dataFirst, found.dataEnd),
-    timestamp: found.timestamp,
-  }
-}
-
-function latin1(bytes: Uint8Array, first: number, end: number): string {
-  return Buffer.prototype.latin1Slice.call(bytes, first, end)
-}
-
-/** Null when the text is not of the canonical form or a value is out of bounds: then the complete way decides. */
-function scanCanonical(bytes: Uint8Array, first: number, end: number): CanonicalFields | null {
-  fields.callIdFirst = -1
-  let seen = 0
-  let at = first
-  if (bytes[at++] !== 0x7b) return null
-  for (;;) {
-    while (bytes[at] === space) at++
-    if (bytes[at] !== quote) return null
-    const key = at + 1
-    at = plainStringEnd(bytes, key, end)
-    if (at < 0) return null
-    const keyLength = at++ - key
-    while (bytes[at] === space) at++
-    if (bytes[at++] !== 0x3a) return null
-    while (bytes[at] === space) at++
-    const member = memberOf(bytes, key, keyLength)
-    if (member === 0 || (seen & member) !== 0) return null
-    seen |= member
-    at = scanValue(bytes, at, end, member)
-    if (at < 0) return null
-    while (bytes[at] === space) at++
-    if (bytes[at] !== 0x2c) break
-    at++
-  }
-  if (bytes[at++] !== 0x7d) return null
-  while (at < end && (bytes[at] === space || bytes[at] === 0x0a || bytes[at] === 0x0d)) at++
-  return at === end && (seen & 7) === 7 ? fields : null
-}
-
-/** 1 sequence, 2 data, 4 timestamp, 8 call_id, 0 none; told apart by length and first letter, then compared whole. */
-function memberOf(bytes: Uint8Array, at: number, length: number): number {
-  if (length === 8 && keyIs(bytes, at, sequenceKey)) return 1
-  if (length === 4 && keyIs(bytes, at, dataKey)) return 2
-  if (length === 9 && keyIs(bytes, at, timestampKey)) return 4
-  if (length === 7 && keyIs(bytes, at, callIdKey)) return 8
-  return 0
-}
-
-const sequenceKey = Buffer.from('sequence')
-const dataKey = Buffer.from('data')
-const timestampKey = Buffer.from('timestamp')
-const callIdKey = Buffer.from('call_id')
-
-function keyIs(bytes: Uint8Array, at: number, key: Uint8Array): boolean {
-  for (let i = 0; i < key.length; i++) if (bytes[at + i] !== key[i]) return false
-  return true
-}
-
-function scanValue(bytes: Uint8Array, first: number, end: number, member: number): number {
-  if (member === 1) return scanSequence(bytes, first)
-  if (member === 4) return scanDecimal(bytes, first)
-  if (bytes[first] !== quote) return -1
-  const close = plainStringEnd(bytes, first + 1, end)
-  if (close < 0) return -1
-  if (member === 2) {
-    const length = close - first - 1
-    if (length < 1 || length > limits.dataBytesMax) return -1
-    fields.dataFirst = first + 1
-    fields.dataEnd = close
-  } else {
-    fields.callIdFirst = first + 1
-    fields.callIdEnd = close
-  }
-  return close + 1
-}
-
-/** `first` is after the opening quote; returns the index of the closing one, −1 for an escape, a control or no ASCII. */
-function plainStringEnd(bytes: Uint8Array, first: number, end: number): number {
-  for (let at = first; at < end; at++) {
-    const byte = bytes[at] as number
-    if (byte === quote) return at
-    if (byte < space || byte >= 0x7f || byte === backslash) return -1
-  }
-  return -1
-}
-
-function scanSequence(bytes: Uint8Array, first: number): number {
-  let at = first
-  let value = 0
-  while (isDigit(bytes[at]) && at - first <= 10) value = value * 10 + (bytes[at++] as number) - zero
-  const digits = at - first
-  if (digits === 0 || (digits > 1 && bytes[first] === zero) || value > limits.sequenceMax) return -1
-  fields.sequence = value
-  return at
-}
-
-/**
- * Digits, a point, digits: at most 15 of them, so that they and the power of ten are exact as numbers, and their
- * quotient is the number that the text says, correctly rounded (Clinger, "How to read floating point numbers
- * accurately", 1990). The complete way decides on everything else, 0 and 0.5 included.
- */
-function scanDecimal(bytes: Uint8Array, first: number): number {
-  let at = first
-  let digits = 0
-  let scale = 1
-  while (isDigit(bytes[at])) digits = digits * 10 + (bytes[at++] as number) - zero
-  if (at === first || bytes[first] === zero) return -1
-  let count = at - first
-  if (bytes[at] === 0x2e) {
-    const point = at++
-    while (isDigit(bytes[at])) {
-      digits = digits * 10 + (bytes[at++] as number) - zero
-      scale *= 10
-    }
-    if (at === point + 1) return -1
-    count = at - first - 1
-  }
-  if (count > 15) return -1
-  fields.timestamp = digits / scale
-  return at
-}
-
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= zero && byte <= nine
 }
 
 /** For whoever reads data back: it went in as UTF-8 and must still be. */
