@@ -1,7 +1,8 @@
 /** Configuration: where a setting comes from, what it may be, and what is said when it may not. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Config, ConfigError, helpText, printable, readConfig, settings } from '../src/config.js'
+import { type Config, ConfigError, helpText, printable, readConfig } from '../src/config.js'
+import { settings } from '../src/settings.js'
 
 type Key = keyof typeof settings
 

@@ -9,8 +9,9 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
-import { environmentPrefix, readConfig } from '../../src/config.js'
+import { readConfig } from '../../src/config.js'
 import { limits } from '../../src/limits.js'
+import { environmentPrefix } from '../../src/settings.js'
 import { startService } from '../support/service.js'
 
 const dockerfile = readFileSync('Dockerfile', 'utf8').replaceAll(/\\\n\s*/g, ' ')

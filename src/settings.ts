@@ -1,0 +1,166 @@
+/** Every setting: its type, its bounds, its default, and what it is for. The README’s table and `.env.example` are made of them. */
+import Type, { type TSchema } from 'typebox'
+
+const integer = (value: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: value, minimum, maximum, description })
+/** Never printed, and refused as a flag, which every user of the machine can see; `file` is the setting that names a file. */
+const secret = (file: string, description: string) =>
+  Type.String({ default: '', description, isSecret: true, file })
+const text = (description: string) => Type.String({ default: '', description })
+const dayMs = 86_400_000
+
+/** In the order in which they are printed. The key is the environment variable without its prefix. */
+export const settings = {
+  HOST: Type.String({ default: '127.0.0.1', minLength: 1, description: 'Address to listen on.' }),
+  PORT: integer(8000, 0, 65_535, 'Port to listen on; 0 picks a free one.'),
+  DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Folder of the database.' }),
+  ACCEPT_DATA_LOSS: Type.Boolean({
+    default: false,
+    description: 'Start even where acknowledged packets are known to be missing from the files.',
+  }),
+  INGEST_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of PBXs, separated by commas: they may write packets.'),
+  SUPERVISOR_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of supervisors: they may read.'),
+  ADMIN_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of administrators: they may read, delete and retry.'),
+  TOKENS_FILE: text('File with lines of "role token [name]", mode 0600; read again on SIGHUP.'),
+  ALLOW_UNAUTHENTICATED: Type.Boolean({
+    default: false,
+    description: 'Start without credentials even where the address is not loopback.',
+  }),
+  ALLOWED_ORIGINS: text('Origins (https://host:port, …) whose pages may use the service, beside its own.'),
+  ALLOWED_HOSTS: text('Host names that it answers to without credentials, beside localhost and addresses.'),
+  TRUSTED_PROXIES: text('Addresses and networks (10.0.0.0/8, …) whose X-Forwarded-For is believed.'),
+  TLS_CERT_FILE: text('Certificate chain in PEM: the service ends TLS itself.'),
+  TLS_KEY_FILE: text('Its key, in PEM.'),
+  RATE_LIMIT_INGEST_PER_S: integer(0, 0, 10_000_000, 'Requests of one ingest credential; 0 for no limit.'),
+  RATE_LIMIT_READS_PER_S: integer(
+    200,
+    0,
+    1_000_000,
+    'Other requests of one credential or address; 0 for no limit.',
+  ),
+  AUTH_FAILURES_PER_MIN: integer(10, 0, 1_000_000, 'Unknown tokens of one address; 0 for no limit.'),
+  SOCKETS_PER_CREDENTIAL_MAX: integer(1000, 1, 1_000_000, 'Open supervisor sockets of one credential.'),
+  SOCKETS_PER_ADDRESS_MAX: integer(1000, 1, 1_000_000, 'Open supervisor sockets of one address.'),
+  METRICS_PUBLIC: Type.Boolean({
+    default: false,
+    description: 'Let everybody read /metrics, although credentials are set.',
+  }),
+  RETENTION_DAYS: integer(
+    0,
+    0,
+    36_500,
+    'Ended calls are erased when they are so many days old; 0 keeps them for ever.',
+  ),
+  GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call takes late packets.'),
+  CALL_IDLE_TIMEOUT_MS: integer(
+    900_000,
+    1000,
+    30 * dayMs,
+    'A call without a packet for so long is completed.',
+  ),
+  DEFAULT_ENCODING: Type.Union(
+    [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
+    {
+      default: 'text',
+      description: 'What packets carry of which no start said it: text, mulaw, alaw or pcm_s16le.',
+    },
+  ),
+  DEFAULT_SAMPLE_RATE: integer(8000, 4000, 192_000, 'Their frames a second.'),
+  DEFAULT_CHANNELS: integer(1, 1, 8, 'Their channels, interleaved.'),
+  AI_PROVIDER: Type.Union([Type.Literal('simulated'), Type.Literal('local'), Type.Literal('openai')], {
+    default: 'simulated',
+    description: 'Who analyses finished calls: simulated, local (text calls only) or openai (docs/ai.md).',
+  }),
+  AI_BASE_URL: text('OpenAI-compatible server, normally ending in /v1; https, or http on this machine.'),
+  AI_API_KEY: secret('AI_API_KEY_FILE', 'Its key; none where the server asks for none.'),
+  AI_API_KEY_FILE: text('File that holds the key instead, mode 0600.'),
+  AI_ALLOW_HTTP: Type.Boolean({
+    default: false,
+    description: 'Send audio, transcripts and keys unencrypted over the network, where a URL says http.',
+  }),
+  AI_TRANSCRIPTION_MODEL: text('Model for speech to text, as the server names it.'),
+  AI_CHAT_MODEL: text('Model for sentiment, summary, topics and action items.'),
+  AI_CHAT_BASE_URL: text('Server of the chat model, where it is another one.'),
+  AI_CHAT_API_KEY: secret('AI_CHAT_API_KEY_FILE', 'Key of that server.'),
+  AI_CHAT_API_KEY_FILE: text('File that holds it instead, mode 0600.'),
+  AI_LANGUAGE: Type.String({
+    default: '',
+    pattern: '^([a-z]{2})?$',
+    description: 'What is spoken (ISO 639-1: en, de, …); empty lets the server find out.',
+  }),
+  AI_PIECE_MS: integer(
+    300_000,
+    60_000,
+    1_200_000,
+    'Near this a call’s audio is cut into pieces for transcription, where it is quiet.',
+  ),
+  AI_SIMULATED_FAILURE_RATE: Type.Number({
+    default: 0.25,
+    minimum: 0,
+    maximum: 1,
+    description: 'Share of simulated attempts that fail with 503.',
+  }),
+  AI_SIMULATED_LATENCY_MIN_MS: integer(1000, 0, 600_000, 'Shortest simulated attempt.'),
+  AI_SIMULATED_LATENCY_MAX_MS: integer(3000, 0, 600_000, 'Longest simulated attempt.'),
+  AI_SIMULATED_SEED: integer(1, 0, 2 ** 32 - 1, 'Seed of the simulated provider.'),
+  AI_MAX_ATTEMPTS: integer(
+    5,
+    1,
+    100,
+    'Attempts at a call’s analysis, over all restarts; a provider that works in steps has so many for each.',
+  ),
+  AI_BUDGET_MS: integer(
+    60_000,
+    1,
+    30 * dayMs,
+    'Time that attempts and waits of one call, or of one step, may use together.',
+  ),
+  AI_BACKOFF_BASE_MS: integer(
+    1000,
+    0,
+    3_600_000,
+    'First wait between attempts; each one after it is twice as long.',
+  ),
+  AI_ATTEMPT_TIMEOUT_MS: integer(
+    20_000,
+    1,
+    3_600_000,
+    'Deadline of one attempt, or of one of its steps, the whole answer included.',
+  ),
+  AI_CONCURRENCY: integer(64, 1, 10_000, 'Attempts at a time.'),
+  AI_BREAKER_FAILURES: integer(
+    10,
+    0,
+    1000,
+    'Failed attempts in a row, over all calls, after which the provider counts as down; 0: never.',
+  ),
+  AI_BREAKER_PROBE_MS: integer(
+    5000,
+    1,
+    60_000,
+    'First wait before a provider that is down is asked again; each one after it is twice as long, up to a minute.',
+  ),
+  LOG_LEVEL: Type.Union(
+    [
+      Type.Literal('fatal'),
+      Type.Literal('error'),
+      Type.Literal('warn'),
+      Type.Literal('info'),
+      Type.Literal('debug'),
+      Type.Literal('silent'),
+    ],
+    { default: 'info', description: 'fatal, error, warn, info, debug or silent.' },
+  ),
+} as const satisfies Record<string, TSchema>
+
+export const environmentPrefix = 'VOICESTREAM_'
+
+export function isSecret(key: string): boolean {
+  return 'isSecret' in settings[key as keyof typeof settings]
+}
+
+/** The setting that names a file with the secret. */
+export function fileOf(key: string): string {
+  const setting = settings[key as keyof typeof settings]
+  return 'file' in setting ? String(setting.file) : ''
+}
