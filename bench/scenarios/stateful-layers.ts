@@ -1,5 +1,7 @@
 /** Layers with a state of their own: the actor over a journal in memory, the feed, the journal on SQLite. */
-import { CallActor, type CallPorts, type PacketMessage } from '../../src/actors/call.js'
+import type { CallPorts } from '../../src/actors/call.js'
+import { CallActor } from '../../src/actors/call-actor.js'
+import type { PacketMessage } from '../../src/actors/call-messages.js'
 import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
 import { EventFeed } from '../../src/actors/event-feed.js'
 import { EventStream } from '../../src/actors/event-stream.js'

@@ -3,34 +3,29 @@
  *
  * Owns which calls are in memory. A message to an active call is sent in the same turn; the first message to any
  * other call starts its activation, and what arrives meanwhile waits in arrival order, so concurrent messages share
- * one replay and a call has at most one actor (V1). An actor is passivated when it has been silent for a while: its
- * snapshot is journaled, and it goes once that is committed and nothing else has come. After a failed commit the
+ * one replay and a call has at most one actor (V1). Silent actors leave by `passivation`. After a failed commit the
  * actor is dropped at once, and the next message replays the call from the journal (V6).
  *
  * Bounds (V7): active calls, activations at once, waiting messages; beyond them a message fails with `overloaded`.
  */
 import assert from 'node:assert/strict'
-import type { Clock, Millis } from '../clock.js'
-import { unreachable, VoiceStreamError } from '../errors.js'
+import type { Clock } from '../clock.js'
+import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type CallState, callStates } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallReader, CallSnapshot, CallStream, Journal } from '../store/journal.js'
-import { CallActor, type CallMessage, type CallPorts } from './call.js'
+import type { CallPorts } from './call.js'
+import { CallActor } from './call-actor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
+import { begins, type CallMessage, detached, findNothing } from './call-messages.js'
 import { replay, restoreSnapshot } from './call-replay.js'
 import type { ReplyTo } from './call-settlements.js'
+import { Passivation, type WatchedCall } from './passivation.js'
 
-interface ActiveCall {
-  readonly actor: CallActor
-  readonly stream: CallStream
+interface ActiveCall extends WatchedCall {
   /** As committed, and as it is counted in `activeByState`. */
   state: CallState
-  /** How many messages it was told; the sweep finds silent calls by it without a look at the clock for each message. */
-  messages: number
-  messagesAtSweep: number
-  silentSince: Millis
-  isPassivating: boolean
 }
 
 export interface RegistryPorts {
@@ -51,12 +46,13 @@ export class CallRegistry {
     number
   >
   #waitingMessages = 0
-  #sweep: Iterator<[CallId, ActiveCall]> | null = null
-  #cancelSweep: (() => void) | null = null
+  readonly passivation: Passivation
 
   constructor(ports: RegistryPorts, callPorts: Omit<CallPorts, 'drop' | 'leave'>) {
     this.#ports = ports
     const drop = (callId: CallId) => this.#drop(callId)
+    const { clock, journal } = ports
+    this.passivation = new Passivation({ clock, journal, calls: this.#active, drop })
     this.#callPorts = {
       ...callPorts,
       drop,
@@ -265,94 +261,5 @@ export class CallRegistry {
     this.#activeByState[call.state]--
     call.actor.stop()
     if (!this.#ports.journal.hasPending(call.stream)) this.#ports.journal.release(call.stream)
-  }
-
-  /** Passivates silent calls, a bounded part of them at a time. */
-  startSweeping(): void {
-    this.#cancelSweep = this.#ports.clock.after(limits.sweepMs, () => {
-      this.#sweepSome()
-      this.startSweeping()
-    })
-  }
-
-  stopSweeping(): void {
-    this.#cancelSweep?.()
-  }
-
-  #sweepSome(): void {
-    const now = this.#ports.clock.now()
-    this.#sweep ??= this.#active.entries()
-    for (let i = 0; i < limits.sweepCalls; i++) {
-      const next = this.#sweep.next()
-      if (next.done) {
-        this.#sweep = null
-        return
-      }
-      const [callId, call] = next.value
-      if (call.messages !== call.messagesAtSweep) {
-        call.messagesAtSweep = call.messages
-        call.silentSince = now
-      } else if (now - call.silentSince >= limits.passivateAfterMs) this.#passivate(callId, call, () => {})
-    }
-  }
-
-  #passivate(callId: CallId, call: ActiveCall, done: () => void): void {
-    if (call.isPassivating) return done()
-    call.isPassivating = true
-    const { messages } = call
-    const end = (isIdle: boolean) => {
-      call.isPassivating = false
-      if (isIdle && this.#active.get(callId) === call && !this.#ports.journal.hasPending(call.stream)) {
-        this.#drop(callId)
-      }
-      done()
-    }
-    // What came between is journaled after the snapshot, so keeping the actor is always right.
-    const replyTo = { answered: () => end(call.messages === messages), failed: () => end(false) }
-    call.actor.tell({ type: 'passivate', replyTo })
-  }
-
-  /** For a clean stop: every call's snapshot is journaled. Nothing may be told to calls any more. */
-  async passivateAll(): Promise<void> {
-    for (const part of inParts([...this.#active], limits.sweepCalls))
-      await Promise.all(
-        part.map(([callId, call]) => new Promise<void>((resolve) => this.#passivate(callId, call, resolve))),
-      )
-  }
-}
-
-function* inParts<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size)
-}
-
-/** A packet's data is a view of a request body that is gone after this turn. */
-function detached(message: CallMessage): CallMessage {
-  if (message.type !== 'packet') return message
-  return { ...message, packet: { ...message.packet, data: Uint8Array.from(message.packet.data) } }
-}
-
-function begins({ type }: CallMessage): boolean {
-  return type === 'packet' || type === 'describe'
-}
-
-function findNothing(message: CallMessage): void {
-  switch (message.type) {
-    case 'complete':
-      return message.replyTo.answered('unknown-call')
-    case 'redrive':
-      return message.replyTo.answered({ kind: 'unknown-call' })
-    case 'record':
-      return message.replyTo.answered(false)
-    case 'erase':
-      return message.replyTo.answered('unknown-call')
-    case 'read':
-    case 'deadline':
-    case 'passivate':
-      return message.replyTo.answered()
-    case 'packet':
-    case 'describe':
-      throw new Error(`a ${message.type} makes its call`)
-    default:
-      return unreachable(message)
   }
 }

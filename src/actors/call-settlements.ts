@@ -39,6 +39,8 @@ export interface ReplyTo<Answer> {
 /** The call that is told. */
 export interface SettledCall {
   received(facts: ArrivalFacts): void
+  /** With its first deadline. */
+  created(dueAt: Millis): void
   failed(): void
 }
 
@@ -114,26 +116,6 @@ export class PacketReceipt implements Settlement, ArrivalFacts {
   }
 }
 
-/** The call learns of the commit before the answer does; a failure is the answer's alone. */
-export class Announcement implements Settlement {
-  readonly #announce: () => void
-  readonly #answer: Settlement
-
-  constructor(announce: () => void, answer: Settlement) {
-    this.#announce = announce
-    this.#answer = answer
-  }
-
-  committed(): void {
-    this.#announce()
-    this.#answer.committed()
-  }
-
-  failed(error: VoiceStreamError): void {
-    this.#answer.failed(error)
-  }
-}
-
 /** After a failed commit the actor is ahead of the journal, whatever it appended. */
 export class DroppingSettlement implements Settlement {
   readonly #call: SettledCall
@@ -150,6 +132,26 @@ export class DroppingSettlement implements Settlement {
 
   failed(error: VoiceStreamError): void {
     this.#call.failed()
+    this.#answer.failed(error)
+  }
+}
+
+/** Once it is committed, something is told of the call before the answer. */
+export class AnnouncingSettlement implements Settlement {
+  readonly #announce: () => void
+  readonly #answer: Settlement
+
+  constructor(announce: () => void, answer: Settlement) {
+    this.#announce = announce
+    this.#answer = answer
+  }
+
+  committed(): void {
+    this.#announce()
+    this.#answer.committed()
+  }
+
+  failed(error: VoiceStreamError): void {
     this.#answer.failed(error)
   }
 }

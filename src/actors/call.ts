@@ -1,35 +1,32 @@
 /**
- * A call as an actor: XState actor logic that wraps the call machine.
+ * What a call does with its messages: it takes packets in place, lives through what its state admits, appends, and has
+ * whoever asked answered.
  *
- * A packet is a message to the actor, but not an event of the machine: it changes the receive log in place, which costs
- * 0.5 µs where a transition costs 10. It does not pass XState's mailbox either, which would cost another: a turn of
- * JavaScript runs to its end, so there is never a message that it would have to wait for. Lifecycle messages become
- * entries, which are the events of the machine. In both cases the change and its append happen in one turn, without an
- * `await` between them (V2), and whoever asked is answered by the settlement of that append (V3); what changes nothing
- * is answered once everything before it is settled (V4). When a commit has failed, the actor is dropped (V6).
+ * A change and its append happen in one turn, without an `await` between them (V2), and whoever asked is answered by the
+ * settlement of that append (V3); what changes nothing is answered once everything before it is settled (V4). When a
+ * commit has failed, the actor is dropped (V6).
  */
 import assert from 'node:assert/strict'
-import { type ActorLogic, type ActorRefFrom, type ActorScope, type AnyActorScope, createActor } from 'xstate'
 import type { Clock, Millis } from '../clock.js'
-import { rfc3339 } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
-import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
-import { completeDetails, isSameDetails, type Media, type StartBody } from '../protocol/media.js'
+import type { Media } from '../protocol/media.js'
 import type { CallStream, Journal, LifecycleEntry, Settlement } from '../store/journal.js'
+import { completion, type Decision, deadline, description, record, redrive } from './call-decisions.js'
+import { eventsOf } from './call-events.js'
+import { CallJournal } from './call-journal.js'
 import {
   type AnalysisFacts,
   type CallContext,
   type CallMachineSnapshot,
   callMachine,
-  canCarry,
   newCall,
 } from './call-machine.js'
-import { snapshotOf } from './call-replay.js'
+import type { ErasureAnswer, LifecycleMessage, PacketMessage, ReadMessage } from './call-messages.js'
 import {
-  Announcement,
+  AnnouncingSettlement,
   Answer,
   type ArrivalFacts,
   DroppingSettlement,
@@ -40,56 +37,6 @@ import {
 } from './call-settlements.js'
 import type { LifecycleEvent } from './event-feed.js'
 import { ReceiveLog } from './receive-log.js'
-
-export interface PacketMessage {
-  readonly type: 'packet'
-  readonly packet: Packet
-  readonly replyTo: ReplyTo<ReceiptFacts>
-}
-
-/** Looks at the state in a turn of its own; told once everything that it shows is durable. */
-export interface ReadMessage {
-  readonly type: 'read'
-  readonly replyTo: ReplyTo<void>
-  readonly look: (state: CallMachineSnapshot) => void
-}
-
-export type CallMessage =
-  | PacketMessage
-  | {
-      readonly type: 'complete'
-      readonly totalPackets: number
-      readonly replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'>
-    }
-  /** The PBX says what the call is; makes the call where there is none. */
-  | { readonly type: 'describe'; readonly body: StartBody; readonly replyTo: ReplyTo<DescribeAnswer> }
-  /** An administrator has the analysis of a FAILED call made again. */
-  | { readonly type: 'redrive'; readonly replyTo: ReplyTo<RedriveAnswer> }
-  /** The alarm: a journaled deadline has come. `failed` when it could not be met: the alarm rings again. */
-  | { readonly type: 'deadline'; readonly replyTo: ReplyTo<void> }
-  /** The analysis reports; the answer says whether the call's state admitted it. */
-  | { readonly type: 'record'; readonly entry: LifecycleEntry; readonly replyTo: ReplyTo<boolean> }
-  | ReadMessage
-  | { readonly type: 'passivate'; readonly replyTo: ReplyTo<void> }
-  /** Takes the call out of the journal; with `endedThrough` only when it has ended by then. */
-  | {
-      readonly type: 'erase'
-      readonly endedThrough: Millis | null
-      readonly replyTo: ReplyTo<ErasureAnswer>
-    }
-
-export type ErasureAnswer = 'erased' | 'kept' | 'unknown-call'
-
-export type DescribeAnswer =
-  | { readonly kind: 'described'; readonly media: Media }
-  /** Packets of other media are stored. */
-  | { readonly kind: 'media-is-fixed'; readonly media: Media }
-  | { readonly kind: 'grace-period-over'; readonly state: CallState }
-
-export type RedriveAnswer =
-  | { readonly kind: 'redriven' | 'under-way'; readonly redrives: number }
-  | { readonly kind: 'not-failed'; readonly state: CallState }
-  | { readonly kind: 'unknown-call' }
 
 export interface CallPorts {
   readonly journal: Journal
@@ -128,113 +75,45 @@ export interface CallInput {
   readonly isSettled: boolean
 }
 
-/** XState's own last message to an actor that is stopped. */
-interface StopMessage {
-  readonly type: 'xstate.stop'
-}
-
 type Move = (entry: LifecycleEntry) => CallMachineSnapshot
 
-export class CallActor {
-  readonly #call: Call
-  /** Made by the first message that may change more than the log: it takes 3 KB, and of 100,000 live calls few do anything but receive. */
-  #ref: ActorRefFrom<Call> | null = null
-
-  constructor(ports: CallPorts, input: CallInput) {
-    this.#call = new Call(ports, input)
-  }
-
-  tell(message: CallMessage): void {
-    const state = () => this.#ref?.getSnapshot() ?? this.#call.getInitialSnapshot()
-    if (message.type === 'packet') this.#call.takePacket(state(), message)
-    else if (message.type === 'read') this.#call.show(state(), message)
-    else {
-      this.#ref ??= createActor(this.#call).start()
-      this.#ref.send(message)
-    }
-  }
-
-  stop(): void {
-    this.#ref?.stop()
-  }
-}
-
-type LifecycleMessage = Exclude<CallMessage, PacketMessage | ReadMessage>
-
-/** Logic and bookkeeping of one actor: one object a call, because there may be 250,000 of them. */
-class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMessage>, SettledCall {
+/** Few objects a call, because there may be 250,000 of them. */
+export class Call implements SettledCall {
   readonly #ports: CallPorts
-  readonly #stream: CallStream
   readonly #callId: CallId
   /** Where the actor starts: packets change nothing but the receive log in its context. */
-  readonly #initial: CallMachineSnapshot
-  /** What the journal's row of the call says, or will say once all that was appended is committed. */
-  #isSettledInJournal: boolean
-  #isNew: boolean
-  /** Duplicates are not journaled, so a passivation writes their count even where nothing else has changed. */
-  #duplicatesInJournal: number
-  #packetsSinceSnapshot = 0
-  /** A message is being taken: a packet within it would be taken by a state that is about to change. */
-  #isBusy = false
+  readonly initial: CallMachineSnapshot
+  readonly #journal: CallJournal
 
-  constructor(ports: CallPorts, input: CallInput) {
+  constructor(ports: CallPorts, { callId, state, stream, isSettled }: CallInput) {
     this.#ports = ports
-    this.#stream = input.stream
-    this.#callId = input.callId
-    this.#initial = input.state ?? this.#newCall()
-    this.#isSettledInJournal = input.isSettled
-    this.#duplicatesInJournal = input.state?.context.duplicateCount ?? 0
-    this.#isNew = input.state === null
-  }
-
-  getInitialSnapshot(): CallMachineSnapshot {
-    return this.#initial
+    this.#callId = callId
+    this.initial = state ?? this.#newCall()
+    this.#journal = new CallJournal(ports.journal, stream, this, state, isSettled)
   }
 
   #newCall(): CallMachineSnapshot {
-    const now = this.#ports.clock.now()
-    const context = newCall(
-      this.#callId,
-      now,
-      now + this.#ports.idleMs,
-      new ReceiveLog(),
-      this.#ports.defaultMedia,
-    )
+    const { clock, idleMs, defaultMedia } = this.#ports
+    const now = clock.now()
+    const context = newCall(this.#callId, now, now + idleMs, new ReceiveLog(), defaultMedia)
     return callMachine.resolveState({ value: 'IN_PROGRESS', context })
   }
 
-  /** Not used: the journal persists calls. */
-  getPersistedSnapshot(state: CallMachineSnapshot): CallMachineSnapshot {
-    return state
-  }
-
-  transition(
-    state: CallMachineSnapshot,
-    message: LifecycleMessage | StopMessage,
-    scope: ActorScope<CallMachineSnapshot, LifecycleMessage | StopMessage>,
-  ): CallMachineSnapshot {
-    if (message.type === 'xstate.stop') return state
-    this.#isBusy = true
-    // The machine's actions use nothing of the scope, whose type names the messages of the actor around it.
-    const next = this.#take(state, message, (entry) =>
-      callMachine.transition(state, entry, scope as AnyActorScope),
-    )
-    this.#isBusy = false
-    return next
-  }
-
-  #take(state: CallMachineSnapshot, message: LifecycleMessage, move: Move): CallMachineSnapshot {
+  /** `move` is the machine's transition; returns the state that the call is in from now on. */
+  take(state: CallMachineSnapshot, message: LifecycleMessage, move: Move): CallMachineSnapshot {
+    const { clock, graceMs } = this.#ports
+    const now = clock.now()
     switch (message.type) {
       case 'complete':
-        return this.#complete(state, message, move)
+        return this.#follow(state, completion(state, message, now, graceMs), message.replyTo, move)
       case 'describe':
-        return this.#describe(state, message, move)
+        return this.#follow(state, description(state, message.body, now), message.replyTo, move)
       case 'redrive':
-        return this.#redrive(state, message.replyTo, move)
-      case 'deadline':
-        return this.#meetDeadline(state, move, new Answer(message.replyTo, undefined))
+        return this.#follow(state, redrive(state, now), message.replyTo, move)
       case 'record':
-        return this.#record(state, message, move)
+        return this.#follow(state, record(state, message.entry), message.replyTo, move)
+      case 'deadline':
+        return this.#meetDeadline(state, now, move, new Answer(message.replyTo, undefined))
       case 'passivate':
         this.#passivate(state, message.replyTo)
         return state
@@ -248,43 +127,32 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
 
   show(state: CallMachineSnapshot, { look, replyTo }: ReadMessage): void {
     look(state)
-    this.#ports.journal.settled(this.#stream, new Answer(replyTo, undefined))
+    this.#journal.settled(new Answer(replyTo, undefined))
   }
 
   // --- packets ----------------------------------------------------------------------------------------------------
 
   takePacket(state: CallMachineSnapshot, { packet, replyTo }: PacketMessage): void {
-    assert(!this.#isBusy, 'a call takes one message at a time')
-    const { journal, clock } = this.#ports
     const { context } = state
     if (!state.hasTag('receiving') || context.log.has(packet.sequence)) {
       this.#refusePacket(state, packet, replyTo)
       return
     }
     // Asked before the mark: once marked, the packet must be appended (V2).
-    if (!journal.hasRoom(packet.data.length)) {
+    if (!this.#journal.hasRoom(packet.data.length)) {
       // Without its first packet there is no call.
-      if (this.#isNew) this.failed()
-      replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
+      if (this.#journal.isNew) this.failed()
+      replyTo.failed(noRoom())
       return
     }
-    const receivedAt = clock.now()
+    const receivedAt = this.#ports.clock.now()
     const missingBefore = context.log.missingCount
     const arrival = context.log.mark(packet.sequence)
     context.lastPacketAt = receivedAt
     const settlement = new PacketReceipt('accepted', state, packet.sequence, receivedAt, this, replyTo)
     if (arrival !== 'in-order') settlement.arrived(arrival, missingBefore)
-    const entry = {
-      type: 'packet',
-      receivedAt,
-      sequence: packet.sequence,
-      data: packet.data,
-      timestamp: packet.timestamp,
-    } as const
-    const needsSnapshot =
-      this.#isNew || this.#isSettledInJournal || ++this.#packetsSinceSnapshot >= limits.snapshotPackets
-    if (needsSnapshot) this.#appendWithSnapshot(state, [entry], settlement)
-    else journal.append(this.#stream, this.#stream.version, [entry], null, settlement)
+    const { sequence, data, timestamp } = packet
+    this.#journal.appendPacket(state, { type: 'packet', receivedAt, sequence, data, timestamp }, settlement)
   }
 
   /** A duplicate or a rejection changes nothing; it is told when what it refers to is durable (V4). */
@@ -292,12 +160,11 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     const isDuplicate = state.context.log.has(packet.sequence)
     if (isDuplicate) {
       state.context.duplicateCount++
-      this.#ports.duplicate(state.context.callId, packet)
+      this.#ports.duplicate(this.#callId, packet)
     }
     const status = isDuplicate ? 'duplicate' : 'rejected'
     const now = this.#ports.clock.now()
-    const settlement = new PacketReceipt(status, state, packet.sequence, now, this, replyTo)
-    this.#ports.journal.settled(this.#stream, settlement)
+    this.#journal.settled(new PacketReceipt(status, state, packet.sequence, now, this, replyTo))
   }
 
   received(facts: ArrivalFacts): void {
@@ -307,130 +174,45 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
 
   // --- lifecycle --------------------------------------------------------------------------------------------------
 
-  #complete(
+  #follow<T>(
     state: CallMachineSnapshot,
-    message: Extract<CallMessage, { type: 'complete' }>,
+    { entry, answer }: Decision<T>,
+    replyTo: ReplyTo<T>,
     move: Move,
   ): CallMachineSnapshot {
-    const { totalPackets, replyTo } = message
-    const now = this.#ports.clock.now()
-    if (state.context.log.expectedTotal === totalPackets) {
-      this.#ports.journal.settled(this.#stream, new Answer(replyTo, 'accepted'))
-      return state
-    }
-    const entry = {
-      type: 'completed',
-      at: now,
-      reason: 'completed',
-      totalPackets,
-      dueAt: now + this.#ports.graceMs,
-    } as const
-    if (!state.can(entry)) {
-      this.#ports.journal.settled(this.#stream, new Answer(replyTo, 'conflict'))
-      return state
-    }
-    return this.#live(state, entry, move, new Answer(replyTo, 'accepted'))
-  }
-
-  #describe(
-    state: CallMachineSnapshot,
-    { body, replyTo }: Extract<CallMessage, { type: 'describe' }>,
-    move: Move,
-  ): CallMachineSnapshot {
-    const { details: known, describedAt } = state.context
-    const details = completeDetails(body, known.media)
-    const { media } = details
-    const described = new Answer<DescribeAnswer>(replyTo, { kind: 'described', media })
-    if (describedAt !== null && isSameDetails(known, details)) {
-      this.#ports.journal.settled(this.#stream, described)
-      return state
-    }
-    const entry = { type: 'described', at: this.#ports.clock.now(), details } as const
-    if (state.can(entry)) return this.#live(state, entry, move, described)
-    const refusal: DescribeAnswer = canCarry(state.context, media)
-      ? { kind: 'grace-period-over', state: state.value }
-      : { kind: 'media-is-fixed', media: known.media }
-    this.#ports.journal.settled(this.#stream, new Answer(replyTo, refusal))
+    const told = new Answer(replyTo, answer)
+    if (entry !== null) return this.#live(state, entry, move, told)
+    this.#journal.settled(told)
     return state
   }
 
-  #redrive(state: CallMachineSnapshot, replyTo: ReplyTo<RedriveAnswer>, move: Move): CallMachineSnapshot {
-    const entry = { type: 'redriven', at: this.#ports.clock.now() } as const
-    const { redrives } = state.context.analysis
-    if (state.can(entry)) {
-      const answer = { kind: 'redriven', redrives: redrives + 1 } as const
-      return this.#live(state, entry, move, new Answer<RedriveAnswer>(replyTo, answer))
-    }
-    const answer: RedriveAnswer =
-      state.value === 'PROCESSING_AI'
-        ? { kind: 'under-way', redrives }
-        : { kind: 'not-failed', state: state.value }
-    this.#ports.journal.settled(this.#stream, new Answer(replyTo, answer))
-    return state
-  }
-
-  #record(
-    state: CallMachineSnapshot,
-    message: Extract<CallMessage, { type: 'record' }>,
-    move: Move,
-  ): CallMachineSnapshot {
-    const { entry, replyTo } = message
-    if (state.can(entry)) return this.#live(state, entry, move, new Answer(replyTo, true))
-    this.#ports.journal.settled(this.#stream, new Answer(replyTo, false))
-    return state
-  }
-
-  #meetDeadline(state: CallMachineSnapshot, move: Move, met: Settlement): CallMachineSnapshot {
-    const { clock, graceMs } = this.#ports
-    const { context } = state
-    const now = clock.now()
-    switch (state.value) {
-      case 'IN_PROGRESS': {
-        const idleAt = context.lastPacketAt + this.#ports.idleMs
-        // Packets moved the deadline without journaling it: journal it now, so that the alarm finds it (V8).
-        // A last packet in the future is from before the wall clock was set back: the deadline was clamped at the start.
-        if (context.lastPacketAt <= now && now < idleAt) return this.#postpone(state, idleAt, met)
-        const entry = {
-          type: 'completed',
-          at: now,
-          reason: 'idle_timeout',
-          totalPackets: null,
-          dueAt: now + graceMs,
-        } as const
-        return this.#live(state, entry, move, met)
-      }
-      case 'COMPLETED':
-        if (context.dueAt !== null && now < context.dueAt) {
-          this.#ports.arm(context.callId, context.dueAt)
-          met.committed()
-          return state
-        }
-        return this.#live(state, { type: 'grace-over', at: now }, move, met)
-      case 'PROCESSING_AI':
-        this.#ports.analyse(context.callId, context.analysis)
-        met.committed()
-        return state
-      case 'ARCHIVED':
-      case 'FAILED':
-        met.committed()
-        return state
+  #meetDeadline(state: CallMachineSnapshot, now: Millis, move: Move, met: Settlement): CallMachineSnapshot {
+    const decision = deadline(state, now, this.#ports)
+    switch (decision.kind) {
+      case 'live':
+        return this.#live(state, decision.entry, move, met)
+      case 'postpone':
+        return this.#postpone(state, decision.dueAt, met)
+      case 'wait':
+        this.#ports.arm(this.#callId, decision.dueAt)
+        break
+      case 'analyse':
+        this.#ports.analyse(this.#callId, state.context.analysis)
+        break
+      case 'nothing-due':
+        break
       default:
-        return unreachable(state.value)
+        return unreachable(decision)
     }
+    met.committed()
+    return state
   }
 
   #postpone(state: CallMachineSnapshot, dueAt: Millis, met: Settlement): CallMachineSnapshot {
-    if (!this.#ports.journal.hasRoom(0)) return this.#full(state, met)
+    if (!this.#journal.hasRoom(0)) return this.#full(state, met)
     const postponed = callMachine.resolveState({ value: state.value, context: { ...state.context, dueAt } })
-    this.#appendWithSnapshot(postponed, [], this.#moving(postponed, [], met))
+    this.#append(postponed, [], [], met)
     return postponed
-  }
-
-  #full(state: CallMachineSnapshot, answer: Settlement): CallMachineSnapshot {
-    // Without its first append there is no call.
-    if (this.#isNew) this.failed()
-    answer.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
-    return state
   }
 
   /** Moves the machine and appends the entry, in one turn (V2). */
@@ -441,90 +223,67 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
     answer: Settlement,
   ): CallMachineSnapshot {
     assert(state.can(entry))
-    if (!this.#ports.journal.hasRoom(0)) return this.#full(state, answer)
+    // Asked before the move, which changes the log in place.
+    if (!this.#journal.hasRoom(0)) return this.#full(state, answer)
     const next = move(entry)
-    const events = eventsOf(state, next, entry)
-    this.#appendWithSnapshot(next, [entry], this.#moving(next, events, answer))
+    this.#append(next, [entry], eventsOf(state, next, entry), answer)
     return next
+  }
+
+  #full(state: CallMachineSnapshot, answer: Settlement): CallMachineSnapshot {
+    // Without its first append there is no call.
+    if (this.#journal.isNew) this.failed()
+    answer.failed(noRoom())
+    return state
+  }
+
+  #append(
+    next: CallMachineSnapshot,
+    entries: readonly LifecycleEntry[],
+    events: readonly LifecycleEvent[],
+    answer: Settlement,
+  ): void {
+    const told = new AnnouncingSettlement(() => this.#committed(next, events), answer)
+    this.#journal.append(next, entries, new DroppingSettlement(this, told))
   }
 
   #passivate(state: CallMachineSnapshot, replyTo: ReplyTo<void>): void {
     const answer = new Answer(replyTo, undefined)
-    const isSettled = this.#isSettledInJournal && state.context.duplicateCount === this.#duplicatesInJournal
-    if (isSettled) this.#ports.journal.settled(this.#stream, answer)
-    else if (this.#ports.journal.hasRoom(0))
-      this.#append(state, [], true, new DroppingSettlement(this, answer))
-    else replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
+    if (this.#journal.isPassive(state)) this.#journal.settled(answer)
+    else if (this.#journal.hasRoom(0)) this.#journal.passivate(state, new DroppingSettlement(this, answer))
+    else replyTo.failed(noRoom())
   }
 
   /** In every state, a live one included: whoever erases wants nothing to be left, and what arrives later is a new fact. */
-  #erase(state: CallMachineSnapshot, message: Extract<CallMessage, { type: 'erase' }>): void {
-    const { endedThrough, replyTo } = message
-    const { endedAt } = state.context
-    const { journal } = this.#ports
-    if (endedThrough !== null && (endedAt === null || endedAt > endedThrough)) {
-      journal.settled(this.#stream, new Answer(replyTo, 'kept'))
-      return
-    }
-    if (!journal.hasRoom(0))
-      return replyTo.failed(new VoiceStreamError('overloaded', 'the journal’s queue is full'))
-    const erased = () => this.#ports.erased(this.#callId, state.value)
-    // The actor leaves at once: a failure leaves the call as the journal has it.
-    const settlement = new Announcement(erased, new Answer<ErasureAnswer>(replyTo, 'erased'))
-    journal.erase(this.#stream, this.#stream.version, settlement)
+  #erase(
+    { value, context }: CallMachineSnapshot,
+    { endedThrough, replyTo }: Extract<LifecycleMessage, { type: 'erase' }>,
+  ): void {
+    const isDue = endedThrough === null || (context.endedAt !== null && context.endedAt <= endedThrough)
+    if (!isDue) return this.#journal.settled(new Answer<ErasureAnswer>(replyTo, 'kept'))
+    if (!this.#journal.hasRoom(0)) return replyTo.failed(noRoom())
+    const answer = new Answer<ErasureAnswer>(replyTo, 'erased')
+    // The actor leaves now: a failure leaves the call as the journal has it.
+    this.#journal.erase(new AnnouncingSettlement(() => this.#ports.erased(this.#callId, value), answer))
     this.#ports.leave(this.#callId)
-  }
-
-  #appendWithSnapshot(
-    state: CallMachineSnapshot,
-    entries: Parameters<Journal['append']>[2],
-    settlement: Settlement,
-  ): void {
-    // Nothing but duplicates can come after the end, and they are not journaled.
-    const isSettled = state.value === 'ARCHIVED' || state.value === 'FAILED'
-    this.#append(state, entries, isSettled, settlement)
-  }
-
-  #append(
-    state: CallMachineSnapshot,
-    entries: Parameters<Journal['append']>[2],
-    isSettled: boolean,
-    settlement: Settlement,
-  ): void {
-    const { journal } = this.#ports
-    const { context } = state
-    const isNew = this.#isNew
-    this.#isNew = false
-    this.#packetsSinceSnapshot = 0
-    this.#isSettledInJournal = isSettled
-    this.#duplicatesInJournal = context.duplicateCount
-    const first = isNew ? this.#creating(context.dueAt as number, settlement) : settlement
-    journal.append(this.#stream, this.#stream.version, entries, snapshotOf(state, isSettled), first)
   }
 
   // --- told by settlements ----------------------------------------------------------------------------------------
 
-  #moving(next: CallMachineSnapshot, events: readonly LifecycleEvent[], answer: Settlement): Settlement {
-    return new DroppingSettlement(this, new Announcement(() => this.#moved(next, events), answer))
-  }
-
-  #moved(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
-    const { callId, dueAt } = next.context
-    this.#ports.changed(callId)
+  #committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
+    this.#ports.changed(this.#callId)
     for (const event of events) {
       this.#ports.publish(event)
       if (event.event === 'state_changed')
         this.#ports.stateChanged(event.from_state, event.to_state, next.context)
     }
-    if (dueAt !== null) this.#ports.arm(callId, dueAt)
+    const { dueAt } = next.context
+    if (dueAt !== null) this.#ports.arm(this.#callId, dueAt)
   }
 
-  /** The first packet of a call also makes the call: its deadline is armed and its state counted with that commit. */
-  #creating(dueAt: Millis, answer: Settlement): Settlement {
-    return new Announcement(() => {
-      this.#ports.arm(this.#callId, dueAt)
-      this.#ports.stateChanged(null, 'IN_PROGRESS', this.#initial.context)
-    }, answer)
+  created(dueAt: Millis): void {
+    this.#ports.arm(this.#callId, dueAt)
+    this.#ports.stateChanged(null, 'IN_PROGRESS', this.initial.context)
   }
 
   failed(): void {
@@ -532,47 +291,6 @@ class Call implements ActorLogic<CallMachineSnapshot, LifecycleMessage | StopMes
   }
 }
 
-function eventsOf(
-  before: CallMachineSnapshot,
-  after: CallMachineSnapshot,
-  entry: LifecycleEntry,
-): readonly LifecycleEvent[] {
-  const head = { at: rfc3339(entry.at), call_id: after.context.callId }
-  const change = { event: 'state_changed', ...head, from_state: before.value, to_state: after.value } as const
-  switch (entry.type) {
-    case 'described':
-      return [{ event: 'call_started', ...head, ...entry.details }]
-    case 'completed':
-      return before.value === after.value ? [] : [{ ...change, reason: entry.reason }]
-    case 'grace-over':
-      return [{ ...change, reason: 'grace_period_over' }]
-    case 'analysed':
-      return [
-        { ...change, reason: 'analysed' },
-        { event: 'ai_completed', ...head, ...entry.result },
-      ]
-    case 'analysis-failed':
-      return [
-        { ...change, reason: 'analysis_failed' },
-        { event: 'ai_failed', ...head, reason: entry.error },
-      ]
-    case 'redriven':
-      return [{ ...change, reason: 'retried' }]
-    case 'attempt-failed': {
-      const { attempt, error, nextAttemptAt } = entry
-      const wait = { next_attempt_at: rfc3339(nextAttemptAt), wait_ms: nextAttemptAt - entry.at }
-      return [{ event: 'ai_attempt_failed', ...head, attempt, error, ...wait }]
-    }
-    case 'attempt-released': {
-      const { attempt, error, refundMs } = entry
-      // Its failure was told when it still counted.
-      if (refundMs !== undefined) return []
-      return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
-    }
-    case 'attempt-started':
-    case 'analysis-kept':
-      return []
-    default:
-      return unreachable(entry)
-  }
+function noRoom(): VoiceStreamError {
+  return new VoiceStreamError('overloaded', 'the journal’s queue is full')
 }

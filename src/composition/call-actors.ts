@@ -51,7 +51,7 @@ export class CallActors {
   /** From now on deadlines ring, and calls leave the memory and the store when it is time. */
   start(): void {
     this.alarm.start()
-    this.registry.startSweeping()
+    this.registry.passivation.start()
     if (this.retention === null) this.#parts.log.warn('calls are kept for ever: RETENTION_DAYS is 0')
     else this.retention.start()
   }
@@ -59,11 +59,11 @@ export class CallActors {
   /** Resolves when nothing is under way, and every call is in the journal. */
   async stop(): Promise<void> {
     this.alarm.stop()
-    this.registry.stopSweeping()
+    this.registry.passivation.stop()
     await this.retention?.stop()
     await this.analysis.analyses.stop()
     this.#parts.provider.close?.()
-    await this.registry.passivateAll()
+    await this.registry.passivation.passivateAll()
   }
 
   #createRegistry(): CallRegistry {

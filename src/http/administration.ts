@@ -1,5 +1,5 @@
 /** For those who administer calls: what failed is tried again, and what must go is erased. */
-import type { ErasureAnswer, RedriveAnswer } from '../actors/call.js'
+import type { ErasureAnswer, RedriveAnswer } from '../actors/call-messages.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'

@@ -1,5 +1,6 @@
 /** The way in: packets, whole trunks of them, completions. */
 
+import type { CompletionAnswer } from '../actors/call-messages.js'
 import type { ReceiptFacts, ReplyTo } from '../actors/call-settlements.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -110,7 +111,7 @@ export function ingestRoutes(ports: IngestPorts): readonly Route[] {
         take(exchange, body) {
           const callId = decodeCallId(exchange.segment)
           const { totalPackets } = decodeCompletion(body)
-          const replyTo: ReplyTo<'accepted' | 'conflict' | 'unknown-call'> = {
+          const replyTo: ReplyTo<CompletionAnswer> = {
             answered: (answer) => answerCompletion(exchange, callId, totalPackets, answer),
             failed: (error) => exchange.problem(error),
           }
@@ -125,7 +126,7 @@ function answerCompletion(
   exchange: Exchange,
   callId: string,
   totalPackets: number,
-  answer: 'accepted' | 'conflict' | 'unknown-call',
+  answer: CompletionAnswer,
 ): void {
   if (answer === 'unknown-call')
     return exchange.problem(

@@ -1,5 +1,5 @@
 /** What a call is: the PBX says it when the call begins, or when it knows. */
-import type { DescribeAnswer } from '../actors/call.js'
+import type { DescribeAnswer } from '../actors/call-messages.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import type { ReplyTo } from '../actors/call-settlements.js'
 import { unreachable, VoiceStreamError } from '../errors.js'

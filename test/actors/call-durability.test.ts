@@ -206,11 +206,11 @@ describe('after a failed commit (V6)', () => {
   test('of a snapshot alone, the actor is gone too', async () => {
     // Guards against an actor on a dead stream: every look at it would fail until a packet happens to come.
     const calls = await heldCall()
-    calls.registry.startSweeping()
+    calls.registry.passivation.start()
     await calls.clock.advance(61_000)
     calls.journal.fail()
     await turns()
-    calls.registry.stopSweeping()
+    calls.registry.passivation.stop()
     assert.equal(calls.registry.isActive(id), false)
     assert.equal((await calls.view(id))?.total_received, 1)
     const told = calls.packet(id, 1)

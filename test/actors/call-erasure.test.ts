@@ -160,7 +160,7 @@ describe('a call that is erased', () => {
       journal.failures = 0
       if (random() < 0.2) await calls.fallSilent()
       if (random() < 0.1) {
-        await calls.registry.passivateAll()
+        await calls.registry.passivation.passivateAll()
         calls = new Calls(journal, calls.clock)
       }
     }

@@ -114,13 +114,13 @@ describe('a silent call', () => {
   test('leaves memory after a minute, its snapshot journaled', async () => {
     const calls = new Calls()
     await calls.packet(id, 0).promise
-    calls.registry.startSweeping()
+    calls.registry.passivation.start()
     await calls.clock.advance(limits.passivateAfterMs - 1000)
     assert.equal(calls.registry.activeCount, 1)
     await calls.clock.advance(2000)
     assert.equal(calls.registry.activeCount, 0)
     assert.equal((await calls.journal.call(id))?.snapshot.isSettled, true)
-    calls.registry.stopSweeping()
+    calls.registry.passivation.stop()
     assert.equal(calls.clock.timerCount, 0)
   })
 
@@ -130,7 +130,7 @@ describe('a silent call', () => {
       const calls = new Calls()
       await calls.packet(id, 0).promise
       calls.journal.hold()
-      calls.registry.startSweeping()
+      calls.registry.passivation.start()
       await calls.clock.advance(limits.passivateAfterMs + 500)
       await calls.clock.advance(700)
       const told =
@@ -138,7 +138,7 @@ describe('a silent call', () => {
       calls.journal.commit()
       assert.equal(told.state, 'answered')
       assert.equal(calls.registry.isActive(id), true, message)
-      calls.registry.stopSweeping()
+      calls.registry.passivation.stop()
       assert.equal((await calls.view(id))?.total_received, message === 'packet' ? 2 : 1)
       const later = new Calls(calls.journal)
       assert.deepEqual(
@@ -176,7 +176,7 @@ describe('a silent call', () => {
     const calls = new Calls()
     const ids = [...Array(50).keys()].map((i) => callId(`c${i}`))
     await Promise.all(ids.map((each) => calls.packet(each, 3).promise))
-    await calls.registry.passivateAll()
+    await calls.registry.passivation.passivateAll()
     assert.equal(calls.registry.activeCount, 0)
     for (const each of ids) assert.equal((await calls.journal.call(each))?.snapshot.isSettled, true)
   })

@@ -1,14 +1,15 @@
 /** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
 import assert from 'node:assert/strict'
+import type { CallPorts } from '../../src/actors/call.js'
+import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import type {
   CallMessage,
-  CallPorts,
+  CompletionAnswer,
   DescribeAnswer,
   ErasureAnswer,
   PacketMessage,
   RedriveAnswer,
-} from '../../src/actors/call.js'
-import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
+} from '../../src/actors/call-messages.js'
 import { CallRegistry } from '../../src/actors/call-registry.js'
 import type { ReceiptFacts, ReplyTo } from '../../src/actors/call-settlements.js'
 import { callView } from '../../src/actors/call-view.js'
@@ -150,8 +151,8 @@ export class Calls {
     return told
   }
 
-  complete(id: CallId, totalPackets: number): Told<'accepted' | 'conflict' | 'unknown-call'> {
-    const { told, replyTo } = reply<'accepted' | 'conflict' | 'unknown-call'>((outcome) =>
+  complete(id: CallId, totalPackets: number): Told<CompletionAnswer> {
+    const { told, replyTo } = reply<CompletionAnswer>((outcome) =>
       this.story.push(`complete ${outcome === 'answered' ? told.answer : outcome}`),
     )
     this.registry.tell(id, { type: 'complete', totalPackets, replyTo })
@@ -196,9 +197,9 @@ export class Calls {
 
   /** Time passes until every silent call has been passivated. */
   async fallSilent(): Promise<void> {
-    this.registry.startSweeping()
+    this.registry.passivation.start()
     await this.clock.advance(62_000)
-    this.registry.stopSweeping()
+    this.registry.passivation.stop()
   }
 
   view(id: CallId): Promise<CallView | null> {

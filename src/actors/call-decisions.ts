@@ -1,0 +1,101 @@
+/** What a message about a call's life comes to, in the state that the call is in: pure. The call carries it out. */
+import type { Millis } from '../clock.js'
+import { unreachable } from '../errors.js'
+import { completeDetails, isSameDetails, type StartBody } from '../protocol/media.js'
+import type { LifecycleEntry } from '../store/journal.js'
+import { type CallMachineSnapshot, canCarry } from './call-machine.js'
+import type { CompletionAnswer, DescribeAnswer, RedriveAnswer } from './call-messages.js'
+
+export interface Decision<Answer> {
+  /** What the call lives through before it answers; null when nothing changes. */
+  readonly entry: LifecycleEntry | null
+  readonly answer: Answer
+}
+
+export type DeadlineDecision =
+  | { readonly kind: 'live'; readonly entry: LifecycleEntry }
+  /** Packets moved the deadline without journaling it: it is journaled now, so that the alarm finds it (V8). */
+  | { readonly kind: 'postpone'; readonly dueAt: Millis }
+  /** The journal says so already. */
+  | { readonly kind: 'wait'; readonly dueAt: Millis }
+  | { readonly kind: 'analyse' }
+  | { readonly kind: 'nothing-due' }
+
+export function completion(
+  state: CallMachineSnapshot,
+  { totalPackets }: { readonly totalPackets: number },
+  now: Millis,
+  graceMs: Millis,
+): Decision<CompletionAnswer> {
+  if (state.context.log.expectedTotal === totalPackets) return { entry: null, answer: 'accepted' }
+  const entry = {
+    type: 'completed',
+    at: now,
+    reason: 'completed',
+    totalPackets,
+    dueAt: now + graceMs,
+  } as const
+  return state.can(entry) ? { entry, answer: 'accepted' } : { entry: null, answer: 'conflict' }
+}
+
+export function description(
+  state: CallMachineSnapshot,
+  body: StartBody,
+  now: Millis,
+): Decision<DescribeAnswer> {
+  const { details: known, describedAt } = state.context
+  const details = completeDetails(body, known.media)
+  const { media } = details
+  const answer = { kind: 'described', media } as const
+  if (describedAt !== null && isSameDetails(known, details)) return { entry: null, answer }
+  const entry = { type: 'described', at: now, details } as const
+  if (state.can(entry)) return { entry, answer }
+  const refusal: DescribeAnswer = canCarry(state.context, media)
+    ? { kind: 'grace-period-over', state: state.value }
+    : { kind: 'media-is-fixed', media: known.media }
+  return { entry: null, answer: refusal }
+}
+
+export function redrive(state: CallMachineSnapshot, now: Millis): Decision<RedriveAnswer> {
+  const entry = { type: 'redriven', at: now } as const
+  const { redrives } = state.context.analysis
+  if (state.can(entry)) return { entry, answer: { kind: 'redriven', redrives: redrives + 1 } }
+  const answer: RedriveAnswer =
+    state.value === 'PROCESSING_AI'
+      ? { kind: 'under-way', redrives }
+      : { kind: 'not-failed', state: state.value }
+  return { entry: null, answer }
+}
+
+/** The analysis reports; the answer says whether the call is where that can happen. */
+export function record(state: CallMachineSnapshot, entry: LifecycleEntry): Decision<boolean> {
+  const isAdmitted = state.can(entry)
+  return { entry: isAdmitted ? entry : null, answer: isAdmitted }
+}
+
+export function deadline(
+  { value, context }: CallMachineSnapshot,
+  now: Millis,
+  { graceMs, idleMs }: { readonly graceMs: Millis; readonly idleMs: Millis },
+): DeadlineDecision {
+  switch (value) {
+    case 'IN_PROGRESS': {
+      const idleAt = context.lastPacketAt + idleMs
+      // A last packet in the future is from before the wall clock was set back: the deadline was clamped at the start.
+      if (context.lastPacketAt <= now && now < idleAt) return { kind: 'postpone', dueAt: idleAt }
+      const dueAt = now + graceMs
+      const entry = { type: 'completed', at: now, reason: 'idle_timeout', totalPackets: null, dueAt } as const
+      return { kind: 'live', entry }
+    }
+    case 'COMPLETED':
+      if (context.dueAt !== null && now < context.dueAt) return { kind: 'wait', dueAt: context.dueAt }
+      return { kind: 'live', entry: { type: 'grace-over', at: now } }
+    case 'PROCESSING_AI':
+      return { kind: 'analyse' }
+    case 'ARCHIVED':
+    case 'FAILED':
+      return { kind: 'nothing-due' }
+    default:
+      return unreachable(value)
+  }
+}

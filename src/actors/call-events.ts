@@ -1,0 +1,51 @@
+/** What supervisors are told of an entry of a call's life: pure. */
+import { rfc3339 } from '../clock.js'
+import { unreachable } from '../errors.js'
+import type { LifecycleEntry } from '../store/journal.js'
+import type { CallMachineSnapshot } from './call-machine.js'
+import type { LifecycleEvent } from './event-feed.js'
+
+export function eventsOf(
+  before: CallMachineSnapshot,
+  after: CallMachineSnapshot,
+  entry: LifecycleEntry,
+): readonly LifecycleEvent[] {
+  const head = { at: rfc3339(entry.at), call_id: after.context.callId }
+  const change = { event: 'state_changed', ...head, from_state: before.value, to_state: after.value } as const
+  switch (entry.type) {
+    case 'described':
+      return [{ event: 'call_started', ...head, ...entry.details }]
+    case 'completed':
+      return before.value === after.value ? [] : [{ ...change, reason: entry.reason }]
+    case 'grace-over':
+      return [{ ...change, reason: 'grace_period_over' }]
+    case 'analysed':
+      return [
+        { ...change, reason: 'analysed' },
+        { event: 'ai_completed', ...head, ...entry.result },
+      ]
+    case 'analysis-failed':
+      return [
+        { ...change, reason: 'analysis_failed' },
+        { event: 'ai_failed', ...head, reason: entry.error },
+      ]
+    case 'redriven':
+      return [{ ...change, reason: 'retried' }]
+    case 'attempt-failed': {
+      const { attempt, error, nextAttemptAt } = entry
+      const wait = { next_attempt_at: rfc3339(nextAttemptAt), wait_ms: nextAttemptAt - entry.at }
+      return [{ event: 'ai_attempt_failed', ...head, attempt, error, ...wait }]
+    }
+    case 'attempt-released': {
+      const { attempt, error, refundMs } = entry
+      // Its failure was told when it still counted.
+      if (refundMs !== undefined) return []
+      return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
+    }
+    case 'attempt-started':
+    case 'analysis-kept':
+      return []
+    default:
+      return unreachable(entry)
+  }
+}

@@ -1,0 +1,96 @@
+/** What a call can be told, and what becomes of a message where there is no call, or none yet. */
+import type { Millis } from '../clock.js'
+import { unreachable } from '../errors.js'
+import type { CallState } from '../protocol/call.js'
+import type { Packet } from '../protocol/decode.js'
+import type { Media, StartBody } from '../protocol/media.js'
+import type { LifecycleEntry } from '../store/journal.js'
+import type { CallMachineSnapshot } from './call-machine.js'
+import type { ReceiptFacts, ReplyTo } from './call-settlements.js'
+
+export interface PacketMessage {
+  readonly type: 'packet'
+  readonly packet: Packet
+  readonly replyTo: ReplyTo<ReceiptFacts>
+}
+
+/** Looks at the state in a turn of its own; told once everything that it shows is durable. */
+export interface ReadMessage {
+  readonly type: 'read'
+  readonly replyTo: ReplyTo<void>
+  readonly look: (state: CallMachineSnapshot) => void
+}
+
+/** What may change more than the receive log. */
+export type LifecycleMessage =
+  | {
+      readonly type: 'complete'
+      readonly totalPackets: number
+      readonly replyTo: ReplyTo<CompletionAnswer>
+    }
+  /** The PBX says what the call is; makes the call where there is none. */
+  | { readonly type: 'describe'; readonly body: StartBody; readonly replyTo: ReplyTo<DescribeAnswer> }
+  /** An administrator has the analysis of a FAILED call made again. */
+  | { readonly type: 'redrive'; readonly replyTo: ReplyTo<RedriveAnswer> }
+  /** The alarm: a journaled deadline has come. `failed` when it could not be met: the alarm rings again. */
+  | { readonly type: 'deadline'; readonly replyTo: ReplyTo<void> }
+  /** The analysis reports; the answer says whether the call's state admitted it. */
+  | { readonly type: 'record'; readonly entry: LifecycleEntry; readonly replyTo: ReplyTo<boolean> }
+  | { readonly type: 'passivate'; readonly replyTo: ReplyTo<void> }
+  /** Takes the call out of the journal; with `endedThrough` only when it has ended by then. */
+  | {
+      readonly type: 'erase'
+      readonly endedThrough: Millis | null
+      readonly replyTo: ReplyTo<ErasureAnswer>
+    }
+
+export type CallMessage = PacketMessage | ReadMessage | LifecycleMessage
+
+export type CompletionAnswer = 'accepted' | 'conflict' | 'unknown-call'
+
+export type ErasureAnswer = 'erased' | 'kept' | 'unknown-call'
+
+export type DescribeAnswer =
+  | { readonly kind: 'described'; readonly media: Media }
+  /** Packets of other media are stored. */
+  | { readonly kind: 'media-is-fixed'; readonly media: Media }
+  | { readonly kind: 'grace-period-over'; readonly state: CallState }
+
+export type RedriveAnswer =
+  | { readonly kind: 'redriven' | 'under-way'; readonly redrives: number }
+  | { readonly kind: 'not-failed'; readonly state: CallState }
+  | { readonly kind: 'unknown-call' }
+
+/** To be kept for later: a packet's data is a view of a request body that is gone after this turn. */
+export function detached(message: CallMessage): CallMessage {
+  if (message.type !== 'packet') return message
+  return { ...message, packet: { ...message.packet, data: Uint8Array.from(message.packet.data) } }
+}
+
+/** Makes the call where there is none. */
+export function begins({ type }: CallMessage): boolean {
+  return type === 'packet' || type === 'describe'
+}
+
+/** Answers a message to a call that there is not. */
+export function findNothing(message: CallMessage): void {
+  switch (message.type) {
+    case 'complete':
+      return message.replyTo.answered('unknown-call')
+    case 'redrive':
+      return message.replyTo.answered({ kind: 'unknown-call' })
+    case 'record':
+      return message.replyTo.answered(false)
+    case 'erase':
+      return message.replyTo.answered('unknown-call')
+    case 'read':
+    case 'deadline':
+    case 'passivate':
+      return message.replyTo.answered()
+    case 'packet':
+    case 'describe':
+      throw new Error(`a ${message.type} makes its call`)
+    default:
+      return unreachable(message)
+  }
+}
