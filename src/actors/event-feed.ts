@@ -65,12 +65,15 @@ export class EventFeed {
 
   /** The event as it is sent. Null when its call was forgotten. */
   textAt(offset: number): string | null {
-    const known = this.#texts.get(offset)
+    // Who is alone has nobody to share a text with, and to keep it costs as much as to make it: it outlives its turn, and
+    // the garbage collector copies it.
+    const isShared = this.#readers.size > 1
+    const known = isShared ? this.#texts.get(offset) : null
     if (known !== null) return known
     const held = this.ring.get(offset)
     if (held === null) return null
     const text = encodeHeld(held, this.positionAt(offset))
-    this.#texts.add(offset, text)
+    if (isShared) this.#texts.add(offset, text)
     return text
   }
 

@@ -94,7 +94,7 @@ export class EventStream implements SupervisorStream, SnapshotReader {
       this.#first = null
       return first
     }
-    const [part] = this.#parts
+    const part = this.#parts[0]
     if (part !== undefined && part.after <= this.#cursor) return this.#nextPart(part)
     const text = this.#nextEvent(part?.after ?? this.#feed.ring.head)
     if (text !== null || this.#isLive || this.#awaitsSnapshot || this.hasMore) return text
