@@ -7,6 +7,7 @@ import { EmptyBody, RetryReceipt } from '../protocol/call.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import { checkEmpty } from '../protocol/decode.js'
 import { type Exchange, jsonType } from './exchange.js'
+import { callNotFound, unknownCall } from './known-call.js'
 import type { Route } from './routes.js'
 
 export interface AdministrationPorts {
@@ -29,7 +30,7 @@ export function administrationRoutes({ registry, countRedrive }: AdministrationP
           description: 'On disk: the analysis begins, or it is under way already.',
           schema: RetryReceipt,
         },
-        404: { description: 'Unknown call.' },
+        ...callNotFound,
         409: { description: 'The call has not failed.' },
       },
       body: {
@@ -69,7 +70,7 @@ export function administrationRoutes({ registry, countRedrive }: AdministrationP
         const callId = decodeCallId(exchange.segment)
         const answered = (answer: ErasureAnswer) => {
           if (answer === 'erased') exchange.noContent()
-          else exchange.problem(new VoiceStreamError('call_not_found', `call ${callId} is not known`))
+          else exchange.problem(unknownCall(callId))
         }
         const failed = (error: VoiceStreamError) => exchange.problem(error)
         registry.tell(callId, { type: 'erase', endedThrough: null, replyTo: { answered, failed } })
@@ -92,7 +93,7 @@ function answerRetry(exchange: Exchange, callId: CallId, answer: RedriveAnswer):
         ),
       )
     case 'unknown-call':
-      return exchange.problem(new VoiceStreamError('call_not_found', `call ${callId} is not known`))
+      return exchange.problem(unknownCall(callId))
     default:
       return unreachable(answer)
   }

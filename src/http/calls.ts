@@ -3,7 +3,6 @@ import Type from 'typebox'
 import type { CallRegistry } from '../actors/call-registry.js'
 import { callView } from '../actors/call-view.js'
 import { rfc3339 } from '../clock.js'
-import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import {
   CallPage,
@@ -19,9 +18,11 @@ import {
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
+import { integerOf, invalidParameter, oneOf } from '../protocol/query.js'
 import type { CallReader, CallSnapshot } from '../store/journal.js'
 import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
 import type { Exchange } from './exchange.js'
+import { callNotFound, known } from './known-call.js'
 import type { Route } from './routes.js'
 
 const limitParameter = (fallback: number, max: number) => ({
@@ -29,7 +30,6 @@ const limitParameter = (fallback: number, max: number) => ({
   schema: Type.Integer({ minimum: 1, maximum: max, default: fallback }),
 })
 const fromParameter = { name: 'from', schema: { ...Sequence, default: 0 } }
-const callNotFound = { 404: { description: 'Unknown call.' } }
 
 export interface CallPorts {
   readonly registry: CallRegistry
@@ -134,7 +134,7 @@ function viewOf(
 }
 
 async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {
-  const state = stateOf(exchange.query('state'))
+  const state = oneOf(exchange.query('state'), 'state', callStates, null)
   const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.callsPageMax, 50)
   const cursor = cursorOf(exchange.query('cursor'))
   const details = detailsOf(exchange.search)
@@ -158,39 +158,9 @@ function sendPage(exchange: Exchange, calls: readonly FoundCall[], nextCursor: n
   exchange.json({ calls, next_cursor: nextCursor === null ? null : nextCursor.toString(36) })
 }
 
-function known<T>(found: T | null, callId: CallId): T {
-  if (found === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
-  return found
-}
-
-function stateOf(text: string | undefined): CallState | null {
-  if (text === undefined) return null
-  const state = callStates.find((known) => known === text)
-  if (state === undefined) throw invalid('state', `must be one of ${callStates.join(', ')}`)
-  return state
-}
-
 function cursorOf(text: string | undefined): number | null {
   if (text === undefined) return null
-  if (!/^[0-9a-z]{1,10}$/.test(text)) throw invalid('cursor', 'is not a cursor that this service gave')
+  if (!/^[0-9a-z]{1,10}$/.test(text))
+    throw invalidParameter('cursor', 'is not a cursor that this service gave')
   return Number.parseInt(text, 36)
-}
-
-function integerOf(
-  text: string | undefined,
-  name: string,
-  minimum: number,
-  maximum: number,
-  fallback: number,
-): number {
-  if (text === undefined) return fallback
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= minimum && value <= maximum) return value
-  throw invalid(name, `must be an integer from ${minimum} to ${maximum}`)
-}
-
-function invalid(name: string, message: string): VoiceStreamError {
-  return new VoiceStreamError('schema_violation', `${name} ${message}`, {
-    fields: [{ path: `/query/${name}`, message }],
-  })
 }

@@ -10,6 +10,7 @@ import { decodeCompletion, decodePacket } from '../protocol/decode.js'
 import { BulkLine, BulkResult, PacketBody, Receipt } from '../protocol/packet.js'
 import { BulkLane, type BulkPorts } from './bulk.js'
 import { type Exchange, jsonType } from './exchange.js'
+import { callNotFound } from './known-call.js'
 import { encodeReceipt } from './receipt.js'
 import type { Route } from './routes.js'
 
@@ -99,7 +100,7 @@ export function ingestRoutes(ports: IngestPorts): readonly Route[] {
         'Starts the grace period. Repeating it with the same total changes nothing, in every state.',
       answers: {
         202: { description: 'The completion is on disk.', schema: CompletionReceipt },
-        404: { description: 'Unknown call.' },
+        ...callNotFound,
         409: {
           description: 'Another total, or after the grace period of a call that the idle timeout completed.',
         },

@@ -10,11 +10,13 @@ import { limits } from '../limits.js'
 import type { TranscriptSegment } from '../protocol/analysis.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import type { Media } from '../protocol/media.js'
+import { oneOf } from '../protocol/query.js'
 import { type TranscriptFormat, toSrt, toText, toVtt, transcriptFormats } from '../protocol/subtitles.js'
 import { CallTranscript } from '../protocol/transcript.js'
 import type { CallReader } from '../store/journal.js'
 import { readRange } from './byte-range.js'
 import { type Exchange, jsonType } from './exchange.js'
+import { known } from './known-call.js'
 import type { Route } from './routes.js'
 
 /** One media type for all that a player may ask for. */
@@ -95,8 +97,7 @@ class Recordings {
 
   async answer(exchange: Exchange): Promise<void> {
     const callId = decodeCallId(exchange.segment)
-    const call = await this.#registry.read(callId, recorded)
-    if (call === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
+    const call = known(await this.#registry.read(callId, recorded), callId)
     if (call.media.encoding === 'text') throw new VoiceStreamError('no_audio', `call ${callId} carries text`)
     if (call.isReceiving)
       throw new VoiceStreamError(
@@ -181,20 +182,16 @@ async function openAudio(callId: CallId, call: RecordedCall, packets: PacketsFro
 
 async function answerTranscript(exchange: Exchange, registry: CallRegistry): Promise<void> {
   const callId = decodeCallId(exchange.segment)
-  const format = formatOf(exchange.query('format'))
-  const call = await registry.read(callId, ({ value, context }) => ({
+  const format = oneOf(exchange.query('format'), 'format', transcriptFormats, 'json')
+  const look = ({ value, context }: CallMachineSnapshot) => ({
     state: value,
     result: context.analysis.result,
     coverage: coverageOf(context),
-  }))
-  if (call === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
-  const { state, result } = call
+  })
+  const { state, result, coverage } = known(await registry.read(callId, look), callId)
   if (result === null)
     throw new VoiceStreamError('no_transcript', `call ${callId} is ${state}: it has no transcript`)
-  const transcript = result.transcript ?? {
-    coverage: call.coverage,
-    segments: wholeText(result.transcription, call.coverage),
-  }
+  const transcript = result.transcript ?? { coverage, segments: wholeText(result.transcription, coverage) }
   if (format !== 'json')
     return exchange.send('200 OK', textTypes[format], writers[format](transcript.segments), cacheHeaders)
   const body: CallTranscript = { call_id: callId, ...result, ...transcript }
@@ -202,15 +199,6 @@ async function answerTranscript(exchange: Exchange, registry: CallRegistry): Pro
 }
 
 const writers = { vtt: toVtt, srt: toSrt, text: toText } as const
-
-function formatOf(text = 'json'): TranscriptFormat {
-  const format = transcriptFormats.find((known) => known === text)
-  if (format !== undefined) return format
-  const message = `must be one of ${transcriptFormats.join(', ')}`
-  throw new VoiceStreamError('schema_violation', `format ${message}`, {
-    fields: [{ path: '/query/format', message }],
-  })
-}
 
 /** A provider that tells no times, as the simulated one. */
 function wholeText(text: string, coverage: number): TranscriptSegment[] {

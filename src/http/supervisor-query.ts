@@ -1,11 +1,12 @@
 /** What the address of a supervisor's socket asks for. What is not understood is refused: a typo in a filter hides calls. */
 import Type from 'typebox'
 import { type EventFilter, everything } from '../actors/event-filter.js'
-import { VoiceStreamError } from '../errors.js'
+import type { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { callStates } from '../protocol/call.js'
 import { isCallId } from '../protocol/call-id.js'
 import { eventNames } from '../protocol/event.js'
+import { invalidParameter } from '../protocol/query.js'
 import type { QueryParameter } from './routes.js'
 
 export type SupervisorQuery =
@@ -86,7 +87,5 @@ function listOf<T extends string>(
 }
 
 function invalid(name: string, message: string): VoiceStreamError {
-  return new VoiceStreamError('invalid_query', `${name} ${message}`, {
-    fields: [{ path: `/query/${name}`, message }],
-  })
+  return invalidParameter(name, message, 'invalid_query')
 }

@@ -3,8 +3,9 @@
  * literally: nothing that is typed is an operator of the index behind it.
  */
 import Type, { type Static } from 'typebox'
-import { VoiceStreamError } from '../errors.js'
+import type { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import { invalidParameter } from './query.js'
 
 /** A word, or words one behind the other. */
 export interface SearchTerm {
@@ -51,7 +52,5 @@ function checkPrefix({ text, isPrefix }: SearchTerm): void {
 }
 
 function invalid(message: string): VoiceStreamError {
-  return new VoiceStreamError('schema_violation', `q ${message}`, {
-    fields: [{ path: '/query/q', message }],
-  })
+  return invalidParameter('q', message)
 }
