@@ -173,6 +173,9 @@ export const limits = {
    */
   feedTextsKept: 2048,
   feedTextCharactersMax: 2 * kib,
+  /** So long after an erasure the feed is swept of erased calls: a walk over all of it for each of them would hold the loop. */
+  feedSweepMs: 250,
+  feedForgottenMax: 4096,
   /** Events that a filter looks at in one go. */
   feedScanMax: 4096,
   /** Supervisors are written to for so long, and then everything else gets as much time. */

@@ -18,12 +18,15 @@ export type { LifecycleEvent, UnplacedEvent } from './event-ring.js'
 
 export class EventFeed {
   readonly #epoch: string
+  readonly #ports: FanOutPorts
   readonly #readers: FanOut<Pumped>
   readonly #texts = new RecentTexts()
   readonly ring = new EventRing()
+  #isSweepDue = false
 
   constructor(epoch: string, ports: FanOutPorts) {
     this.#epoch = epoch
+    this.#ports = ports
     this.#readers = new FanOut(ports)
   }
 
@@ -81,6 +84,12 @@ export class EventFeed {
   forget(callId: string): void {
     this.ring.forget(callId)
     this.#texts.clear()
+    if (this.#isSweepDue) return
+    this.#isSweepDue = true
+    this.#ports.later(limits.feedSweepMs, () => {
+      this.#isSweepDue = false
+      this.ring.sweep()
+    })
   }
 }
 

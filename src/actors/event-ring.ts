@@ -57,6 +57,8 @@ export class EventRing {
   readonly #callIds: (string | null)[]
   /** The listed numbers of a packet, null for none; or a lifecycle event. */
   readonly #rest: (readonly number[] | LifecycleEvent | null)[]
+  /** Forgotten since the last sweep, each through this offset. */
+  readonly #forgotten = new Map<string, number>()
   #head = 0
   #evictedThrough = 0
   #weight = 0
@@ -139,8 +141,8 @@ export class EventRing {
   get(offset: number): HeldEvent | null {
     assert(offset > this.#evictedThrough && offset <= this.#head, 'the event is held')
     const slot = offset & this.#mask
+    if (this.#isHole(offset, slot)) return null
     const kind = this.#kinds[slot] as number
-    if (kind === forgotten) return null
     if (kind === lifecycle) return { kind: 'lifecycle', event: this.#rest[slot] as LifecycleEvent }
     return {
       kind: 'packet',
@@ -159,23 +161,37 @@ export class EventRing {
 
   admits({ calls, events, states }: EventFilter, offset: number): boolean {
     const slot = offset & this.#mask
+    if (this.#isHole(offset, slot)) return false
     const kind = this.#kinds[slot] as number
-    if (kind === forgotten) return false
     if (calls !== null && !calls.has(this.#callIds[slot] as string)) return false
     if (kind === lifecycle) return admitsLifecycle(events, states, this.#rest[slot] as LifecycleEvent)
     if (events !== null && !events.has(packetEvents[statuses[kind] as ReceiptFacts['status']])) return false
     return states === null || states.has(callStates[this.#states[slot] as number] as CallState)
   }
 
-  /** Leaves a hole for each event of the call; offsets stay as they are. */
+  /** Leaves a hole for each event that the call has had; offsets stay as they are. What lies in it goes with the next `sweep`. */
   forget(callId: string): void {
+    this.#forgotten.set(callId, this.#head)
+    if (this.#forgotten.size >= limits.feedForgottenMax) this.sweep()
+  }
+
+  /** Empties the holes of all calls that were forgotten, in one walk. */
+  sweep(): void {
     for (let offset = this.#evictedThrough + 1; offset <= this.#head; offset++) {
       const slot = offset & this.#mask
-      if (this.#callIds[slot] !== callId) continue
+      if (!this.#isHole(offset, slot)) continue
       this.#kinds[slot] = forgotten
       this.#callIds[slot] = null
       this.#rest[slot] = null
     }
+    this.#forgotten.clear()
+  }
+
+  #isHole(offset: number, slot: number): boolean {
+    if (this.#kinds[slot] === forgotten) return true
+    if (this.#forgotten.size === 0) return false
+    // A call of the same name that came later is another one.
+    return offset <= (this.#forgotten.get(this.#callIds[slot] as string) ?? 0)
   }
 }
 

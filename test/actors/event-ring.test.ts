@@ -63,13 +63,29 @@ describe('the ring of events', () => {
     for (const id of ['gone', 'kept', 'gone', 'kept']) ring.addPacket(packetFacts(1, { callId: callId(id) }))
     ring.addLifecycle({ ...stateChange, call_id: 'gone' })
     ring.forget('gone')
-    const ids = [1, 2, 3, 4, 5].map((offset) => {
-      const held = ring.get(offset)
-      return held?.kind === 'packet' ? held.facts.callId : held
-    })
-    assert.deepEqual(ids, [null, 'kept', null, 'kept', null])
+    ring.addPacket(packetFacts(1, { callId: callId('gone') }))
+    const ids = () =>
+      [1, 2, 3, 4, 5, 6].map((offset) => {
+        const held = ring.get(offset)
+        return held?.kind === 'packet' ? held.facts.callId : held
+      })
+    // The last one is of a call that came later: guards against a name that stays forgotten.
+    assert.deepEqual(ids(), [null, 'kept', null, 'kept', null, 'gone'])
     assert.equal(ring.admits(everything, 1), false)
-    assert.equal(ring.head, 5)
+    ring.sweep()
+    assert.deepEqual(ids(), [null, 'kept', null, 'kept', null, 'gone'])
+    assert.equal(ring.admits(everything, 1), false)
+    assert.equal(ring.admits(everything, 6), true)
+    assert.equal(ring.head, 6)
+  })
+
+  test('sweeps itself before more calls are forgotten than it may remember', () => {
+    // Guards against names that go before their holes are empty.
+    const ring = new EventRing(8)
+    ring.addPacket(packetFacts(1, { callId: callId('gone') }))
+    for (let i = 0; i < limits.feedForgottenMax; i++) ring.forget(i === 0 ? 'gone' : `other-${i}`)
+    ring.forget('another')
+    assert.equal(ring.get(1), null)
   })
 
   test('admits by call, event and state; a change of state by either side', () => {
