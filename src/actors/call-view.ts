@@ -49,7 +49,7 @@ export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | nu
 
 /** The call in a line: what a list of thousands shows. */
 export function callRow(state: CallMachineSnapshot): CallRow {
-  const { log, analysis, ...call } = state.context
+  const { log, analysis, details, ...call } = state.context
   return {
     call_id: call.callId,
     state: state.value,
@@ -58,6 +58,8 @@ export function callRow(state: CallMachineSnapshot): CallRow {
     last_packet_at: log.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
     completed_at: time(call.completedAt),
     ended_at: time(call.endedAt),
+    agent: details.agent ?? null,
+    queue: details.queue ?? null,
     total_received: log.totalReceived,
     expected_total_packets: log.expectedTotal,
     missing_count: log.missingCount,

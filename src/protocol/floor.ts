@@ -17,6 +17,8 @@ export const CallRow = Type.Object(
     last_packet_at: nullable(Time),
     completed_at: nullable(Time),
     ended_at: nullable(Time),
+    agent: nullable(Type.String({ description: 'As the PBX said it; null while nobody has.' })),
+    queue: nullable(Type.String({ description: 'The same.' })),
     total_received: Count,
     expected_total_packets: nullable(Count),
     missing_count: Count,

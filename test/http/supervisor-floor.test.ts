@@ -67,6 +67,28 @@ describe('the floor', () => {
     assert(row()?.sentiment !== null && row()?.ended_at !== null)
   })
 
+  test('shows whose call it is once the PBX has said it', async (t) => {
+    const http = new HttpClient(t, service())
+    const client = new FeedClient(t, service(), { view: 'floor' })
+    await client.live()
+    const seen = () =>
+      client.floors
+        .flatMap(({ changed }) => changed.filter(({ call_id }) => call_id === 'whose'))
+        .map(({ agent, queue }) => ({ agent, queue }))
+        .at(-1)
+    await http.packet('whose', packet(0))
+    await client.until(() => seen() !== undefined)
+    assert.deepEqual(seen(), { agent: null, queue: null })
+    await http.post('/v1/call/start/whose', { agent: 'maria', queue: 'billing' })
+    await client.until(() => seen()?.agent === 'maria')
+    assert.equal(seen()?.queue, 'billing')
+    const later = new FeedClient(t, service(), { view: 'floor' })
+    await later.live()
+    const rows = later.messages.flatMap(({ message }) => (message.event === 'snapshot' ? message.calls : []))
+    const row = rows.find(({ call_id }) => call_id === 'whose')
+    assert.deepEqual([row?.agent, row?.queue], ['maria', 'billing'])
+  })
+
   test('keeps the calls that ended last, tells of those that go, and has the same for who comes later', async (t) => {
     const http = new HttpClient(t, service(), 16)
     const client = new FeedClient(t, service(), { view: 'floor' })
