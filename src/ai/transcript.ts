@@ -3,8 +3,6 @@ import { limits } from '../limits.js'
 import type { Transcript, TranscriptSegment } from '../protocol/analysis.js'
 import type { StoredPacket } from '../store/journal.js'
 
-export type Transcribed = Transcript
-
 /** What one side says until the other does. */
 export interface Turn {
   readonly speaker: string
@@ -43,7 +41,7 @@ export function plainText(segments: readonly TranscriptSegment[]): string {
 export async function readTextCall(
   packets: AsyncIterable<StoredPacket>,
   expectedTotal: number | null,
-): Promise<Transcribed> {
+): Promise<Transcript> {
   const segments: TranscriptSegment[] = []
   const decoder = new TextDecoder()
   let startedAt: number | null = null

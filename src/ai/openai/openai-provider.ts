@@ -8,9 +8,14 @@ import { AudioError, type AudioFormat } from '../../audio/audio-format.js'
 import { type AudioMeasure, measureAudio, packetAudio } from '../../audio/packet-audio.js'
 import { coverageOf, type SpeechPiece, speechPieces } from '../../audio/speech-pieces.js'
 import { limits } from '../../limits.js'
-import type { AnalysisResult, ProviderRequest, TranscriptSegment } from '../../protocol/analysis.js'
+import type {
+  AnalysisResult,
+  ProviderRequest,
+  Transcript,
+  TranscriptSegment,
+} from '../../protocol/analysis.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderRejected } from '../provider.js'
-import { plainText, readTextCall, type Transcribed, turnsOf } from '../transcript.js'
+import { plainText, readTextCall, turnsOf } from '../transcript.js'
 import { bytesOf, type Connection, type ProviderAnswer, type ProviderMessage } from './connection.js'
 import { analyseTurns, type Findings } from './conversation.js'
 import { assertSucceeded } from './failure.js'
@@ -116,7 +121,7 @@ class OpenAiRun {
 
   // --- speech to text ---------------------------------------------------------------------------------------------
 
-  async #transcript(): Promise<Transcribed> {
+  async #transcript(): Promise<Transcript> {
     const { media, packets, expectedTotal } = this.#request
     if (media.encoding === 'text') return readTextCall(packets(), expectedTotal)
     const format: AudioFormat = {
@@ -134,7 +139,7 @@ class OpenAiRun {
     }
   }
 
-  async #hear(format: AudioFormat, measure: AudioMeasure): Promise<Transcribed> {
+  async #hear(format: AudioFormat, measure: AudioMeasure): Promise<Transcript> {
     const length = { targetMs: this.#options.pieceTargetMs, slackMs: limits.pieceSlackMs }
     const segments: TranscriptSegment[] = []
     let characters = 0
