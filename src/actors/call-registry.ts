@@ -14,7 +14,7 @@ import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { type CallState, callStates } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { CallReader, CallSnapshot, CallStream, Journal } from '../store/journal.js'
+import type { CallReader, CallSnapshot, CallStream, Journal, StoredCall } from '../store/journal.js'
 import type { CallPorts } from './call.js'
 import { CallActor } from './call-actor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
@@ -97,22 +97,14 @@ export class CallRegistry {
    * what was seen is durable; null for an unknown call.
    */
   async read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null> {
-    if (!this.#active.has(callId) && !this.#activating.has(callId)) {
-      const stored = await this.#ports.reader.call(callId)
-      if (stored === null && !this.#active.has(callId) && !this.#activating.has(callId)) return null
-      if (stored?.snapshot.isSettled === true && !this.#active.has(callId))
-        return look(this.#restore(callId, stored.snapshot))
+    let stored: StoredCall | null = null
+    if (!this.#isInMemory(callId)) {
+      stored = await this.#ports.reader.call(callId)
+      if (stored === null && !this.#isInMemory(callId)) return null
     }
-    return new Promise<T | null>((resolve, reject) => {
-      let seen: T | null = null
-      this.tell(callId, {
-        type: 'read',
-        look: (state) => {
-          seen = look(state)
-        },
-        replyTo: { answered: () => resolve(seen), failed: reject },
-      })
-    })
+    return new Promise((answered, failed) =>
+      this.observe(callId, stored?.snapshot ?? null, look, { answered, failed }),
+    )
   }
 
   /**
@@ -125,8 +117,7 @@ export class CallRegistry {
     look: (state: CallMachineSnapshot) => T,
     replyTo: ReplyTo<T | null>,
   ): void {
-    const isInMemory = this.#active.has(callId) || this.#activating.has(callId)
-    if (!isInMemory && stored?.isSettled === true)
+    if (stored?.isSettled === true && !this.#isInMemory(callId))
       return replyTo.answered(look(this.#restore(callId, stored)))
     let seen: T | null = null
     this.tell(callId, {
@@ -136,6 +127,10 @@ export class CallRegistry {
       },
       replyTo: { answered: () => replyTo.answered(seen), failed: (error) => replyTo.failed(error) },
     })
+  }
+
+  #isInMemory(callId: CallId): boolean {
+    return this.#active.has(callId) || this.#activating.has(callId)
   }
 
   isActive(callId: CallId): boolean {

@@ -23,7 +23,7 @@ type HeaderList = readonly (readonly [name: string, value: string])[]
 export const jsonType = 'application/json'
 export const problemType = 'application/problem+json'
 /** What the log and the metrics call a request whose sender went away. */
-export const abortedStatus = 0
+const abortedStatus = 0
 
 const noHead: RequestHead = {
   contentType: '',

@@ -163,7 +163,7 @@ function malformed(detail: string): VoiceStreamError {
   return new VoiceStreamError('malformed_json', detail)
 }
 
-export function violation(fields: readonly FieldError[]): VoiceStreamError {
+function violation(fields: readonly FieldError[]): VoiceStreamError {
   const first = fields[0]
   return new VoiceStreamError(
     'schema_violation',
