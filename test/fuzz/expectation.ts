@@ -2,7 +2,8 @@
  * What the contract says of a request: which answers it may get and what it does to calls. Read from the bytes alone, by
  * the strict reading of `strict-request` and the naive decoder, so that the service is judged by none of its own code.
  */
-import { type NaiveDecoding, naiveDecode, topLevel } from '../protocol/naive-decode.js'
+import { type NaivePacket, naiveDecode } from '../protocol/naive-decode.js'
+import { type NaiveRefusal, naiveObject } from '../protocol/naive-json.js'
 import { contentHash } from '../torture/attempts.js'
 import type { Admission } from './admission.js'
 import type { FuzzInput } from './input.js'
@@ -108,12 +109,9 @@ function expect(request: StrictRequest, refusals: readonly number[] | null): Exp
   return { ...expected, statuses: [202], packets: [effectOf(call, packet)] }
 }
 
-type Decoded = Exclude<NaiveDecoding, string>
-type Refusal = Extract<NaiveDecoding, string>
+const statusOf = (refusal: NaiveRefusal) => (refusal === 'malformed_json' ? 400 : 422)
 
-const statusOf = (refusal: Refusal) => (refusal === 'malformed_json' ? 400 : 422)
-
-const effectOf = (call: string, { sequence, data, timestamp }: Decoded): PacketEffect => ({
+const effectOf = (call: string, { sequence, data, timestamp }: NaivePacket): PacketEffect => ({
   call,
   sequence,
   hash: contentHash(data, timestamp),
@@ -149,22 +147,10 @@ function linesOf(body: Buffer): Pick<ExpectedRequest, 'packets' | 'lines'> {
   return { packets, lines: { numbers, invalid } }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-export function naiveTotal(body: Buffer): number | Refusal {
-  let text: string
-  let value: unknown
-  try {
-    text = utf8.decode(body)
-    value = JSON.parse(text)
-  } catch {
-    return 'malformed_json'
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'schema_violation'
-  const { keys, texts, depth } = topLevel(text)
-  if (depth > 16 || new Set(keys).size < keys.length) return 'malformed_json'
-  if (keys.some((key) => ['__proto__', 'constructor', 'prototype'].includes(key))) return 'malformed_json'
-  const digits = texts.get('total_packets') ?? ''
+export function naiveTotal(body: Buffer): number | NaiveRefusal {
+  const object = naiveObject(body)
+  if (typeof object === 'string') return object
+  const digits = object.texts.get('total_packets') ?? ''
   if (!/^[1-9][0-9]*$/.test(digits) || Number(digits) > 2 ** 31) return 'schema_violation'
   return Number(digits)
 }
