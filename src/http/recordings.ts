@@ -118,7 +118,8 @@ class Recordings {
     const packets = this.#packetsOf(exchange, callId)
     const audio = await this.#audioOf(callId, call, packets)
     const { bytes } = audio
-    const range = readRange(exchange.head.range, bytes)
+    // RFC 9110 §14.2: a range is for GET alone.
+    const range = exchange.isHead ? null : readRange(exchange.head.range, bytes)
     if (range === 'unsatisfiable')
       return exchange.problem(new VoiceStreamError('range_not_satisfiable', `the file has ${bytes} bytes`), [
         ['Content-Range', `bytes */${bytes}`],
