@@ -204,9 +204,12 @@ export class Server implements ExchangeOwner {
     try {
       exchange.isHead = isHead
       exchange.head = readHead(req)
+      const method = req.getMethod()
+      // uWebSockets.js passes on what has none, and would then serve what is hidden behind it.
+      if (method === '') throw new VoiceStreamError('malformed_request', 'the request has no method')
       if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
       if (this.#inFlight.size > limits.requestsInFlightMax + limits.readsReservedMax) throw overloaded
-      this.#ports.gate.admit(exchange, access, changesSomething(req))
+      this.#ports.gate.admit(exchange, access, changesSomething(method))
       return exchange
     } catch (error) {
       this.#failed(exchange, error)
@@ -277,8 +280,7 @@ export class Server implements ExchangeOwner {
 const overloaded = new VoiceStreamError('overloaded', 'more packets wait than can be stored in time')
 
 /** GET, HEAD and OPTIONS have no effect here. */
-function changesSomething(req: HttpRequest): boolean {
-  const method = req.getMethod()
+function changesSomething(method: string): boolean {
   return method !== 'get' && method !== 'head' && method !== 'options'
 }
 

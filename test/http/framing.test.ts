@@ -167,6 +167,26 @@ describe('a request whose end is ambiguous', () => {
   })
 })
 
+describe('a request without a method', () => {
+  const service = suiteService()
+
+  test('is refused with 400, closes its connection, and hides no other request', async (t) => {
+    const client = new HttpClient(t, service())
+    for (const [index, at] of ['/nothing', '/v1/calls', path('outer')].entries()) {
+      const smuggled = hidden(`nameless-${index}`)
+      const request = rawRequest({ method: '', path: at, lines: [length(5)], body: `hello${smuggled}` })
+      const { answers, isClosedByService } = await exchangeRaw(service(), request, 2)
+      assert.deepEqual(
+        answers.map(({ status }) => status).filter((status) => status !== 400),
+        [],
+        at,
+      )
+      assert.equal(isClosedByService, true, at)
+      assert.equal((await client.call(`nameless-${index}`)).status, 404, at)
+    }
+  })
+})
+
 describe('the body of a request that is refused', () => {
   const service = suiteService()
 
