@@ -47,7 +47,8 @@ function termOf([, phrase, star, word = '']: RegExpMatchArray): SearchTerm {
 
 function checkPrefix({ text, isPrefix }: SearchTerm): void {
   const least = limits.searchPrefixCharactersMin
-  const last = /[\p{L}\p{N}\p{M}]+[^\p{L}\p{N}]*$/u.exec(text)?.[0] ?? ''
+  // What follows the last word is no part of it: the index would look for `a` where `a..*` was asked for.
+  const last = text.match(/[\p{L}\p{N}\p{M}]+/gu)?.at(-1) ?? ''
   if (isPrefix && [...last].length < least) throw invalid(`has a prefix of less than ${least} characters`)
 }
 

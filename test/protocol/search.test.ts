@@ -22,6 +22,8 @@ describe('a search', () => {
       ['say "hello', /closing quotation mark/],
       ['ab*', /less than 3/],
       ['"long a"*', /less than 3/],
+      ['a..*', /less than 3/],
+      ['"long a --"*', /less than 3/],
       ['x'.repeat(257), /at most 256/],
       ['w '.repeat(17), /at most 16/],
       ['a\u0000b', /control/],
