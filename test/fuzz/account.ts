@@ -7,8 +7,10 @@ import { describe, judge } from '../torture/oracle.js'
 import { readCall } from '../torture/read-back.js'
 import { Connection } from '../torture/requests.js'
 import { epochMs } from '../torture/stage.js'
+import { bystanders, readBystanders, stageBystanders } from './bystanders.js'
 import type { ExpectedRequest } from './expectation.js'
 import type { Answer } from './socket-exchange.js'
+import { judgeStarts, type StartAttempt } from './started-calls.js'
 
 /** Headers with which calls are written and read. */
 export interface Bearers {
@@ -16,14 +18,11 @@ export interface Bearers {
   readonly read: Readonly<Record<string, string>>
 }
 
-/** Calls that no valid input touches: they must stay as they are. */
-export const bystanders = { open: 'bystander.open', done: 'bystander.done' } as const
-export const doneTotal = 3
-
 export class Account {
   readonly #bearers: Bearers
   readonly #packets: PacketAttempt[] = []
   readonly #completions: CompletionAttempt[] = []
+  readonly #starts: StartAttempt[] = []
   /** Calls that an earlier check has seen. */
   readonly #seen = new Set<string>()
   #nextId = 1
@@ -57,28 +56,24 @@ export class Account {
       const id = this.#nextId++
       this.#packets.push({ id, call, sequence, contentHash: hash, sentAt, doneAt, outcome, detail })
     }
+    const status = answer?.status ?? null
+    const outcome = status === 202 ? 'accepted' : status === null || status >= 500 ? 'unknown' : 'refused'
+    if (request.start !== null) {
+      this.#changedCalls.add(request.start.call)
+      this.#starts.push({ ...request.start, sentAt, doneAt, outcome, isConflict: status === 409 })
+    }
     if (request.completion === null) return
-    const outcome = answer?.status === 202 ? 'accepted' : answer === undefined ? 'unknown' : 'refused'
     this.#completions.push({ id: this.#nextId++, ...request.completion, outcome, detail: '' })
   }
 
-  /** Two calls to look at for changes: one that is open, and one that has ended. */
   async stageBystanders(port: number): Promise<void> {
     const sender = new Connection(port, this.#bearers.write)
-    for (const call of Object.values(bystanders))
-      for (const sequence of [0, 2])
-        await sender.post(`/v1/call/stream/${call}`, JSON.stringify({ sequence, data: 'x', timestamp: 1 }))
-    await sender.post(`/v1/call/complete/${bystanders.done}`, JSON.stringify({ total_packets: doneTotal }))
-    sender.close()
-    const connection = new Connection(port, this.#bearers.read)
-    for (;;) {
-      const answer = await connection.get(`/v1/call/${bystanders.done}`)
-      if (answer.kind !== 'answered') throw new Error(`no bystander: ${answer.reason}`)
-      if (answer.text.includes('"ARCHIVED"')) break
-    }
-    this.#bystanders = await readBystanders(connection)
+    const reader = new Connection(port, this.#bearers.read)
+    await stageBystanders(sender, reader)
+    this.#bystanders = await readBystanders(reader)
     for (const call of Object.values(bystanders)) this.#seen.add(call)
-    connection.close()
+    sender.close()
+    reader.close()
   }
 
   /** Findings of the calls that inputs have touched since the last check, and of every call that is new. */
@@ -93,12 +88,34 @@ export class Account {
       const history = { packets: this.#packets.filter(of), completions: this.#completions.filter(of) }
       const violations = judge(history, stored)
       const findings = violations.length === 0 ? [] : [`state: ${describe(violations)}`]
+      for (const call of calls) findings.push(...(await this.#startFindings(connection, call)))
+      findings.push(...(await this.#floorFindings(connection)))
       const found = await readBystanders(connection)
       if (found !== this.#bystanders) findings.push(`state: a bystander was changed: ${found.slice(0, 300)}`)
       return findings
     } finally {
       connection.close()
     }
+  }
+
+  async #startFindings(connection: Connection, call: string): Promise<readonly string[]> {
+    const answer = await connection.get(`/v1/call/${call}`)
+    if (answer.kind !== 'answered') throw new Error(`${call} cannot be read: ${answer.reason}`)
+    const of = (attempt: { call: string }) => attempt.call === call
+    const view = answer.status === 200 ? JSON.parse(answer.text) : null
+    const findings = judgeStarts(this.#starts.filter(of), this.#packets.filter(of), view)
+    return findings.map((finding) => `state: ${call}: ${finding}`)
+  }
+
+  /** It counts the calls that are stored: those that were seen, no more and no less. */
+  async #floorFindings(connection: Connection): Promise<readonly string[]> {
+    const answer = await connection.get('/v1/floor')
+    if (answer.kind !== 'answered' || answer.status !== 200) throw new Error('the floor cannot be read')
+    const { totals }: { totals: { calls: Record<string, number> } } = JSON.parse(answer.text)
+    const count = Object.values(totals.calls).reduce((sum, each) => sum + each, 0)
+    return count === this.#seen.size
+      ? []
+      : [`state: ${count} calls on the floor instead of ${this.#seen.size}`]
   }
 
   /** Newest first, back to those that were seen before. */
@@ -116,17 +133,6 @@ export class Account {
     for (const call of found) this.#seen.add(call)
     return found
   }
-}
-
-/** The reads of a bystander, as they are. */
-async function readBystanders(connection: Connection): Promise<string> {
-  const texts: string[] = []
-  for (const call of Object.values(bystanders))
-    for (const part of ['', '/packets', '/gaps']) {
-      const answer = await connection.get(`/v1/call/${call}${part}`)
-      texts.push(answer.kind === 'answered' ? `${answer.status} ${answer.text}` : answer.reason)
-    }
-  return texts.join('\n')
 }
 
 /** Of a bulk answer: which of its packets, counted over the valid lines, were duplicates. */

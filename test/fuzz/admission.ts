@@ -19,10 +19,14 @@ export function hasOwnHost({ headers }: Pick<StrictRequest, 'headers'>): boolean
   return hosts.length === 1 && ownHost.test(hosts[0] ?? '')
 }
 
-export const openAdmission: Admission = (request) =>
-  request.method !== 'POST' || hasOwnHost(request) ? null : [403]
-
 const refusals = [400, 401, 403, 404, 405, 413, 415, 422, 426, 429]
+
+export const openAdmission: Admission = (request) => {
+  if (hasOwnHost(request)) return null
+  if (request.method === 'POST') return [403]
+  return request.target.startsWith('/v1/') ? refusals : null
+}
+
 /** The service under test lets everybody read its metrics. */
 const publicPath = /^\/($|docs$|docs\/|openapi\.json$|health\/live$|health\/ready$|metrics$)/
 

@@ -44,6 +44,46 @@ export const fuzzBugs: readonly FuzzBug[] = [
     finding: /accepted:|lines:|state:/,
   },
   {
+    name: 'a range of the last 0 bytes is not expected',
+    area: 'http',
+    edit: {
+      file: 'http/byte-range.js',
+      find: "return length === 0 ? 'unsatisfiable' :",
+      replace: 'return length === 0 ? undefined.first :',
+    },
+    finding: /server error/,
+  },
+  {
+    name: 'a part of a recording ends a byte too late',
+    area: 'http',
+    edit: {
+      file: 'http/byte-range.js',
+      find: 'Math.min(Number(to), bytes - 1)',
+      replace: 'Math.min(Number(to), bytes - 1) + (first > 0 ? 1 : 0)',
+    },
+    finding: /read:/,
+  },
+  {
+    name: 'a call may have a label more than is allowed',
+    area: 'json',
+    edit: {
+      file: 'protocol/media.js',
+      find: 'maxProperties: limits.metadataMax',
+      replace: 'maxProperties: limits.metadataMax + 1',
+    },
+    finding: /accepted:/,
+  },
+  {
+    name: 'what is said of a call is answered and forgotten',
+    area: 'json',
+    edit: {
+      file: 'actors/call.js',
+      find: 'if (describedAt !== null &&',
+      replace: 'if (body.direction !== undefined ||',
+    },
+    finding: /state:/,
+  },
+  {
     name: 'a long ping ends the process',
     area: 'ws',
     edit: {

@@ -6,7 +6,12 @@ import { type NaivePacket, naiveDecode } from '../protocol/naive-decode.js'
 import { type NaiveRefusal, naiveObject } from '../protocol/naive-json.js'
 import { contentHash } from '../torture/attempts.js'
 import type { Admission } from './admission.js'
+import { bystanders, endedBystanders } from './bystanders.js'
+import { callIdOf } from './call-id.js'
+import { expectRead } from './expected-reads.js'
 import type { FuzzInput } from './input.js'
+import { type NaiveStart, naiveStart } from './naive-start.js'
+import type { Answer } from './socket-exchange.js'
 import { readStream, type StrictRequest, valuesOf } from './strict-request.js'
 
 export interface PacketEffect {
@@ -18,6 +23,11 @@ export interface PacketEffect {
 export interface CompletionEffect {
   readonly call: string
   readonly totalPackets: number
+}
+
+export interface StartEffect {
+  readonly call: string
+  readonly said: NaiveStart
 }
 
 /** Numbers of lines, counted from 1: those that are not blank, and those of them that are invalid. */
@@ -33,8 +43,11 @@ export interface ExpectedRequest {
   readonly statuses: readonly number[] | null
   readonly packets: readonly PacketEffect[]
   readonly completion: CompletionEffect | null
+  readonly start: StartEffect | null
   /** Of a bulk request; null for another one. */
   readonly lines: ExpectedLines | null
+  /** What is wrong with an answer of these statuses, or null. */
+  readonly fault: (answer: Answer) => string | null
 }
 
 export interface Expectation {
@@ -74,39 +87,76 @@ function laterRequests(bytes: Buffer, cuts: readonly number[], end: number): rea
   return []
 }
 
+const everyBystander: readonly string[] = Object.values(bystanders)
 const bodyBytesMax = 65_536
 const bulkBytesMax = 4 * 2 ** 20
 
-function expect(request: StrictRequest, refusals: readonly number[] | null): ExpectedRequest {
-  const { method, target, certainty, body } = request
-  const expected = { certainty, method, packets: [], completion: null, lines: null }
-  const refused = (...statuses: number[]): ExpectedRequest => ({ ...expected, statuses })
-  if (refusals !== null) return refused(...refusals)
-  if (method !== 'POST') return { ...expected, statuses: null }
-  const [path = ''] = target.split('?', 1)
-  // Neither writes to a call of the run.
-  if (path === '/v1/supervisor/ticket' || path.startsWith('/v1/call/retry/'))
-    return { ...expected, statuses: null }
-  const isBulk = path === '/v1/packets'
-  const [, route, segment = ''] = /^\/v1\/call\/(stream|complete)\/([^/]+)$/s.exec(path) ?? []
-  if (!isBulk && route === undefined) return refused(404, 405)
+const routes = /^\/v1\/call\/(stream|complete|start|retry)\/([^/]+)$/s
+/** What makes a call, or ends one. */
+const unaffected = { packets: [], completion: null, start: null, lines: null, fault: () => null }
 
+function expect(request: StrictRequest, refusals: readonly number[] | null): ExpectedRequest {
+  const { method, target, certainty } = request
+  const expected = { ...unaffected, certainty, method, statuses: refusals }
+  if (refusals !== null) return expected
+  if (method === 'POST') return { ...expected, ...expectPost(request) }
+  const read = method === 'GET' || method === 'HEAD' ? expectRead(request) : null
+  if (read !== null) return { ...expected, ...read }
+  const [, erased] = method === 'DELETE' ? (/^\/v1\/call\/([^/?#]+)$/s.exec(target) ?? []) : []
+  return {
+    ...expected,
+    statuses: erased === undefined ? null : callIdOf(erased) === null ? [400] : [204, 404],
+  }
+}
+
+type ExpectedEffect = Pick<ExpectedRequest, 'statuses'> & Partial<ExpectedRequest>
+const refused = (...statuses: number[]): ExpectedEffect => ({ statuses })
+
+function expectPost({ target, headers, body }: StrictRequest): ExpectedEffect {
+  const [path = ''] = target.split('?', 1)
+  // It writes to no call.
+  if (path === '/v1/supervisor/ticket') return { statuses: null }
+  const isBulk = path === '/v1/packets'
+  const [, route = '', segment = ''] = routes.exec(path) ?? []
+  if (!isBulk && route === '') return refused(404, 405)
+
+  const isOptional = (route === 'start' || route === 'retry') && body.length === 0
   const wanted = isBulk ? 'application/x-ndjson' : 'application/json'
   // Of several it may take any.
-  const types = valuesOf(request.headers, 'content-type').map((value) => value.split(';', 1)[0] ?? '')
-  if (!types.some((type) => type.trim().toLowerCase() === wanted)) return refused(415)
+  const types = valuesOf(headers, 'content-type').map((value) => value.split(';', 1)[0]?.trim().toLowerCase())
+  if (!types.includes(wanted) && !(isOptional && types.join('') === '')) return refused(415)
   if (body.length > (isBulk ? bulkBytesMax : bodyBytesMax)) return refused(413)
-  if (isBulk) return { ...expected, statuses: [202], ...linesOf(body) }
+  if (isBulk) return { statuses: [202], ...linesOf(body) }
   const call = callIdOf(segment)
   if (call === null) return refused(400)
-  if (route === 'complete') {
-    const total = naiveTotal(body)
-    if (typeof total === 'string') return refused(statusOf(total))
-    return { ...expected, statuses: [202, 404, 409], completion: { call, totalPackets: total } }
-  }
+  if (route === 'complete') return expectCompletion(call, body)
+  if (route === 'start') return expectStart(call, body)
+  if (route === 'retry') return expectRetry(call, body)
   const packet = naiveDecode(body, false)
   if (typeof packet === 'string') return refused(statusOf(packet))
-  return { ...expected, statuses: [202], packets: [effectOf(call, packet)] }
+  return { statuses: [202], packets: [effectOf(call, packet)] }
+}
+
+function expectCompletion(call: string, body: Buffer): ExpectedEffect {
+  const total = naiveTotal(body)
+  if (typeof total === 'string') return refused(statusOf(total))
+  return { statuses: [202, 404, 409], completion: { call, totalPackets: total } }
+}
+
+/** Only other media than those of packets that are stored are in conflict with a call that has not ended. */
+function expectStart(call: string, body: Buffer): ExpectedEffect {
+  const said = naiveStart(body)
+  if (!('media' in said)) return refused(...said.map(statusOf))
+  if (endedBystanders.includes(call)) return refused(409)
+  const statuses = Object.keys(said.media).length > 0 ? [202, 409] : [202]
+  return { statuses, start: { call, said } }
+}
+
+/** No call of the run fails: there is nothing to try again. */
+function expectRetry(call: string, body: Buffer): ExpectedEffect {
+  const object = body.length === 0 ? null : naiveObject(body)
+  if (typeof object === 'string') return refused(statusOf(object))
+  return refused(...(everyBystander.includes(call) ? [409] : [404, 409]))
 }
 
 const statusOf = (refusal: NaiveRefusal) => (refusal === 'malformed_json' ? 400 : 422)
@@ -116,16 +166,6 @@ const effectOf = (call: string, { sequence, data, timestamp }: NaivePacket): Pac
   sequence,
   hash: contentHash(data, timestamp),
 })
-
-function callIdOf(segment: string): string | null {
-  let text = segment
-  try {
-    if (segment.includes('%')) text = decodeURIComponent(segment)
-  } catch {
-    return null
-  }
-  return /^[A-Za-z0-9._:-]{1,128}$/.test(text) && text !== '.' && text !== '..' ? text : null
-}
 
 function linesOf(body: Buffer): Pick<ExpectedRequest, 'packets' | 'lines'> {
   const packets: PacketEffect[] = []

@@ -6,6 +6,8 @@ export interface Ground {
   readonly random: Random
   /** Calls that valid inputs of the block write to. */
   readonly calls: readonly string[]
+  /** One that is only said to be, and has no packets. */
+  readonly started: string
   /** Its number in the run is the number of its packet, so that what is stored tells which input stored it. */
   readonly number: number
 }

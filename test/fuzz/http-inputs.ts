@@ -12,6 +12,7 @@ import {
   validPacket,
 } from './ground.js'
 import { methods, segments, targets, versions } from './http-words.js'
+import { callRead, recordingRead } from './read-inputs.js'
 
 const length = (value: number | string) => `Content-Length: ${value}`
 const post = (ground: Ground) => `POST ${packetPath(ground)} HTTP/1.1`
@@ -130,7 +131,9 @@ function oddLine(ground: Ground): readonly Buffer[] {
   const target = random.chance(0.8)
     ? random.pick(targets)
     : `/v1/call/stream/${'x'.repeat(random.pick([128, 129, 2000, 4090, 9000]))}`
-  const method = random.chance(0.5) ? 'GET' : random.pick([...methods, 'POST', 'A'.repeat(5000)])
+  const chosen = random.chance(0.5) ? 'GET' : random.pick([...methods, 'POST', 'A'.repeat(5000)])
+  // Where there are no credentials everybody may erase, and the bystanders must stay.
+  const method = chosen === 'DELETE' && target.includes('bystander') ? 'GET' : chosen
   const version = random.chance(0.7) ? 'HTTP/1.1' : random.pick(versions)
   const space = random.chance(0.9) ? ' ' : random.pick(['  ', '\t', '\x0b', ''])
   const body = random.chance(0.3) ? packetText(ground) : ''
@@ -153,7 +156,10 @@ function oddTarget(ground: Ground): readonly Buffer[] {
   if (random.chance(0.5))
     return [request(`POST /v1/call/stream/${segment} HTTP/1.1`, [length(body.length)], body)]
   const part = random.pick(['', '/packets', '/gaps', '/packets?from=%', '?limit=%ff'])
-  return [request(`GET /v1/call/${segment}${part} HTTP/1.1`, [])]
+  // Erased is nobody: the calls of the run are accounted for.
+  const erased = `DELETE /v1/call/nobody${segment}`
+  const line = random.chance(0.2) ? erased : `GET /v1/call/${segment}${part}`
+  return [request(`${line} HTTP/1.1`, [])]
 }
 
 function pipelined(ground: Ground): readonly Buffer[] {
@@ -236,6 +242,8 @@ export const httpGenerators: Readonly<Record<string, Generator>> = {
   line: oddLine,
   targets: oddTarget,
   pipelined,
+  recordings: recordingRead,
+  reads: callRead,
   hiding,
   truncated: (ground) => {
     const bytes = validPacket(ground)

@@ -66,8 +66,9 @@ function judgeAnswers(expected: Expectation, answers: readonly Answer[]): readon
   return findings
 }
 
-function judgeAnswer(request: ExpectedRequest, { status, body }: Answer): readonly string[] {
-  const { certainty, method, statuses, lines } = request
+function judgeAnswer(request: ExpectedRequest, answer: Answer): readonly string[] {
+  const { certainty, method, statuses, lines, fault } = request
+  const { status, body } = answer
   // A refusal is always right for what the RFC lets a recipient refuse.
   if (certainty === 'lenient' && status >= 400) return []
   if (statuses !== null && !statuses.includes(status)) {
@@ -76,6 +77,8 @@ function judgeAnswer(request: ExpectedRequest, { status, body }: Answer): readon
       `${kind}: ${method} was answered ${status} instead of ${statuses.join(' or ')}: ${body.slice(0, 200)}`,
     ]
   }
+  const wrong = method === 'HEAD' ? null : fault(answer)
+  if (wrong !== null) return [`read: ${wrong}`]
   return lines === null || status !== 202 ? [] : judgeLines(lines, body)
 }
 

@@ -14,7 +14,7 @@ export function blockOf(seed: number, block: number, area: Area, count: number):
   const random = randomOf(Math.imul(seed + 1, 0x9e3779b1) ^ block)
   const calls = Array.from({ length: callsPerBlock }, (_, call) => `block-${block}-${call}`)
   return Array.from({ length: count }, (_, index) =>
-    inputFor(area, { random, calls, number: block * blockInputs + index }),
+    inputFor(area, { random, calls, started: `block-${block}-started`, number: block * blockInputs + index }),
   )
 }
 

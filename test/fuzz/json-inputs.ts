@@ -1,9 +1,10 @@
 /** Bodies of every POST route: well framed, so that the answer is exactly the one of the contract. */
 import fc from 'fast-check'
 import { packetBodies } from '../protocol/packet-texts.js'
-import { bystanders, doneTotal } from './account.js'
+import { bystanders, doneTotal } from './bystanders.js'
 import { naiveTotal } from './expectation.js'
 import { cut, type Ground, mutated, packetPath, packetText, request } from './ground.js'
+import { startBody } from './start-inputs.js'
 
 /** After the classes of JSONTestSuite: what parsers are known to disagree about. */
 const documents = [
@@ -260,10 +261,28 @@ function framed({ random }: Ground, line: string, body: string | Buffer, type?: 
     : [whole]
 }
 
+/** A call that is said to be something while packets come to it, or before any. */
+function start(ground: Ground): readonly Buffer[] {
+  const { random, calls, started } = ground
+  const body = startBody(ground)
+  const line = `POST /v1/call/start/${random.pick([...calls, started, started, bystanders.done])} HTTP/1.1`
+  if (body.length === 0 && random.chance(0.5)) return [Buffer.from(`${line}\r\nHost: localhost\r\n\r\n`)]
+  return framed(ground, line, body, random.chance(0.95) ? undefined : 'text/plain')
+}
+
+function retry(ground: Ground): readonly Buffer[] {
+  const { random } = ground
+  const call = random.pick([...Object.values(bystanders), 'nobody', '%', 'a%2Fb'])
+  const body = random.pick(['', '{}', random.pick(documents), `{${random.pick(hostile)}}`])
+  return framed(ground, `POST /v1/call/retry/${call} HTTP/1.1`, body)
+}
+
 /** Its name, and what is written. */
 export function jsonInput(ground: Ground): readonly [name: string, writes: readonly Buffer[]] {
   const { random } = ground
-  const choice = random.integer(0, 9)
+  const choice = random.integer(0, 12)
+  if (choice === 12) return ['retry', retry(ground)]
+  if (choice > 9) return ['start', start(ground)]
   if (choice < 2) {
     const body = completionText(ground)
     // One that completes a call goes to the one that is complete: it must change nothing there.

@@ -6,7 +6,9 @@ import { sleep } from '../torture/stage.js'
 
 export interface Answer {
   readonly status: number
+  readonly head: string
   readonly body: string
+  readonly bytes: Buffer
 }
 
 /** Between two writes, so that the service reads them one after the other. */
@@ -102,7 +104,8 @@ export function parseAnswers(bytes: Buffer, methods: readonly string[]): readonl
     const length = isBodiless ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)
     const bodyEnd = headEnd + 4 + length
     if (bodyEnd > bytes.length) return found
-    if (status !== 100) found.push({ status, body: bytes.toString('utf8', headEnd + 4, bodyEnd) })
+    const body = bytes.subarray(headEnd + 4, bodyEnd)
+    if (status !== 100) found.push({ status, head, body: body.toString('utf8'), bytes: body })
     at = bodyEnd
   }
 }

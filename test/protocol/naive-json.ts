@@ -8,7 +8,7 @@ export type NaiveRefusal = Extract<ErrorCode, 'malformed_json' | 'schema_violati
 
 export interface NaiveObject {
   readonly values: Readonly<Record<string, unknown>>
-  /** The first token of each value. */
+  /** The text of each value, without white space between its tokens. */
   readonly texts: ReadonlyMap<string, string>
 }
 
@@ -39,21 +39,24 @@ function hasBadKeys(keys: readonly string[]): boolean {
   return new Set(keys).size < keys.length || keys.some(isSpecial)
 }
 
-/** Keys of the outermost object, the first token of each value, and how deep brackets nest. `text` is valid JSON. */
+/** Keys of the outermost object, the text of each value, and how deep brackets nest. `text` is valid JSON. */
 function topLevel(text: string): { keys: string[]; texts: Map<string, string>; depth: number } {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs) ?? []
   const keys: string[] = []
   const texts = new Map<string, string>()
   let level = 0
   let depth = 0
+  let valueFirst = 0
   for (const [i, token] of tokens.entries()) {
     if (token === '{' || token === '[') depth = Math.max(depth, ++level)
     else if (token === '}' || token === ']') level--
     else if (token === ':' && level === 1) {
-      const key = JSON.parse(tokens[i - 1] ?? '""')
-      keys.push(key)
-      texts.set(key, tokens[i + 1] ?? '')
+      keys.push(JSON.parse(tokens[i - 1] ?? '""'))
+      valueFirst = i + 1
     }
+    const isValueEnd = (token === ',' && level === 1) || (token === '}' && level === 0)
+    const key = keys.at(-1)
+    if (isValueEnd && key !== undefined) texts.set(key, tokens.slice(valueFirst, i).join(''))
   }
   return { keys, texts, depth }
 }
