@@ -5,43 +5,8 @@ import { doubtOf, formatOffset, transcriptLinesOf } from '../../src/dashboard/mo
 import type { TranscriptSegment } from '../../src/protocol/analysis.js'
 import type { CallView } from '../../src/protocol/call.js'
 import type { CallTranscript } from '../../src/protocol/transcript.js'
+import { emptyCallView as nobody } from '../support/call-views.js'
 
-const nobody: CallView = {
-  call_id: 'a',
-  state: 'IN_PROGRESS',
-  reason: null,
-  total_received: 0,
-  expected_total_packets: null,
-  highest_sequence: null,
-  missing_count: 0,
-  missing_ranges: [],
-  surplus_count: 0,
-  late_count: 0,
-  duplicate_count: 0,
-  created_at: '2026-01-01T10:00:00.000Z',
-  last_packet_at: null,
-  completed_at: null,
-  ended_at: null,
-  media: { encoding: 'text', sample_rate: 8000, channels: 1 },
-  direction: null,
-  caller: null,
-  callee: null,
-  agent: null,
-  queue: null,
-  metadata: {},
-  ai: {
-    attempts: 0,
-    attempts_total: 0,
-    redrives: 0,
-    waiting_for: null,
-    next_attempt_at: null,
-    provider: null,
-    transcription: null,
-    sentiment: null,
-    confidence: null,
-    error: null,
-  },
-}
 const segment = (change: Partial<TranscriptSegment> = {}): TranscriptSegment => ({
   start: 0,
   end: 1,

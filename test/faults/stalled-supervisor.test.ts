@@ -1,35 +1,20 @@
 import assert from 'node:assert/strict'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { limits } from '../../src/limits.js'
+import { connectUnread } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetric, readMetrics, residentBytes } from '../support/metrics.js'
-import { rawRequest } from '../support/raw-connection.js'
 import { eventually, packet, type Service } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 import { assertContiguous, SupervisorClient } from '../support/supervisor-client.js'
 
 const mib = 1024 * 1024
 
-/** A supervisor that never reads: nothing in this process takes a byte off its socket. */
 async function connectStalled(t: TestContext, service: Service): Promise<Socket> {
   const before = await readMetric(service, 'voicestream_supervisors')
-  const socket = connect({ host: '127.0.0.1', port: service.port })
-  t.after(() => socket.destroy())
-  socket.on('error', () => {})
-  socket.write(
-    rawRequest({
-      method: 'GET',
-      path: '/ws/supervisor',
-      lines: [
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      ],
-    }),
-  )
+  const socket = connectUnread(t, service)
   await eventually(
     () => readMetric(service, 'voicestream_supervisors'),
     (count) => count > before,

@@ -1,14 +1,9 @@
 /** WebSocket handshakes and frames, after the cases of the Autobahn suite: the first write is the handshake. */
+import { handshakeLines as everyHandshake, handshakeKey } from '../support/handshake.js'
 import type { Random } from '../torture/random.js'
 import { cut, type Ground, mutated } from './ground.js'
 
-export const handshakeLines = [
-  'Host: localhost',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-]
+export const handshakeLines = ['Host: localhost', ...everyHandshake]
 
 export const handshake = (
   lines: readonly string[] = handshakeLines,
@@ -179,7 +174,7 @@ function oddHandshake(random: Random): Buffer {
         'Sec-WebSocket-Key:',
         'X: 1',
         `Sec-WebSocket-Key: ${'A'.repeat(3000)}`,
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        `${handshakeKey}\r\n${handshakeKey}`,
       ],
     ],
   ]

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
 import { bearer } from '../support/credentials.js'
+import { handshakeKey as key } from '../support/handshake.js'
 import { type Answer, HttpClient } from '../support/http-client.js'
 import { exchangeRaw, rawRequest } from '../support/raw-connection.js'
 import { eventually, packet, startService } from '../support/service.js'
@@ -62,7 +63,6 @@ async function refusedBytes(service: { readonly port: number }): Promise<readonl
       path: `/ws/supervisor${query}`,
       lines: ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', ...lines],
     })
-  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
   const body = JSON.stringify(packet(1, canary))
   const all = [
     handshake(`?ticket=${canary}`, [key, `Origin: http://${canary}.example`]),

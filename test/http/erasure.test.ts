@@ -1,25 +1,13 @@
 /** `DELETE /v1/call/{call_id}`: in every state, once, and of that call alone. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { settingsOfStates } from '../support/call-states.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetrics } from '../support/metrics.js'
 import { RawConnection } from '../support/raw-connection.js'
 import { eventually, get, packet, post, type Service } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
-
-const day = 86_400_000
-const states = {
-  IN_PROGRESS: {},
-  COMPLETED: { GRACE_PERIOD_MS: day },
-  PROCESSING_AI: {
-    GRACE_PERIOD_MS: 0,
-    AI_SIMULATED_LATENCY_MIN_MS: 600_000,
-    AI_SIMULATED_LATENCY_MAX_MS: 600_000,
-  },
-  ARCHIVED: { GRACE_PERIOD_MS: 0 },
-  FAILED: { GRACE_PERIOD_MS: 0, AI_SIMULATED_FAILURE_RATE: 1, AI_MAX_ATTEMPTS: 1 },
-} as const
 
 async function bring(service: Service, callId: string, state: string): Promise<void> {
   for (const sequence of [0, 1, 3]) await post(service, `/v1/call/stream/${callId}`, packet(sequence))
@@ -34,7 +22,7 @@ async function bring(service: Service, callId: string, state: string): Promise<v
 const remove = (service: Service, callId: string) =>
   fetch(`${service.url}/v1/call/${callId}`, { method: 'DELETE' })
 
-for (const [state, settings] of Object.entries(states))
+for (const [state, settings] of Object.entries(settingsOfStates))
   describe(`a call that is ${state}`, () => {
     const running = suiteService({ settings })
 

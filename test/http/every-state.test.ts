@@ -1,31 +1,13 @@
 /** What comes for a call in each state of its life. COMPLETED, where most of it happens, has a file of its own. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { settingsOfStates } from '../support/call-states.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
 import { eventually, packet, type Service } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 
-const day = 86_400_000
-
-/** Each state is where a call stays under its settings. */
-const states = {
-  IN_PROGRESS: {},
-  COMPLETED: { GRACE_PERIOD_MS: day },
-  PROCESSING_AI: {
-    GRACE_PERIOD_MS: 0,
-    AI_SIMULATED_LATENCY_MIN_MS: 600_000,
-    AI_SIMULATED_LATENCY_MAX_MS: 600_000,
-  },
-  ARCHIVED: { GRACE_PERIOD_MS: 0 },
-  FAILED: {
-    GRACE_PERIOD_MS: 0,
-    AI_SIMULATED_FAILURE_RATE: 1,
-    AI_MAX_ATTEMPTS: 1,
-    AI_BREAKER_FAILURES: 0,
-  },
-} as const
-type State = keyof typeof states
+type State = keyof typeof settingsOfStates
 
 /** A call with packets 0, 1 and 3 of 4, in its state. */
 async function callIn(state: State, callId: string, client: HttpClient): Promise<void> {
@@ -135,9 +117,9 @@ async function testCompletion(t: TestContext, service: Service, state: State): P
   assert.deepEqual((await client.call('again')).body, before.body, 'nothing has changed')
 }
 
-for (const state of Object.keys(states) as State[]) {
+for (const state of Object.keys(settingsOfStates) as State[]) {
   describe(`in ${state}`, () => {
-    const service = suiteService({ settings: states[state] })
+    const service = suiteService({ settings: settingsOfStates[state] })
 
     test('a stored packet that comes again is a duplicate', (t) => testDuplicate(t, service(), state))
     test('other content under a stored sequence is counted and logged, and the first stays', (t) =>

@@ -5,18 +5,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { bearer, credentialSettings, tokens } from '../support/credentials.js'
+import { handshakeLines } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { exchangeRaw } from '../support/raw-connection.js'
 import { suiteService } from '../support/suite-service.js'
 
 const nameless = ': x'
-const upgrade = [
-  'Host: 127.0.0.1',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-]
+const upgrade = ['Host: 127.0.0.1', ...handshakeLines]
 
 const text = (line: string, lines: readonly string[], body = '') =>
   `${[line, ...lines].join('\r\n')}\r\n\r\n${body}`

@@ -4,13 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { readFileSync, statfsSync, statSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import Database from 'better-sqlite3'
+import { connectUnread } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { type Readings, readMetric, readMetrics } from '../support/metrics.js'
-import { rawRequest } from '../support/raw-connection.js'
 import { eventually, packet, type Service, startService, temporaryFolder } from '../support/service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
 import { Stage } from '../torture/stage.js'
@@ -199,27 +198,13 @@ describe('the account of failures', () => {
   })
 })
 
-/** A supervisor that never reads. */
-function connectStalled(t: TestContext, service: Service): void {
-  const socket = connect({ host: '127.0.0.1', port: service.port })
-  t.after(() => socket.destroy())
-  socket.on('error', () => {})
-  const upgrade = [
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  ]
-  socket.write(rawRequest({ method: 'GET', path: '/ws/supervisor', lines: upgrade }))
-}
-
 describe('the account of supervisors', () => {
   test('has their sockets and what waits for slow ones', async (t) => {
     const service = await startService(t)
     const client = new HttpClient(t, service)
     await SupervisorClient.connect(t, service)
     await shows(service, { supervisors: 1, supervisor_queued_bytes: 0, 'responses_total{status="101"}': 1 })
-    connectStalled(t, service)
+    connectUnread(t, service)
     await shows(service, { supervisors: 2 })
     // Each event lists a hundred missing numbers: 0.8 KB, and the kernel takes a few MiB of them.
     const id = 'w'.repeat(128)

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { ConfigError } from '../../src/config.js'
 import { Origins } from '../../src/http/origins.js'
 import { bearer, credentialSettings, tokens } from '../support/credentials.js'
+import { handshakeLines } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { assertProblem } from '../support/problems.js'
 import { exchangeRaw } from '../support/raw-connection.js'
@@ -156,7 +157,7 @@ describe('without a list', () => {
       assert.equal(await ask(`Host: ${host}`), 403, host)
     assert.equal(await ask('Host: localhost\r\nHost: evil.example'), 403, 'two of them')
     assert.equal(await ask('Host: evil.example', '/health/live'), 403)
-    const upgrade = `Host: evil.example:${port}\r\nOrigin: http://evil.example:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==`
+    const upgrade = `Host: evil.example:${port}\r\nOrigin: http://evil.example:${port}\r\n${handshakeLines.join('\r\n')}`
     assert.equal(await ask(upgrade, '/ws/supervisor'), 403)
     assert.equal(await ask(upgrade.replaceAll('evil.example', 'localhost'), '/ws/supervisor'), 101)
     assert.equal(await ask(upgrade.replace(`evil.example:${port}`, 'localhost'), '/ws/supervisor'), 403)

@@ -5,8 +5,9 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { bearer } from '../support/credentials.js'
+import { supervisorHandshake } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
-import { exchangeRaw, rawRequest } from '../support/raw-connection.js'
+import { exchangeRaw } from '../support/raw-connection.js'
 import { eventually, packet, startService, temporaryFolder } from '../support/service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
 
@@ -59,17 +60,7 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   // Raw, because an HTTP client tells nothing of a 101.
   const late = await exchangeRaw(
     service,
-    rawRequest({
-      method: 'GET',
-      path: `/ws/supervisor?ticket=${issued.body['ticket']}`,
-      lines: [
-        'Origin: http://localhost',
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      ],
-    }),
+    supervisorHandshake(`?ticket=${issued.body['ticket']}`, ['Origin: http://localhost']),
   )
   assert.equal(late.answers[0]?.status, 401, 'a ticket dies with its token')
 

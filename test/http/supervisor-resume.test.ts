@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { checkedMessage, FeedClient } from '../support/feed-client.js'
+import { supervisorHandshake } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { pictureOf } from '../support/picture.js'
-import { RawConnection, rawRequest } from '../support/raw-connection.js'
+import { RawConnection } from '../support/raw-connection.js'
 import { eventually, packet, startService, temporaryFolder } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 import { assertContiguous } from '../support/supervisor-client.js'
@@ -164,18 +165,7 @@ describe('a supervisor that comes back', () => {
     }
     for (const [query, name] of Object.entries(refused)) {
       const connection = await RawConnection.open(service())
-      connection.write(
-        rawRequest({
-          method: 'GET',
-          path: `/ws/supervisor?${query}`,
-          lines: [
-            'Connection: Upgrade',
-            'Upgrade: websocket',
-            'Sec-WebSocket-Version: 13',
-            'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-          ],
-        }),
-      )
+      connection.write(supervisorHandshake(`?${query}`))
       const [answer] = await connection.answered(1)
       await connection.end()
       assert.equal(answer?.status, 400, query)

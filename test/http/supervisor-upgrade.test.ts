@@ -3,14 +3,13 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { limits } from '../../src/limits.js'
+import { handshakeKey as key } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
 import { exchangeRaw, RawConnection, rawRequest } from '../support/raw-connection.js'
 import { eventually, packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
-
-const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
 
 const upgrade = (lines: readonly string[]) =>
   rawRequest({

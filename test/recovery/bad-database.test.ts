@@ -9,19 +9,11 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import Database from 'better-sqlite3'
 import { get, packet, post } from '../support/service.js'
-import { fingerprint, type Refusal, startRefused } from '../torture/refusal.js'
+import { fingerprint, startRefused } from '../torture/refusal.js'
 import { killHard, Stage } from '../torture/stage.js'
+import { assertRefused } from './assert-refused.js'
 
 const databaseFiles = ['voicestream.db', 'voicestream.db-wal']
-
-function assertRefused(refusal: Refusal, reason: RegExp): void {
-  assert.notEqual(refusal.code, null, 'it did not end')
-  assert.notEqual(refusal.code, 0)
-  assert(refusal.ms <= 5000, `it took ${Math.round(refusal.ms)} ms`)
-  assert.equal(refusal.reasons.length, 1, `one clear line, not ${JSON.stringify(refusal)}`)
-  assert.match(refusal.reasons[0] ?? '', reason)
-  assert.equal(refusal.stderr, '')
-}
 
 /** A database of this service with packets in it, the last of them in its write-ahead log only. */
 async function killedDatabase(stage: Stage): Promise<string> {
@@ -71,7 +63,7 @@ describe('a database that is not to be touched', { concurrency: 2 }, () => {
       const dataDir = stage.folder()
       prepare(dataDir)
       const before = fingerprint(dataDir, databaseFiles)
-      assertRefused(await startRefused(stage, { DATA_DIR: dataDir }), reason)
+      assertRefused(await startRefused(stage, { DATA_DIR: dataDir }), reason, 5000)
       assert.deepEqual(fingerprint(dataDir, databaseFiles), before)
     })
 
@@ -84,7 +76,7 @@ describe('a database that is not to be touched', { concurrency: 2 }, () => {
       const dataDir = await changedCopy(stage, change)
       const before = fingerprint(dataDir, databaseFiles)
       assert.notEqual(before['voicestream.db-wal'], 'absent', 'the change is in a log')
-      assertRefused(await startRefused(stage, { DATA_DIR: dataDir }), reason)
+      assertRefused(await startRefused(stage, { DATA_DIR: dataDir }), reason, 5000)
       assert.deepEqual(fingerprint(dataDir, databaseFiles), before)
     })
 

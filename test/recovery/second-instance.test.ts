@@ -7,17 +7,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { packet, post } from '../support/service.js'
-import { type Refusal, startRefused } from '../torture/refusal.js'
+import { startRefused } from '../torture/refusal.js'
 import { killHard, Stage } from '../torture/stage.js'
-
-function assertRefused(refusal: Refusal, reason: RegExp): void {
-  assert.notEqual(refusal.code, null, 'it did not end')
-  assert.notEqual(refusal.code, 0)
-  assert(refusal.ms <= 2000, `it took ${Math.round(refusal.ms)} ms`)
-  assert.equal(refusal.reasons.length, 1, `one clear line, not ${JSON.stringify(refusal)}`)
-  assert.match(refusal.reasons[0] ?? '', reason)
-  assert.equal(refusal.stderr, '')
-}
+import { assertRefused } from './assert-refused.js'
 
 /** By number: a port that the kernel chose for a listener is never shared, and would show nothing. */
 async function freePort(): Promise<number> {
@@ -34,7 +26,7 @@ test('a second instance on the same data folder ends and leaves the first one al
   const dataDir = stage.folder()
   const first = await stage.service({ dataDir })
   await post(first, '/v1/call/stream/c1', packet(0))
-  assertRefused(await startRefused(stage, { DATA_DIR: dataDir }), /another instance/)
+  assertRefused(await startRefused(stage, { DATA_DIR: dataDir }), /another instance/, 2000)
   const { status, body } = await post(first, '/v1/call/stream/c1', packet(1))
   assert.equal(status, 202)
   assert.equal(body['total_received'], 2)
@@ -61,7 +53,7 @@ test('a second instance on the same port ends and takes no connection from the f
     received.push(body['total_received'])
     requests++
   }
-  assertRefused(await ending, /cannot listen/)
+  assertRefused(await ending, /cannot listen/, 2000)
   assert.deepEqual(
     received,
     Array.from({ length: requests }, (_, i) => i + 1),

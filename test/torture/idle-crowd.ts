@@ -3,6 +3,7 @@
  * are gone in time, the idle ones cost little, and a packet between them is stored as quickly as ever.
  */
 import { connect, type Socket } from 'node:net'
+import { supervisorHandshake } from '../support/handshake.js'
 import { readMetric } from '../support/metrics.js'
 import { rawRequest } from '../support/raw-connection.js'
 import type { Service } from '../support/service.js'
@@ -40,7 +41,12 @@ export async function runIdleCrowd(stage: Stage, plan: CrowdPlan): Promise<Verdi
   })
   await sleep(2000)
   const before = residentOf(pid).bytes
-  const idle = await openAll(stage, service, plan.idle, upgrade(plan.query))
+  const idle = await openAll(
+    stage,
+    service,
+    plan.idle,
+    supervisorHandshake(plan.query === '' ? '' : `?${plan.query}`),
+  )
   const connected = await connectedIn(service, plan.idle)
   const idleBytes = residentOf(pid).bytes - before
   const slow = await openSlow(stage, service, plan)
@@ -75,19 +81,6 @@ export async function runIdleCrowd(stage: Stage, plan: CrowdPlan): Promise<Verdi
     faults: gone.length,
     findings,
   }
-}
-
-function upgrade(query: string): string {
-  return rawRequest({
-    method: 'GET',
-    path: `/ws/supervisor${query === '' ? '' : '?'}${query}`,
-    lines: [
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    ],
-  })
 }
 
 function open(stage: Stage, { port }: Service, first: string): Promise<Socket> {

@@ -2,11 +2,11 @@
  * Supervisors that never read beside others that do (P10): ingest and the healthy ones do not notice, memory does not
  * grow, and who has stalled is closed soon after it has fallen too far behind.
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { limits } from '../../src/limits.js'
 import { FeedClient } from '../support/feed-client.js'
+import { connectUnread } from '../support/handshake.js'
 import { readMetric } from '../support/metrics.js'
-import { rawRequest } from '../support/raw-connection.js'
 import type { Service } from '../support/service.js'
 import { mebibytes, residentOf } from './memory.js'
 import { PacedLoad, percentile } from './paced-load.js'
@@ -41,22 +41,7 @@ class StalledSocket {
   bytes = 0
 
   constructor(stage: Stage, port: number) {
-    this.socket = connect({ host: '127.0.0.1', port })
-    stage.after(() => this.socket.destroy())
-    this.socket.on('error', () => {})
-    this.socket.pause()
-    this.socket.write(
-      rawRequest({
-        method: 'GET',
-        path: '/ws/supervisor',
-        lines: [
-          'Connection: Upgrade',
-          'Upgrade: websocket',
-          'Sec-WebSocket-Version: 13',
-          'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-        ],
-      }),
-    )
+    this.socket = connectUnread(stage, { port })
   }
 
   /** Everything that the kernel had taken for it. Resolves when the other side has closed. */
