@@ -7,7 +7,8 @@ import type { Millis } from './clock.js'
 import { type GaugeSources, registerGauges } from './gauges.js'
 import { HotHistogram } from './hot-histogram.js'
 import { MetricRegistry } from './metric-registry.js'
-import { type CallState, type CompletionReason, callStates } from './protocol/call.js'
+import type { CallState, CompletionReason } from './protocol/call.js'
+import { callStates } from './protocol/call-states.js'
 
 const walPageBytes = 4096
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

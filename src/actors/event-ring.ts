@@ -9,8 +9,9 @@
  */
 import assert from 'node:assert/strict'
 import { limits } from '../limits.js'
-import { type CallState, callStates } from '../protocol/call.js'
+import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import { callStates } from '../protocol/call-states.js'
 import type { SupervisorEvent } from '../protocol/event.js'
 import type { ReceiptFacts } from './call-settlements.js'
 import type { EventFilter } from './event-filter.js'

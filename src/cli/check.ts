@@ -2,7 +2,8 @@
 import { setImmediate as loopTurn } from 'node:timers/promises'
 import { type CallAccount, checkAccount } from '../actors/call-account.js'
 import { StoredDamage } from '../errors.js'
-import { type CallState, callStates } from '../protocol/call.js'
+import type { CallState } from '../protocol/call.js'
+import { callStates } from '../protocol/call-states.js'
 import type { StoredCalls } from '../store/stored-calls.js'
 
 export interface StateReport {

@@ -9,13 +9,13 @@ import {
   CallState,
   type CallView,
   CallView as CallViewSchema,
-  callStates,
   type FoundCall,
   GapPage,
   PacketPage,
   type WaitingFor,
 } from '../protocol/call.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
+import { callStates } from '../protocol/call-states.js'
 import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
 import { integerOf, invalidParameter, oneOf } from '../protocol/query.js'

@@ -20,13 +20,6 @@ export const CallState = Type.Union(
   },
 )
 export type CallState = Static<typeof CallState>
-export const callStates: readonly CallState[] = [
-  'IN_PROGRESS',
-  'COMPLETED',
-  'PROCESSING_AI',
-  'ARCHIVED',
-  'FAILED',
-]
 
 export const CompletionReason = Type.Union([Type.Literal('completed'), Type.Literal('idle_timeout')], {
   description: 'Why the call left IN_PROGRESS: the PBX said so, or no packet came for the idle timeout.',

@@ -75,15 +75,6 @@ export type StartReceipt = Static<typeof StartReceipt>
 /** What a call is of which nobody has said anything, and no setting either. */
 export const textMedia: Media = { encoding: 'text', sample_rate: 8000, channels: 1 }
 
-/** The names under which calls can be asked for by what was said of them. */
-export const detailNames = ['direction', 'caller', 'callee', 'agent', 'queue'] as const
-const metadataPrefix = 'meta.'
-
-export interface Detail {
-  readonly name: string
-  readonly value: string
-}
-
 /** Members in one order, so that equal details are equal as text. */
 export function completeDetails(body: StartBody, before: Media): CallDetails {
   const { media, metadata, direction, caller, callee, agent, queue } = body
@@ -106,21 +97,4 @@ export function isSameMedia(a: Media, b: Media): boolean {
 
 export function isSameDetails(a: CallDetails, b: CallDetails): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
-}
-
-/** What calls can be asked for by: every text that was said of one. */
-export function listDetails(details: CallDetails): readonly Detail[] {
-  const named = detailNames.flatMap((name) => {
-    const value = details[name]
-    return value === undefined ? [] : [{ name, value }]
-  })
-  const labels = Object.entries(details.metadata ?? {}).map(([key, value]) => ({
-    name: metadataPrefix + key,
-    value,
-  }))
-  return [...named, ...labels]
-}
-
-export function isDetailName(name: string): boolean {
-  return (detailNames as readonly string[]).includes(name) || name.startsWith(metadataPrefix)
 }

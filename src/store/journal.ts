@@ -19,8 +19,9 @@ import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
 import type { AnalysisResult } from '../protocol/analysis.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
+import type { Detail } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { CallDetails, Detail } from '../protocol/media.js'
+import type { CallDetails } from '../protocol/media.js'
 import type { MatchPart, SearchTerm } from '../protocol/search.js'
 
 export interface PacketEntry {

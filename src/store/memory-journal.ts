@@ -6,9 +6,10 @@ import assert from 'node:assert/strict'
 import type { Millis } from '../clock.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import { type CallState, callStates } from '../protocol/call.js'
+import type { CallState } from '../protocol/call.js'
+import { type Detail, listDetails } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
-import { type Detail, listDetails } from '../protocol/media.js'
+import { callStates } from '../protocol/call-states.js'
 import { ErasuresUnderWay } from './erasures-under-way.js'
 import type {
   CallHistory,

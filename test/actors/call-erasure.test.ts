@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Analyses } from '../../src/actors/analysis.js'
-import { callStates } from '../../src/protocol/call.js'
+import { callStates } from '../../src/protocol/call-states.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
 import { Calls, callId, result } from '../support/calls.js'
 import { HeldJournal } from '../support/held-journal.js'

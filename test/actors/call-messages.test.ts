@@ -1,7 +1,8 @@
 /** Every state × every message to a call's actor: what it answers, what it journals, what it tells. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type CallState, callStates } from '../../src/protocol/call.js'
+import type { CallState } from '../../src/protocol/call.js'
+import { callStates } from '../../src/protocol/call-states.js'
 import { Calls, callId, graceMs, idleMs } from '../support/calls.js'
 
 const id = callId('c1')

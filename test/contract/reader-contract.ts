@@ -1,7 +1,7 @@
 /** What every journal owes those who read: packets in order and in pages, calls, deadlines, counts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { callStates } from '../../src/protocol/call.js'
+import { callStates } from '../../src/protocol/call-states.js'
 import type { DueCall, DueCursor, StoredCall } from '../../src/store/journal.js'
 import { callId } from '../support/calls.js'
 import {

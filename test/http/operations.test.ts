@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { callStates } from '../../src/protocol/call.js'
+import { callStates } from '../../src/protocol/call-states.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetrics } from '../support/metrics.js'
 import { eventually, packet } from '../support/service.js'

@@ -9,7 +9,7 @@
  * into a new one, some pages at a time, and `secure_delete` of the database overwrites the old ones.
  */
 import type { Statement } from 'better-sqlite3'
-import { listDetails } from '../../protocol/media.js'
+import { listDetails } from '../../protocol/call-details.js'
 import type { LifecycleEntry } from '../journal.js'
 import type { Db } from './schema.js'
 import type { LifecycleRow } from './thread-messages.js'

@@ -4,7 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
-import { type CallState, callStates } from '../../protocol/call.js'
+import type { CallState } from '../../protocol/call.js'
+import { callStates } from '../../protocol/call-states.js'
 import type { DueCall, EndedCall, KeptPart, LifecycleEntry } from '../journal.js'
 import { CallPages } from './call-pages.js'
 import { databasePath, openForReading } from './database.js'
