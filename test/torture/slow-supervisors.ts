@@ -1,6 +1,7 @@
 /**
  * A supervisor that stops reading for a moment while events pour in (P10): afterwards it has every one of them, or its
- * socket was closed and says why; never an open socket with a hole in what it was told.
+ * socket was closed and says why; never an open socket with a hole in what it was told. Who comes back is judged here
+ * alone; what it costs the others that one never does is `stalled-supervisors`.
  */
 import { findingsOfPositions } from './event-kills.js'
 import { Connection } from './requests.js'

@@ -1,6 +1,7 @@
 /**
  * Supervisors that never read beside others that do (P10): ingest and the healthy ones do not notice, memory does not
- * grow, and who has stalled is closed soon after it has fallen too far behind.
+ * grow, and who has stalled is closed soon after it has fallen too far behind. What somebody is told who reads again in
+ * time is `slow-supervisors`.
  */
 import type { Socket } from 'node:net'
 import { limits } from '../../src/limits.js'
