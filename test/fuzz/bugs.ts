@@ -59,7 +59,7 @@ export const fuzzBugs: readonly FuzzBug[] = [
     edit: {
       file: 'http/byte-range.js',
       find: 'Math.min(Number(to), bytes - 1)',
-      replace: 'Math.min(Number(to), bytes - 1) + (first > 0 ? 1 : 0)',
+      replace: 'Math.min(Number(to) + (first > 0 ? 1 : 0), bytes - 1)',
     },
     finding: /read:/,
   },
