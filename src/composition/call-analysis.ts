@@ -2,6 +2,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import { Compile } from 'typebox/compile'
 import { Analyses, type AnalysisPorts } from '../actors/analysis.js'
+import { packetPages } from '../actors/packet-pages.js'
 import type { Supervision } from '../actors/supervision.js'
 import { ProviderBreaker } from '../ai/breaker.js'
 import { type AnalysisProvider, ProviderUnavailable } from '../ai/provider.js'
@@ -98,13 +99,5 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
 }
 
 async function* allPackets(reader: CallReader, callId: CallId): AsyncIterable<StoredPacket> {
-  for (let from: number | null = 0; from !== null; ) {
-    const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(
-      callId,
-      from,
-      limits.packetsPageMax,
-    )
-    yield* page.packets
-    from = page.nextFrom
-  }
+  for await (const page of packetPages(reader, callId, 0)) yield* page
 }

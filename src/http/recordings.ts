@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import Type from 'typebox'
 import type { CallMachineSnapshot } from '../actors/call-machine.js'
 import type { CallRegistry } from '../actors/call-registry.js'
+import { packetPages } from '../actors/packet-pages.js'
 import { AudioError } from '../audio/audio-format.js'
 import { CallAudio, type PacketsFrom } from '../audio/call-audio.js'
 import { VoiceStreamError } from '../errors.js'
@@ -148,16 +149,10 @@ class Recordings {
   #packetsOf(exchange: Exchange, callId: CallId): PacketsFrom {
     const reader = this.#reader
     return async function* (first) {
-      for (let from: number | null = first; from !== null; ) {
-        const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(
-          callId,
-          from,
-          limits.packetsPageMax,
-        )
+      for await (const page of packetPages(reader, callId, first)) {
         if (exchange.isEnded) return
         exchange.progressAt = performance.now()
-        yield* page.packets
-        from = page.nextFrom
+        yield* page
       }
     }
   }

@@ -4,6 +4,7 @@ import { Compile } from 'typebox/compile'
 import { Alarm } from '../../src/actors/alarm.js'
 import { Analyses } from '../../src/actors/analysis.js'
 import { callView } from '../../src/actors/call-view.js'
+import { packetPages } from '../../src/actors/packet-pages.js'
 import { type BreakerPolicy, ProviderBreaker } from '../../src/ai/breaker.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderUnavailable } from '../../src/ai/provider.js'
 import { runWithRetry } from '../../src/ai/retry.js'
@@ -94,11 +95,7 @@ export class AnalysedCalls extends Calls {
   }
 
   async *#packets(callId: CallId): AsyncIterable<StoredPacket> {
-    for (let from: number | null = 0; from !== null; ) {
-      const page: Awaited<ReturnType<HeldJournal['packets']>> = await this.journal.packets(callId, from, 2)
-      yield* page.packets
-      from = page.nextFrom
-    }
+    for await (const page of packetPages(this.journal, callId, 0, 2)) yield* page
   }
 
   override view(id: CallId): Promise<CallView | null> {

@@ -35,6 +35,7 @@ interface Progress {
 export class Checkpoints {
   readonly #db: Db
   readonly #worker: Worker
+  readonly #exited: Promise<void>
   /** The database file. It stays open until no connection of this process is left (`end`). */
   readonly databaseFd: number
   readonly #failed: (code: string, message: string) => void
@@ -58,6 +59,8 @@ export class Checkpoints {
     this.#worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), { workerData })
     this.#worker.on('message', (message: FromCheckpointer) => this.#done(message))
     this.#worker.on('error', (error) => failed('CHECKPOINTER', String(error)))
+    // It may have ended before anybody waits for that.
+    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
   /** Pages of 4 KiB in the log at the last look. */
@@ -166,9 +169,8 @@ export class Checkpoints {
 
   /** Moves everything and empties the log. To be called when the checkpoint thread is idle. */
   async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#worker.postMessage({ type: 'close' } satisfies ToCheckpointer)
-    await ended
+    await this.#exited
     if (this.#isUnsynced) throw new Error('the database could not be synced')
     markClosed(this.#db)
     this.#checkpoint('TRUNCATE')

@@ -157,6 +157,8 @@ export class GroupCommit {
   }
 
   committed({ id, commitMs, tailBytes, walPages }: Committed): void {
+    // The store has failed while the writer committed: who was told so does not know what is stored, and sends again.
+    if (this.#isStopped) return
     const batch = this.#sent
     assert(batch !== null && batch.id === id, 'the writer settles the batch that it has')
     this.#sent = null

@@ -11,6 +11,7 @@ interface Asker {
 
 export class SqliteReads {
   readonly #worker: Worker
+  readonly #exited: Promise<void>
   readonly #asked = new Map<number, Asker>()
   /** Asked in this turn of the loop. */
   #outbox: Question[] = []
@@ -20,6 +21,8 @@ export class SqliteReads {
   private constructor(worker: Worker) {
     this.#worker = worker
     worker.on('message', (message: FromReader) => this.#take(message))
+    // It may have ended before anybody waits for that.
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
   }
 
   /** `died` is told when the thread ends by itself; what was asked is refused. */
@@ -80,8 +83,7 @@ export class SqliteReads {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#worker.postMessage({ type: 'close' } satisfies ToReader)
-    await ended
+    await this.#exited
   }
 }

@@ -19,6 +19,7 @@ export interface WriterEvents {
 
 export class SqliteWrites {
   readonly #worker: Worker
+  readonly #exited: Promise<void>
   readonly #dataDir: string
   readonly #events: WriterEvents
   /** Keeps the writer's connection from being the last one (`openGuard`). */
@@ -38,6 +39,8 @@ export class SqliteWrites {
       workerData,
       trackUnmanagedFds: false,
     })
+    // It may have ended before anybody waits for that.
+    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
   /** The first key that no call has. Rejects, with a message for people, when the data folder cannot be had. */
@@ -138,6 +141,7 @@ export class SqliteWrites {
     this.#isDead = true
     for (const { reject } of this.#questions.values()) reject(hasEnded())
     this.#questions.clear()
+    this.#closing?.reject(hasEnded())
   }
 
   /** Folds the tail, and moves everything into the database. Rejects when that cannot be done. */
@@ -150,13 +154,12 @@ export class SqliteWrites {
 
   /** Ends the thread and gives up its lock: in order after `close`, at once where it was abandoned. */
   async end(): Promise<void> {
-    const ended = new Promise((resolve) => this.#worker.once('exit', resolve))
     this.#isEnded = true
     // Last but one: until the database is marked as closed, its log must outlive the process.
     this.#guard?.close()
     if (this.#isDead) void this.#worker.terminate()
     else this.#worker.postMessage({ type: 'end' } satisfies ToWriter)
-    await ended
+    await this.#exited
   }
 }
 
