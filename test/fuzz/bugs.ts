@@ -77,7 +77,7 @@ export const fuzzBugs: readonly FuzzBug[] = [
     name: 'what is said of a call is answered and forgotten',
     area: 'json',
     edit: {
-      file: 'actors/call.js',
+      file: 'actors/call-decisions.js',
       find: 'if (describedAt !== null &&',
       replace: 'if (body.direction !== undefined ||',
     },

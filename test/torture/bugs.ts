@@ -275,7 +275,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'a server may ask for any wait',
-    edits: [{ file: 'ai/openai/failure.js', find: 'Math.min(ms, retryAfterMsMax)', replace: 'ms' }],
+    edits: [{ file: 'ai/openai/failure.js', find: 'Math.min(ms, limits.retryAfterMsMax)', replace: 'ms' }],
     scenario: 'provider/faults',
     finding: /a call says .*99999999000 ms/,
     run: (stage) => runProviderFaults(stage, { callsPerMode: 2, modes: ['429-for-years'] }),
