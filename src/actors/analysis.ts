@@ -48,7 +48,7 @@ export interface AnalysisPorts {
   /** Journals a step; false when the call's state does not admit it. */
   record(callId: CallId, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
-  packets(callId: CallId): AsyncIterable<StoredPacket>
+  packetPages(callId: CallId): AsyncIterable<readonly StoredPacket[]>
   /** What analyses of the call have kept, in order. */
   kept(callId: CallId): Promise<readonly KeptPart[]>
   /** Throws when the answer is not an `AnalysisResult`. */
@@ -171,7 +171,7 @@ export class Analyses {
     attempt: number,
     { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
   ): Promise<AnalysisResult> {
-    const { clock, provider, read, packets, check, attemptEnded } = this.#ports
+    const { clock, provider, read, packetPages, check, attemptEnded } = this.#ports
     const account = await read(callId, ({ context: { log, details, createdAt } }) => ({
       idempotencyKey: keyOf(callId, createdAt, redrives),
       media: details.media,
@@ -185,7 +185,7 @@ export class Analyses {
     if (account === null) throw new VoiceStreamError('call_not_found', 'a call under analysis is gone')
     const request: AnalysisRequest = {
       callId,
-      packets: () => packets(callId),
+      packetPages: () => packetPages(callId),
       checkpoints: this.#checkpoints(callId, attempt, signal, advanced),
       ...account,
       attempt,

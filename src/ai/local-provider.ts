@@ -16,14 +16,14 @@ export class LocalProvider implements AnalysisProvider {
   readonly name = 'local'
 
   async analyse(
-    { media, packets, expectedTotal }: AnalysisRequest,
+    { media, packetPages, expectedTotal }: AnalysisRequest,
     signal: AbortSignal,
   ): Promise<AnalysisResult> {
     if (media.encoding !== 'text')
       throw new ProviderRejected(
         `AI_PROVIDER=local analyses calls of text, and this one is ${media.encoding}`,
       )
-    const transcript = await readTextCall(packets(), expectedTotal)
+    const transcript = await readTextCall(packetPages(), expectedTotal)
     const turns: TurnSentiment[] = []
     for (const [index, { text }] of transcript.segments.entries()) {
       signal.throwIfAborted()

@@ -26,7 +26,7 @@ export interface AnalysisRequest {
   readonly callId: CallId
   readonly media: Media
   /** The call's packets in the order of their sequences, a page at a time; never all in memory. */
-  packets(): AsyncIterable<StoredPacket>
+  packetPages(): AsyncIterable<readonly StoredPacket[]>
   readonly packetCount: number
   /** As the PBX has said; null when the idle timeout ended the call. */
   readonly expectedTotal: number | null

@@ -36,9 +36,9 @@ export class SimulatedProvider implements AnalysisProvider {
 
     let packets = 0
     let bytes = 0
-    for await (const packet of request.packets()) {
-      packets++
-      bytes += packet.data.length
+    for await (const page of request.packetPages()) {
+      packets += page.length
+      for (const { data } of page) bytes += data.length
     }
     const missing = request.missingCount === 0 ? 'none missing' : `${request.missingCount} missing`
     return {

@@ -39,7 +39,7 @@ export function plainText(segments: readonly TranscriptSegment[]): string {
  * runs backwards, time stands still.
  */
 export async function readTextCall(
-  packets: AsyncIterable<StoredPacket>,
+  pages: AsyncIterable<readonly StoredPacket[]>,
   expectedTotal: number | null,
 ): Promise<Transcript> {
   const segments: TranscriptSegment[] = []
@@ -49,18 +49,19 @@ export async function readTextCall(
   let received = 0
   let highest = -1
   let characters = 0
-  for await (const { sequence, data, timestamp } of packets) {
-    received++
-    highest = sequence
-    startedAt ??= timestamp
-    at = Math.max(at, Math.round((timestamp - startedAt) * 1000) / 1000)
-    const text = decoder.decode(data).trim()
-    characters += text.length
-    const isFull =
-      segments.length >= limits.transcriptSegmentsMax || characters > limits.transcriptionCharactersMax
-    if (text !== '' && !isFull)
-      segments.push({ start: at, end: at, channel: 0, text, confidence: null, coverage: 1 })
-  }
+  for await (const page of pages)
+    for (const { sequence, data, timestamp } of page) {
+      received++
+      highest = sequence
+      startedAt ??= timestamp
+      at = Math.max(at, Math.round((timestamp - startedAt) * 1000) / 1000)
+      const text = decoder.decode(data).trim()
+      characters += text.length
+      const isFull =
+        segments.length >= limits.transcriptSegmentsMax || characters > limits.transcriptionCharactersMax
+      if (text !== '' && !isFull)
+        segments.push({ start: at, end: at, channel: 0, text, confidence: null, coverage: 1 })
+    }
   const expected = Math.max(highest + 1, expectedTotal ?? 0)
   return { coverage: expected === 0 ? 1 : Math.floor((received / expected) * 10_000) / 10_000, segments }
 }

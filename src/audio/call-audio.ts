@@ -6,7 +6,7 @@ import { type AudioFormat, frameBytesOf } from './audio-format.js'
 import {
   type AudioMark,
   type AudioMeasure,
-  type AudioPackets,
+  type AudioPages,
   framesBefore,
   measureAudio,
   packetAudio,
@@ -14,8 +14,8 @@ import {
 } from './packet-audio.js'
 import { wavHeader, wavPadding } from './wav-file.js'
 
-/** The packets of a call by ascending sequence, from one on. */
-export type PacketsFrom = (sequence: number) => AudioPackets
+/** Pages of a call's packets by ascending sequence, from one on. */
+export type PagesFrom = (sequence: number) => AudioPages
 
 export class CallAudio {
   readonly #format: AudioFormat
@@ -31,12 +31,8 @@ export class CallAudio {
   }
 
   /** Reads the call once. Throws an `AudioError` when it is not audio of this format, or longer than a WAV file can be. */
-  static async open(
-    packets: PacketsFrom,
-    format: AudioFormat,
-    expectedTotal: number | null,
-  ): Promise<CallAudio> {
-    return new CallAudio(format, await measureAudio(packets(0), format, expectedTotal))
+  static async open(pages: PagesFrom, format: AudioFormat, expectedTotal: number | null): Promise<CallAudio> {
+    return new CallAudio(format, await measureAudio(pages(0), format, expectedTotal))
   }
 
   /** Of the whole file. */
@@ -45,11 +41,11 @@ export class CallAudio {
   }
 
   /** The bytes `first` to `last` of the file, inclusive. */
-  async *read(packets: PacketsFrom, first: number, last: number): AsyncGenerator<Buffer> {
+  async *read(pages: PagesFrom, first: number, last: number): AsyncGenerator<Buffer> {
     let at = 0
     const dataFirst = Math.max(0, first - this.#header.length)
     const mark = this.#markBefore(dataFirst)
-    for await (const part of this.#parts(packets, mark)) {
+    for await (const part of this.#parts(pages, mark)) {
       // The header stands before what is left out.
       const begin = at
       at += part.length
@@ -62,10 +58,11 @@ export class CallAudio {
     }
   }
 
-  async *#parts(packets: PacketsFrom, mark: AudioMark): AsyncGenerator<Buffer> {
+  async *#parts(pages: PagesFrom, mark: AudioMark): AsyncGenerator<Buffer> {
     yield this.#header
-    const audio = packetAudio(packets(mark.sequence + 1), this.#format, this.#measure, mark)
-    for await (const piece of audio) yield* pieceBytes(piece, this.#format, false)
+    const audio = packetAudio(pages(mark.sequence + 1), this.#format, this.#measure, mark)
+    for await (const pieces of audio)
+      for (const piece of pieces) yield* pieceBytes(piece, this.#format, false)
     yield wavPadding(this.#dataBytes)
   }
 

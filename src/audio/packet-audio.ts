@@ -18,7 +18,8 @@ export interface AudioPacket {
   readonly data: Uint8Array
 }
 
-export type AudioPackets = Iterable<AudioPacket> | AsyncIterable<AudioPacket>
+/** A page at a time, because a turn of the loop for each packet would cost more than its audio. */
+export type AudioPages = Iterable<Iterable<AudioPacket>> | AsyncIterable<Iterable<AudioPacket>>
 
 export interface AudioMeasure {
   readonly packets: number
@@ -56,7 +57,7 @@ const packetsPerMark = 1024
 
 /** Reads a call once. Throws an `AudioError` that names the first packet which is not audio of this format. */
 export async function measureAudio(
-  packets: AudioPackets,
+  pages: AudioPages,
   format: AudioFormat,
   expectedTotal: number | null,
 ): Promise<AudioMeasure> {
@@ -66,16 +67,17 @@ export async function measureAudio(
   let count = 0
   let highest = -1
   const marks: AudioMark[] = [{ sequence: -1, received: 0, missing: 0 }]
-  for await (const packet of packets) {
-    assert(packet.sequence > highest, 'packets come by ascending sequence')
-    const frames = decodeSamples(packet, frameBytes).length / frameBytes
-    packetsOfLength.set(frames, (packetsOfLength.get(frames) ?? 0) + 1)
-    highest = packet.sequence
-    received += frames
-    count++
-    if (count % packetsPerMark === 0)
-      marks.push({ sequence: highest, received, missing: highest + 1 - count })
-  }
+  for await (const page of pages)
+    for (const packet of page) {
+      assert(packet.sequence > highest, 'packets come by ascending sequence')
+      const frames = decodeSamples(packet, frameBytes).length / frameBytes
+      packetsOfLength.set(frames, (packetsOfLength.get(frames) ?? 0) + 1)
+      highest = packet.sequence
+      received += frames
+      count++
+      if (count % packetsPerMark === 0)
+        marks.push({ sequence: highest, received, missing: highest + 1 - count })
+    }
   const framesPerPacket = usualLength(packetsOfLength)
   const missing = Math.max(highest + 1, expectedTotal ?? 0) - count
   return {
@@ -106,34 +108,58 @@ export function framesBefore({ received, missing }: AudioMark, { framesPerPacket
 }
 
 /**
- * Reads the same packets again, from the one after a mark on. Throws an `AudioError` when they are not those that were
- * measured.
+ * Reads the same packets again, from the one after a mark on: the pieces of a page at a time, each to be read to its end
+ * before the next. Throws an `AudioError` when they are not those that were measured.
  */
 export async function* packetAudio(
-  packets: AudioPackets,
+  pages: AudioPages,
   format: AudioFormat,
   measure: AudioMeasure,
   from: AudioMark = measure.marks[0] as AudioMark,
-): AsyncGenerator<AudioPiece> {
-  const frameBytes = frameBytesOf(format)
-  const silence = new Silence(measure.framesPerPacket, from.missing)
-  let highest = from.sequence
-  let frames = framesBefore(from, measure)
-  for await (const packet of packets) {
-    const { sequence } = packet
-    const samples = decodeSamples(packet, frameBytes)
-    const received: AudioPiece = { kind: 'received', sequence, frames: samples.length / frameBytes, samples }
-    for (const piece of [...silence.between(highest, sequence), received]) {
-      frames += piece.frames
-      yield piece
-    }
-    highest = sequence
+): AsyncGenerator<Iterable<AudioPiece>> {
+  const reading = new SecondReading(format, measure, from)
+  for await (const page of pages) yield reading.received(page)
+  yield reading.rest()
+}
+
+class SecondReading {
+  readonly #frameBytes: number
+  readonly #measure: AudioMeasure
+  readonly #silence: Silence
+  #highest: number
+  #frames: number
+
+  constructor(format: AudioFormat, measure: AudioMeasure, from: AudioMark) {
+    this.#frameBytes = frameBytesOf(format)
+    this.#measure = measure
+    this.#silence = new Silence(measure.framesPerPacket, from.missing)
+    this.#highest = from.sequence
+    this.#frames = framesBefore(from, measure)
   }
-  for (const piece of silence.between(highest, measure.expectedTotal ?? 0)) {
-    frames += piece.frames
+
+  *received(page: Iterable<AudioPacket>): Generator<AudioPiece> {
+    for (const packet of page) {
+      const { sequence } = packet
+      const samples = decodeSamples(packet, this.#frameBytes)
+      yield* this.#missingBefore(sequence)
+      this.#highest = sequence
+      const frames = samples.length / this.#frameBytes
+      this.#frames += frames
+      yield { kind: 'received', sequence, frames, samples }
+    }
+  }
+
+  *rest(): Generator<AudioPiece> {
+    yield* this.#missingBefore(this.#measure.expectedTotal ?? 0)
+    if (this.#frames !== this.#measure.frames) throw new AudioError('the call changed while it was read')
+  }
+
+  *#missingBefore(sequence: number): Generator<AudioPiece> {
+    const piece = this.#silence.between(this.#highest, sequence)
+    if (piece === null) return
+    this.#frames += piece.frames
     yield piece
   }
-  if (frames !== measure.frames) throw new AudioError('the call changed while it was read')
 }
 
 /** Rounded over all that is missing of the call, so that fractions of a frame do not add up. */
@@ -146,14 +172,14 @@ class Silence {
     this.#missing = missing
   }
 
-  /** The numbers between two, as one piece or none. */
-  between(received: number, next: number): readonly AudioPiece[] {
+  /** The numbers between two. */
+  between(received: number, next: number): AudioPiece | null {
     const [first, last] = [received + 1, next - 1]
-    if (first > last) return []
+    if (first > last) return null
     const before = Math.round(this.#missing * this.#framesPerPacket)
     this.#missing += last - first + 1
     const frames = Math.round(this.#missing * this.#framesPerPacket) - before
-    return [{ kind: 'missing', first, last, frames }]
+    return { kind: 'missing', first, last, frames }
   }
 }
 
@@ -178,15 +204,25 @@ export function linearOf(format: AudioFormat): AudioFormat {
 }
 
 /** Strict, because text that is no audio would otherwise become noise. */
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-
 function decodeSamples({ sequence, data }: AudioPacket, frameBytes: number): Buffer {
-  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1')
-  if (!base64.test(text)) throw new AudioError(`packet ${sequence} is not base64, so it is no audio`)
-  const samples = Buffer.from(text, 'base64')
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const samples = Buffer.from(text.toString('latin1'), 'base64')
+  if (samples.length !== decodedBytes(text) || text.includes(dash) || text.includes(underscore))
+    throw new AudioError(`packet ${sequence} is not base64, so it is no audio`)
   if (samples.length % frameBytes !== 0)
     throw new AudioError(
       `packet ${sequence} has ${samples.length} bytes, which are not whole frames of ${frameBytes}`,
     )
   return samples
+}
+
+/** What Node takes for 62 and 63 as well (RFC 4648, section 5), and RFC 4648, section 4 does not. */
+const [dash, underscore] = [0x2d, 0x5f]
+const pad = 0x3d
+
+/** How many bytes base64 of this length stands for; Node's decoder leaves out what it does not know, and gives fewer. */
+function decodedBytes(text: Buffer): number {
+  if (text.length % 4 !== 0) return -1
+  const padding = text.at(-1) !== pad ? 0 : text.at(-2) !== pad ? 1 : 2
+  return (text.length / 4) * 3 - padding
 }

@@ -45,18 +45,19 @@ const quietBlocks = 10
 const silentRms = 104
 
 export async function* speechPieces(
-  pieces: Iterable<AudioPiece> | AsyncIterable<AudioPiece>,
+  pages: Iterable<Iterable<AudioPiece>> | AsyncIterable<Iterable<AudioPiece>>,
   format: AudioFormat,
   channel: number,
   length: PieceLength,
 ): AsyncGenerator<SpeechPiece> {
   const cutter = new Cutter(format.sampleRate, length)
-  for await (const piece of pieces) {
-    if (piece.kind === 'missing') yield* cutter.addMissing(piece.frames)
-    else
-      for (const bytes of pieceBytes(piece, format, true))
-        yield* cutter.addReceived(channelOf(bytes, format, channel))
-  }
+  for await (const pieces of pages)
+    for (const piece of pieces) {
+      if (piece.kind === 'missing') yield* cutter.addMissing(piece.frames)
+      else
+        for (const bytes of pieceBytes(piece, format, true))
+          yield* cutter.addReceived(channelOf(bytes, format, channel))
+    }
   yield* cutter.end()
 }
 

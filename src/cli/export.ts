@@ -145,13 +145,13 @@ async function wavOf(
   expectedTotal: number | null,
   decode: boolean,
 ): Promise<AsyncIterable<Buffer>> {
-  const measure = await measureAudio(call.packets, format, expectedTotal)
+  const measure = await measureAudio([call.packets], format, expectedTotal)
   const target = decode ? linearOf(format) : format
   const header = wavHeader(target, measure.frames)
   return (async function* () {
     yield header
-    for await (const piece of packetAudio(call.packets, format, measure))
-      yield* pieceBytes(piece, format, decode)
+    for await (const pieces of packetAudio([call.packets], format, measure))
+      for (const piece of pieces) yield* pieceBytes(piece, format, decode)
     yield wavPadding(measure.frames * frameBytesOf(target))
   })()
 }

@@ -14,8 +14,7 @@ import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { AnalysisResult } from '../protocol/analysis.js'
-import type { CallId } from '../protocol/call-id.js'
-import type { CallReader, StoredPacket } from '../store/journal.js'
+import type { CallReader } from '../store/journal.js'
 
 export interface CallAnalysisParts
   extends Pick<AnalysisPorts, 'record' | 'read' | 'postpone' | 'interrupted'> {
@@ -80,7 +79,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
     retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
     record: parts.record,
     read: parts.read,
-    packets: (callId) => allPackets(reader, callId),
+    packetPages: (callId) => packetPages(reader, callId, 0),
     kept: (callId) => reader.keptOf(callId),
     check: (answer) => {
       if (resultCheck.Check(answer)) return answer
@@ -96,8 +95,4 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
     },
     interrupted: parts.interrupted,
   })
-}
-
-async function* allPackets(reader: CallReader, callId: CallId): AsyncIterable<StoredPacket> {
-  for await (const page of packetPages(reader, callId, 0)) yield* page
 }

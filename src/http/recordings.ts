@@ -5,7 +5,7 @@ import type { CallMachineSnapshot } from '../actors/call-machine.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import { packetPages } from '../actors/packet-pages.js'
 import { AudioError } from '../audio/audio-format.js'
-import { CallAudio, type PacketsFrom } from '../audio/call-audio.js'
+import { CallAudio, type PagesFrom } from '../audio/call-audio.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { TranscriptSegment } from '../protocol/analysis.js'
@@ -116,8 +116,8 @@ class Recordings {
   }
 
   async #send(exchange: Exchange, callId: CallId, call: RecordedCall): Promise<void> {
-    const packets = this.#packetsOf(exchange, callId)
-    const audio = await this.#audioOf(callId, call, packets)
+    const pages = this.#pagesOf(exchange, callId)
+    const audio = await this.#audioOf(callId, call, pages)
     const { bytes } = audio
     // RFC 9110 §14.2: a range is for GET alone.
     const range = exchange.isHead ? null : readRange(exchange.head.range, bytes)
@@ -132,12 +132,12 @@ class Recordings {
     headers.push(['Accept-Ranges', 'bytes'])
     if (range !== null) headers.push(['Content-Range', `bytes ${first}-${last}/${bytes}`])
     const status = range === null ? '200 OK' : '206 Partial Content'
-    await exchange.stream(status, wavType, headers, last - first + 1, audio.read(packets, first, last))
+    await exchange.stream(status, wavType, headers, last - first + 1, audio.read(pages, first, last))
   }
 
-  async #audioOf(callId: CallId, call: RecordedCall, packets: PacketsFrom): Promise<CallAudio> {
+  async #audioOf(callId: CallId, call: RecordedCall, pages: PagesFrom): Promise<CallAudio> {
     const key = `${call.createdAt} ${callId}`
-    const kept = this.#kept.get(key) ?? (await openAudio(callId, call, packets))
+    const kept = this.#kept.get(key) ?? (await openAudio(callId, call, pages))
     this.#kept.delete(key)
     this.#kept.set(key, kept)
     const [oldest] = this.#kept.keys()
@@ -146,13 +146,13 @@ class Recordings {
   }
 
   /** A page at a time; each is progress, because hours of packets take longer than an answer may. */
-  #packetsOf(exchange: Exchange, callId: CallId): PacketsFrom {
+  #pagesOf(exchange: Exchange, callId: CallId): PagesFrom {
     const reader = this.#reader
     return async function* (first) {
       for await (const page of packetPages(reader, callId, first)) {
         if (exchange.isEnded) return
         exchange.progressAt = performance.now()
-        yield* page
+        yield page
       }
     }
   }
@@ -164,12 +164,12 @@ function recorded(state: CallMachineSnapshot): RecordedCall {
   return { isReceiving: state.hasTag('receiving'), createdAt, media, expectedTotal: log.expectedTotal }
 }
 
-async function openAudio(callId: CallId, call: RecordedCall, packets: PacketsFrom): Promise<CallAudio> {
+async function openAudio(callId: CallId, call: RecordedCall, pages: PagesFrom): Promise<CallAudio> {
   const { media, expectedTotal } = call
   if (media.encoding === 'text') throw new VoiceStreamError('no_audio', `call ${callId} carries text`)
   const { encoding, sample_rate: sampleRate, channels } = media
   try {
-    return await CallAudio.open(packets, { encoding, sampleRate, channels }, expectedTotal)
+    return await CallAudio.open(pages, { encoding, sampleRate, channels }, expectedTotal)
   } catch (error) {
     if (error instanceof AudioError) throw new VoiceStreamError('no_audio', error.message)
     throw error

@@ -49,7 +49,7 @@ describe('a call that has ended', () => {
     const calls = new AnalysedCalls(async (request) => {
       requests.push(request)
       const sequences: number[] = []
-      for await (const packet of request.packets()) sequences.push(packet.sequence)
+      for await (const page of request.packetPages()) sequences.push(...page.map(({ sequence }) => sequence))
       read.push(sequences)
       if (requests.length < 3) return down()
       return result

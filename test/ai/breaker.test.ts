@@ -130,7 +130,7 @@ describe('the breaker opens', () => {
     })
     const request = {
       callId: 'c1',
-      packets: async function* () {},
+      packetPages: async function* () {},
       packetCount: 0,
       missingCount: 0,
       missingRanges: [],

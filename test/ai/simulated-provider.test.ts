@@ -16,10 +16,10 @@ function requestOf(
   const request = {
     callId: callId('c1'),
     read: 0,
-    async *packets() {
+    async *packetPages() {
       for (const packet of packets) {
         request.read++
-        yield packet
+        yield [packet]
       }
     },
     media: { encoding: 'text' as const, sample_rate: 8000, channels: 1 },

@@ -14,14 +14,14 @@ const bytesOf = (sequence: number) => Buffer.alloc(sequence % 3 === 0 ? 8 : 7, s
 const isMissing = (sequence: number) => sequence % 5 === 2 || (sequence > 2000 && sequence < 2400)
 const packets = Array.from({ length: 5000 }, (_, sequence) => sequence).filter((one) => !isMissing(one))
 let read = 0
-const from = (first: number): Iterable<AudioPacket> =>
-  (function* () {
-    for (const sequence of packets)
-      if (sequence >= first) {
-        read++
-        yield { sequence, data: Buffer.from(bytesOf(sequence).toString('base64')) }
-      }
-  })()
+const packetOf = (sequence: number): AudioPacket => {
+  read++
+  return { sequence, data: Buffer.from(bytesOf(sequence).toString('base64')) }
+}
+const from = function* (first: number): Generator<AudioPacket[]> {
+  const wanted = packets.filter((sequence) => sequence >= first)
+  for (let at = 0; at < wanted.length; at += 40) yield wanted.slice(at, at + 40).map(packetOf)
+}
 
 async function collect(parts: AsyncIterable<Buffer>): Promise<Buffer> {
   const all: Buffer[] = []

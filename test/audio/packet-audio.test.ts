@@ -1,6 +1,7 @@
 /** Packets with gaps as audio: every sample in its place, silence where a packet is missing. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { AudioError, type AudioFormat, frameBytesOf } from '../../src/audio/audio-format.js'
 import { decodeG711 } from '../../src/audio/g711.js'
 import {
@@ -32,11 +33,11 @@ async function wavOf(
   expectedTotal: number | null,
   linear = false,
 ): Promise<Buffer> {
-  const measure = await measureAudio(packets, format, expectedTotal)
+  const measure = await measureAudio([packets], format, expectedTotal)
   const target = linear ? linearOf(format) : format
   const chunks = [wavHeader(target, measure.frames)]
-  for await (const piece of packetAudio(packets, format, measure))
-    chunks.push(...pieceBytes(piece, format, linear))
+  for await (const pieces of packetAudio([packets], format, measure))
+    for (const piece of pieces) chunks.push(...pieceBytes(piece, format, linear))
   chunks.push(wavPadding(measure.frames * frameBytesOf(target)))
   return Buffer.concat(chunks)
 }
@@ -75,10 +76,10 @@ describe('packets as audio', () => {
       .slice(0, 1000)
       .map((start, sequence) => packetOf(sequence, audio.subarray(start, starts[sequence + 1])))
     const format = { ...mulaw, sampleRate: 11_025 }
-    const whole = await measureAudio(packets, format, null)
+    const whole = await measureAudio([packets], format, null)
     assert.equal(whole.frames, audio.length)
     const received = packets.filter(({ sequence }) => sequence % 7 < 4)
-    const { frames } = await measureAudio(received, format, 1000)
+    const { frames } = await measureAudio([received], format, 1000)
     assert(Math.abs(frames - audio.length) <= 4, `${frames} frames of ${audio.length}`)
   })
 
@@ -95,7 +96,7 @@ describe('packets as audio', () => {
 
   test('that are no audio are refused with their number and without their content', async () => {
     const refuses = (data: string, format: AudioFormat, fact: RegExp) =>
-      assert.rejects(measureAudio([{ sequence: 7, data: Buffer.from(data) }], format, null), (error) => {
+      assert.rejects(measureAudio([[{ sequence: 7, data: Buffer.from(data) }]], format, null), (error) => {
         assert(error instanceof AudioError)
         assert.match(error.message, fact)
         assert(!error.message.includes(data))
@@ -106,23 +107,52 @@ describe('packets as audio', () => {
     await refuses('AAAA', { ...mulaw, encoding: 'pcm_s16le' }, /^packet 7 has 3 bytes/)
   })
 
+  test('are base64 of RFC 4648, section 4, to the letter, or no audio', async () => {
+    // Guards against what Node's decoder takes or leaves out: base64url, spaces, text behind the padding.
+    const rule = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+    const outcomes = { taken: 0, refused: 0 }
+    const character = fc.oneof(
+      { arbitrary: fc.constantFrom(...'ABYZabyz0189+/'), weight: 12 },
+      { arbitrary: fc.constantFrom(...'==-_ \n.*é\0'), weight: 1 },
+    )
+    const texts = fc.oneof(
+      fc.string({ unit: character, maxLength: 24 }),
+      fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+    )
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
+        const measured = measureAudio([[{ sequence: 0, data: Buffer.from(text, 'latin1') }]], mulaw, null)
+        const isTaken = await measured.then(
+          ({ frames }) => frames === Buffer.from(text, 'base64').length,
+          (error) => !(error instanceof AudioError),
+        )
+        assert.equal(isTaken, rule.test(text), JSON.stringify(text))
+        outcomes[isTaken ? 'taken' : 'refused']++
+      }),
+      { numRuns: 5000, examples: [['AA==AAAA'], ['A==='], ['===='], ['AA=A'], ['AAA-'], ['AA _'], ['QQ==']] },
+    )
+    assert(outcomes.taken > 500 && outcomes.refused > 500, JSON.stringify(outcomes))
+  })
+
   test('that changed between the two passes are refused, because the header is written', async () => {
-    const measure = await measureAudio(packetsOf(speechOf(3), 160, []), mulaw, null)
+    const measure = await measureAudio([packetsOf(speechOf(3), 160, [])], mulaw, null)
     const drain = async () => {
-      for await (const _ of packetAudio(packetsOf(speechOf(2), 160, []), mulaw, measure));
+      for await (const pieces of packetAudio([packetsOf(speechOf(2), 160, [])], mulaw, measure))
+        for (const _ of pieces);
     }
     await assert.rejects(drain(), /changed while it was read/)
   })
 
   test('take no memory for silence: the longest gap is written a little at a time', async () => {
-    const measure = await measureAudio([packetOf(1_000_000, speechOf(1))], mulaw, null)
+    const measure = await measureAudio([[packetOf(1_000_000, speechOf(1))]], mulaw, null)
     assert.equal(measure.frames, 1_000_001 * 160)
     let bytes = 0
-    for await (const piece of packetAudio([packetOf(1_000_000, speechOf(1))], mulaw, measure))
-      for (const chunk of pieceBytes(piece, mulaw, false)) {
-        assert(chunk.length <= 64 * 1024)
-        bytes += chunk.length
-      }
+    for await (const pieces of packetAudio([[packetOf(1_000_000, speechOf(1))]], mulaw, measure))
+      for (const piece of pieces)
+        for (const chunk of pieceBytes(piece, mulaw, false)) {
+          assert(chunk.length <= 64 * 1024)
+          bytes += chunk.length
+        }
     assert.equal(bytes, measure.frames)
   })
 })

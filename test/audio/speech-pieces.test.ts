@@ -24,7 +24,7 @@ const quiet = (frames: number): number[] => Array.from({ length: frames }, () =>
 
 async function cut(pieces: readonly AudioPiece[], of = format, channel = 0): Promise<SpeechPiece[]> {
   const found: SpeechPiece[] = []
-  for await (const piece of speechPieces(pieces, of, channel, length))
+  for await (const piece of speechPieces([pieces], of, channel, length))
     found.push({ ...piece, samples: Buffer.from(piece.samples) })
   return found
 }

@@ -11,7 +11,6 @@ import { runWithRetry } from '../../src/ai/retry.js'
 import { AnalysisResult } from '../../src/protocol/analysis.js'
 import type { CallView } from '../../src/protocol/call.js'
 import type { CallId } from '../../src/protocol/call-id.js'
-import type { StoredPacket } from '../../src/store/journal.js'
 import { policy } from './ai-run.js'
 import { Calls, graceMs } from './calls.js'
 import { FakeClock } from './fake-clock.js'
@@ -80,7 +79,7 @@ export class AnalysedCalls extends Calls {
       retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
       record: (callId, entry) => this.record(callId, entry).promise,
       read: (callId, look) => this.look(callId, look),
-      packets: (callId) => this.#packets(callId),
+      packetPages: (callId) => packetPages(journal, callId, 0, 2),
       kept: (callId) => journal.keptOf(callId),
       check: (answer) => {
         if (resultCheck.Check(answer)) return answer
@@ -92,10 +91,6 @@ export class AnalysedCalls extends Calls {
       interrupted: (_, error) => this.interruptions.push(error),
     })
     this.alarm.start()
-  }
-
-  async *#packets(callId: CallId): AsyncIterable<StoredPacket> {
-    for await (const page of packetPages(this.journal, callId, 0, 2)) yield* page
   }
 
   override view(id: CallId): Promise<CallView | null> {

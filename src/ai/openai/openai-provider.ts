@@ -122,15 +122,15 @@ class OpenAiRun {
   // --- speech to text ---------------------------------------------------------------------------------------------
 
   async #transcript(): Promise<Transcript> {
-    const { media, packets, expectedTotal } = this.#request
-    if (media.encoding === 'text') return readTextCall(packets(), expectedTotal)
+    const { media, packetPages, expectedTotal } = this.#request
+    if (media.encoding === 'text') return readTextCall(packetPages(), expectedTotal)
     const format: AudioFormat = {
       encoding: media.encoding,
       sampleRate: media.sample_rate,
       channels: media.channels,
     }
     try {
-      const measure = await measureAudio(audioPackets(this.#request), format, expectedTotal)
+      const measure = await measureAudio(packetPages(), format, expectedTotal)
       return await this.#hear(format, measure)
     } catch (error) {
       // What the packets hold does not change by trying again.
@@ -145,7 +145,7 @@ class OpenAiRun {
     let characters = 0
     let missingFrames = 0
     for (let channel = 0; channel < format.channels; channel++) {
-      const audio = packetAudio(audioPackets(this.#request), format, measure)
+      const audio = packetAudio(this.#request.packetPages(), format, measure)
       for await (const piece of speechPieces(audio, format, channel, length)) {
         missingFrames += piece.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0)
         // A transcript that is full is not asked for more: it would be paid for and cut off.
@@ -254,12 +254,6 @@ class OpenAiRun {
       throw error
     }
   }
-}
-
-async function* audioPackets(
-  request: AnalysisRequest,
-): AsyncGenerator<{ sequence: number; data: Uint8Array }> {
-  yield* request.packets()
 }
 
 function tokensOf(text: string): number | null {

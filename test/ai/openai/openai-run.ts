@@ -54,8 +54,8 @@ export function requestFor(call: CallUnderTest): AnalysisRequest {
   return {
     callId: 'call-1' as CallId,
     media,
-    async *packets() {
-      yield* stored
+    async *packetPages() {
+      for (let from = 0; from < stored.length; from += 30) yield stored.slice(from, from + 30)
     },
     packetCount: stored.length,
     expectedTotal: call.expectedTotal ?? null,
