@@ -57,7 +57,7 @@ export function Figures({ picture, trend }: { readonly picture: FloorPicture; re
       <Figure
         name="AI failed, 1 h"
         value={formatShare(share(hour.failed, ended))}
-        note={`${formatCount(hour.failed)} of ${formatCount(ended)} calls`}
+        note={`${formatCount(hour.failed)} of ${formatCount(ended)} analyses`}
       />
     </dl>
   )
