@@ -2,10 +2,11 @@
  * The circuit breaker around attempts: it tells an outage of the provider from a call that cannot be analysed.
  *
  * It opens after so many requests in a row, of whatever calls, that found the provider down, or at once when the
- * provider says that it is exhausted, or asks for a wait that no call's budget has room for. While it is open nothing is asked but one probe at a time: the attempt of the call
- * that waits longest. A probe that is answered closes it, and the calls that wait go on in the order in which they came,
- * through the same slots as ever, so that they are no herd. A probe that fails opens it for longer, and its call waits
- * behind all others, so that probes are spread over calls.
+ * provider says that it is exhausted, or asks for a wait that no call's budget has room for. While it is open nothing
+ * is asked but one probe at a time: the attempt of the call that waits longest. A probe that is answered closes it,
+ * and the calls that wait go on in the order in which they came, through the same slots as ever, so that they are no
+ * herd. A probe that fails opens it for longer, and its call waits behind all others, so that probes are spread over
+ * calls.
  *
  * A failure that opens the breaker or meets it open is the provider's and not the call's: it is told as
  * `AttemptReleased`. So are, in hindsight, those that it opened at: `wasOutage` knows them, and who counted one takes it
@@ -88,7 +89,7 @@ export class ProviderBreaker {
   #openedAt: Millis | null = null
   /** Why the breaker opens; null where a probe ended without the provider having been asked. */
   #found: ProviderUnavailable | null = null
-  /** Those that counted before it opened at them. */
+  /** The failures at which it opened. */
   readonly #outages = new WeakSet<Error>()
   #cancelProbe = () => {}
 

@@ -57,6 +57,7 @@ export type RetryOutcome<T> =
 /** The attempt failed, but the provider does so for everybody: it does not count. */
 export class AttemptReleased extends Error {
   override readonly name = 'AttemptReleased'
+  declare readonly cause: Error
 
   constructor(cause: Error) {
     super(cause.message, { cause })

@@ -4,8 +4,9 @@
  * `p-retry` counts and waits; what it cannot know is added here. An attempt is recorded before it starts and counts
  * whatever happens to the process then, so a run may begin at attempt k. The budget survives restarts likewise, which
  * `maxRetryTime` does not. An attempt that is released (the provider is down for everybody) is made again later, with
- * the same number and at no cost to the budget; so are those that failed before that was known. A provider's `Retry-After` lengthens a wait, within the budget. Each attempt has a
- * deadline of its own that holds even against a provider that ignores its signal.
+ * the same number and at no cost to the budget; so are those that failed before that was known. A provider's
+ * `Retry-After` lengthens a wait, within the budget. Each attempt has a deadline of its own that holds even against a
+ * provider that ignores its signal.
  *
  * All of this is meant for one step. An attempt that completes a step is the first one at the next step: its deadline,
  * the count, the waits and the budget begin anew, so a long call may need many more than five attempts, but none of its
@@ -14,7 +15,7 @@
 import pRetry, { AbortError } from 'p-retry'
 import type { Clock, Millis } from '../clock.js'
 import { withinDeadline } from './deadline.js'
-import { ProviderRejected, ProviderUnavailable } from './provider.js'
+import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from './provider.js'
 import {
   AttemptReleased,
   type RetryOutcome,
@@ -61,8 +62,11 @@ class RetryRun<T> {
   #attempts: number
   #spentMs: Millis
   #lastAttemptMs: Millis = 0
-  /** The failures that count, of this step and this process: each may turn out to be an outage's. */
+  /** The failures that count, of this step and this run: each may turn out to be an outage's. */
   #failures: FailureThatCounts[] = []
+  /** So many attempts at this step do not count although the provider counted as up when they began. */
+  #forgiven = 0
+  #isProbe = false
   /** A step was completed, or attempts were given back, since p-retry began to count. */
   #isCountedAnew = false
 
@@ -119,11 +123,12 @@ class RetryRun<T> {
   async #untilItCounts(): Promise<T> {
     for (;;) {
       this.#attempts++
-      await this.#takeBackOutage()
+      await this.#takeBackOutage(this.#attempts - 1)
       try {
         return await this.#task.admit((isProbe, answered) => this.#ask(isProbe, answered))
       } catch (error) {
         if (!(error instanceof AttemptReleased) || this.#signal.aborted) throw error
+        if (!this.#forgives(error)) throw error.cause
         this.#spentMs -= this.#lastAttemptMs
         await this.#release(this.#attempts, error, null)
         this.#attempts--
@@ -131,16 +136,27 @@ class RetryRun<T> {
     }
   }
 
-  /** The attempt that is to begin has then the number of the first one that is given back. */
-  async #takeBackOutage(): Promise<void> {
-    for (;;) {
-      const failure = this.#failures.at(-1)
-      if (failure === undefined || !this.#task.wasOutage(failure.error)) return
-      this.#failures.pop()
+  /**
+   * No more than a call has attempts: one that brings the provider down, or is refused by it as if it were, would be made
+   * again for ever and keep all others waiting. A probe is made for everybody, and for a lack of quota no call is to blame.
+   */
+  #forgives({ cause }: AttemptReleased): boolean {
+    if (this.#isProbe || cause instanceof ProviderExhausted) return true
+    return this.#forgiven++ < this.#policy.attemptsMax
+  }
+
+  /** `last` is the attempt that is recorded as begun; what comes next has the number of the first that is given back. */
+  async #takeBackOutage(last: number): Promise<void> {
+    const outage = this.#failures.filter(({ error }) => this.#task.wasOutage(error))
+    const taken = outage.slice(0, Math.max(0, this.#policy.attemptsMax - this.#forgiven))
+    if (taken.length === 0) return
+    this.#failures = this.#failures.filter((failure) => !taken.includes(failure))
+    this.#forgiven += taken.length
+    this.#isCountedAnew = true
+    for (const [index, { error, spentMs }] of taken.reverse().entries()) {
       this.#attempts--
-      this.#spentMs -= failure.spentMs
-      this.#isCountedAnew = true
-      await this.#release(this.#attempts, failure.error, failure.spentMs)
+      this.#spentMs -= spentMs
+      await this.#release(last - index, error, spentMs)
     }
   }
 
@@ -150,8 +166,9 @@ class RetryRun<T> {
 
   async #ask(isProbe: boolean, answered: () => void): Promise<T> {
     if (this.#signal.aborted) throw new RunInterrupted('shutting down')
+    this.#isProbe = isProbe
     // It may have waited for a slot while the breaker opened.
-    await this.#takeBackOutage()
+    await this.#takeBackOutage(this.#attempts - 1)
     await recorded(this.#task.started(this.#attempts))
     // A listener on a signal that has fired already would never be told.
     if (this.#signal.aborted) throw new RunInterrupted('shutting down')
@@ -189,12 +206,15 @@ class RetryRun<T> {
   #advance(): void {
     this.#isCountedAnew = true
     this.#failures = []
+    this.#forgiven = 0
     this.#attempts = 1
     this.#spentMs = 0
   }
 
   async #afterFailure(error: Error): Promise<void> {
     if (error instanceof RunInterrupted || this.#signal.aborted) throw new AbortError(error)
+    // An outage may have begun and ended while this attempt was under way: it must not be the call's last one for that.
+    await this.#takeBackOutage(this.#attempts)
     const { attemptsMax, budgetMs } = this.#policy
     const attempt = this.#attempts
     if (attempt >= attemptsMax) {

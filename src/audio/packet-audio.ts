@@ -6,7 +6,7 @@
  *     pieces    [0] [1] [2 … 3] [4] [5]    received, received, missing, received, missing
  *
  * What is missing is as long as packets usually are in this call, which only the whole call tells: `measureAudio` reads
- * it once, `packetAudio` again. Neither holds more than one packet.
+ * it once, `packetAudio` again. Neither holds more than a page of packets.
  */
 import assert from 'node:assert/strict'
 import { AudioError, type AudioFormat, frameBytesOf, silenceByteOf } from './audio-format.js'

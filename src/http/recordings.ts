@@ -150,7 +150,9 @@ class Recordings {
     const reader = this.#reader
     return async function* (first) {
       for await (const page of packetPages(reader, callId, first)) {
-        if (exchange.isEnded) return
+        // What ended early would be taken for the whole call, and kept.
+        if (exchange.isEnded)
+          throw new VoiceStreamError('timed_out', 'nobody waits for the recording any more')
         exchange.progressAt = performance.now()
         yield page
       }

@@ -209,6 +209,40 @@ describe('an outage of 30 minutes', () => {
     }
   })
 
+  test('is no refuge for a call that the provider never takes, while it takes others', async (t) => {
+    // Guards against a bad call that is forgiven again and again, and keeps all others waiting for the probes in between.
+    for (const error of [
+      () => new ProviderUnavailable('500'),
+      () => new ProviderUnavailable('503', { retryAfterMs: 60_000 }),
+    ]) {
+      const bad = callId('bad')
+      const clock = new FakeClock()
+      clock.takeOverTimeouts(t)
+      const asked: CallId[] = []
+      const calls = new AnalysedCalls(
+        async ({ callId }) => {
+          asked.push(callId)
+          if (callId === bad) throw error()
+          return result
+        },
+        64,
+        new HeldJournal(),
+        clock,
+        { failuresMax: 3, probeMs: 5000, outageWaitMs: 12_000 },
+      )
+      await calls.end(bad)
+      const good = Array.from({ length: 20 }, (_, n) => callId(`good-${n}`))
+      for (const id of good) {
+        await calls.end(id)
+        await clock.advance(3 * minute)
+      }
+      assert.equal((await calls.view(bad))?.state, 'FAILED')
+      for (const id of good) assert.equal((await calls.view(id))?.state, 'ARCHIVED')
+      assert(calls.outages.length > 2, 'it has opened the breaker more than once')
+      await finish(calls, t)
+    }
+  })
+
   test('is not counted by the budget', async (t) => {
     const provider = new Provider()
     const calls = provider.calls(t, 1)

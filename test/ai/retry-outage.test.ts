@@ -91,4 +91,45 @@ describe('attempts that turn out to have met an outage', () => {
     assert.equal(run.outcome, null)
     assert.equal(run.error?.name, 'RunInterrupted')
   })
+
+  test('are given back also from under a later failure that counts', async (t) => {
+    // Guards against an outage that began and ended while an attempt was under way: its failure lies on top.
+    const { task, released, at } = noticed(1, ['first'])
+    const run = startRun(t, [failure('first'), failure('second'), {}], { task })
+    await run.clock.advance(1999)
+    at(1)
+    await run.clock.advance(300_000)
+    assert.deepEqual(released, [{ attempt: 2, error: 'first', refundMs: 1500 }])
+    assert.deepEqual(
+      run.failures.map(({ attempt, error }) => [attempt, error]),
+      [
+        [1, 'first'],
+        [1, 'second'],
+      ],
+    )
+    assert.deepEqual(run.outcome, { kind: 'succeeded', result: 'result 2' })
+  })
+
+  test('are looked for before the last attempt has failed the call', async (t) => {
+    const { task, released, at } = noticed(1, ['first'])
+    const script = [failure('first'), ...Array<ReturnType<typeof failure>>(4).fill(failure('later')), {}]
+    const run = startRun(t, script, { task })
+    // 1.5 + 2.5 + 4.5 + 8.5 s, and the fifth attempt is under way.
+    await run.clock.advance(17_300)
+    at(1)
+    await run.clock.advance(300_000)
+    assert.deepEqual(released, [{ attempt: 5, error: 'first', refundMs: 1500 }])
+    assert.equal(run.outcome?.kind, 'succeeded')
+  })
+
+  test('are given back no more often than a call has attempts', async (t) => {
+    // Guards against a call that brings the provider down, is forgiven, and does it again, for ever.
+    const { task, released, at } = noticed(0, ['bad'])
+    at(0)
+    const run = startRun(t, [failure('bad')], { task })
+    await run.clock.advance(300_000)
+    assert.equal(released.length, 5)
+    assert.deepEqual(run.outcome, { kind: 'failed', error: 'bad' })
+    assert.equal(times(run, 'called').length, 10)
+  })
 })

@@ -166,3 +166,38 @@ describe('the transcript of a call', () => {
     assertProblem(await client.get('/v1/call/nobody/transcript'), 404)
   })
 })
+
+describe('the recording of a call that nobody completed', () => {
+  const service = suiteService({ settings: { CALL_IDLE_TIMEOUT_MS: 1000, GRACE_PERIOD_MS: 100 } })
+
+  test('is whole also after somebody left while it was measured', async (t) => {
+    // Guards against a measure of half a call that is kept, and served to the next listener as the whole.
+    const client = new HttpClient(t, service(), 1)
+    const count = 30_000
+    assert.equal((await client.post('/v1/call/start/long', { media })).status, 202)
+    const lines = Array.from({ length: count }, (_, sequence) =>
+      JSON.stringify({
+        call_id: 'long',
+        sequence,
+        data: samplesOf(sequence).toString('base64'),
+        timestamp: 1,
+      }),
+    )
+    for (let at = 0; at < count; at += 10_000)
+      assert.equal((await client.bulk(lines.slice(at, at + 10_000).join('\n'))).status, 202)
+    await ended(client, 'long')
+    const path = '/v1/call/long/audio.wav'
+    const socket = connect(service().port, '127.0.0.1')
+    let answered = 0
+    socket.on('data', (bytes: Buffer) => {
+      answered += bytes.length
+    })
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
+    // The reader has answered for the first of 30 pages by then, and not for the last.
+    await client.get('/v1/call/long/packets?limit=1')
+    socket.destroy()
+    assert.equal(answered, 0, 'it left before the call was measured')
+    const { status, bytes } = await download(service().port, path)
+    assert.deepEqual([status, bytes.length], [200, headerBytes + count * 160])
+  })
+})
