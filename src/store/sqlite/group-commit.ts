@@ -110,7 +110,6 @@ export class GroupCommit {
   }
 
   erase(stream: Stream, settlement: Settlement): void {
-    assert(this.hasRoom(0), 'room is asked for before an append')
     this.#open.erasures.push(stream.key)
     stream.wait(this.#open, settlement)
     this.#pumpSoon()

@@ -170,6 +170,7 @@ export class SqliteJournal implements Journal, CallReader {
     if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
     if (stream.isDead || expectedVersion !== stream.version)
       return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+    assert(this.commits.hasRoom(0), 'room is asked for before an append')
     stream.isReleased = true
     if (this.#streams.get(stream.callId) === stream) this.#streams.delete(stream.callId)
     this.commits.erase(stream, this.#erasures.begin(stream.callId, settlement))
