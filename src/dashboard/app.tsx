@@ -7,7 +7,7 @@ import { useKeys } from './keys.js'
 import type { Need } from './model/attention.js'
 import { firstQuery, listOf } from './model/call-list.js'
 import type { CallRecord } from './model/call-record.js'
-import { useHeldOrder, useHold } from './parts/hold.js'
+import { useDrawnOrder, useHold } from './parts/hold.js'
 import { useMedia } from './parts/hooks.js'
 import { chooseNextTheme } from './parts/theme.js'
 import { callHash, type Place, placeHash, type Route, routeOf } from './route.js'
@@ -148,6 +148,8 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   const isNarrow = useMedia('(max-width: 759px)')
   const wantsSearch = useRef(false)
   const hold = useHold()
+  const needsOrder = useDrawnOrder(idOfNeed)
+  const callsOrder = useDrawnOrder(idOfCall)
   useEffect(() => {
     // The field is there only once the list is.
     if (place === 'calls' && wantsSearch.current) focusSearch()
@@ -159,18 +161,10 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   const allNeeds = watch.needs()
   const openNeeds = shownNeeds(allNeeds, watch.acknowledgements, 'all')
   const isHeld = hold.isHeld() && watch.picture.isComplete
-  const needs = useHeldOrder(
-    place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, needsFilter) : [],
-    isHeld,
-    `${needsFilter} ${watch.acknowledgements.version}`,
-    idOfNeed,
-  )
-  const calls = useHeldOrder(
-    place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query) : [],
-    isHeld,
-    query,
-    idOfCall,
-  )
+  const listedNeeds = place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, needsFilter) : []
+  const needs = needsOrder.next({ items: listedNeeds, all: allNeeds }, { isHeld, asked: needsFilter })
+  const listedCalls = place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query) : []
+  const calls = callsOrder.next({ items: listedCalls, all: listedCalls }, { isHeld, asked: query })
   const found = place === 'calls' && search.found.kind === 'found' ? search.found.calls : []
   const ids =
     place === 'needs'

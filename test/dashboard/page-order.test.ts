@@ -67,7 +67,8 @@ describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
     await page.context().close()
   })
 
-  test('of calls that need somebody keeps their places, too, but for one that is acknowledged', async (t) => {
+  test('of calls that need somebody keeps their places, too, also of those that are acknowledged', async (t) => {
+    // Guards against a double click whose second half acknowledges another call, unseen.
     const client = new HttpClient(t, service())
     for (const id of ['need-1', 'need-2', 'need-3']) await client.packet(id, packet(0))
     const { page } = await openPage(browser(), `${service().url}/dashboard`)
@@ -80,9 +81,23 @@ describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
     await client.complete('need-1', 1)
     await sees(page, '#row-need-1', 'needs nobody any more')
     assert.equal(await placeOf('need-3'), before)
-    await page.getByRole('button', { name: 'Acknowledge call need-2' }).click()
+    await page.getByRole('button', { name: 'Acknowledge call need-2' }).dblclick()
+    await sees(page, '#row-need-2', 'Take back')
+    await sees(page, '#row-need-1', 'needs nobody any more')
+    assert.equal(await placeOf('need-3'), before)
+    await page.getByRole('button', { name: 'Acknowledge call need-3' }).waitFor()
+
+    await page.mouse.move(5, 300)
     await page.locator('#row-need-2').waitFor({ state: 'detached', timeout: 20_000 })
     assert.equal(await page.locator('#row-need-1').count(), 0)
+
+    // Of the acknowledged ones, too: what is taken back is still there, and can be opened.
+    await page.getByRole('button', { name: /^Acknowledged/ }).click()
+    await page.locator('#row-need-2').hover()
+    await page.getByRole('button', { name: 'Take back for call need-2' }).click()
+    await page.getByRole('button', { name: 'Acknowledge call need-2' }).waitFor()
+    await page.locator('#row-need-2 .call-id').click()
+    await sees(page, '.panel', 'need-2')
     await page.context().close()
   })
 })

@@ -101,6 +101,8 @@ describe('the page', { skip }, () => {
     await row.waitFor({ timeout: 20_000 })
     assert.match(await row.innerText(), /no packets are coming/)
     await row.getByRole('button', { name: 'Acknowledge call quiet-line' }).click()
+    await row.getByRole('button', { name: 'Take back for call quiet-line' }).waitFor()
+    await page.mouse.move(5, 300)
     await row.waitFor({ state: 'detached', timeout: 20_000 })
     await page.reload()
     await sees(page, '.chip', /Acknowledged\s*1/)

@@ -19,8 +19,6 @@ type Levels = Readonly<Record<string, number>>
 export class Acknowledgements {
   readonly #keep: Keep | null
   readonly #seen = new Map<string, Levels>()
-  /** Rises with each thing that the viewer did. */
-  version = 0
 
   constructor(keep: Keep | null) {
     this.#keep = keep
@@ -28,7 +26,6 @@ export class Acknowledgements {
   }
 
   add({ call, concerns }: Need): void {
-    this.version++
     this.#seen.delete(call.id)
     this.#seen.set(call.id, Object.fromEntries(concerns.map(({ kind, level }) => [kind, level])))
     for (const callId of this.#seen.keys()) {
@@ -39,7 +36,6 @@ export class Acknowledgements {
   }
 
   remove(callId: string): void {
-    this.version++
     if (this.#seen.delete(callId)) this.#write()
   }
 

@@ -63,7 +63,7 @@ export function NeedsView(props: NeedsViewProps) {
           hold={hold}
           rowPixels={isNarrow ? 96 : 64}
           cursor={cursor}
-          label="Calls that need attention, most urgent first"
+          label={`Calls that need attention${isHeld ? '' : ', most urgent first'}`}
           columnCount={4}
           keyOf={({ call }) => call.id}
           goneText={({ call }) => (needs.gone.has(call.id) ? 'Over: it needs nobody any more' : null)}
@@ -93,7 +93,7 @@ export function NeedsView(props: NeedsViewProps) {
       )}
       {needs.items.length > 0 && (
         <p class="view-foot">
-          <span>Most urgent first</span>
+          {!isHeld && <span>Most urgent first</span>}
           <HeldNote isHeld={isHeld} />
         </p>
       )}
@@ -177,7 +177,8 @@ function NeedRow({ need, now, isAcknowledged, acknowledge, undo }: NeedRowProps)
           onClick={(event) => {
             // The row behind it would open.
             event.stopPropagation()
-            act()
+            // The second click of a double one would take the first back.
+            if (event.detail < 2) act()
           }}
         >
           {!isAcknowledged && <Drawing of="check" />}
