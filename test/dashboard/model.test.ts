@@ -59,6 +59,31 @@ test('urgent calls come first, then serious ones, and among equals who has waite
   assert.deepEqual(order, ['silent-longer', 'silent', 'failed', 'negative'])
 })
 
+test('a call that is analysed again waits from then on, not from the end of its packets', () => {
+  // Guards against "waiting long, 24 h" a moment after the button was pressed.
+  const day = 24 * 3_600_000
+  const ended = { completed_at: time(1000), ended_at: time(2000) }
+  const call = record('a', { ...ended, state: 'FAILED' })
+  const again = row('a', { ...ended, ended_at: null, state: 'PROCESSING_AI' })
+  call.update(again, start + day, 1)
+  assert.deepEqual(needsAt(day + 59_000, call), [])
+  call.update(again, start + day + 59_500, 1)
+  const [need] = needsAt(day + 60_000, call)
+  assert.equal(need?.concerns[0].kind, 'waiting')
+  assert.equal(need?.concerns[0].since, start + day)
+  const unseen = record('b', { completed_at: time(1000), state: 'PROCESSING_AI' })
+  assert.equal(needsAt(61_000, unseen)[0]?.concerns[0].since, start + 1000)
+})
+
+test('a call that ended twice ended the second time, though what was between was not seen', () => {
+  const call = record('a', { state: 'FAILED', ended_at: time(1000) })
+  const day = 24 * 3_600_000
+  call.update(row('a', { state: 'ARCHIVED', ended_at: time(day), sentiment: 'negative' }), start + day, 1)
+  assert.equal(needsAt(day + 1000, call)[0]?.concerns[0].since, start + day)
+  call.update(row('a', { state: 'PROCESSING_AI' }), start + day, 1)
+  assert.equal(call.endedAt, null)
+})
+
 test('loss is told while it lasts: not before it can be known, and not after it is over', () => {
   const call = record('a')
   const losingAt = (second: number, received: number, missing: number) => {

@@ -95,7 +95,8 @@ function failed(call: CallRecord): Concern {
 }
 
 function waiting(call: CallRecord, now: number): Concern | null {
-  const since = call.completedAt ?? call.lastPacketAt
+  // One that failed yesterday and is analysed again has waited since then, not since yesterday.
+  const since = Math.max(call.completedAt ?? call.lastPacketAt, call.processingSince ?? 0)
   const ms = now - since
   if (ms < waitingAfterMs) return null
   const { attempts, next_attempt_at: next } = call.row.ai

@@ -24,11 +24,14 @@ export class CallRecord {
   lastPacketAt: number
   completedAt: number | null = null
   endedAt: number | null = null
+  /** When the page saw its analysis become due; null while it never did. */
+  processingSince: number | null = null
   /** Of the last seconds, 0 to 1; null while too few packets came to tell. */
   recentLoss: number | null = null
   losingSince: number | null = null
   /** The picture in which it was last seen. */
   generation: number
+  #endedAtText: string | null = null
   #samples: LossSample[] = []
 
   constructor(row: CallRow, at: number, generation: number) {
@@ -41,11 +44,16 @@ export class CallRecord {
   }
 
   update(row: CallRow, at: number, generation: number): void {
+    if (row.state === 'PROCESSING_AI' && this.row.state !== 'PROCESSING_AI') this.processingSince = at
     this.row = row
     this.generation = generation
     this.lastPacketAt = Date.parse(row.last_packet_at ?? row.created_at)
     if (row.completed_at !== null) this.completedAt ??= Date.parse(row.completed_at)
-    this.endedAt = row.ended_at === null ? null : (this.endedAt ?? Date.parse(row.ended_at))
+    // A call that is analysed again ends again; between two rows its second analysis may have passed unseen.
+    if (row.ended_at !== this.#endedAtText) {
+      this.#endedAtText = row.ended_at
+      this.endedAt = row.ended_at === null ? null : Date.parse(row.ended_at)
+    }
     this.#observeLoss(at)
   }
 
