@@ -87,8 +87,9 @@ function lastOf(plot: uPlot, line: number): number | null {
   return plot.data[line]?.at(-1) ?? null
 }
 
-const textOf = (value: number | null, format: (value: number) => string): string =>
-  value === null ? '–' : format(value)
+/** Undefined where the pointer is still at a time that the data no longer reach. */
+const textOf = (value: number | null | undefined, format: (value: number) => string): string =>
+  value === null || value === undefined ? '–' : format(value)
 
 function optionsOf(props: ChartProps, width: number): uPlot.Options {
   const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
@@ -129,7 +130,7 @@ function optionsOf(props: ChartProps, width: number): uPlot.Options {
         ...(isFilled ? { fill: `${colour(property)}22` } : {}),
         ...(isDashed ? { dash: [5, 4] } : {}),
         points: { show: false },
-        value: (plot: uPlot, value: number | null, line: number, index?: number | null) =>
+        value: (plot: uPlot, value: number | null | undefined, line: number, index?: number | null) =>
           textOf(typeof index === 'number' ? value : lastOf(plot, line), props.format),
       })),
     ],
