@@ -45,7 +45,6 @@ export function formatDuration(ms: number): string {
 export const formatTime = (at: number): string => time.format(at)
 export const formatDateAndTime = (at: number): string => dateAndTime.format(at)
 
-/** In the order of the lifecycle. */
 export const stateNames: Readonly<Record<CallState, string>> = {
   IN_PROGRESS: 'In progress',
   COMPLETED: 'Completed',
@@ -53,5 +52,3 @@ export const stateNames: Readonly<Record<CallState, string>> = {
   ARCHIVED: 'Archived',
   FAILED: 'Failed',
 }
-// Of a record, whose keys its type has checked. The list of the protocol would bring its schemas into the bundle.
-export const callStates = Object.keys(stateNames) as readonly CallState[]

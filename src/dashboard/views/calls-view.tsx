@@ -1,15 +1,9 @@
 /** All current calls in one list: filtered, sorted, searched. */
 import type { ComponentChildren } from 'preact'
 import type { CallState } from '../../protocol/call.js'
+import { callStates } from '../../protocol/call-states.js'
 import type { TranscriptSearch } from '../feed/transcript-search.js'
-import {
-  callStates,
-  formatCount,
-  formatDateAndTime,
-  formatDuration,
-  formatShare,
-  stateNames,
-} from '../format.js'
+import { formatCount, formatDateAndTime, formatDuration, formatShare, stateNames } from '../format.js'
 import { silentAfterMs } from '../model/attention.js'
 import { isShown, type ListQuery, type SortKey, type StateFilter, sortedBy } from '../model/call-list.js'
 import type { CallRecord } from '../model/call-record.js'

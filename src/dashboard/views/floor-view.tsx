@@ -1,8 +1,9 @@
 /** The floor over the last hour. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { callStates } from '../../protocol/call-states.js'
 import type { Floor, FloorBucket } from '../../protocol/floor.js'
 import { NotSignedIn, type Session } from '../feed/session.js'
-import { callStates, formatCount, formatRate, formatShare } from '../format.js'
+import { formatCount, formatRate, formatShare } from '../format.js'
 import type { FloorPicture } from '../model/floor-picture.js'
 import { Chart, type Line } from '../parts/chart.js'
 import { StateLabel } from '../parts/icons.js'
