@@ -51,7 +51,9 @@ export class CallWatch {
   #timer: ReturnType<typeof setTimeout> | undefined
   #isReading = false
   #isReadWanted = false
-  #isPastRead = false
+  /** Rises with each reset: what was read of the past before it has a hole. */
+  #resets = 0
+  #pastReadAfter = -1
   /** Events that came while the call was read: they may be newer than the answer. */
   #meanwhile: PacketReceived[] | null = null
 
@@ -71,7 +73,7 @@ export class CallWatch {
       start: 'now',
       // What was missed cannot be had as events, so everything is read anew.
       onReset: () => {
-        this.#isPastRead = false
+        this.#resets++
         void this.#readAgain()
       },
       onStatus: ({ kind }) => {
@@ -169,7 +171,7 @@ export class CallWatch {
       for (const event of this.#meanwhile) this.#packet(event)
       this.#meanwhile = null
       this.#changed()
-      if (!this.#isPastRead) await this.#readPast(path, view)
+      if (this.#pastReadAfter !== this.#resets) await this.#readPast(path, view)
       this.failure = null
     } catch (error) {
       this.#meanwhile = null
@@ -184,6 +186,7 @@ export class CallWatch {
   #readFailed(reason: string): void {
     this.failure = reason
     if (this.content.kind !== 'loaded') this.content = { kind: 'failed', reason }
+    clearTimeout(this.#timer)
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#readAgain(), readAgainMs)
   }
 
@@ -202,6 +205,7 @@ export class CallWatch {
   }
 
   async #readPast(path: string, view: CallView): Promise<void> {
+    const resets = this.#resets
     const first = Math.max(0, (view.highest_sequence ?? 0) + 1 - pastPacketsMax)
     let from: number | null = first
     for (let page = 0; page <= pastPacketsMax / pageLimit && from !== null && !this.#isStopped; page++) {
@@ -212,7 +216,7 @@ export class CallWatch {
         this.arrivals.add(sequence, Date.parse(received_at), false)
       from = read.next_from
     }
-    this.#isPastRead = true
+    this.#pastReadAfter = resets
     this.past = first === 0 ? 'whole' : 'recent'
     this.arrivals.findLate()
   }
