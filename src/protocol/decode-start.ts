@@ -10,7 +10,7 @@ export function decodeStart(body: Uint8Array): StartBody {
   if (body.length === 0) return {}
   const object = parseObject(body)
   checkSchema(startCheck, object)
-  const { media, metadata, ...texts } = object.values as StartBody
+  const { media, metadata, ...said } = object.values as StartBody
   const mediaText = object.texts.get('media')
   if (media !== undefined && mediaText !== undefined) {
     const inner = parseObject(Buffer.from(mediaText))
@@ -19,7 +19,11 @@ export function decodeStart(body: Uint8Array): StartBody {
   }
   const metadataText = object.texts.get('metadata')
   if (metadataText !== undefined) parseObject(Buffer.from(metadataText))
-  checkTexts('', texts)
+  // What else there is, is ignored, whatever it holds.
+  checkTexts(
+    '',
+    Object.fromEntries(Object.entries(said).filter(([key]) => Object.hasOwn(StartBody.properties, key))),
+  )
   checkTexts('/metadata', metadata ?? {})
   return object.values as StartBody
 }

@@ -94,6 +94,14 @@ describe('a call’s start', () => {
     assert.match(detail, /packets of mulaw, 16000 Hz, 1 channels/)
   })
 
+  test('says nothing with members that are not known, whatever they hold', async (t) => {
+    // Guards against a PBX that is refused for what the contract says is ignored.
+    const client = new HttpClient(t, service())
+    const body = '{"agent":"maria","from":"\\ud800","other":{"a":"\\u0000"},"number":1e2}'
+    assert.equal((await start(client, 'more', body)).status, 202)
+    assert.equal((await client.call('more')).body['agent'], 'maria')
+  })
+
   test('that is no start is refused with its reason, and has no effect', async (t) => {
     const client = new HttpClient(t, service())
     for (const [body, status, path] of [
