@@ -25,7 +25,7 @@ export class Origins {
   readonly #hosts: ReadonlySet<string>
   readonly #scheme: string
   /** Hosts come again and again. It is no secret, so one that is known to be right may be remembered. */
-  #lastHost = ''
+  #lastHost: string | null = null
 
   /** Throws `ConfigError`. */
   constructor({ allowedOrigins, allowedHosts, ownHost, hasTls }: OriginOptions) {
@@ -73,10 +73,11 @@ export class Origins {
    * its browser still says `Host: evil.example`. An address instead of a name cannot be bent like that.
    */
   isOwnHost(host: string | null): boolean {
+    if (host === null) return false
     if (host === this.#lastHost) return true
-    const name = (host ?? '').toLowerCase().replace(/:\d{1,5}$/, '')
+    const name = host.toLowerCase().replace(/:\d{1,5}$/, '')
     const isOwn = isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0 || this.#hosts.has(name)
-    if (isOwn && host !== null) this.#lastHost = host
+    if (isOwn) this.#lastHost = host
     return isOwn
   }
 }

@@ -36,7 +36,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   },
   forbidden: { status: '403 Forbidden', title: 'Not allowed' },
   origin_refused: { status: '403 Forbidden', title: 'Origin not allowed' },
-  host_refused: { status: '403 Forbidden', title: 'Host not allowed' },
+  host_refused: { status: '403 Forbidden', title: 'Host not allowed', closes: true },
   not_found: { status: '404 Not Found', title: 'Not found' },
   call_not_found: { status: '404 Not Found', title: 'Unknown call' },
   no_audio: { status: '404 Not Found', title: 'No audio' },
