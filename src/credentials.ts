@@ -20,6 +20,8 @@ export interface Credential {
   /** For the log: never the token, nor a part of it. */
   readonly name: string
   readonly digest: Buffer
+  /** The digest as a text. What is counted for a token is counted under it, because a reload makes the object anew. */
+  readonly key: string
 }
 
 export interface CredentialSources {
@@ -111,8 +113,9 @@ function addToken(found: Credential[], where: string, role: Role, token: string,
     )
   if (!tokenPattern.test(token))
     throw new ConfigError(`${where}: a token is of A–Z a–z 0–9 . _ ~ + / - and =`)
-  const digest = Buffer.from(hash('sha256', token, 'hex'), 'latin1')
+  const key = hash('sha256', token, 'hex')
+  const digest = Buffer.from(key, 'latin1')
   if (found.some((other) => other.digest.equals(digest)))
     throw new ConfigError(`${where}: the token was given before; each belongs to one role`)
-  found.push({ role, name, digest })
+  found.push({ role, name, digest, key })
 }

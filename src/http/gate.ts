@@ -43,8 +43,9 @@ const safeId = /^[A-Za-z0-9._-]{1,64}$/
 
 export class Gate {
   readonly #ports: GatePorts
-  readonly #ingest: RateLimit<Credential | string> | null
-  readonly #reads: RateLimit<Credential | string> | null
+  /** By the key of a credential, else by address. */
+  readonly #ingest: RateLimit<string> | null
+  readonly #reads: RateLimit<string> | null
   readonly #failures: RateLimit<string> | null
 
   constructor(ports: GatePorts) {
@@ -126,7 +127,7 @@ export class Gate {
     // Whoever asks for health must not lose it because of others behind the same proxy.
     if (limit === null || exchange.route.startsWith('/health/')) return
     if (exchange.credential !== null) {
-      if (!limit.take(exchange.credential)) throw rateLimited
+      if (!limit.take(exchange.credential.key)) throw rateLimited
       return
     }
     const address = this.#ports.addresses.of(exchange)

@@ -37,8 +37,8 @@ const upgradeHeaders = [
 export class Handshake {
   readonly #ports: HandshakePorts
   #open = 0
-  readonly #byCredential = new SocketCount<Credential>()
-  readonly #byAddress = new SocketCount<string>()
+  readonly #byCredential = new SocketCount()
+  readonly #byAddress = new SocketCount()
   readonly #messages = new RateLimit<SocketGrant>(
     limits.supervisorMessagesPerSecond,
     limits.supervisorMessagesPerSecond,
@@ -71,19 +71,19 @@ export class Handshake {
     // Without credentials everybody is the same nobody: the bound over all is the only one that means something.
     if (
       credential !== null &&
-      (this.#byCredential.of(credential) >= this.#ports.perCredentialMax ||
+      (this.#byCredential.of(credential.key) >= this.#ports.perCredentialMax ||
         this.#byAddress.of(addressKey(address)) >= this.#ports.perAddressMax)
     )
       throw tooManySockets
     this.#open++
-    if (credential !== null) this.#byCredential.add(credential)
+    if (credential !== null) this.#byCredential.add(credential.key)
     this.#byAddress.add(addressKey(address))
     return { credential, address }
   }
 
   release({ credential, address }: SocketGrant): void {
     this.#open--
-    if (credential !== null) this.#byCredential.remove(credential)
+    if (credential !== null) this.#byCredential.remove(credential.key)
     this.#byAddress.remove(addressKey(address))
   }
 
@@ -103,18 +103,18 @@ const tooManySockets = new VoiceStreamError(
 )
 
 /** Open sockets by what they share; a key is kept only while it has one. */
-class SocketCount<Key> {
-  readonly #counts = new Map<Key, number>()
+class SocketCount {
+  readonly #counts = new Map<string, number>()
 
-  of(key: Key): number {
+  of(key: string): number {
     return this.#counts.get(key) ?? 0
   }
 
-  add(key: Key): void {
+  add(key: string): void {
     this.#counts.set(key, this.of(key) + 1)
   }
 
-  remove(key: Key): void {
+  remove(key: string): void {
     const rest = this.of(key) - 1
     if (rest > 0) this.#counts.set(key, rest)
     else this.#counts.delete(key)

@@ -69,6 +69,44 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   assert(!JSON.stringify(service.log).includes('canary'))
 })
 
+test('SIGHUP gives nobody more: sockets and requests of a token count on', async (t) => {
+  // Guards against counts that hang on what a reload makes anew.
+  const path = join(temporaryFolder(t), 'tokens')
+  writeFileSync(path, `supervisor ${old} old\nsupervisor ${fresh} new\n`, { mode: 0o600 })
+  const perSecond = 30
+  const settings = {
+    TOKENS_FILE: path,
+    SOCKETS_PER_CREDENTIAL_MAX: 1,
+    SOCKETS_PER_ADDRESS_MAX: 10,
+    RATE_LIMIT_READS_PER_S: perSecond,
+  }
+  const service = await startService(t, { settings })
+  const client = new HttpClient(t, service)
+  const handshake = async (token: string) => {
+    const lines = [`Authorization: Bearer ${token}`]
+    return (await exchangeRaw(service, supervisorHandshake('', lines))).answers[0]?.status
+  }
+  const readsOf = async (token: string) => {
+    const asked = Array.from({ length: 2 * perSecond }, () => client.send('GET', '/v1/calls', bearer(token)))
+    return (await Promise.all(asked)).filter(({ status }) => status === 200).length
+  }
+  await SupervisorClient.connect(t, service, bearer(old))
+  assert.equal(await handshake(old), 429)
+  const startedAt = performance.now()
+  const before = await readsOf(fresh)
+
+  service.kill('SIGHUP')
+  await eventually(
+    async () => service.log.filter(({ msg }) => /the tokens /.test(String(msg))),
+    (lines) => lines.length === 1,
+  )
+  const after = await readsOf(fresh)
+  const seconds = (performance.now() - startedAt) / 1000
+  assert(before >= perSecond, 'the burst was used up before')
+  assert(before + after <= perSecond * (1 + seconds) + 1, `${before} and ${after} reads in ${seconds} s`)
+  assert.equal(await handshake(old), 429, 'the socket is still open, and counts')
+})
+
 test('SIGHUP does not end a service that has no tokens file', async (t) => {
   const service = await startService(t)
   service.kill('SIGHUP')
