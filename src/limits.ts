@@ -114,6 +114,8 @@ export const limits = {
   activationQueueMax: 65_536,
   activationsMax: 2048,
   passivateAfterMs: 60_000,
+  /** Names of calls that left the memory, twice: more than leave it while a page of calls is read and looked at. */
+  departuresKept: 16_384,
   sweepMs: 1000,
   sweepCalls: 5000,
   /** A call's state is written this often even when nothing but packets happens, so that its replay stays short. */

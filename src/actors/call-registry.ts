@@ -22,11 +22,19 @@ import type { CallMachineSnapshot } from './call-machine.js'
 import { begins, type CallMessage, detached, findNothing } from './call-messages.js'
 import { replay, restoreSnapshot } from './call-replay.js'
 import type { ReplyTo } from './call-settlements.js'
+import { Departures } from './departures.js'
 import { Passivation, type WatchedCall } from './passivation.js'
 
 interface ActiveCall extends WatchedCall {
   /** As committed, and as it is counted in `activeByState`. */
   state: CallState
+}
+
+/** What the reader has found of a call. */
+export interface FoundRow {
+  readonly snapshot: CallSnapshot
+  /** The registry's `mark` from before the read. */
+  readonly mark: number
 }
 
 export interface RegistryPorts {
@@ -42,6 +50,7 @@ export class CallRegistry {
   readonly #callPorts: CallPorts
   readonly #active = new Map<CallId, ActiveCall>()
   readonly #activating = new Map<CallId, CallMessage[]>()
+  readonly #departures = new Departures()
   readonly #activeByState = Object.fromEntries(callStates.map((state) => [state, 0])) as Record<
     CallState,
     number
@@ -61,6 +70,11 @@ export class CallRegistry {
       stateChanged: (from, to, context) => {
         this.#moved(context.callId, to)
         callPorts.stateChanged(from, to, context)
+      },
+      erased: (callId, state) => {
+        // It left when its erasure was appended; its row could be read until now.
+        this.#departures.add(callId)
+        callPorts.erased(callId, state)
       },
     }
   }
@@ -98,28 +112,34 @@ export class CallRegistry {
    * what was seen is durable; null for an unknown call.
    */
   async read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null> {
-    let stored: StoredCall | null = null
+    const { mark } = this
+    let found: StoredCall | null = null
     if (!this.#isInMemory(callId)) {
-      stored = await this.#ports.reader.call(callId)
-      if (stored === null && !this.#isInMemory(callId)) return null
+      found = await this.#ports.reader.call(callId)
+      if (found === null && !this.#isInMemory(callId)) return null
     }
-    return new Promise((answered, failed) =>
-      this.observe(callId, stored?.snapshot ?? null, look, { answered, failed }),
-    )
+    const row = found === null ? null : { snapshot: found.snapshot, mark }
+    return new Promise((answered, failed) => this.observe(callId, row, look, { answered, failed }))
+  }
+
+  /** To be taken before the reader is asked for rows that are shown to `observe`. */
+  get mark(): number {
+    return this.#departures.mark
   }
 
   /**
    * Like `read`, but answers in the very turn in which what was seen has become durable: after the events that led to
-   * it, and before any later one of the call. `stored` is what the reader has just found of it, or null.
+   * it, and before any later one of the call. `row` is what the reader has found of it, or null: it is read in the
+   * call's place as long as it is exact. It is not when the call has been in memory since the read began.
    */
   observe<T>(
     callId: CallId,
-    stored: CallSnapshot | null,
+    row: FoundRow | null,
     look: (state: CallMachineSnapshot) => T,
     replyTo: ReplyTo<T | null>,
   ): void {
-    if (stored?.isSettled === true && !this.#isInMemory(callId))
-      return replyTo.answered(look(this.#restore(callId, stored)))
+    if (row !== null && this.#isExact(callId, row))
+      return replyTo.answered(look(this.#restore(callId, row.snapshot)))
     let seen: T | null = null
     this.tell(callId, {
       type: 'read',
@@ -128,6 +148,10 @@ export class CallRegistry {
       },
       replyTo: { answered: () => replyTo.answered(seen), failed: (error) => replyTo.failed(error) },
     })
+  }
+
+  #isExact(callId: CallId, { snapshot, mark }: FoundRow): boolean {
+    return snapshot.isSettled && !this.#isInMemory(callId) && !this.#departures.hasLeftSince(callId, mark)
   }
 
   #isInMemory(callId: CallId): boolean {
@@ -254,6 +278,7 @@ export class CallRegistry {
     const call = this.#active.get(callId)
     if (call === undefined) return
     this.#active.delete(callId)
+    this.#departures.add(callId)
     this.#activeByState[call.state]--
     call.actor.stop()
     if (!this.#ports.journal.hasPending(call.stream)) this.#ports.journal.release(call.stream)

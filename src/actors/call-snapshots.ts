@@ -13,8 +13,9 @@ import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { CallReader, CallSnapshot } from '../store/journal.js'
+import type { CallReader, StoredCall } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
+import type { FoundRow } from './call-registry.js'
 import type { ReplyTo } from './call-settlements.js'
 import { callRow } from './call-view.js'
 import { type RowText, snapshotText } from './feed-messages.js'
@@ -44,9 +45,11 @@ export interface SnapshotMember extends SnapshotReader {
 export interface SnapshotPorts {
   readonly reader: Pick<CallReader, 'call' | 'calls'>
   readonly clock: Clock
+  /** As the registry's. */
+  mark(): number
   observe<T>(
     callId: CallId,
-    stored: CallSnapshot | null,
+    row: FoundRow | null,
     look: (state: CallMachineSnapshot) => T,
     replyTo: ReplyTo<T | null>,
   ): void
@@ -123,10 +126,14 @@ export class CallSnapshots {
     const ended = this.#ports.endedCalls()
     for (let i = 0; i < ended.length; i += limits.snapshotLooks) {
       const part = ended.slice(i, i + limits.snapshotLooks)
+      const mark = this.#ports.mark()
       const found = await this.#trying(() =>
         Promise.all(part.map((callId) => this.#ports.reader.call(callId))),
       )
-      await this.#showAll(found.filter((stored) => stored !== null))
+      await this.#showAll(
+        found.filter((call) => call !== null),
+        mark,
+      )
     }
     this.#close(true)
     this.#group.clear()
@@ -136,38 +143,36 @@ export class CallSnapshots {
     for (let cursor: number | null = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {
       if (this.#group.size === 0) return
       const query = { state, cursor, limit: limits.callsPageMax }
+      const mark = this.#ports.mark()
       const page: Page = await this.#trying(() => this.#ports.reader.calls(query))
-      await this.#showAll(page.calls)
+      await this.#showAll(page.calls, mark)
       await this.#readersAreThrough()
       cursor = page.nextCursor
     }
   }
 
-  async #showAll(calls: readonly { callId: CallId; snapshot: CallSnapshot }[]): Promise<void> {
+  async #showAll(calls: readonly StoredCall[], mark: number): Promise<void> {
     for (let i = 0; i < calls.length; i += limits.snapshotLooks) {
       const part = calls.slice(i, i + limits.snapshotLooks)
-      await Promise.all(part.map(({ callId, snapshot }) => this.#show(callId, snapshot)))
+      await Promise.all(part.map(({ callId, snapshot }) => this.#show(callId, { snapshot, mark })))
       await new Promise<void>((resolve) => this.#ports.soon(resolve))
     }
   }
 
   /** Resolves when the row is in its part. A call that was erased meanwhile has none. */
-  #show(callId: CallId, stored: CallSnapshot): Promise<void> {
-    let found: CallSnapshot | null = stored
-    return this.#trying(() => {
-      const first = found
-      // After a failed try what was read may be old.
-      found = null
-      return new Promise<void>((resolve, reject) =>
-        this.#ports.observe(callId, first, rowText, {
-          answered: (row) => {
-            if (row !== null) this.#add(row)
-            resolve()
-          },
-          failed: reject,
-        }),
-      )
-    })
+  #show(callId: CallId, found: FoundRow): Promise<void> {
+    return this.#trying(
+      () =>
+        new Promise<void>((resolve, reject) =>
+          this.#ports.observe(callId, found, rowText, {
+            answered: (row) => {
+              if (row !== null) this.#add(row)
+              resolve()
+            },
+            failed: reject,
+          }),
+        ),
+    )
   }
 
   /** The reader is overloaded, or a commit failed: both pass. */

@@ -30,7 +30,7 @@ export interface FloorPorts extends FanOutPorts {
   readonly ended: EndedCalls
   observe(
     callId: CallId,
-    stored: null,
+    row: null,
     look: (state: CallMachineSnapshot) => RowText,
     replyTo: ReplyTo<RowText | null>,
   ): void

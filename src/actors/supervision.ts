@@ -57,6 +57,7 @@ export class Supervision {
         calls: (query) => ports.reader().calls(query),
       },
       clock,
+      mark: () => ports.registry().mark,
       observe,
       offset: () => feed.offset,
       positionAt: (offset) => feed.positionAt(offset),

@@ -1,6 +1,6 @@
 /** The way back: calls, their packets and their gaps, live or stored. */
 import Type from 'typebox'
-import type { CallRegistry } from '../actors/call-registry.js'
+import type { CallRegistry, FoundRow } from '../actors/call-registry.js'
 import { callView } from '../actors/call-view.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
@@ -19,7 +19,7 @@ import { callStates } from '../protocol/call-states.js'
 import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
 import { integerOf, invalidParameter, oneOf } from '../protocol/query.js'
-import type { CallReader, CallSnapshot } from '../store/journal.js'
+import type { CallReader } from '../store/journal.js'
 import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
 import type { Exchange } from './exchange.js'
 import { callNotFound, known } from './known-call.js'
@@ -126,10 +126,10 @@ function readCall({ registry, waitingFor }: CallPorts, callId: CallId): Promise<
 function viewOf(
   { registry, waitingFor }: CallPorts,
   callId: CallId,
-  stored: CallSnapshot,
+  row: FoundRow,
 ): Promise<CallView | null> {
   return new Promise((answered, failed) =>
-    registry.observe(callId, stored, (state) => callView(state, waitingFor(callId)), { answered, failed }),
+    registry.observe(callId, row, (state) => callView(state, waitingFor(callId)), { answered, failed }),
   )
 }
 
@@ -139,11 +139,14 @@ async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> 
   const cursor = cursorOf(exchange.query('cursor'))
   const details = detailsOf(exchange.search)
   const search = searchOf(exchange.query('q'))
+  const { mark } = ports.registry
   const page = await ports.reader.calls({ state, details, search, cursor, limit })
   const views = await Promise.all(
     page.calls.map(async ({ callId, snapshot, match }) => {
-      const view = await viewOf(ports, callId, snapshot)
-      return view === null || match === undefined ? view : { ...view, match: [...match] }
+      const view = await viewOf(ports, callId, { snapshot, mark })
+      if (view === null || match === undefined) return view
+      // The words are those of the call that was found, and not of one that has come to its name.
+      return view.created_at === rfc3339(snapshot.createdAt) ? { ...view, match: [...match] } : null
     }),
   )
   // Between the page and the look at each call one may have moved on.

@@ -49,6 +49,7 @@ function trial(reader?: Partial<Pick<CallReader, 'call' | 'calls'>>) {
       ...reader,
     },
     clock: calls.clock,
+    mark: () => calls.registry.mark,
     observe: (...asked) => {
       around.before(asked[0])
       calls.registry.observe(...asked)

@@ -2,10 +2,12 @@
 import type { CallId } from '../../src/protocol/call-id.js'
 import type {
   CallHistory,
+  CallQuery,
   CallSnapshot,
   CallStream,
   JournalEntry,
   Settlement,
+  StoredCall,
 } from '../../src/store/journal.js'
 import { MemoryJournal } from '../../src/store/memory-journal.js'
 
@@ -24,6 +26,9 @@ export class HeldJournal extends MemoryJournal {
   /** While it is set, replays wait for it. */
   replayGate: Promise<void> | null = null
   replayError: Error | null = null
+  /** While it is set, the calls that a read has found stay on their way until then. */
+  readGate: Promise<void> | null = null
+  heldReads = 0
 
   override hasRoom(): boolean {
     return !this.isFull && super.hasRoom()
@@ -40,6 +45,24 @@ export class HeldJournal extends MemoryJournal {
     await this.replayGate
     if (this.replayError !== null) throw this.replayError
     return super.replay(callId)
+  }
+
+  override async call(callId: CallId): Promise<StoredCall | null> {
+    const found = structuredClone(await super.call(callId))
+    if (found !== null) await this.#held()
+    return found
+  }
+
+  override async calls(query: CallQuery): ReturnType<MemoryJournal['calls']> {
+    const found = structuredClone(await super.calls(query))
+    if (found.calls.length > 0) await this.#held()
+    return found
+  }
+
+  async #held(): Promise<void> {
+    if (this.readGate === null) return
+    this.heldReads++
+    await this.readGate
   }
 
   override append(

@@ -1,0 +1,166 @@
+/**
+ * A row that the reader has found is read in the call's place while the call is out of memory. Between the read and the
+ * look at the row there are turns of the loop: the call may be erased, or live on and fall silent again.
+ *
+ * Guards against a call that is told again after its `call_deleted`, and stays on pages for ever.
+ */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { CallSnapshots } from '../../src/actors/call-snapshots.js'
+import { Departures } from '../../src/actors/departures.js'
+import { callRoutes } from '../../src/http/calls.js'
+import type { Exchange } from '../../src/http/exchange.js'
+import { limits } from '../../src/limits.js'
+import { Calls, callId } from '../support/calls.js'
+import { turns } from '../support/fake-clock.js'
+
+const id = callId('c1')
+
+interface Row {
+  readonly call_id: string
+  readonly total_received: number
+}
+
+async function listed({ registry, journal }: Calls, words?: string): Promise<readonly Row[]> {
+  const routes = callRoutes({ registry, reader: journal, waitingFor: () => null })
+  const list = routes.find(({ path }) => path === '/v1/calls')
+  assert(list !== undefined && 'answer' in list)
+  let rows: readonly Row[] = []
+  const exchange = {
+    query: (name: string) => (name === 'q' ? words : undefined),
+    search: new URLSearchParams(),
+    json: ({ calls }: { calls: readonly Row[] }) => {
+      rows = calls
+    },
+  }
+  await list.answer(exchange as unknown as Exchange)
+  return rows
+}
+
+function pictured(calls: Calls): Promise<readonly Row[]> {
+  const { registry, journal, clock } = calls
+  const snapshots = new CallSnapshots({
+    reader: journal,
+    clock,
+    mark: () => registry.mark,
+    observe: (...asked) => registry.observe(...asked),
+    offset: () => calls.events.length,
+    positionAt: (offset) => `e.${offset}`,
+    endedCalls: () => [id],
+    rowSeen: () => {},
+    soon: setImmediate,
+    failed: (error) => assert.fail(String(error)),
+  })
+  const rows: Row[] = []
+  return new Promise((resolve) =>
+    snapshots.join({
+      queuedSnapshotBytes: 0,
+      addPart: (part) => {
+        rows.push(...part.rows.map(({ text }) => JSON.parse(text) as Row))
+        if (part.isLast) resolve(rows)
+      },
+      wake: () => {},
+      snapshotFailed: () => assert.fail('the snapshot failed'),
+    }),
+  )
+}
+
+const reads: Record<string, (calls: Calls) => Promise<readonly Row[]>> = {
+  'a look at one call': async (calls) => {
+    const view = await calls.view(id)
+    return view === null ? [] : [view]
+  },
+  'a list of calls': (calls) => listed(calls),
+  'a picture of the current calls': pictured,
+}
+
+/** An ended call that is out of memory. */
+async function silentCall(): Promise<Calls> {
+  const calls = new Calls()
+  await calls.bring(id, 'ARCHIVED')
+  await calls.fallSilent()
+  assert.equal((await calls.journal.call(id))?.snapshot.isSettled, true)
+  return calls
+}
+
+/** `meanwhile` happens after the reader has found the call, and before what it has found is looked at. */
+async function readWhile(
+  calls: Calls,
+  read: (calls: Calls) => Promise<readonly Row[]>,
+  meanwhile: () => Promise<unknown>,
+): Promise<readonly Row[]> {
+  let give = () => {}
+  calls.journal.readGate = new Promise((resolve) => {
+    give = resolve
+  })
+  const found = read(calls)
+  await turns(40)
+  await meanwhile()
+  assert.equal(calls.journal.heldReads, 1, 'the reader had found it')
+  calls.journal.readGate = null
+  give()
+  return found
+}
+
+for (const [name, read] of Object.entries(reads))
+  describe(`${name} that the reader has found`, () => {
+    test('has no row of a call that was erased meanwhile', async () => {
+      const calls = await silentCall()
+      assert.deepEqual(await readWhile(calls, read, () => calls.erase(id).promise), [])
+    })
+
+    test('has no row of a call whose erasure began before the read and is over', async () => {
+      const calls = await silentCall()
+      calls.journal.hold()
+      const erased = calls.erase(id)
+      await turns()
+      const rows = await readWhile(calls, read, async () => {
+        calls.journal.commit()
+        assert.equal(await erased.promise, 'erased')
+      })
+      assert.deepEqual(rows, [])
+    })
+
+    test('shows the call that has come to the same name, though it is out of memory again', async () => {
+      const calls = await silentCall()
+      const rows = await readWhile(calls, read, async () => {
+        await calls.erase(id).promise
+        await calls.packet(id, 0).promise
+        await calls.fallSilent()
+        assert.equal(calls.registry.isActive(id), false)
+      })
+      assert.deepEqual([...new Set(rows.map(({ total_received }) => total_received))], [1])
+    })
+  })
+
+test('words that were said on an erased call are not shown with another one of its name', async () => {
+  const calls = await silentCall()
+  const search = (asked: Calls) => listed(asked, 'hello')
+  assert.equal((await search(calls)).length, 1)
+  const rows = await readWhile(calls, search, async () => {
+    await calls.erase(id).promise
+    await calls.clock.advance(1)
+    await calls.packet(id, 0).promise
+  })
+  assert.deepEqual(rows, [])
+})
+
+describe('the names of calls that left the memory', () => {
+  const names = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => callId(`n${from + i}`))
+
+  test('are told from a mark on, and from an older one than is remembered all count as left', () => {
+    const departures = new Departures()
+    departures.add(id)
+    const { mark } = departures
+    assert.equal(departures.hasLeftSince(id, mark - 1), true)
+    assert.equal(departures.hasLeftSince(id, mark), false)
+    const stays = callId('stays')
+    for (const name of names(0, limits.departuresKept)) departures.add(name)
+    assert.equal(departures.hasLeftSince(stays, mark), false, 'so many are remembered')
+    assert.equal(departures.hasLeftSince(callId('n0'), mark), true)
+    for (const name of names(limits.departuresKept, 2 * limits.departuresKept)) departures.add(name)
+    assert.equal(departures.hasLeftSince(stays, mark), true, 'nobody knows any more')
+    assert.equal(departures.hasLeftSince(stays, departures.mark), false)
+  })
+})
