@@ -25,6 +25,7 @@ import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
+import type { CallLife } from './call-messages.js'
 
 export interface AnalysisPorts {
   readonly clock: Clock
@@ -45,8 +46,8 @@ export interface AnalysisPorts {
     before: RetryProgress,
     signal: AbortSignal,
   ): Promise<RetryOutcome<AnalysisResult>>
-  /** Journals a step; false when the call's state does not admit it. */
-  record(callId: CallId, entry: LifecycleEntry): Promise<boolean>
+  /** Journals a step; false when the call's state does not admit it, or the call is another one by now. */
+  record(life: CallLife, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
   packetPages(callId: CallId): AsyncIterable<readonly StoredPacket[]>
   /** What analyses of the call have kept, in order. */
@@ -84,12 +85,13 @@ export class Analyses {
     return this.#running.size
   }
 
-  start(callId: CallId, facts: AnalysisFacts): void {
+  start(life: CallLife, facts: AnalysisFacts): void {
+    const { callId } = life
     if (this.#running.has(callId) || this.#isStopped) return
     // Waiting is free for a call: it lies in the journal, and its deadline rings again.
     if (this.#running.size >= limits.analysesMax) return this.#ports.postpone(callId, limits.analysisRetryMs)
     const abort = new AbortController()
-    const ended = this.#run(callId, facts, abort.signal)
+    const ended = this.#run(life, facts, abort.signal)
       .catch((error) => {
         if (this.#forgotten.has(run)) return
         this.#ports.interrupted(callId, error)
@@ -133,7 +135,8 @@ export class Analyses {
     await Promise.all(running.map(({ ended }) => ended))
   }
 
-  async #run(callId: CallId, facts: AnalysisFacts, stop: AbortSignal): Promise<void> {
+  async #run(life: CallLife, facts: AnalysisFacts, stop: AbortSignal): Promise<void> {
+    const { callId } = life
     const { clock, provider, retry } = this.#ports
     if (facts.isAwaitingProvider) await this.#ports.suspectProvider()
     const task: RetryTask<AnalysisResult> = {
@@ -144,35 +147,35 @@ export class Analyses {
       started: (attempt) => {
         this.#attempting.add(callId)
         const entry = { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name } as const
-        return this.#record(callId, entry)
+        return this.#record(life, entry)
       },
-      run: (attempt, signal, advanced) =>
-        this.#attempt(callId, facts.redrives, attempt, { signal, advanced }),
+      run: (attempt, signal, advanced) => this.#attempt(life, facts.redrives, attempt, { signal, advanced }),
       failed: (failure) => {
         this.#attempting.delete(callId)
         this.#betweenAttempts.add(callId)
-        return this.#record(callId, this.#failureEntry(failure))
+        return this.#record(life, this.#failureEntry(failure))
       },
       wasOutage: (error) => this.#ports.wasOutage(error),
       released: ({ attempt, error, refundMs }) => {
         this.#attempting.delete(callId)
         this.#ports.attemptReleased()
         const entry = { type: 'attempt-released', at: clock.now(), attempt, error } as const
-        return this.#record(callId, refundMs === null ? entry : { ...entry, refundMs })
+        return this.#record(life, refundMs === null ? entry : { ...entry, refundMs })
       },
     }
     const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)
-    await this.#recordFinding(callId, this.#outcomeEntry(outcome), stop)
+    await this.#recordFinding(life, this.#outcomeEntry(outcome), stop)
   }
 
   async #attempt(
-    callId: CallId,
+    life: CallLife,
     redrives: number,
     attempt: number,
     { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
   ): Promise<AnalysisResult> {
-    const { clock, provider, read, packetPages, check, attemptEnded } = this.#ports
-    const account = await read(callId, ({ context: { log, details, createdAt } }) => ({
+    const { clock, provider, read, check, attemptEnded } = this.#ports
+    const { callId, createdAt } = life
+    const account = await read(callId, ({ context: { log, details } }) => ({
       idempotencyKey: keyOf(callId, createdAt, redrives),
       media: details.media,
       packetCount: log.totalReceived,
@@ -182,11 +185,12 @@ export class Analyses {
         .missingRanges(0, limits.gapRangesListedMax)
         .ranges.map(({ first, last }) => [first, last] as const),
     }))
+    signal.throwIfAborted()
     if (account === null) throw new VoiceStreamError('call_not_found', 'a call under analysis is gone')
     const request: AnalysisRequest = {
       callId,
-      packetPages: () => packetPages(callId),
-      checkpoints: this.#checkpoints(callId, attempt, signal, advanced),
+      packetPages: () => this.#pages(callId, signal),
+      checkpoints: this.#checkpoints(life, attempt, signal, advanced),
       ...account,
       attempt,
     }
@@ -201,8 +205,17 @@ export class Analyses {
     }
   }
 
+  /** What is read after the end of a run may be another call's of the same name. */
+  async *#pages(callId: CallId, signal: AbortSignal): AsyncGenerator<readonly StoredPacket[]> {
+    signal.throwIfAborted()
+    for await (const page of this.#ports.packetPages(callId)) {
+      signal.throwIfAborted()
+      yield page
+    }
+  }
+
   #checkpoints(
-    callId: CallId,
+    life: CallLife,
     attempt: number,
     signal: AbortSignal,
     advanced: () => void,
@@ -214,15 +227,20 @@ export class Analyses {
       assert(key.length + text.length <= limits.checkpointCharactersMax, 'what is kept is bounded')
       const at = this.#ports.clock.now()
       const entry = { type: 'analysis-kept', at, attempt: current, key, text, isStep } as const
-      await this.#recordFinding(callId, entry, signal).catch((cause) => {
+      await this.#recordFinding(life, entry, signal).catch((cause) => {
         throw new RunInterrupted('a part of the analysis could not be kept', { cause })
       })
       if (!isStep) return
       current = 1
       if (!signal.aborted) advanced()
     }
+    const load = async () => {
+      const kept = await this.#ports.kept(life.callId)
+      signal.throwIfAborted()
+      return new Map(kept.map(({ key, text }) => [key, text]))
+    }
     return {
-      load: async () => new Map((await this.#ports.kept(callId)).map(({ key, text }) => [key, text])),
+      load,
       save: (key, text) => keep(key, text, true),
       note: (key, text) => keep(key, text, false),
     }
@@ -246,20 +264,21 @@ export class Analyses {
   }
 
   /** What has been found out cost an attempt: while the journal cannot take it, it is offered again. */
-  async #recordFinding(callId: CallId, entry: LifecycleEntry, stop: AbortSignal): Promise<void> {
+  async #recordFinding(life: CallLife, entry: LifecycleEntry, stop: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        return await this.#record(callId, entry)
+        return await this.#record(life, entry)
       } catch (error) {
         const passes = error instanceof VoiceStreamError && error.code !== 'version_conflict'
         if (!passes || stop.aborted) throw error
         await new Promise<void>((resolve) => this.#ports.clock.after(limits.analysisRetryMs, resolve))
+        if (stop.aborted) throw error
       }
     }
   }
 
-  async #record(callId: CallId, entry: LifecycleEntry): Promise<void> {
-    if (!(await this.#ports.record(callId, entry)))
+  async #record(life: CallLife, entry: LifecycleEntry): Promise<void> {
+    if (!(await this.#ports.record(life, entry)))
       throw new VoiceStreamError('version_conflict', `the call does not admit ${entry.type} now`)
   }
 }

@@ -67,9 +67,12 @@ export function redrive(state: CallMachineSnapshot, now: Millis): Decision<Redri
   return { entry: null, answer }
 }
 
-/** The analysis reports; the answer says whether the call is where that can happen. */
-export function record(state: CallMachineSnapshot, entry: LifecycleEntry): Decision<boolean> {
-  const isAdmitted = state.can(entry)
+/** The analysis of the call that was created then reports; the answer says whether this is it, where that can happen. */
+export function record(
+  state: CallMachineSnapshot,
+  { createdAt, entry }: { readonly createdAt: Millis; readonly entry: LifecycleEntry },
+): Decision<boolean> {
+  const isAdmitted = state.context.createdAt === createdAt && state.can(entry)
   return { entry: isAdmitted ? entry : null, answer: isAdmitted }
 }
 

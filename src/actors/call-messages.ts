@@ -2,11 +2,18 @@
 import type { Millis } from '../clock.js'
 import { unreachable } from '../errors.js'
 import type { CallState } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { Media, StartBody } from '../protocol/media.js'
 import type { LifecycleEntry } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import type { ReceiptFacts, ReplyTo } from './call-settlements.js'
+
+/** One call, and no other one that comes to its name once it is erased. */
+export interface CallLife {
+  readonly callId: CallId
+  readonly createdAt: Millis
+}
 
 export interface PacketMessage {
   readonly type: 'packet'
@@ -34,8 +41,13 @@ export type LifecycleMessage =
   | { readonly type: 'redrive'; readonly replyTo: ReplyTo<RedriveAnswer> }
   /** The alarm: a journaled deadline has come. `failed` when it could not be met: the alarm rings again. */
   | { readonly type: 'deadline'; readonly replyTo: ReplyTo<void> }
-  /** The analysis reports; the answer says whether the call's state admitted it. */
-  | { readonly type: 'record'; readonly entry: LifecycleEntry; readonly replyTo: ReplyTo<boolean> }
+  /** The analysis of the call that was created then reports; the answer says whether its state admitted it. */
+  | {
+      readonly type: 'record'
+      readonly createdAt: Millis
+      readonly entry: LifecycleEntry
+      readonly replyTo: ReplyTo<boolean>
+    }
   | { readonly type: 'passivate'; readonly replyTo: ReplyTo<void> }
   /** Takes the call out of the journal; with `endedThrough` only when it has ended by then. */
   | {

@@ -24,7 +24,13 @@ import {
   callMachine,
   newCall,
 } from './call-machine.js'
-import type { ErasureAnswer, LifecycleMessage, PacketMessage, ReadMessage } from './call-messages.js'
+import type {
+  CallLife,
+  ErasureAnswer,
+  LifecycleMessage,
+  PacketMessage,
+  ReadMessage,
+} from './call-messages.js'
 import {
   AnnouncingSettlement,
   Answer,
@@ -52,7 +58,7 @@ export interface CallPorts {
   /** A deadline has been journaled. */
   arm(callId: CallId, dueAt: Millis): void
   /** The call waits for its analysis; starting one that runs already does nothing. */
-  analyse(callId: CallId, facts: AnalysisFacts): void
+  analyse(life: CallLife, facts: AnalysisFacts): void
   /** A commit has failed, or somebody else wrote the call: forget the actor. */
   drop(callId: CallId): void
   /** Committed. `from` is null for a new call. */
@@ -111,7 +117,7 @@ export class Call implements SettledCall {
       case 'redrive':
         return this.#follow(state, redrive(state, now), message.replyTo, move)
       case 'record':
-        return this.#follow(state, record(state, message.entry), message.replyTo, move)
+        return this.#follow(state, record(state, message), message.replyTo, move)
       case 'deadline':
         return this.#meetDeadline(state, now, move, new Answer(message.replyTo, undefined))
       case 'passivate':
@@ -197,7 +203,7 @@ export class Call implements SettledCall {
         this.#ports.arm(this.#callId, decision.dueAt)
         break
       case 'analyse':
-        this.#ports.analyse(this.#callId, state.context.analysis)
+        this.#analyse(state.context)
         break
       case 'nothing-due':
         break
@@ -206,6 +212,10 @@ export class Call implements SettledCall {
     }
     met.committed()
     return state
+  }
+
+  #analyse({ callId, createdAt, analysis }: CallContext): void {
+    this.#ports.analyse({ callId, createdAt }, analysis)
   }
 
   #postpone(state: CallMachineSnapshot, dueAt: Millis, met: Settlement): CallMachineSnapshot {

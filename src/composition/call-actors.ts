@@ -3,6 +3,7 @@
  * call arms the alarm): they are all made here, and reach each other only once something happens to a call.
  */
 import { Alarm } from '../actors/alarm.js'
+import type { CallLife } from '../actors/call-messages.js'
 import { CallRegistry } from '../actors/call-registry.js'
 import { DuplicateCheck } from '../actors/duplicate-check.js'
 import { Retention } from '../actors/retention.js'
@@ -88,7 +89,7 @@ export class CallActors {
       publishPacket: (facts) => supervision.packet(facts),
       changed: (callId) => supervision.changed(callId),
       arm: (callId, dueAt) => this.alarm.arm(callId, dueAt),
-      analyse: (callId, facts) => this.analysis.analyses.start(callId, facts),
+      analyse: (life, facts) => this.analysis.analyses.start(life, facts),
       stateChanged: (from, to, context) => {
         metrics.stateChanged(from, to, context)
         supervision.stateChanged(from, to, context.log.missingCount)
@@ -111,7 +112,7 @@ export class CallActors {
       metrics,
       supervision,
       reader: journal,
-      record: (callId, entry) => this.#record(callId, entry),
+      record: (life, entry) => this.#record(life, entry),
       read: (callId, look) => this.registry.read(callId, look),
       postpone: (callId, delayMs) => this.alarm.arm(callId, clock.now() + delayMs),
       interrupted: (callId, error) => {
@@ -121,9 +122,9 @@ export class CallActors {
     })
   }
 
-  #record(callId: CallId, entry: LifecycleEntry): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      this.registry.tell(callId, { type: 'record', entry, replyTo: { answered: resolve, failed: reject } })
+  #record({ callId, createdAt }: CallLife, entry: LifecycleEntry): Promise<boolean> {
+    return new Promise((answered, failed) => {
+      this.registry.tell(callId, { type: 'record', createdAt, entry, replyTo: { answered, failed } })
     })
   }
 

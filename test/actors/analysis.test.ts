@@ -162,7 +162,7 @@ describe('the analyses', () => {
     await turns()
     assert.deepEqual([asked, calls.analyses.runningCount], [1, 1])
     await calls.analyses.stop()
-    calls.analyses.start(id, noAnalysis)
+    calls.analyses.start({ callId: id, createdAt: 0 }, noAnalysis)
     assert.equal(calls.analyses.runningCount, 0, 'nothing starts after the stop')
     calls.alarm.stop()
   })
@@ -174,7 +174,8 @@ describe('the analyses', () => {
       retry: hang,
       postpone: (callId: string, delayMs: number) => postponed.push([callId, delayMs]),
     } as unknown as AnalysisPorts)
-    for (let i = 0; i <= limits.analysesMax; i++) analyses.start(callId(`c${i}`), noAnalysis)
+    for (let i = 0; i <= limits.analysesMax; i++)
+      analyses.start({ callId: callId(`c${i}`), createdAt: 0 }, noAnalysis)
     assert.equal(analyses.runningCount, limits.analysesMax)
     assert.deepEqual(postponed, [[`c${limits.analysesMax}`, limits.analysisRetryMs]])
   })

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Analyses } from '../../src/actors/analysis.js'
+import { limits } from '../../src/limits.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
-import { Calls, callId, result } from '../support/calls.js'
+import { Calls, callId, graceMs, result } from '../support/calls.js'
+import { turns } from '../support/fake-clock.js'
 import { HeldJournal } from '../support/held-journal.js'
 import { randomNumbers, seed } from '../support/property.js'
 
@@ -121,6 +123,74 @@ describe('a call that is erased', () => {
     assert.equal((await calls.view(id))?.state, 'ARCHIVED')
     assert.deepEqual(calls.interruptions, [])
     assert(calls.analyses instanceof Analyses)
+    calls.alarm.stop()
+  })
+
+  test('gives no words to the next call of its name, which is under analysis, too', async (t) => {
+    // Guards against a look at the abort before a wait and not after it: the words of the erased call came back.
+    let asked = 0
+    const words = { ...result, transcription: 'words of the call that was erased' }
+    const calls = new AnalysedCalls(() => (++asked === 1 ? Promise.resolve(words) : new Promise(() => {})))
+    calls.clock.takeOverTimeouts(t)
+    const append = calls.journal.append.bind(calls.journal)
+    let lost = 0
+    t.mock.method(calls.journal, 'append', (...given: Parameters<typeof append>) => {
+      append(...given)
+      if (given[2][0]?.type !== 'analysed' || lost > 0) return
+      lost++
+      calls.journal.failures = 1
+    })
+    await calls.end(id)
+    assert.deepEqual([asked, lost], [1, 1], 'what was found waits to be stored')
+    await calls.erase(id).promise
+    calls.analyses.forget(id)
+    await calls.clock.advance(1)
+    await calls.bring(id, 'PROCESSING_AI')
+    await calls.deadline(id).promise
+    await turns()
+    assert.equal(asked, 2)
+    await calls.clock.advance(2 * limits.analysisRetryMs)
+    const { state, ai } = (await calls.view(id)) ?? {}
+    assert.deepEqual([state, ai?.transcription], ['PROCESSING_AI', null])
+    calls.alarm.stop()
+  })
+
+  test('has an analysis whose record the next call of its name does not take (V10)', async () => {
+    const calls = new Calls()
+    await calls.bring(id, 'PROCESSING_AI')
+    const createdAt = calls.clock.now()
+    await calls.erase(id).promise
+    await calls.clock.advance(1)
+    await calls.bring(id, 'PROCESSING_AI')
+    const entry = { type: 'attempt-started', at: 1, attempt: 1, provider: 'p' } as const
+    assert.equal(await calls.record(id, entry, createdAt).promise, false)
+    assert.equal(await calls.record(id, entry, createdAt + 1).promise, true)
+  })
+
+  test('sends no packets of the next call of its name to its own provider', async (t) => {
+    // Guards against an adapter that reads on after the erasure: it would read another call's words.
+    const read: string[] = []
+    let goOn = () => {}
+    const calls = new AnalysedCalls(async ({ packetPages }) => {
+      for await (const page of packetPages()) {
+        read.push(...page.map(({ data }) => Buffer.from(data).toString()))
+        await new Promise<void>((resolve) => {
+          goOn = resolve
+        })
+      }
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    for (let sequence = 0; sequence < 4; sequence++) await calls.packet(id, sequence, 'old').promise
+    await calls.complete(id, 4).promise
+    await calls.clock.advance(graceMs)
+    assert.deepEqual(read, ['old', 'old'], 'one page of two')
+    await calls.erase(id).promise
+    calls.analyses.forget(id)
+    for (let sequence = 0; sequence < 4; sequence++) await calls.packet(id, sequence, 'new').promise
+    goOn()
+    await turns()
+    assert.deepEqual(read, ['old', 'old'])
     calls.alarm.stop()
   })
 

@@ -42,7 +42,7 @@ export class AnalysedCalls extends Calls {
   ) {
     super(journal, clock, {
       arm: (callId, dueAt) => this.alarm.arm(callId, dueAt),
-      analyse: (callId, facts) => this.analyses.start(callId, facts),
+      analyse: (life, facts) => this.analyses.start(life, facts),
     })
     this.alarm = new Alarm({
       clock,
@@ -77,7 +77,7 @@ export class AnalysedCalls extends Calls {
       isProviderDown: () => this.breaker.state !== 'closed',
       suspectProvider: () => this.breaker.suspect(),
       retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
-      record: (callId, entry) => this.record(callId, entry).promise,
+      record: ({ callId, createdAt }, entry) => this.record(callId, entry, createdAt).promise,
       read: (callId, look) => this.look(callId, look),
       packetPages: (callId) => packetPages(journal, callId, 0, 2),
       kept: (callId) => journal.keptOf(callId),

@@ -129,7 +129,7 @@ export class Calls {
         this.story.push(`event ${event.event} ${facts.sequence}`)
       },
       arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
-      analyse: (callId, facts) => this.analysesAsked.push({ callId, facts }),
+      analyse: ({ callId }, facts) => this.analysesAsked.push({ callId, facts }),
       changed: () => {},
       stateChanged: (from, to) => this.stateChanges.push({ from, to }),
       late: () => {
@@ -171,8 +171,13 @@ export class Calls {
     return this.#tell<void>(id, (replyTo) => ({ type: 'deadline', replyTo }))
   }
 
-  record(id: CallId, entry: LifecycleEntry): Told<boolean> {
-    return this.#tell<boolean>(id, (replyTo) => ({ type: 'record', entry, replyTo }))
+  /** As the analysis of the call that was created then. */
+  record(
+    id: CallId,
+    entry: LifecycleEntry,
+    createdAt: Millis = this.journal.createdAt.get(id) ?? 0,
+  ): Told<boolean> {
+    return this.#tell<boolean>(id, (replyTo) => ({ type: 'record', createdAt, entry, replyTo }))
   }
 
   erase(id: CallId, endedThrough: Millis | null = null): Told<ErasureAnswer> {

@@ -1,4 +1,5 @@
 /** The journal in memory with the faults that a test asks for: no room, replays that wait, a record of all appends. */
+import type { Millis } from '../../src/clock.js'
 import type { CallId } from '../../src/protocol/call-id.js'
 import type {
   CallHistory,
@@ -19,6 +20,8 @@ export interface RecordedAppend {
 
 export class HeldJournal extends MemoryJournal {
   readonly appends: RecordedAppend[] = []
+  /** Of the last call of each name. */
+  readonly createdAt = new Map<CallId, Millis>()
   isFull = false
   /** Commits that are to fail, from the next one on. */
   failures = 0
@@ -73,6 +76,7 @@ export class HeldJournal extends MemoryJournal {
     settlement: Settlement,
   ): void {
     this.appends.push({ callId: stream.callId, entries, snapshot })
+    if (snapshot !== null) this.createdAt.set(stream.callId, snapshot.createdAt)
     super.append(stream, expectedVersion, entries, snapshot, settlement)
   }
 }
