@@ -37,6 +37,7 @@ export class Metrics {
     breakerOpens: 0,
     redrives: 0,
     callsErased: 0,
+    retentionFailures: 0,
   }
   readonly #callsByState = zeroes()
   readonly #callsEntered = zeroes()
@@ -164,6 +165,11 @@ export class Metrics {
     )
     total('commits_failed_total', 'Commits that failed.', 'commitsFailed')
     total('calls_erased_total', 'Calls erased, by request or by age.', 'callsErased')
+    total(
+      'retention_failures_total',
+      'Erasures by age that failed; each is tried again.',
+      'retentionFailures',
+    )
     total('appends_failed_total', 'Appends that were refused because a commit failed.', 'appendsFailed')
     total(
       'checkpoints_failed_total',

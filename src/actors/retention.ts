@@ -5,7 +5,7 @@
 import type { Clock, Millis } from '../clock.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { CallReader } from '../store/journal.js'
+import type { CallReader, EndedCursor } from '../store/journal.js'
 
 export interface RetentionPorts {
   readonly clock: Clock
@@ -16,9 +16,13 @@ export interface RetentionPorts {
   erase(callId: CallId, endedThrough: Millis): Promise<unknown>
   /** Calls were erased by their age. */
   passed(calls: number): void
-  /** It is tried again at the next look. */
+  /** So many could not be erased, one of them for this reason. They are tried again when all others have been. */
+  kept(calls: number, error: unknown): void
+  /** Nothing could be read. It is tried again at the next look. */
   failed(error: unknown): void
 }
+
+const beginning: EndedCursor = { endedAt: Number.MIN_SAFE_INTEGER, key: 0 }
 
 export class Retention {
   readonly #ports: RetentionPorts
@@ -26,6 +30,8 @@ export class Retention {
   #pass: Promise<void> = Promise.resolve()
   #isStopped = false
   #oldestEndedAt: Millis | null = null
+  /** Where the walk over the ended calls has come to. */
+  #place = beginning
 
   constructor(ports: RetentionPorts) {
     this.#ports = ports
@@ -61,15 +67,22 @@ export class Retention {
     })
   }
 
-  /** Whether there may be more. */
+  /** Whether there may be more to erase right now. */
   async #eraseSome(): Promise<boolean> {
-    const { clock, reader, keepMs, erase, passed } = this.#ports
+    const { clock, reader, keepMs, erase, passed, kept } = this.#ports
     const endedThrough = clock.now() - keepMs
-    const calls = await reader.ended(endedThrough, limits.retentionPageCalls)
-    await Promise.all(calls.map(({ callId }) => erase(callId, endedThrough)))
-    if (calls.length > 0) passed(calls.length)
-    const [oldest] = await reader.ended(Number.MAX_SAFE_INTEGER, 1)
+    const calls = await reader.ended(this.#place, endedThrough, limits.retentionPageCalls)
+    const outcomes = await Promise.allSettled(calls.map(({ callId }) => erase(callId, endedThrough)))
+    const failures = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
+    if (failures[0] !== undefined) kept(failures.length, failures[0].reason)
+    const erased = calls.length - failures.length
+    if (erased > 0) passed(erased)
+    const last = calls.at(-1)
+    const isMore = last !== undefined && calls.length === limits.retentionPageCalls
+    this.#place = isMore ? last : beginning
+    const [oldest] = await reader.ended(beginning, Number.MAX_SAFE_INTEGER, 1)
     this.#oldestEndedAt = oldest?.endedAt ?? null
-    return calls.length === limits.retentionPageCalls
+    // A page of which nothing could be erased may be the store's fault: then all of them would be tried for nothing.
+    return isMore && erased > 0
   }
 }

@@ -160,7 +160,7 @@ export class CallActors {
   }
 
   #createRetention(): Retention | null {
-    const { config, clock, log, journal } = this.#parts
+    const { config, clock, log, metrics, journal } = this.#parts
     if (config.RETENTION_DAYS === 0) return null
     return new Retention({
       clock,
@@ -171,7 +171,11 @@ export class CallActors {
           this.registry.tell(callId, { type: 'erase', endedThrough, replyTo: { answered, failed } }),
         ),
       passed: (calls) => log.info({ calls }, 'calls were erased by their age'),
-      failed: (error) => log.warn({ err: error }, 'calls could not be erased by their age; trying again'),
+      kept: (calls, error) => {
+        metrics.counts.retentionFailures += calls
+        log.warn({ calls, err: error }, 'calls could not be erased by their age; trying again later')
+      },
+      failed: (error) => log.warn({ err: error }, 'ended calls could not be read; trying again'),
     })
   }
 

@@ -186,9 +186,14 @@ export interface DueCall extends DueCursor {
   readonly callId: CallId
 }
 
-export interface EndedCall {
-  readonly callId: CallId
+export interface EndedCursor {
   readonly endedAt: Millis
+  /** Orders calls that ended at the same time. */
+  readonly key: number
+}
+
+export interface EndedCall extends EndedCursor {
+  readonly callId: CallId
 }
 
 export interface KeptPart {
@@ -209,8 +214,8 @@ export interface CallReader {
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
   /** Deadlines behind `after` up to `through`, earliest first. */
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
-  /** Calls that ended at `through` or before, the first to end first. */
-  ended(through: Millis, limit: number): Promise<readonly EndedCall[]>
+  /** Calls that ended behind `after` up to `through`, the first to end first. */
+  ended(after: EndedCursor, through: Millis, limit: number): Promise<readonly EndedCall[]>
   /** What its analyses have kept, in the order in which it was appended; bounded by who appends. */
   keptOf(callId: CallId): Promise<readonly KeptPart[]>
   stateCounts(): Promise<Readonly<Record<CallState, number>>>

@@ -20,6 +20,7 @@ import type {
   DueCall,
   DueCursor,
   EndedCall,
+  EndedCursor,
   Journal,
   JournalEntry,
   KeptPart,
@@ -265,12 +266,15 @@ export class MemoryJournal implements Journal, CallReader {
     return due.sort((a, b) => a.dueAt - b.dueAt || a.key - b.key).slice(0, limit)
   }
 
-  async ended(through: Millis, limit: number): Promise<readonly EndedCall[]> {
+  async ended(after: EndedCursor, through: Millis, limit: number): Promise<readonly EndedCall[]> {
     const ended: EndedCall[] = []
-    for (const { callId, snapshot } of this.#calls.values())
-      if (snapshot.endedAt !== null && snapshot.endedAt <= through)
-        ended.push({ callId, endedAt: snapshot.endedAt })
-    return ended.sort((a, b) => a.endedAt - b.endedAt).slice(0, limit)
+    for (const { callId, key, snapshot } of this.#calls.values()) {
+      const { endedAt } = snapshot
+      if (endedAt === null || endedAt > through) continue
+      if (endedAt > after.endedAt || (endedAt === after.endedAt && key > after.key))
+        ended.push({ callId, key, endedAt })
+    }
+    return ended.sort((a, b) => a.endedAt - b.endedAt || a.key - b.key).slice(0, limit)
   }
 
   async keptOf(callId: CallId): Promise<readonly KeptPart[]> {

@@ -142,12 +142,17 @@ export function erasureContract(name: string, open: OpenJournal): void {
         ['middle', 200],
       ] as const)
         await storedCall(journal, callId(call), [0], snapshot({ endedAt }))
-      const names = async (through: number, limit: number) =>
-        (await journal.ended(through, limit)).map(({ callId, endedAt }) => `${callId} ${endedAt}`)
+      const first = { endedAt: 0, key: 0 }
+      const names = async (through: number, limit: number, after = first) =>
+        (await journal.ended(after, through, limit)).map(({ callId, endedAt }) => `${callId} ${endedAt}`)
       assert.deepEqual(await names(Number.MAX_SAFE_INTEGER, 10), ['early 100', 'middle 200', 'late 300'])
       assert.deepEqual(await names(200, 10), ['early 100', 'middle 200'])
       assert.deepEqual(await names(200, 1), ['early 100'])
       assert.deepEqual(await names(99, 10), [])
+      await storedCall(journal, callId('twin'), [0], snapshot({ endedAt: 100 }))
+      const [early] = await journal.ended(first, 1000, 1)
+      assert(early)
+      assert.deepEqual(await names(1000, 2, early), ['twin 100', 'middle 200'])
     })
 
     test('whatever is appended and erased around it', async (t) => {

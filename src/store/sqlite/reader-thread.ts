@@ -34,9 +34,10 @@ const dueCalls = db.prepare<{ dueAt: number; key: number; through: number; limit
   `SELECT key, call_id AS callId, due_at AS dueAt FROM calls
    WHERE due_at IS NOT NULL AND (due_at, key) > (:dueAt, :key) AND due_at <= :through ORDER BY due_at, key LIMIT :limit`,
 )
-const endedCalls = db.prepare<[number, number], EndedCall>(
-  `SELECT call_id AS callId, ended_at AS endedAt FROM calls
-   WHERE ended_at IS NOT NULL AND ended_at <= ? ORDER BY ended_at LIMIT ?`,
+const endedCalls = db.prepare<{ endedAt: number; key: number; through: number; limit: number }, EndedCall>(
+  `SELECT key, call_id AS callId, ended_at AS endedAt FROM calls
+   WHERE ended_at IS NOT NULL AND (ended_at, key) > (:endedAt, :key) AND ended_at <= :through
+   ORDER BY ended_at, key LIMIT :limit`,
 )
 const counts = db.prepare<[], { state: CallState; count: number }>(
   'SELECT state, count(*) AS count FROM calls GROUP BY state',
@@ -80,7 +81,7 @@ const answers: Answers = {
     return dueCalls.all({ dueAt, key: after.key, through, limit })
   },
 
-  ended: ({ through, limit }) => endedCalls.all(Math.min(through, Number.MAX_SAFE_INTEGER), limit),
+  ended: ({ after, through, limit }) => endedCalls.all({ ...after, through, limit }),
 
   kept: ({ callId }) => keptParts.all(callId),
 

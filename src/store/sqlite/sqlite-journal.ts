@@ -21,6 +21,7 @@ import type {
   DueCall,
   DueCursor,
   EndedCall,
+  EndedCursor,
   Journal,
   JournalEntry,
   KeptPart,
@@ -232,8 +233,8 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#ask('due', { after, through, limit })
   }
 
-  ended(through: Millis, limit: number): Promise<readonly EndedCall[]> {
-    return this.#ask('ended', { through, limit })
+  ended(after: EndedCursor, through: Millis, limit: number): Promise<readonly EndedCall[]> {
+    return this.#ask('ended', { after, through, limit })
   }
 
   keptOf(callId: CallId): Promise<readonly KeptPart[]> {

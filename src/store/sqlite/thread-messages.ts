@@ -8,6 +8,7 @@ import type {
   DueCall,
   DueCursor,
   EndedCall,
+  EndedCursor,
   KeptPart,
   LifecycleEntry,
   ReplayEntry,
@@ -120,7 +121,7 @@ export interface Reads {
     answer: { records: ArrayBuffer; nextFrom: number | null }
   }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
-  ended: { query: { through: number; limit: number }; answer: readonly EndedCall[] }
+  ended: { query: { after: EndedCursor; through: number; limit: number }; answer: readonly EndedCall[] }
   kept: { query: { callId: CallId }; answer: readonly KeptPart[] }
   stateCounts: { query: Record<string, never>; answer: Readonly<Record<CallState, number>> }
 }

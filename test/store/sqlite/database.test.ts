@@ -92,8 +92,8 @@ describe('the database', () => {
         UPDATE calls SET state = 'FAILED', snapshot = '{"endedAt":1700000000123}'; PRAGMA user_version = 1`)
     })
     const { journal: next } = await openJournal(t, { dataDir })
-    assert.deepEqual(await next.ended(Number.MAX_SAFE_INTEGER, 10), [
-      { callId: 'old', endedAt: 1_700_000_000_123 },
+    assert.deepEqual(await next.ended({ endedAt: 0, key: 0 }, Number.MAX_SAFE_INTEGER, 10), [
+      { callId: 'old', key: 1, endedAt: 1_700_000_000_123 },
     ])
     assert.equal((await next.packets(callId('old'), 0, 10)).packets.length, 2)
   })
