@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { HttpClient } from '../support/http-client.js'
-import { exchangeRaw, rawRequest } from '../support/raw-connection.js'
+import { exchangeRaw, RawConnection, rawRequest } from '../support/raw-connection.js'
 import { packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 
@@ -184,6 +184,60 @@ describe('a request without a method', () => {
       assert.equal(isClosedByService, true, at)
       assert.equal((await client.call(`nameless-${index}`)).status, 404, at)
     }
+  })
+})
+
+/**
+ * What the parser of uWebSockets.js answers by itself, before any of our code runs: there is no hook (ARCHITECTURE.md has
+ * why). The shipped proxies take most of these (`test/ops/proxies.test.ts`). Held here: it is answered or closed, and has done nothing.
+ */
+describe('a request that the HTTP library cannot read', () => {
+  const service = suiteService()
+  const whole = (callId: string, line: string) => hidden(callId).replace(/^.*(?=\r\n)/, line)
+
+  test('is refused at once, closes its connection, and has no effect', async (t) => {
+    const client = new HttpClient(t, service())
+    const lines: readonly ((callId: string) => string)[] = [
+      (callId) => `POST ${path(callId)} HTTP/1.0`,
+      (callId) => `POST ${path(callId)} HTTP/1.2`,
+      (callId) => `POST ${path(callId)} HTTP/2.0`,
+      (callId) => `POST http://localhost:${service().port}${path(callId)} HTTP/1.1`,
+      (callId) => `POST localhost${path(callId)} HTTP/1.1`,
+      () => 'OPTIONS * HTTP/1.1',
+      () => `CONNECT localhost:${service().port} HTTP/1.1`,
+    ]
+    for (const [index, line] of lines.entries()) {
+      const callId = `unread-${index}`
+      const { answers, isClosedByService } = await exchangeRaw(service(), whole(callId, line(callId)), 2)
+      // 505 in the build that is pinned; 400 in the vendor's newer ones.
+      assert.equal(answers.length, 1, line(callId))
+      assert([400, 505].includes(answers[0]?.status ?? 0), line(callId))
+      assert.equal(isClosedByService, true, line(callId))
+      assert.equal((await client.call(callId)).status, 404, line(callId))
+    }
+  })
+
+  test('for an empty line before it, or for want of a version, is left without an answer, and closed within 15 s', async (t) => {
+    const client = new HttpClient(t, service())
+    const connections = await Promise.all(
+      [
+        `\r\n${hidden('silent-0')}`,
+        `${hidden('before')}\r\n${hidden('silent-1')}`,
+        whole('silent-2', `POST ${path('silent-2')}`),
+      ].map(async (bytes) => {
+        const connection = await RawConnection.open(service())
+        t.after(() => connection.socket.destroy())
+        connection.write(bytes)
+        await connection.closed(15_000)
+        return connection
+      }),
+    )
+    assert.deepEqual(
+      connections.map(({ answers }) => answers.map(({ status }) => status)),
+      [[], [202], []],
+    )
+    for (const callId of ['silent-0', 'silent-1', 'silent-2'])
+      assert.equal((await client.call(callId)).status, 404, callId)
   })
 })
 

@@ -36,6 +36,11 @@ export class RawConnection {
     return new RawConnection(socket)
   }
 
+  /** Over a connection that is open. */
+  static over(socket: Socket): RawConnection {
+    return new RawConnection(socket)
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }
@@ -43,6 +48,11 @@ export class RawConnection {
   /** Whole answers so far; interim ones (100 Continue) are left out. */
   get answers(): readonly RawAnswer[] {
     return parseAnswers(this.#received)
+  }
+
+  /** All that has come. */
+  get text(): string {
+    return this.#received.toString('latin1')
   }
 
   write(bytes: string | Uint8Array): void {
