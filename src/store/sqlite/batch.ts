@@ -34,6 +34,14 @@ export class Batch {
   get isEmpty(): boolean {
     return this.settlements.length === 0
   }
+
+  /** All have been told. A live call refers to its last batch, so what lay in it must not stay as long as the call does. */
+  letGo(): void {
+    this.settlements.length = 0
+    this.calls.length = 0
+    this.lifecycle.length = 0
+    this.erasures.length = 0
+  }
 }
 
 export class Stream implements CallStream {

@@ -71,6 +71,7 @@ export class CommittedBatches {
         return
       }
       batch.state = 'committed'
+      batch.letGo()
       this.#batches.shift()
       this.#told()
     }

@@ -178,7 +178,10 @@ export class GroupCommit {
     for (const batch of batches) batch.state = 'failed'
     const appends = batches.reduce((sum, batch) => sum + batch.settlements.length, 0)
     this.#ports.onCommitFailed?.(appends, error)
-    for (const batch of batches) for (const settlement of batch.settlements) settlement.failed(error)
+    for (const batch of batches) {
+      for (const settlement of batch.settlements) settlement.failed(error)
+      batch.letGo()
+    }
   }
 
   /** Nothing is handed over any more. */

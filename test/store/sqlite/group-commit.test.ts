@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { VoiceStreamError } from '../../../src/errors.js'
+import type { LifecycleEntry } from '../../../src/store/journal.js'
 import { Stream } from '../../../src/store/sqlite/batch.js'
 import { GroupCommit } from '../../../src/store/sqlite/group-commit.js'
 import { SqliteReads } from '../../../src/store/sqlite/sqlite-reads.js'
@@ -13,6 +14,8 @@ import { callId } from '../../support/calls.js'
 import { turns } from '../../support/fake-clock.js'
 import { packetEntry, snapshot } from '../../support/journals.js'
 import { close, openJournal } from '../../support/sqlite.js'
+
+const analysed: LifecycleEntry = { type: 'analysis-failed', at: 1, error: 'none' }
 
 test('a commit that comes back after the store has failed is no fault, and tells nobody a second time', async () => {
   // Guards against an assertion that ends the process in the place of the orderly exit that is under way.
@@ -30,6 +33,35 @@ test('a commit that comes back after the store has failed is no fault, and tells
   assert.deepEqual(told, ['commit_failed'])
   assert.equal(commits.queuedEntries, 0)
 })
+
+for (const outcome of ['committed', 'failed'] as const)
+  test(`a batch that has ${outcome} is let go, though its calls are live`, async () => {
+    // Guards against receipts, request bodies and findings that stay until the next packet of each call in the batch.
+    let id = 0
+    const commits = new GroupCommit({ handOver: (batch) => (id = batch.id) })
+    const streams = [new Stream(callId('c1'), 1, 0), new Stream(callId('c2'), 2, 0)]
+    const body = 'x'.repeat(1000)
+    let told = 0
+    const count = () => told++
+    for (const stream of streams)
+      commits.append(
+        stream,
+        [packetEntry(0), analysed],
+        { ...snapshot(), body },
+        { committed: count, failed: count },
+      )
+    await turns()
+    if (outcome === 'committed')
+      commits.committed({ type: 'committed', id, commitMs: 1, tailBytes: 0, walPages: 0 })
+    else commits.fail(new VoiceStreamError('commit_failed', 'the disk is full'))
+    await turns()
+    assert.equal(told, 2)
+    for (const { batch, isPending, isDead } of streams) {
+      assert.equal(isPending, false)
+      assert.equal(isDead, outcome === 'failed')
+      assert.deepEqual([batch?.settlements, batch?.calls, batch?.lifecycle], [[], [], []])
+    }
+  })
 
 test('a thread that has ended already is not waited for', { timeout: 20_000 }, async (t) => {
   // Guards against a stop that waits for an exit which nobody will tell again, until it is killed.
