@@ -39,9 +39,18 @@ export const limits = {
   /** Open tickets, over all supervisors; full means 429. */
   ticketsMax: 10_000,
   ticketMs: 30_000,
-  /** Refused requests that are logged; the others are counted in the next line. */
-  refusalLinesPerSecond: 10,
-  refusalLinesBurst: 100,
+
+  /** Lines of the log that nobody has read yet. Beyond them lines are dropped and counted; those before an exit have room. */
+  logQueueBytesMax: mib,
+  logFatalBytesMax: 64 * kib,
+  /** Lines of one kind, which is their message. Those beyond are counted in a line of their own. */
+  logLinesPerSecond: 10,
+  logLinesBurst: 100,
+  logCountMs: 1000,
+  logFullRetryMs: 50,
+  logFailedRetryMs: 1000,
+  /** An exit waits so long for the log. */
+  logDrainMsMax: 250,
 
   /** Of caller, callee, agent and queue. */
   detailCharactersMax: 128,
@@ -231,6 +240,7 @@ assert(
   limits.requestsInFlightMax <= limits.journalQueueEntriesMax,
   'every request in flight must fit the open batch',
 )
+assert(limits.logDrainMsMax < limits.logFailedRetryMs, 'an exit does not wait for a log that fails')
 assert(limits.drainMsMax < limits.stopMsMax, 'the drain leaves time to close the store')
 assert(
   limits.feedSlots >= 2 * limits.journalQueueEntriesMax,

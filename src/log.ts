@@ -1,10 +1,13 @@
 /**
- * The one importer of pino. What may be logged is a list, not what may not: a field that is not on it is left out by
+ * The one importer of pino. Lines of one kind have a bound a second, and a later line counts those beyond it: what a
+ * sender does wrong a thousand times a second must not fill the disk. What may be logged is a list, not what may not: a field that is not on it is left out by
  * name, whatever it holds, so packet data, transcripts and tokens have no way in. JSON only, because control characters
  * in a pretty line could pass for another line; for the eye: `npm start | npx pino-pretty`.
  */
 import { type DestinationStream, pino } from 'pino'
 import type { Config } from './config.js'
+import { limits } from './limits.js'
+import { RateLimit } from './rate-limit.js'
 
 export const logFields = [
   'address',
@@ -17,6 +20,7 @@ export const logFields = [
   'down_ms',
   'err',
   'host',
+  'kind',
   'node',
   'port',
   'reason',
@@ -89,19 +93,57 @@ export function serializeError(error: unknown, depth = 0): LoggedError {
   }
 }
 
-/** JSON lines on stdout, written at once: the last lines before a crash are the ones that matter. */
-export function createLog(
-  level: Config['LOG_LEVEL'],
-  destination: DestinationStream = pino.destination({ dest: 1, sync: true }),
-): Log {
-  return pino(
+/** JSON lines. */
+export function createLog(level: Config['LOG_LEVEL'], destination: DestinationStream): Log {
+  const kinds = new LineKinds((at, fields, message) => log[at](fields, message))
+  const log: Log = pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { log: onlyListed },
       serializers: { err: (error: unknown) => serializeError(error) },
+      hooks: {
+        logMethod(words, write, levelNumber) {
+          const message = String(words.at(-1))
+          if (kinds.take(message, levelNumber)) write.apply(this, words)
+        },
+      },
     },
     destination,
   )
+  return log
 }
+
+type BoundedLevel = Exclude<keyof Log, 'fatal'>
+
+/** The kind of a line is its message, which is always a text of ours. */
+class LineKinds {
+  readonly #write: (level: BoundedLevel, fields: LogFields, message: string) => void
+  readonly #lines = new RateLimit<string>(limits.logLinesPerSecond, limits.logLinesBurst)
+  readonly #unlogged = new Map<string, { readonly level: BoundedLevel; lines: number }>()
+
+  constructor(write: (level: BoundedLevel, fields: LogFields, message: string) => void) {
+    this.#write = write
+  }
+
+  take(message: string, levelNumber: number): boolean {
+    const level = pino.levels.labels[levelNumber] as keyof Log
+    // There is one, and the process ends behind it.
+    if (level === 'fatal' || message === countMessage || this.#lines.take(message)) return true
+    if (this.#unlogged.size === 0) setTimeout(() => this.#tell(), limits.logCountMs).unref()
+    const kind = this.#unlogged.get(message)
+    if (kind === undefined) this.#unlogged.set(message, { level, lines: 1 })
+    else kind.lines++
+    return false
+  }
+
+  #tell(): void {
+    const counted = [...this.#unlogged]
+    this.#unlogged.clear()
+    for (const [kind, { level, lines }] of counted)
+      this.#write(level, { kind, unlogged: lines }, countMessage)
+  }
+}
+
+const countMessage = 'more lines of this kind were left out'

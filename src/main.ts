@@ -33,6 +33,7 @@ const world: World = {
     process.on(signal, heard)
     return () => process.off(signal, heard)
   },
+  onUncaught: (listener) => process.on('uncaughtException', listener),
   endBy: (signal) => {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ProviderRejected, ProviderUnavailable } from '../src/ai/provider.js'
 import { VoiceStreamError } from '../src/errors.js'
+import { limits } from '../src/limits.js'
 import { createLog, type LogFields, serializeError } from '../src/log.js'
 
 const canary = 'canary-1f0c9e'
@@ -29,6 +30,43 @@ describe('a line of the log', () => {
     assert.equal(written.length, 1)
     const text = written[0]?.trimEnd() ?? ''
     for (const control of ['\n', '\r', '\u001b']) assert(!text.includes(control))
+  })
+})
+
+describe('lines of one kind', () => {
+  test('have a bound a second, whatever their kind, and a later line counts the others', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const written: Record<string, unknown>[] = []
+    const log = createLog('debug', { write: (line: string) => written.push(JSON.parse(line)) })
+    const each = 3 * limits.logLinesBurst
+    for (let line = 0; line < each; line++) {
+      log.debug('first')
+      log.info({ total: line }, 'second')
+      log.warn({ total: line }, 'third')
+      log.error({ err: new Error('no') }, 'fourth')
+    }
+    const kinds = ['first', 'second', 'third', 'fourth']
+    const linesOf = (kind: string) => written.filter(({ msg }) => msg === kind).length
+    for (const kind of kinds) {
+      assert(linesOf(kind) >= limits.logLinesBurst, kind)
+      assert(linesOf(kind) < each / 2, `${kind} ${linesOf(kind)}`)
+    }
+    t.mock.timers.tick(limits.logCountMs)
+    const counts = written.filter(({ unlogged }) => unlogged !== undefined)
+    assert.deepEqual(
+      counts.map(({ kind, level, unlogged }) => [kind, level, unlogged]),
+      kinds.map((kind, index) => [kind, [20, 30, 40, 50][index], each - linesOf(kind)]),
+    )
+  })
+
+  test('do not take the room of another kind, and a fatal one is never left out', () => {
+    const written = lines((log) => {
+      for (let line = 0; line < 2 * limits.logLinesBurst; line++) log.warn('often')
+      log.warn('once')
+      log.fatal('often')
+    })
+    assert.equal(written.filter(({ msg }) => msg === 'once').length, 1)
+    assert.equal(written.filter(({ level }) => level === 60).length, 1)
   })
 })
 

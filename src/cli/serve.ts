@@ -3,6 +3,7 @@ import { type App, startApp } from '../app.js'
 import { ConfigError, helpText, printable, readConfig } from '../config.js'
 import { limits } from '../limits.js'
 import { createLog, type Log } from '../log.js'
+import { LogOutput } from '../log-output.js'
 import { version } from '../version.js'
 import { exitCodes } from './exit-codes.js'
 import type { World } from './world.js'
@@ -15,7 +16,14 @@ export async function serve(words: readonly string[], world: World): Promise<num
   }
   const { environment } = world
   const config = readConfig({ args: words, environment, dotEnv: world.readDotEnv() })
-  const log = createLog(config.LOG_LEVEL)
+  const output = new LogOutput(standardOutput)
+  const log = createLog(config.LOG_LEVEL, output)
+  output.onRecovered = () => log.warn('lines were dropped: nobody read the log, or its disk was full')
+  const end = (code: number) => endAfterLog(code, output, world)
+  world.onUncaught((error) => {
+    log.fatal({ err: error }, 'an unexpected error; the next start recovers')
+    void end(exitCodes.failed)
+  })
   log.info({ version, node: world.nodeVersion, config: printable(config) }, 'starting')
   if (world.isRoot) log.warn('running as root: a user of its own could do less harm')
   let app: App
@@ -24,19 +32,35 @@ export async function serve(words: readonly string[], world: World): Promise<num
       log,
       onFatal: (error) => {
         log.fatal({ err: error }, 'the store has failed; nothing more is acknowledged')
-        world.exit(exitCodes.io)
+        void end(exitCodes.io)
       },
     })
   } catch (error) {
     log.fatal({ reason: error instanceof Error ? error.message : String(error) }, 'cannot start')
-    world.exit(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.failed)
+    return end(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.failed)
   }
-  stopOnSignals(app, log, world)
+  stopOnSignals({ app, log, end, endAtOnce: () => endAtOnceAfterLog(output, world) }, world)
   // `systemctl reload` must not end a service that has nothing to reload; a terminal that is closed ends what it started.
   if (config.TOKENS_FILE !== '' || !world.outIsScreen)
     world.onSignal('SIGHUP', () => reloadCredentials(app, log))
   log.info({ host: app.host, port: app.port }, 'listening')
   return exitCodes.ok
+}
+
+/** `main.ts` has asked for `process.stdout`, which makes a pipe non-blocking: a write to a full one returns. */
+const standardOutput = 1
+
+/** The last lines come out first, as long as somebody reads them. */
+async function endAfterLog(code: number, output: LogOutput, world: World): Promise<never> {
+  await output.drained(limits.logDrainMsMax)
+  // An exit would wait for a write that does not return: to a stopped terminal, or to a disk that hangs.
+  if (output.isStuck) world.endAtOnce()
+  return world.exit(code)
+}
+
+async function endAtOnceAfterLog(output: LogOutput, world: World): Promise<void> {
+  await output.drained(limits.logDrainMsMax)
+  world.endAtOnce()
 }
 
 function reloadCredentials(app: App, log: Log): void {
@@ -48,27 +72,35 @@ function reloadCredentials(app: App, log: Log): void {
   }
 }
 
-function stopOnSignals(app: App, log: Log, world: World): void {
+interface Stopping {
+  readonly app: App
+  readonly log: Log
+  end(code: number): Promise<never>
+  endAtOnce(): Promise<void>
+}
+
+function stopOnSignals({ app, log, end, endAtOnce }: Stopping, world: World): void {
   let isStopping = false
   const stop = (signal: string) => {
     if (isStopping) {
       log.warn({ signal }, 'asked again: ending at once')
-      world.endAtOnce()
+      void endAtOnce()
+      return
     }
     isStopping = true
     log.info({ signal }, 'draining')
     setTimeout(() => {
       log.fatal('the stop takes too long: ending at once; the next start recovers')
-      world.endAtOnce()
+      void endAtOnce()
     }, limits.stopMsMax).unref()
     app.stop().then(
       () => {
         log.info('stopped')
-        world.exit(exitCodes.ok)
+        void end(exitCodes.ok)
       },
       (error) => {
         log.fatal({ err: error }, 'the stop failed')
-        world.exit(exitCodes.failed)
+        void end(exitCodes.failed)
       },
     )
   }

@@ -17,6 +17,8 @@ export interface World {
   readDotEnv(): string | null
   /** From then on the signal does nothing else; the returned function gives it back. */
   onSignal(signal: Signal, listener: (signal: Signal) => void): () => void
+  /** An error that nothing has caught then does nothing else. */
+  onUncaught(listener: (error: unknown) => void): void
   /** Ends the process by the signal, as if nobody had listened to it. */
   endBy(signal: Signal): void
   /** Ends the process whatever its threads do. */

@@ -5,10 +5,10 @@
 import type { Credential, Credentials } from '../credentials.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import { RateLimit } from '../rate-limit.js'
 import { addressKey, type ClientAddresses } from './client-addresses.js'
 import type { Exchange } from './exchange.js'
 import type { Gate } from './gate.js'
-import { RateLimit } from './rate-limit.js'
 import { readHead } from './request-body.js'
 import type { HttpRequest } from './uws.js'
 

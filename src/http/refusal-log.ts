@@ -1,21 +1,17 @@
 /**
  * One line for each refused request: who, where and why, with an id that the answer carries too. Never a header, a
- * query, a body or a detail, which may repeat them. Bounded, so that nobody fills the disk by being refused.
+ * query, a body or a detail, which may repeat them.
  */
 import { randomUUID } from 'node:crypto'
 import type { VoiceStreamError } from '../errors.js'
-import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import { problemKinds } from '../protocol/problem.js'
 import type { ClientAddresses } from './client-addresses.js'
 import type { Exchange } from './exchange.js'
-import { RateLimit } from './rate-limit.js'
 
 export class RefusalLog {
   readonly #log: Log
   readonly #addresses: ClientAddresses
-  readonly #lines = new RateLimit<string>(limits.refusalLinesPerSecond, limits.refusalLinesBurst)
-  #unlogged = 0
 
   constructor(log: Log, addresses: ClientAddresses) {
     this.#log = log
@@ -27,10 +23,6 @@ export class RefusalLog {
     // What is merely wrong in itself is the sender's affair, and its answer says so.
     const isRefusal = status === 401 || status === 403 || status === 413 || status === 429 || status === 503
     if (!isRefusal) return
-    if (!this.#lines.take('all')) {
-      this.#unlogged++
-      return
-    }
     exchange.requestId ??= randomUUID()
     const fields = {
       request_id: exchange.requestId,
@@ -39,9 +31,7 @@ export class RefusalLog {
       code,
       address: this.#addresses.of(exchange),
       ...(exchange.credential === null ? {} : { credential: exchange.credential.name }),
-      ...(this.#unlogged === 0 ? {} : { unlogged: this.#unlogged }),
     }
-    this.#unlogged = 0
     this.#log.warn(fields, 'refused')
   }
 }
