@@ -37,7 +37,7 @@ export function restoreSnapshot(
   snapshot: CallSnapshot,
   media: Media = textMedia,
 ): CallMachineSnapshot {
-  // The body is our own, written by `snapshotOf`; the journal's checksum and the migrations answer for it.
+  // The body is our own, written by `snapshotOf`; the journal's checksum answers for it.
   const { log, analysis, ...rest }: Body = JSON.parse(snapshot.body)
   const context: CallContext = {
     details: { media },

@@ -26,8 +26,6 @@ export function openJournal({ config, clock, log, metrics, onFatal }: JournalPar
       PROCESSING_AI: AI_BUDGET_MS,
     },
     onFatal,
-    onMigrating: (calls, total) =>
-      log.info({ calls, total }, 'the database is brought forward: transcripts are indexed'),
     onCommit: (commit) => metrics.observeCommit(commit),
     onCheckpointFailed: (error) => {
       metrics.counts.checkpointsFailed++

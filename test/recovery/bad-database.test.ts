@@ -1,6 +1,6 @@
 /**
  * A data folder that the service must not touch: it ends with one clear line and leaves every byte as it was. Guards
- * against starting empty beside somebody's data, writing to a newer schema, and a refusal that damages by itself.
+ * against starting empty beside somebody's data, writing to another schema, and a refusal that damages by itself.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -69,6 +69,8 @@ describe('a database that is not to be touched', { concurrency: 2 }, () => {
 
   for (const [what, change, reason] of [
     ['a schema that is newer than the program', 'PRAGMA user_version = 1000', /schema version 1000/],
+    ['a schema that is older than the program', 'PRAGMA user_version = 0', /schema version 0/],
+    ['tables of another layout', 'DROP TABLE erasures', /another layout than this program: erasures/],
     ['the id of another program', 'PRAGMA application_id = 42', /another program/],
   ] as const)
     test(`${what} stops the start, and neither the database nor its log changes`, async (t) => {

@@ -73,16 +73,3 @@ export class CallIndex {
     return !this.#isMerging
   }
 }
-
-/** Of a database that is brought forward: in parts, told as they are done. */
-export function indexTranscripts(db: Db, progress: (calls: number, total: number) => void): void {
-  const total = (db.prepare('SELECT max(key) FROM calls').pluck().get() as number | null) ?? 0
-  const add = db.prepare(
-    'INSERT INTO words(rowid, text) SELECT call_key, text FROM transcripts WHERE call_key > ? AND call_key <= ?',
-  )
-  const callsAtOnce = 1000
-  for (let done = 0; done < total; done += callsAtOnce) {
-    add.run(done, done + callsAtOnce)
-    progress(Math.min(done + callsAtOnce, total), total)
-  }
-}

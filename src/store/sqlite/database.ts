@@ -7,7 +7,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { NoStoredCalls, StoredDamage } from '../../errors.js'
-import { applicationId, type Db, migrate, type Progress, schemaVersion, schemaVersionOf } from './schema.js'
+import { assertSchema, createTables, type Db } from './schema.js'
 import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
 
 export function databasePath(dataDir: string): string {
@@ -20,16 +20,15 @@ class DataLossError extends Error {
 }
 
 /**
- * Opens for writing, creates or migrates, and marks the database as open. Throws when the file is not ours, newer than
- * this program, or has lost what it once held (`DataLossError`, unless `acceptDataLoss`).
+ * Opens for writing, or creates, and marks the database as open. Throws when the file is not ours, has another layout,
+ * or has lost what it once held (`DataLossError`, unless `acceptDataLoss`).
  */
-export function openForWriting(path: string, acceptDataLoss = false, progress: Progress = () => {}): Db {
+export function openForWriting(path: string, acceptDataLoss = false): Db {
   if (!existsSync(path) || (acceptDataLoss && statSync(path).size === 0)) create(path)
   assertUsable(path, acceptDataLoss)
   const db = new Database(path, { timeout: 1500 })
   try {
     configure(db)
-    migrate(db, progress)
     // In the database file itself, so that a log that goes missing is missed. Until the clean stop the log holds at
     // least this one frame.
     markOpen(db)
@@ -48,15 +47,15 @@ export function openForWriting(path: string, acceptDataLoss = false, progress: P
 function assertUsable(path: string, acceptDataLoss: boolean): void {
   const wal = checkWal(`${path}-wal`)
   if (!acceptDataLoss) assertNothingLost(path, wal)
-  cutRemains(`${path}-wal`, wal)
   const db = openForLooking(path)
   try {
     assertSqliteVersion(db)
-    assertOurs(db)
+    assertSchema(db)
     if (!acceptDataLoss) assertLogIsThere(db, wal)
   } finally {
     db.close()
   }
+  cutRemains(`${path}-wal`, wal)
 }
 
 function openForLooking(path: string): Db {
@@ -84,7 +83,7 @@ function create(path: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(fresh + suffix, { force: true })
   const db = new Database(fresh)
   configure(db)
-  migrate(db, () => {})
+  createTables(db)
   db.close()
   syncFile(fresh)
   // A log that belonged to another database would be recovered into this one.
@@ -168,10 +167,7 @@ function assertSqliteVersion(db: Db): void {
   assert(major * 1e6 + minor * 1e3 + patch >= 3_051_003, `SQLite ${version} is older than 3.51.3`)
 }
 
-/**
- * Of a service that may be running, or of a backup: read-only, and of exactly this program's version, because what is
- * older cannot be brought forward here. Throws `NoStoredCalls`, or `StoredDamage` where there is something else.
- */
+/** Of a service that may be running, or of a backup: read-only. Throws `NoStoredCalls`, or `StoredDamage` where there is something else. */
 export function openStored(path: string): Db {
   if (!existsSync(path)) throw new NoStoredCalls(`there is no database ${path}`)
   if (statSync(path).size === 0) throw new StoredDamage(`the database ${path} is empty`)
@@ -179,19 +175,14 @@ export function openStored(path: string): Db {
   try {
     db = openForReading(path)
     assertSqliteVersion(db)
-    assertOurs(db)
+    assertSchema(db)
+    return db
   } catch (cause) {
     db?.close()
     throw new StoredDamage(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     })
   }
-  const version = schemaVersionOf(db)
-  if (version === schemaVersion) return db
-  db.close()
-  throw new NoStoredCalls(
-    `the database has schema version ${version}, and this program reads ${schemaVersion}: a start of the service brings it forward`,
-  )
 }
 
 /** What would refuse a start of the service. Only where no service has the files open: a log that grows looks torn. */
@@ -205,16 +196,4 @@ export function logFaults(path: string, db: Db): string[] {
     if (error instanceof DataLossError) return [error.message]
     throw error
   }
-}
-
-function assertOurs(db: Db): void {
-  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number
-  if (tables === 0) throw new Error('the database has no tables')
-  const id = db.pragma('application_id', { simple: true })
-  if (id !== applicationId) throw new Error('the database file belongs to another program')
-  const version = schemaVersionOf(db)
-  if (version > schemaVersion)
-    throw new Error(
-      `the database has schema version ${version}, and this program knows ${schemaVersion} at most`,
-    )
 }

@@ -48,8 +48,6 @@ export interface SqliteJournalOptions {
   readonly dueWithin: Readonly<Partial<Record<CallState, Millis>>>
   /** The store cannot go on and nothing more is acknowledged: the process must end. */
   readonly onFatal: (error: Error) => void
-  /** An older database is brought forward, and so many of its calls are; now and then, while it takes long. */
-  readonly onMigrating?: (calls: number, total: number) => void
   readonly onCommit?: (commit: CommitFigures) => void
   /** The log could not be moved into the database; it is tried again when it has grown further. */
   readonly onCheckpointFailed?: (error: Error) => void
@@ -73,11 +71,10 @@ export class SqliteJournal implements Journal, CallReader {
   private constructor(options: SqliteJournalOptions) {
     this.#options = options
     const { dataDir, now, dueWithin, acceptDataLoss = false } = options
-    const { onMigrating, onCheckpointFailed, onCommit, onCommitFailed } = options
+    const { onCheckpointFailed, onCommit, onCommitFailed } = options
     this.#writes = new SqliteWrites(
       { dataDir, acceptDataLoss, now, dueWithin },
       {
-        migrating: (calls, total) => onMigrating?.(calls, total),
         committed: (commit) => this.commits.committed(commit),
         commitFailed: (cause) =>
           this.commits.fail(
@@ -97,7 +94,7 @@ export class SqliteJournal implements Journal, CallReader {
     })
   }
 
-  /** Takes the instance lock, migrates and recovers. Rejects, with a message for people, when it cannot. */
+  /** Takes the instance lock and recovers. Rejects, with a message for people, when it cannot. */
   static async open(options: SqliteJournalOptions): Promise<SqliteJournal> {
     prepareDataFolder(options.dataDir)
     const journal = new SqliteJournal(options)

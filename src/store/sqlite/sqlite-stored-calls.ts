@@ -56,13 +56,7 @@ export class SqliteStoredCalls implements StoredCalls {
 
   /** Throws `NoStoredCalls` and `StoredDamage`. */
   static open(path: string): SqliteStoredCalls {
-    const db = openStored(path)
-    try {
-      return new SqliteStoredCalls(path, db)
-    } catch (cause) {
-      db.close()
-      throw new StoredDamage(`${path} lacks what a database of calls has: ${String(cause)}`, { cause })
-    }
+    return new SqliteStoredCalls(path, openStored(path))
   }
 
   get schemaVersion(): number {

@@ -7,8 +7,6 @@ import type { Db } from './schema.js'
 import type { Committed, FromWriter, ToWriter, WriterData } from './thread-messages.js'
 
 export interface WriterEvents {
-  /** An older database is brought forward, before the writer is open. */
-  migrating(calls: number, total: number): void
   committed(commit: Committed): void
   commitFailed(error: Error): void
   checkpointFailed(error: Error): void
@@ -57,9 +55,7 @@ export class SqliteWrites {
         this.#died(error as Error)
       })
       this.#worker.on('exit', () => this.#died(new Error('the writer thread ended')))
-      const opening = (message: FromWriter) => {
-        if (message.type === 'migrating') return this.#events.migrating(message.calls, message.total)
-        this.#worker.off('message', opening)
+      this.#worker.once('message', (message: FromWriter) => {
         if (message.type === 'opened') {
           this.#worker.on('message', (next: FromWriter) => this.#take(next))
           return resolve(message.nextKey)
@@ -68,8 +64,7 @@ export class SqliteWrites {
         this.#keepEvidence(message)
         void this.#worker.terminate()
         reject(new Error(message.type === 'refused' ? message.message : `unexpected ${message.type}`))
-      }
-      this.#worker.on('message', opening)
+      })
     })
   }
 
@@ -111,7 +106,6 @@ export class SqliteWrites {
       case 'close-failed':
         this.#closing?.reject(new Error(message.message))
         return
-      case 'migrating':
       case 'opened':
       case 'refused':
         return

@@ -64,8 +64,6 @@ export interface Committed {
 }
 
 export type FromWriter =
-  /** Before `opened`: an older database is brought forward, and so many of its calls are. */
-  | { readonly type: 'migrating'; readonly calls: number; readonly total: number }
   | { readonly type: 'opened'; readonly nextKey: number }
   /** `isOpen`: the database has been opened for writing. */
   | { readonly type: 'refused'; readonly message: string; readonly isOpen: boolean }

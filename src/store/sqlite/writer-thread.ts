@@ -34,7 +34,6 @@ function open(): Writer | null {
   try {
     unlock = takeInstanceLock(options.dataDir)
     const writer = new Writer(options, {
-      migrating: (calls, total) => tell({ type: 'migrating', calls, total }),
       erasing: (calls) => tell({ type: 'erasing', calls }),
       checkpointFailed,
     })

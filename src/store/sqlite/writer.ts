@@ -28,7 +28,6 @@ const nothingToErase: ErasurePlan = { callKeys: new Set(), rewritten: [], emptie
 
 /** What there is to tell beside the answer to a batch. */
 export interface WriterPorts {
-  readonly migrating: (calls: number, total: number) => void
   /** So many erased calls have left bytes in the files. */
   readonly erasing: (calls: number) => void
   /** A checkpoint, or what an erasure has to do in the files. */
@@ -52,7 +51,7 @@ export class Writer {
   #offset = 0
 
   constructor({ dataDir, acceptDataLoss }: WriterData, ports: WriterPorts) {
-    const db = openForWriting(databasePath(dataDir), acceptDataLoss, ports.migrating)
+    const db = openForWriting(databasePath(dataDir), acceptDataLoss)
     this.#db = db
     this.#checkpoints = new Checkpoints(db, dataDir, ports.checkpointFailed)
     this.#index = new CallIndex(db)

@@ -71,7 +71,6 @@ test('a thread that has ended already is not waited for', { timeout: 20_000 }, a
   const writes = new SqliteWrites(
     { dataDir, acceptDataLoss: false, now: 0, dueWithin: {} },
     {
-      migrating: ignore,
       committed: ignore,
       commitFailed: ignore,
       checkpointFailed: ignore,
