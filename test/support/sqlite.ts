@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import Database from 'better-sqlite3'
 import { SqliteJournal, type SqliteJournalOptions } from '../../src/store/sqlite/sqlite-journal.js'
+import { atEnd } from './cleanup.js'
 import { temporaryFolder } from './service.js'
 
 export interface OpenedJournal {
@@ -17,21 +18,17 @@ export async function openJournal(
   t: TestContext,
   options: Partial<SqliteJournalOptions> = {},
 ): Promise<OpenedJournal> {
-  let opened: SqliteJournal | null = null
-  // Before the folder, whose removal is a cleanup too.
-  t.after(async () => {
-    if (opened !== null) await close(opened)
-  })
   const dataDir = options.dataDir ?? temporaryFolder(t)
   const fatal: Error[] = []
-  opened = await SqliteJournal.open({
+  const journal = await SqliteJournal.open({
     now: 1_700_000_000_000,
     dueWithin: {},
     onFatal: (error) => fatal.push(error),
     ...options,
     dataDir,
   })
-  return { journal: opened, dataDir, fatal }
+  atEnd(t, () => close(journal))
+  return { journal, dataDir, fatal }
 }
 
 const closed = new WeakMap<SqliteJournal, Promise<void>>()

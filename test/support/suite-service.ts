@@ -12,8 +12,7 @@ export function suiteService(options: ServiceOptions = {}): () => Service {
     service = await startService(block, options)
   })
   after(async () => {
-    // The process goes before its folder does.
-    for (const cleanup of cleanups.reverse()) await cleanup()
+    for (const cleanup of cleanups) await cleanup()
   })
   return () => {
     if (service === null) throw new Error('the service runs only while tests do')

@@ -247,7 +247,7 @@ export class SqliteJournal implements Journal, CallReader {
   #end(error: Error): void {
     if (this.#fatal !== null || this.#isClosed) return
     this.#fatal = error
-    this.#writes.abandon()
+    this.#writes.abandon(error)
     this.commits.stop(failedBy(error))
     this.#options.onFatal(error)
   }

@@ -25,7 +25,8 @@ export class SqliteWrites {
   readonly #questions = new Map<number, { resolve(records: Buffer): void; reject(error: Error): void }>()
   #nextQuestion = 1
   #closing: { resolve(): void; reject(error: Error): void } | null = null
-  #isDead = false
+  /** Why nothing is answered any more. */
+  #endedBy: Error | null = null
   /** By `end`, or because the start was refused. */
   #isEnded = false
 
@@ -81,7 +82,7 @@ export class SqliteWrites {
 
   /** The packets of a call that are committed and not in its runs yet. */
   pendingOf(callKey: number): Promise<Buffer> {
-    if (this.#isDead || this.#isEnded) return Promise.reject(hasEnded())
+    if (this.#endedBy !== null || this.#isEnded) return Promise.reject(hasEnded(this.#endedBy))
     const id = this.#nextQuestion++
     this.#worker.postMessage({ type: 'pending', id, callKey } satisfies ToWriter)
     return new Promise((resolve, reject) => this.#questions.set(id, { resolve, reject }))
@@ -131,11 +132,11 @@ export class SqliteWrites {
   }
 
   /** The store has failed, here or elsewhere: nothing is answered any more. */
-  abandon(): void {
-    this.#isDead = true
-    for (const { reject } of this.#questions.values()) reject(hasEnded())
+  abandon(cause: Error): void {
+    this.#endedBy = cause
+    for (const { reject } of this.#questions.values()) reject(hasEnded(cause))
     this.#questions.clear()
-    this.#closing?.reject(hasEnded())
+    this.#closing?.reject(hasEnded(cause))
   }
 
   /** Folds the tail, and moves everything into the database. Rejects when that cannot be done. */
@@ -151,12 +152,12 @@ export class SqliteWrites {
     this.#isEnded = true
     // Last but one: until the database is marked as closed, its log must outlive the process.
     this.#guard?.close()
-    if (this.#isDead) void this.#worker.terminate()
+    if (this.#endedBy !== null) void this.#worker.terminate()
     else this.#worker.postMessage({ type: 'end' } satisfies ToWriter)
     await this.#exited
   }
 }
 
-function hasEnded(): VoiceStreamError {
-  return new VoiceStreamError('read_failed', 'the store has ended')
+function hasEnded(cause: Error | null): VoiceStreamError {
+  return new VoiceStreamError('read_failed', 'the store has ended', cause === null ? {} : { cause })
 }
