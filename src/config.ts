@@ -5,6 +5,7 @@
 import { parseEnv } from 'node:util'
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { quoted, shortened } from './quoted.js'
 import { environmentPrefix, fileOf, isSecret, settings } from './settings.js'
 
 type Settings = { -readonly [Key in keyof typeof settings]: Static<(typeof settings)[Key]> }
@@ -44,7 +45,8 @@ export function readSettings<Key extends keyof Config>(
   keys: readonly Key[],
 ): Pick<Config, Key> {
   const texts = new Map<string, { text: string; source: string }>()
-  if (dotEnv !== null) addEnvironment(texts, parseEnv(dotEnv) as Record<string, string>, '.env')
+  if (dotEnv !== null)
+    addEnvironment(texts, parseEnv(dotEnv.replace(/^\ufeff/, '')) as Record<string, string>, '.env')
   addEnvironment(texts, environment, 'environment')
   addFlags(texts, args)
 
@@ -63,7 +65,7 @@ function addEnvironment(
   for (const [name, text] of Object.entries(variables)) {
     if (!name.startsWith(environmentPrefix) || text === undefined) continue
     const key = name.slice(environmentPrefix.length)
-    if (!Object.hasOwn(settings, key)) throw new ConfigError(`unknown setting ${name} (${source})`)
+    if (!Object.hasOwn(settings, key)) throw new ConfigError(`unknown setting ${shortened(name)} (${source})`)
     texts.set(key, { text, source: `${name} (${source})` })
   }
 }
@@ -75,7 +77,7 @@ function addFlags(texts: Texts, args: readonly string[]): void {
     const key = name?.replaceAll('-', '_').toUpperCase()
     // What stands behind = may be a token.
     if (key === undefined || !Object.hasOwn(settings, key))
-      throw new ConfigError(`unknown flag ${arg.split('=', 1)[0]}; see --help`)
+      throw new ConfigError(`unknown flag ${shortened(arg.split('=', 1)[0] ?? '')}; see --help`)
     if (isSecret(key))
       throw new ConfigError(
         `--${name} would show its text to everybody on this machine: use ${environmentPrefix}${key} or ${fileOf(key)}`,
@@ -102,7 +104,7 @@ function readSetting(
   const isBoolean = type === 'boolean' && (text === 'true' || text === 'false')
   const value = isNumeric && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : isBoolean ? text === 'true' : text
   if (Compile(schema).Check(value)) return value
-  throw new ConfigError(`${source}: ${JSON.stringify(text)} is not allowed for ${key}; ${boundsOf(schema)}`)
+  throw new ConfigError(`${source}: ${quoted(text)} is not allowed for ${key}; ${boundsOf(schema)}`)
 }
 
 function boundsOf(schema: TSchema): string {

@@ -1,3 +1,5 @@
+import { shortened } from './quoted.js'
+
 /** What can go wrong by a caller's or the world's doing. The status of each code stands in `protocol/problem.ts`. */
 export type ErrorCode =
   | 'malformed_request'
@@ -38,6 +40,9 @@ export interface FieldError {
   readonly message: string
 }
 
+const messageCharactersMax = 400
+
+/** Bounded, whatever of the request it quotes: a path may hold the name of a member. */
 export class VoiceStreamError extends Error {
   readonly code: ErrorCode
   readonly fields: readonly FieldError[]
@@ -47,10 +52,16 @@ export class VoiceStreamError extends Error {
     message: string,
     options?: { cause?: unknown; fields?: readonly FieldError[] },
   ) {
-    super(message, options?.cause === undefined ? undefined : { cause: options.cause })
+    super(
+      shortened(message, messageCharactersMax),
+      options?.cause === undefined ? undefined : { cause: options.cause },
+    )
     this.name = 'VoiceStreamError'
     this.code = code
-    this.fields = options?.fields ?? []
+    this.fields = (options?.fields ?? []).map(({ path, message }) => ({
+      path: shortened(path),
+      message: shortened(message, messageCharactersMax),
+    }))
   }
 }
 

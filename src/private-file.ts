@@ -14,5 +14,5 @@ export function readPrivateFile(setting: string, path: string): string {
   }
   if ((mode & 0o077) !== 0)
     throw new ConfigError(`${setting} ${path} is open to others than its owner: chmod 600 it`)
-  return text
+  return text.replace(/^\ufeff/, '')
 }

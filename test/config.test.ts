@@ -221,6 +221,26 @@ describe('a setting', () => {
   })
 })
 
+describe('a .env file', () => {
+  test('may begin with a byte order mark', () => {
+    assert.equal(read({ dotEnv: '\ufeffVOICESTREAM_PORT=3\n' }).PORT, 3)
+  })
+})
+
+describe('what a refusal quotes', () => {
+  test('has a bound', () => {
+    const long = 'x'.repeat(60_000)
+    for (const given of [
+      { args: ['--port', long] },
+      { args: [`--${long}`] },
+      { environment: { [`VOICESTREAM_${long}`]: '1' } },
+      { environment: { VOICESTREAM_LOG_LEVEL: long } },
+      { dotEnv: `VOICESTREAM_PORT=${long}` },
+    ])
+      assert(refusal(given).length < 400, refusal(given).slice(0, 500))
+  })
+})
+
 describe('a name that is no setting', () => {
   test('stops the start, whoever gives it', () => {
     // Guards against a misspelt setting that silently has its default.

@@ -92,6 +92,11 @@ describe('credentials', () => {
     assert.equal(credentials.find('third-token-canary-3')?.role, 'admin')
   })
 
+  test('come from a file that begins with a byte order mark', (t) => {
+    const TOKENS_FILE = tokensFile(t, `\ufeffingest ${first} pbx\n`)
+    assert.equal(new Credentials({ ...none, TOKENS_FILE }).find(first)?.name, 'pbx')
+  })
+
   test('are not taken from a file that others can read, that is not there, or that is wrong', (t) => {
     const file = (text: string, mode?: number) => {
       const TOKENS_FILE = tokensFile(t, text, mode)

@@ -1,4 +1,5 @@
 /** The commands, and how one is found and its errors told. Each is loaded when it is asked for: `verify` needs no server. */
+import { quoted } from '../quoted.js'
 import { version } from '../version.js'
 import { exitCodeOf, exitCodes } from './exit-codes.js'
 import type { World } from './world.js'
@@ -46,7 +47,8 @@ export async function runCommand(words: readonly string[], world: World): Promis
   const isNamed = first !== '' && !first.startsWith('-')
   const name = isNamed ? first : 'serve'
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined) return tell(`unknown command "${first}"; see --help`, exitCodes.usage, world)
+  if (command === undefined)
+    return tell(`unknown command ${quoted(first)}; see --help`, exitCodes.usage, world)
   try {
     const run = await command.load()
     return await run(isNamed ? words.slice(1) : words, world)

@@ -10,6 +10,7 @@ import { rfc3339 } from '../clock.js'
 import { VoiceStreamError } from '../errors.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import type { Media } from '../protocol/media.js'
+import { quoted } from '../quoted.js'
 import { databasePath } from '../store/sqlite/database.js'
 import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
 import type { StoredCallContent } from '../store/stored-calls.js'
@@ -120,14 +121,14 @@ function formatOf({ encoding, sample_rate, channels }: Media): AudioFormat {
 
 function readChoice<T extends string>(name: string, text: string, choices: readonly T[]): T {
   const choice = choices.find((known) => known === text)
-  if (choice === undefined) throw usage(`--${name} is one of ${choices.join(', ')}, not "${text}"`)
+  if (choice === undefined) throw usage(`--${name} is one of ${choices.join(', ')}, not ${quoted(text)}`)
   return choice
 }
 
 function readInteger(name: string, text: string, maximum: number): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
   if (value >= 1 && value <= maximum) return value
-  throw usage(`--${name} is an integer from 1 to ${maximum}, not "${text}"`)
+  throw usage(`--${name} is an integer from 1 to ${maximum}, not ${quoted(text)}`)
 }
 
 /** What is damaged is told, and what is left of the call is written all the same: it may be all that there is. */

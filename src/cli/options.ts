@@ -1,6 +1,7 @@
 /** The words behind a command: its own flags, and those settings that concern it. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { readSettings } from '../config.js'
+import { shortened } from '../quoted.js'
 import { CommandError, exitCodes } from './exit-codes.js'
 import type { World } from './world.js'
 
@@ -27,6 +28,9 @@ export function readDataDir(flag: string | undefined, world: World): string {
   return readSettings({ args, environment, dotEnv: world.readDotEnv() }, ['DATA_DIR']).DATA_DIR
 }
 
+/** Of Node a fact quotes a word whole, however long it is. */
+const factCharactersMax = 400
+
 export function usage(fact: string, cause?: unknown): CommandError {
-  return new CommandError(exitCodes.usage, `${fact}; see --help`, cause)
+  return new CommandError(exitCodes.usage, `${shortened(fact, factCharactersMax)}; see --help`, cause)
 }

@@ -1,6 +1,7 @@
 /** Whose request it is: the other end of the connection, or whom a proxy that we trust names. */
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net'
 import { ConfigError } from '../config.js'
+import { quoted } from '../quoted.js'
 import type { Exchange } from './exchange.js'
 
 export class ClientAddresses {
@@ -44,7 +45,7 @@ function parseNetworks(text: string): BlockList {
         throw new Error('no network')
       networks.addSubnet(address, bits, family)
     } catch {
-      throw new ConfigError(`TRUSTED_PROXIES: ${JSON.stringify(network)} is no address and no network`)
+      throw new ConfigError(`TRUSTED_PROXIES: ${quoted(network)} is no address and no network`)
     }
   }
   return networks

@@ -89,11 +89,26 @@ function malformed(what: string): VoiceStreamError {
   return new VoiceStreamError('malformed_request', `the request has ${what}`)
 }
 
-/** Throws `unsupported_media_type`. */
+/** What else a route takes whose type that is: JSON of any vocabulary (RFC 6839), and the names that JSON lines go by. */
+const alikeTypes: Readonly<Record<string, RegExp>> = {
+  'application/json': /^application\/[a-z0-9!#$&^_.+-]+\+json$/,
+  'application/x-ndjson': /^application\/(?:ndjson|jsonl|x-jsonl|jsonlines|x-jsonlines)$/,
+}
+
+/**
+ * A body that says no type is taken for what the route wants, as many senders leave it out. A page can send such a body
+ * without asking first, but its browser names the page, and the gate refuses it. Throws `unsupported_media_type`.
+ */
 export function checkMediaType(given: string, wanted: string): void {
-  if (given === wanted) return
-  const type = given.split(';', 1)[0]?.trim().toLowerCase()
-  if (type !== wanted) throw new VoiceStreamError('unsupported_media_type', `the body must be ${wanted}`)
+  if (given === wanted || given === '') return
+  const type = given.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  if (type === wanted || alikeTypes[wanted]?.test(type) === true) return
+  throw new VoiceStreamError('unsupported_media_type', `the body must be ${wanted}`)
+}
+
+/** Without the byte order mark that some senders put in front (RFC 8259 §8.1). */
+export function withoutByteOrderMark(body: Uint8Array): Uint8Array {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body
 }
 
 /**

@@ -17,7 +17,7 @@ import { Exchange, ExchangeList, type ExchangeOwner, jsonType } from './exchange
 import type { Gate } from './gate.js'
 import { openApi } from './openapi.js'
 import type { RefusalLog } from './refusal-log.js'
-import { checkMediaType, readBody, readHead } from './request-body.js'
+import { checkMediaType, readBody, readHead, withoutByteOrderMark } from './request-body.js'
 import type { DeleteRoute, GetRoute, PostRoute, Route } from './routes.js'
 import { type StaticFile, variantOf } from './static-file.js'
 import type { TlsFiles } from './tls.js'
@@ -133,12 +133,10 @@ export class Server implements ExchangeOwner {
     const exchange = this.#begin(res, req, route.path, route.access, false)
     if (exchange === null) return
     if (this.isOverloaded) return exchange.problem(overloaded)
-    const { mediaType, bytesMax, isOptional } = route.body
+    const { mediaType, bytesMax } = route.body
     exchange.segment = req.getParameter(0) ?? ''
     try {
-      const { contentType } = exchange.head
-      // Whether there is a body is known at its end.
-      if (contentType !== '' || isOptional !== true) checkMediaType(contentType, mediaType)
+      checkMediaType(exchange.head.contentType, mediaType)
       const whole = (body: Uint8Array, isView: boolean) => this.#take(exchange, route, body, isView)
       readBody(res, exchange.head, bytesMax, whole, (error) => exchange.problem(error))
     } catch (error) {
@@ -151,8 +149,7 @@ export class Server implements ExchangeOwner {
     exchange.isReceived = true
     exchange.progressAt = performance.now()
     try {
-      if (body.length > 0) checkMediaType(exchange.head.contentType, route.body.mediaType)
-      route.body.take(exchange, body, isView)
+      route.body.take(exchange, withoutByteOrderMark(body), isView)
     } catch (error) {
       this.#failed(exchange, error)
     }

@@ -1,5 +1,6 @@
 /** The command line of the simulated PBX: flags in, checked options out. */
 import { parseArgs } from 'node:util'
+import { quoted } from '../quoted.js'
 import { SimulateError } from './errors.js'
 import type { ImpairmentRates } from './impairment.js'
 import { callIdCharactersMax, callsMax, connectionsMax, speedMax } from './limits.js'
@@ -164,7 +165,8 @@ function readNumber(
   const kind = range.isWhole ? 'a whole number' : 'a number'
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
   const isRight = range.least <= value && value <= range.most && (!range.isWhole || Number.isInteger(value))
-  if (!isRight) throw usage(`--${name} must be ${kind} from ${range.least} to ${range.most}, not "${text}"`)
+  if (!isRight)
+    throw usage(`--${name} must be ${kind} from ${range.least} to ${range.most}, not ${quoted(text)}`)
   return value
 }
 
@@ -182,14 +184,14 @@ function readRates(values: Values): ImpairmentRates {
 function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url?.protocol !== 'http:' || url.search !== '' || url.hash !== '' || url.username !== '')
-    throw usage(`--url must be like http://127.0.0.1:8000, not "${text}"`)
+    throw usage(`--url must be like http://127.0.0.1:8000, not ${quoted(text)}`)
   return url
 }
 
 function readPrefix(prefix: string, callCount: number): string {
   const lengthMax = callIdCharactersMax - String(callCount).length
   if (!/^[A-Za-z0-9._:-]*$/.test(prefix) || prefix.length > lengthMax)
-    throw usage(`--prefix must be at most ${lengthMax} of A-Z a-z 0-9 . _ : -, not "${prefix}"`)
+    throw usage(`--prefix must be at most ${lengthMax} of A-Z a-z 0-9 . _ : -, not ${quoted(prefix)}`)
   return prefix
 }
 

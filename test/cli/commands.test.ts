@@ -43,6 +43,21 @@ describe('voicestream', () => {
       })
   })
 
+  test('quotes of a long word no more than its beginning', async () => {
+    const long = 'x'.repeat(60_000)
+    for (const words of [
+      [long],
+      ['verify', `--${long}`],
+      ['export', 'c1', '--format', long],
+      ['simulate', 'a.wav', '--speed', long],
+      ['--port', long],
+    ]) {
+      const { code, err } = await runCommand(words)
+      assert.notEqual(code, 0)
+      assert(err.length < 1000, `${words[0]?.slice(0, 20)}: ${err.length} characters`)
+    }
+  })
+
   for (const [words, code, fact] of [
     [['verify', '--jsn'], 64, /Unknown option '--jsn'/],
     [['verify', 'a', 'b'], 64, /one FILE/],

@@ -110,9 +110,19 @@ function expect(request: StrictRequest, refusals: readonly number[] | null): Exp
 }
 
 type ExpectedEffect = Pick<ExpectedRequest, 'statuses'> & Partial<ExpectedRequest>
-const refused = (...statuses: number[]): ExpectedEffect => ({ statuses })
+const problemBytesMax = 16_384
+const refused = (...statuses: number[]): ExpectedEffect => ({
+  statuses,
+  fault: ({ body }) =>
+    body.length > problemBytesMax ? `an error of ${body.length} bytes quotes without a bound` : null,
+})
 
-function expectPost({ target, headers, body }: StrictRequest): ExpectedEffect {
+const isJsonType = (type = '') =>
+  type === '' || type === 'application/json' || /^application\/[^\s/;,]+\+json$/.test(type)
+const isLinesType = (type = '') =>
+  type === '' || /^application\/((x-)?ndjson|(x-)?jsonl|(x-)?jsonlines)$/.test(type)
+
+function expectPost({ target, headers, body: sent }: StrictRequest): ExpectedEffect {
   const [path = ''] = target.split('?', 1)
   // It writes to no call.
   if (path === '/v1/supervisor/ticket') return { statuses: null }
@@ -120,12 +130,11 @@ function expectPost({ target, headers, body }: StrictRequest): ExpectedEffect {
   const [, route = '', segment = ''] = routes.exec(path) ?? []
   if (!isBulk && route === '') return refused(404, 405)
 
-  const isOptional = (route === 'start' || route === 'retry') && body.length === 0
-  const wanted = isBulk ? 'application/x-ndjson' : 'application/json'
   // Of several it may take any.
   const types = valuesOf(headers, 'content-type').map((value) => value.split(';', 1)[0]?.trim().toLowerCase())
-  if (!types.includes(wanted) && !(isOptional && types.join('') === '')) return refused(415)
-  if (body.length > (isBulk ? bulkBytesMax : bodyBytesMax)) return refused(413)
+  if (types.length > 0 && !types.some(isBulk ? isLinesType : isJsonType)) return refused(415)
+  if (sent.length > (isBulk ? bulkBytesMax : bodyBytesMax)) return refused(413)
+  const body = sent.subarray(sent.subarray(0, 3).toString('hex') === 'efbbbf' ? 3 : 0)
   if (isBulk) return { statuses: [202], ...linesOf(body) }
   const call = callIdOf(segment)
   if (call === null) return refused(400)

@@ -34,7 +34,8 @@ export function request(
   body: string | Buffer = '',
   type = 'application/json',
 ): Buffer {
-  const head = [line, 'Host: localhost', `Content-Type: ${type}`, ...lines].join('\r\n')
+  const typeLines = type === '' ? [] : [`Content-Type: ${type}`]
+  const head = [line, 'Host: localhost', ...typeLines, ...lines].join('\r\n')
   return Buffer.concat([Buffer.from(`${head}\r\n\r\n`, 'latin1'), asBytes(body)])
 }
 

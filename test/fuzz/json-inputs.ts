@@ -144,6 +144,7 @@ const hostile = [
   '"x":1e400',
   '"\\ud800":1',
   '"hasOwnProperty":null',
+  `"${'n'.repeat(60_000)}":1`,
 ]
 
 function oddPacket(ground: Ground, callId = ''): string {
@@ -247,8 +248,24 @@ function lines(ground: Ground): Buffer {
   return Buffer.concat(all.flat())
 }
 
-function framed({ random }: Ground, line: string, body: string | Buffer, type?: string): readonly Buffer[] {
-  const bytes = Buffer.from(body)
+/** What senders say of JSON, or of JSON lines, or of nothing. */
+const bodyTypes = [
+  '',
+  'application/vnd.api+json',
+  'Application/LD+JSON; profile="x"',
+  'application/problem+json',
+  'application/+json',
+  'application/ndjson',
+  'application/jsonl',
+  'text/json',
+  'text/plain',
+]
+const byteOrderMark = Buffer.from('\ufeff')
+
+function framed({ random }: Ground, line: string, body: string | Buffer, given?: string): readonly Buffer[] {
+  const marks = random.chance(0.05) ? random.integer(1, 2) : 0
+  const bytes = Buffer.concat([...Array<Buffer>(marks).fill(byteOrderMark), Buffer.from(body)])
+  const type = random.chance(0.1) ? random.pick(bodyTypes) : given
   if (random.chance(0.1)) {
     const chunk = bytes.length === 0 ? '' : `${bytes.length.toString(16)}\r\n`
     const parts = [Buffer.from(chunk), bytes, Buffer.from(`${chunk === '' ? '' : '\r\n'}0\r\n\r\n`)]

@@ -9,12 +9,13 @@ import { naiveStart } from './naive-start.js'
 import type { Answer } from './socket-exchange.js'
 import { judgeStarts, type StartAttempt } from './started-calls.js'
 
-const get = (target: string, lines = '') => {
-  const bytes = `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`
-  const [request] = expectationOf(inputOf('http', '', [bytes]), openAdmission).requests
+const expected = (text: string) => {
+  const [request] = expectationOf(inputOf('http', '', [Buffer.from(text)]), openAdmission).requests
   assert(request !== undefined)
   return request
 }
+const get = (target: string, lines = '') =>
+  expected(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`)
 const refusals = (body: string) => {
   const said = naiveStart(Buffer.from(body))
   return 'media' in said ? 'taken' : said.join()
@@ -77,6 +78,32 @@ describe('what the fuzz expects of a start', () => {
     assert(
       judgeStarts([taken], [packet(1)], view).includes('other media were taken for packets that are stored'),
     )
+  })
+})
+
+describe('what the fuzz expects of a body', () => {
+  const post = (path: string, type: string | null, body: string) => {
+    const head = [`POST ${path} HTTP/1.1`, 'Host: localhost', `Content-Length: ${Buffer.byteLength(body)}`]
+    if (type !== null) head.push(`Content-Type: ${type}`)
+    return expected(`${head.join('\r\n')}\r\n\r\n${body}`)
+  }
+  const text = '{"sequence":1,"data":"x","timestamp":1}'
+
+  test('is what it says behind one byte order mark, and without a type', () => {
+    for (const type of [null, '', 'application/vnd.api+json', 'application/json'])
+      for (const body of [text, `\ufeff${text}`])
+        assert.deepEqual(post('/v1/call/stream/c', type, body).statuses, [202], `${type}`)
+    assert.deepEqual(post('/v1/call/stream/c', null, `\ufeff\ufeff${text}`).statuses, [400])
+    for (const type of ['text/json', 'application/+json', 'application/x-ndjson'])
+      assert.deepEqual(post('/v1/call/stream/c', type, text).statuses, [415], type)
+    assert.deepEqual(post('/v1/packets', 'application/jsonl', text).statuses, [202])
+  })
+
+  test('is refused in few words', () => {
+    const { fault } = post('/v1/call/stream/c', null, '[]')
+    const refusal = (body: string) => ({ status: 422, head: '', body, bytes: Buffer.from(body) })
+    assert.equal(fault(refusal('{}')), null)
+    assert.notEqual(fault(refusal('x'.repeat(60_000))), null)
   })
 })
 

@@ -48,6 +48,7 @@ const labels = [
   '0',
   'x'.repeat(64),
   'x'.repeat(65),
+  'n'.repeat(60_000),
   '',
   'a b',
   'é',

@@ -20,19 +20,20 @@ describe('the media type of a body', () => {
   test('must be the one of the route', async (t) => {
     const client = new HttpClient(t, service())
     const wrong = [
-      undefined,
-      '',
       'text/plain',
+      'application/xml',
+      'application/+json',
+      'application/json+ld',
+      'text/html+json',
       'text/json',
       'application/x-www-form-urlencoded',
       'application/jsonx',
       'application/json, text/plain',
-      'application/problem+json',
       'multipart/form-data; boundary=x',
       ';application/json',
     ]
     for (const type of wrong) {
-      const headers = type === undefined ? {} : { 'content-type': type }
+      const headers = { 'content-type': type }
       for (const path of ['/v1/call/stream/media', '/v1/call/complete/media']) {
         assertProblem(await client.send('POST', path, headers, json), 415)
       }
@@ -53,6 +54,10 @@ describe('the media type of a body', () => {
       'Application/JSON',
       'application/json; charset=utf-8',
       'application/json ;a=b',
+      '',
+      'application/vnd.api+json',
+      'Application/LD+JSON; profile="x"',
+      'application/problem+json',
     ]
     for (const [index, type] of right.entries()) {
       const answer = await client.send(
@@ -63,6 +68,98 @@ describe('the media type of a body', () => {
       )
       assert.equal(answer.status, 202, type)
     }
+  })
+
+  test('may be left out on every route that takes a body', async (t) => {
+    const client = new HttpClient(t, service())
+    // The predecessor's senders say none, or one of another vocabulary.
+    for (const [id, headers] of [
+      ['untyped', {}],
+      ['api', { 'content-type': 'application/vnd.api+json' }],
+    ] as const) {
+      const send = (path: string, body: string) => client.send('POST', path, headers, body)
+      assert.equal((await send(`/v1/call/start/${id}`, '{"agent":"ann"}')).status, 202)
+      assert.equal((await send(`/v1/call/stream/${id}`, json)).status, 202)
+      assert.equal((await send(`/v1/call/complete/${id}`, '{"total_packets":1}')).status, 202)
+      assert.equal((await send(`/v1/call/retry/${id}`, '{}')).status, 409)
+      assert.notEqual((await send('/v1/supervisor/ticket', '{}')).status, 415)
+    }
+    for (const type of [undefined, 'application/ndjson', 'application/jsonl', 'application/x-jsonlines']) {
+      const headers = type === undefined ? {} : { 'content-type': type }
+      const answer = await client.send('POST', '/v1/packets', headers, line)
+      assert.equal(answer.status, 202, type)
+    }
+  })
+
+  test('left out does not let the page of another origin in', async (t) => {
+    const client = new HttpClient(t, service())
+    for (const origin of ['https://evil.example', 'null'])
+      for (const type of [undefined, 'application/vnd.api+json']) {
+        const headers = { origin, ...(type === undefined ? {} : { 'content-type': type }) }
+        for (const path of ['/v1/call/stream/foreign', '/v1/call/start/foreign', '/v1/packets'])
+          assertProblem(await client.send('POST', path, headers, path.endsWith('packets') ? line : json), 403)
+      }
+    assert.equal((await client.call('foreign')).status, 404, 'no side effect')
+  })
+})
+
+describe('a byte order mark', () => {
+  const service = suiteService()
+  const mark = '\ufeff'
+
+  test('in front of a body is ignored, on every route that takes one', async (t) => {
+    const client = new HttpClient(t, service())
+    const post = (path: string, body: string) => client.post(path, body)
+    assert.equal((await post('/v1/call/start/marked', mark)).status, 202)
+    assert.equal((await post('/v1/call/start/marked', `${mark}{"agent":"ann"}`)).status, 202)
+    assert.equal((await post('/v1/call/stream/marked', mark + json)).status, 202)
+    assert.equal((await client.bulk(`${mark}${line.replace('media', 'marked')}\n`)).body['invalid'], 0)
+    assert.equal((await client.bulk(`${mark}\r\n${line.replace('media', 'marked')}`)).body['invalid'], 0)
+    assert.equal((await post('/v1/call/complete/marked', `${mark}{"total_packets":1}`)).status, 202)
+    assert.equal((await post('/v1/call/retry/marked', `${mark}{}`)).status, 409)
+    const { body } = await client.call('marked')
+    assert.deepEqual([body['total_received'], body['agent']], [1, 'ann'])
+  })
+
+  test('is not ignored twice, nor inside a body, and stays where data begins with it', async (t) => {
+    const client = new HttpClient(t, service())
+    assertProblem(await client.post('/v1/call/stream/twice', mark + mark + json), 400)
+    assertProblem(await client.post('/v1/call/stream/twice', json + mark), 400)
+    assertProblem(await client.post('/v1/call/stream/twice', `\ufffe${json}`), 400)
+    await client.packet('kept', JSON.stringify({ ...packet(0), data: `${mark}text` }))
+    const { body } = await client.get('/v1/call/kept/packets')
+    assert.equal((body['packets'] as { data: string }[])[0]?.data, `${mark}text`)
+  })
+})
+
+describe('what an answer quotes of a request', () => {
+  const service = suiteService()
+
+  test('has a bound, wherever it stands', async (t) => {
+    const client = new HttpClient(t, service())
+    const long = 'é'.repeat(30_000)
+    const members = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`${i}${'n'.repeat(2900)}`, 1]))
+    const answers = [
+      await client.post('/v1/call/start/long', JSON.stringify({ metadata: { [long]: 'x' } })),
+      await client.post('/v1/call/start/long', JSON.stringify({ metadata: { a: long } })),
+      await client.post('/v1/call/start/long', JSON.stringify({ metadata: members })),
+      await client.post(
+        '/v1/call/start/long',
+        JSON.stringify({ direction: long, media: { encoding: long } }),
+      ),
+      await client.post('/v1/call/stream/long', JSON.stringify({ ...packet(0), [long]: 1, sequence: long })),
+      await client.post('/v1/call/complete/long', JSON.stringify({ total_packets: long })),
+      await client.bulk(JSON.stringify({ call_id: long, ...packet(0), timestamp: long })),
+      await client.get(`/v1/calls?state=${'x'.repeat(3000)}&limit=${'9'.repeat(500)}`),
+      await client.get(`/v1/calls?${'m'.repeat(3000)}=1`),
+      await client.get(`/v1/call/${'c'.repeat(3000)}`),
+      await client.send('GET', `/v1/supervisor?${'p'.repeat(3000)}=1`, {}, ''),
+    ]
+    for (const { status, body } of answers) {
+      const bytes = Buffer.byteLength(JSON.stringify(body))
+      assert(bytes < 6000, `an answer ${status} of ${bytes} bytes: ${JSON.stringify(body).slice(0, 300)}`)
+    }
+    assert(answers.filter(({ status }) => status === 422).length >= 5)
   })
 })
 
