@@ -203,10 +203,13 @@ export const limits = {
   /** Call ids in one filter. */
   supervisorFilterCallsMax: 100,
 
-  /** A part of a snapshot: rows, and about so many bytes. The next page waits so long for those that read slowly. */
+  /** A part of a snapshot: rows, and about so many bytes. */
   snapshotRowsMax: 500,
   snapshotPartBytesMax: 256 * kib,
-  snapshotPageMsMax: 2000,
+  /** Who has so much of a snapshot still to be told is left behind by its scan. */
+  snapshotLagBytesMax: mib,
+  /** Texts of parts that wait for those who were left behind; beyond it they are read again. Their rows are as much again. */
+  snapshotHeldBytesMax: 32 * mib,
   /** Rows of a snapshot that are asked for at a time, and how often one that cannot be had is asked for again. */
   snapshotLooks: 64,
   snapshotTriesMax: 5,
@@ -241,6 +244,7 @@ assert(
   'every request in flight must fit the open batch',
 )
 assert(limits.logDrainMsMax < limits.logFailedRetryMs, 'an exit does not wait for a log that fails')
+assert(limits.snapshotLagBytesMax < limits.supervisorLagBytesMax, 'nobody is closed for a snapshot alone')
 assert(limits.drainMsMax < limits.stopMsMax, 'the drain leaves time to close the store')
 assert(
   limits.feedSlots >= 2 * limits.journalQueueEntriesMax,

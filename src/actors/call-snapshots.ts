@@ -3,37 +3,26 @@
  * that ended last.
  *
  * Owns the scans: one at a time, for everybody who waited when it began, so that a thousand reconnecting supervisors
- * cost one or two. Each call is looked at by `CallRegistry.observe`, whose answer comes at its place among the events: a
- * part of the snapshot names that place, and parts are closed before anything else can be told. The states are read in the
- * order of the lifecycle, so a call that moves on meanwhile is found in the next one. A scan waits for its readers at
- * every page, but not long for the slowest (V7).
+ * cost one or two. Nobody waits for a reader (V11). A scan goes as fast as the fastest of its members, and while others
+ * wait for it to end, as fast as it can. Who falls too far behind is left where it stands; once it has read what it has, the
+ * next scan that comes by takes it along. A scan begins at the first place at which somebody waits.
+ *
+ * A part of the snapshot names the offset at which its rows were true, and is closed before anything else can be told.
  */
-import type { Clock } from '../clock.js'
+import assert from 'node:assert/strict'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import type { CallState } from '../protocol/call.js'
-import type { CallId } from '../protocol/call-id.js'
-import type { CallReader, StoredCall } from '../store/journal.js'
-import type { CallMachineSnapshot } from './call-machine.js'
-import type { FoundRow } from './call-registry.js'
-import type { ReplyTo } from './call-settlements.js'
-import { callRow } from './call-view.js'
 import { type RowText, snapshotText } from './feed-messages.js'
-
-/** Rows that were true right after the event at `after`. One object for all who get it. */
-export interface SnapshotPart {
-  readonly after: number
-  readonly rows: readonly RowText[]
-  readonly isLast: boolean
-  readonly bytes: number
-  /** For everybody without a filter. */
-  readonly text: string
-}
-
-export interface SnapshotReader {
-  addPart(part: SnapshotPart): void
-  readonly queuedSnapshotBytes: number
-}
+import {
+  beginning,
+  end,
+  endedCalls,
+  isBefore,
+  type ScanPlace,
+  SnapshotCalls,
+  type SnapshotCallsPorts,
+} from './snapshot-calls.js'
+import { SnapshotPart, type SnapshotReader } from './snapshot-part.js'
 
 export interface SnapshotMember extends SnapshotReader {
   /** There is something to send. */
@@ -42,169 +31,188 @@ export interface SnapshotMember extends SnapshotReader {
   snapshotFailed(): void
 }
 
-export interface SnapshotPorts {
-  readonly reader: Pick<CallReader, 'call' | 'calls'>
-  readonly clock: Clock
-  /** As the registry's. */
-  mark(): number
-  observe<T>(
-    callId: CallId,
-    row: FoundRow | null,
-    look: (state: CallMachineSnapshot) => T,
-    replyTo: ReplyTo<T | null>,
-  ): void
+export interface SnapshotPorts extends SnapshotCallsPorts {
   /** The offset of the newest event, and what clients call it. */
   offset(): number
   positionAt(offset: number): string
-  /** Newest first. */
-  endedCalls(): readonly CallId[]
   /** Every row on its way to the readers. */
   rowSeen(row: RowText): void
-  /** Runs a task when the loop has seen to everything else. */
-  soon(task: () => void): void
   failed(error: unknown): void
-}
-
-type Page = Awaited<ReturnType<CallReader['calls']>>
-
-const unendedStates: readonly CallState[] = ['IN_PROGRESS', 'COMPLETED', 'PROCESSING_AI']
-
-/** A row as it is sent. */
-export function rowText(state: CallMachineSnapshot): RowText {
-  return { callId: state.context.callId, state: state.value, text: JSON.stringify(callRow(state)) }
 }
 
 export class CallSnapshots {
   readonly #ports: SnapshotPorts
-  #waiting = new Set<SnapshotMember>()
-  #group = new Set<SnapshotMember>()
+  readonly #calls: SnapshotCalls
+  /** Everybody who is not told all of it yet: what comes next for each. */
+  readonly #places = new Map<SnapshotMember, ScanPlace>()
+  /** Of those, the ones that wait for a scan. Who has fallen behind is in neither this nor the group. */
+  readonly #ready = new Set<SnapshotMember>()
+  /** Those that the scan is for. */
+  readonly #group = new Set<SnapshotMember>()
   #isScanning = false
+  #place = beginning
   #rows: RowText[] = []
   #rowsAfter = 0
   #rowBytes = 0
+  /** Of all parts that somebody holds. */
+  #heldBytes = 0
+  #goOn = () => {}
 
   constructor(ports: SnapshotPorts) {
     this.#ports = ports
+    this.#calls = new SnapshotCalls(ports)
+  }
+
+  /** Of the parts that are not told to somebody yet. */
+  get heldBytes(): number {
+    return this.#heldBytes
   }
 
   /** A whole snapshot begins soon. Joining again begins anew. */
   join(member: SnapshotMember): void {
     this.#group.delete(member)
-    this.#waiting.add(member)
+    this.#places.set(member, beginning)
+    this.#wait(member)
+  }
+
+  leave(member: SnapshotMember): void {
+    member.cutSnapshot()
+    for (const members of [this.#group, this.#ready, this.#places]) members.delete(member)
+    this.#goOn()
+  }
+
+  /** The member has been told most of what it was given. */
+  hasRoom(member: SnapshotMember): void {
+    const place = this.#places.get(member)
+    if (place === undefined) return
+    if (this.#group.has(member)) this.#goOn()
+    else if (place !== end) this.#wait(member)
+    else if (member.queuedSnapshotBytes === 0) this.#places.delete(member)
+  }
+
+  #wait(member: SnapshotMember): void {
+    this.#ready.add(member)
+    this.#goOn()
     if (this.#isScanning) return
     this.#isScanning = true
     this.#scanAll().catch((error) => this.#ports.failed(error))
   }
 
-  leave(member: SnapshotMember): void {
-    this.#group.delete(member)
-    this.#waiting.delete(member)
-  }
+  // --- scans ------------------------------------------------------------------------------------------------------
 
   async #scanAll(): Promise<void> {
     try {
-      while (this.#waiting.size > 0) {
-        this.#group = this.#waiting
-        this.#waiting = new Set()
-        await this.#scan().catch((error) => this.#fail(error))
-      }
+      while (this.#ready.size > 0) await this.#scan(this.#firstPlace()).catch((error) => this.#fail(error))
     } finally {
       this.#isScanning = false
     }
   }
 
+  #firstPlace(): ScanPlace {
+    let first = end
+    for (const member of this.#ready) {
+      const place = this.#places.get(member) ?? end
+      if (isBefore(place, first)) first = place
+    }
+    return first
+  }
+
   #fail(error: unknown): void {
     this.#rows = []
-    for (const member of this.#group) member.snapshotFailed()
+    for (const member of this.#group) {
+      this.#places.delete(member)
+      member.snapshotFailed()
+    }
     this.#group.clear()
     if (!(error instanceof VoiceStreamError)) throw error
     this.#ports.failed(error)
   }
 
-  async #scan(): Promise<void> {
-    for (const state of unendedStates) await this.#scanState(state)
-    const ended = this.#ports.endedCalls()
-    for (let i = 0; i < ended.length; i += limits.snapshotLooks) {
-      const part = ended.slice(i, i + limits.snapshotLooks)
-      const mark = this.#ports.mark()
-      const found = await this.#trying(() =>
-        Promise.all(part.map((callId) => this.#ports.reader.call(callId))),
-      )
-      await this.#showAll(
-        found.filter((call) => call !== null),
-        mark,
-      )
-    }
-    this.#close(true)
-    this.#group.clear()
-  }
-
-  async #scanState(state: CallState): Promise<void> {
-    for (let cursor: number | null = null, isFirst = true; isFirst || cursor !== null; isFirst = false) {
+  async #scan(start: ScanPlace): Promise<void> {
+    assert(isBefore(start, end), 'who waits for a scan has not been told all of it')
+    for (let place = start; place.step < endedCalls.step; ) {
+      this.#takeAlong(place, place)
       if (this.#group.size === 0) return
-      const query = { state, cursor, limit: limits.callsPageMax }
-      const mark = this.#ports.mark()
-      const page: Page = await this.#trying(() => this.#ports.reader.calls(query))
-      await this.#showAll(page.calls, mark)
-      await this.#readersAreThrough()
-      cursor = page.nextCursor
+      place = await this.#scanPage(place)
+    }
+    this.#takeAlong(endedCalls, end)
+    if (this.#group.size === 0) return
+    await this.#scanEnded()
+  }
+
+  /** Those who wait from `first` on and before `through`; at `first` itself in any case. */
+  #takeAlong(first: ScanPlace, through: ScanPlace): void {
+    for (const member of this.#ready) {
+      const place = this.#places.get(member) ?? end
+      if (isBefore(place, first) || (isBefore(first, place) && !isBefore(place, through))) continue
+      this.#ready.delete(member)
+      this.#group.add(member)
     }
   }
 
-  async #showAll(calls: readonly StoredCall[], mark: number): Promise<void> {
-    for (let i = 0; i < calls.length; i += limits.snapshotLooks) {
-      const part = calls.slice(i, i + limits.snapshotLooks)
-      await Promise.all(part.map(({ callId, snapshot }) => this.#show(callId, { snapshot, mark })))
-      await new Promise<void>((resolve) => this.#ports.soon(resolve))
+  /** Returns where the next page begins. */
+  async #scanPage(place: ScanPlace): Promise<ScanPlace> {
+    const page = await this.#calls.page(place)
+    // Who was left within this page gets all of it: a row may come again.
+    this.#takeAlong(place, page.next)
+    this.#place = place
+    await this.#calls.show(page, this.#add)
+    this.#comeTo(page.next)
+    this.#leaveBehind()
+    await this.#somebodyIsThrough()
+    return page.next
+  }
+
+  async #scanEnded(): Promise<void> {
+    this.#place = endedCalls
+    for await (const page of this.#calls.endedPages()) await this.#calls.show(page, this.#add)
+    this.#close(true)
+    this.#comeTo(end)
+    this.#group.clear()
+    this.#letGo()
+  }
+
+  // --- readers ----------------------------------------------------------------------------------------------------
+
+  #comeTo(place: ScanPlace): void {
+    for (const member of this.#group) this.#places.set(member, place)
+  }
+
+  #leaveBehind(): void {
+    for (const member of this.#group)
+      if (member.queuedSnapshotBytes > limits.snapshotLagBytesMax) this.#group.delete(member)
+    this.#letGo()
+  }
+
+  /** What those hold who have fallen behind is bounded: beyond it they get it again later, the oldest first. */
+  #letGo(): void {
+    for (const member of this.#places.keys()) {
+      if (this.#heldBytes <= limits.snapshotHeldBytesMax) return
+      if (this.#group.has(member)) continue
+      const place = member.cutSnapshot()
+      if (place === null) continue
+      this.#places.set(member, place)
+      this.#ready.delete(member)
     }
   }
 
-  /** Resolves when the row is in its part. A call that was erased meanwhile has none. */
-  #show(callId: CallId, found: FoundRow): Promise<void> {
-    return this.#trying(
-      () =>
-        new Promise<void>((resolve, reject) =>
-          this.#ports.observe(callId, found, rowText, {
-            answered: (row) => {
-              if (row !== null) this.#add(row)
-              resolve()
-            },
-            failed: reject,
-          }),
-        ),
-    )
+  /** There is no use in being faster than all of them, unless somebody else waits for the next scan. */
+  async #somebodyIsThrough(): Promise<void> {
+    while (this.#ready.size === 0 && this.#group.size > 0 && this.#isFull())
+      await new Promise<void>((resolve) => {
+        this.#goOn = resolve
+      })
   }
 
-  /** The reader is overloaded, or a commit failed: both pass. */
-  async #trying<T>(ask: () => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await ask()
-      } catch (error) {
-        if (!(error instanceof VoiceStreamError) || tries === limits.snapshotTriesMax) throw error
-        await this.#pause(limits.snapshotRetryMs)
-      }
-    }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#ports.clock.after(ms, resolve))
-  }
-
-  async #readersAreThrough(): Promise<void> {
-    const stepMs = 10
-    for (let waitedMs = 0; waitedMs < limits.snapshotPageMsMax; waitedMs += stepMs) {
-      const isThrough = [...this.#group].every(
-        ({ queuedSnapshotBytes }) => queuedSnapshotBytes <= limits.snapshotPartBytesMax,
-      )
-      if (isThrough) return
-      await this.#pause(stepMs)
-    }
+  #isFull(): boolean {
+    for (const { queuedSnapshotBytes } of this.#group)
+      if (queuedSnapshotBytes <= limits.snapshotPartBytesMax) return false
+    return true
   }
 
   // --- parts ------------------------------------------------------------------------------------------------------
 
-  #add(row: RowText): void {
+  readonly #add = (row: RowText): void => {
     const offset = this.#ports.offset()
     const isFull =
       this.#rows.length >= limits.snapshotRowsMax || this.#rowBytes >= limits.snapshotPartBytesMax
@@ -222,8 +230,11 @@ export class CallSnapshots {
     const after = rows.length > 0 ? this.#rowsAfter : this.#ports.offset()
     this.#rows = []
     this.#rowBytes = 0
+    if (this.#group.size === 0) return
     const text = snapshotText(rows, isLast, this.#ports.positionAt(after), this.#ports.clock.now())
-    const part = { after, rows, isLast, bytes: text.length, text }
+    const part = new SnapshotPart({ after, rows, isLast, text, place: this.#place }, (change) => {
+      this.#heldBytes += change
+    })
     for (const member of this.#group) {
       member.addPart(part)
       member.wake()

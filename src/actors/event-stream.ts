@@ -8,10 +8,11 @@ import assert from 'node:assert/strict'
 import type { Clock } from '../clock.js'
 import { limits } from '../limits.js'
 import type { ResetReason } from '../protocol/feed.js'
-import type { SnapshotPart, SnapshotReader } from './call-snapshots.js'
 import type { EventFeed } from './event-feed.js'
 import { admitsCall, type EventFilter, everything } from './event-filter.js'
 import { noticeText, resetText, snapshotText } from './feed-messages.js'
+import type { ScanPlace } from './snapshot-calls.js'
+import { type SnapshotPart, SnapshotQueue, type SnapshotReader } from './snapshot-part.js'
 import type { SupervisorStream } from './supervisor-stream.js'
 
 export type StreamStart =
@@ -41,12 +42,19 @@ export class EventStream implements SupervisorStream, SnapshotReader {
   #cursor: number
   /** The first message, until it is told. */
   #first: string | null = null
-  readonly #parts: SnapshotPart[] = []
-  #queuedBytes = 0
+  readonly #snapshot: SnapshotQueue
   #awaitsSnapshot = false
   #isLive: boolean
 
-  constructor(feed: EventFeed, clock: Clock, start: StreamStart, filter: EventFilter = everything) {
+  /** `hasRoom` is called when there is room for more of a snapshot. */
+  constructor(
+    feed: EventFeed,
+    clock: Clock,
+    start: StreamStart,
+    filter: EventFilter = everything,
+    hasRoom = () => {},
+  ) {
+    this.#snapshot = new SnapshotQueue(hasRoom)
     this.#feed = feed
     this.#clock = clock
     this.#filter = filter
@@ -69,22 +77,24 @@ export class EventStream implements SupervisorStream, SnapshotReader {
   }
 
   get hasMore(): boolean {
-    return this.#first !== null || this.#cursor < this.#feed.ring.head || this.#parts.length > 0
+    return this.#first !== null || this.#cursor < this.#feed.ring.head || this.#snapshot.hasMore
   }
 
   /** About so many bytes wait for this reader. */
   get lagBytes(): number {
-    return this.#queuedBytes + this.#feed.ring.weightAfter(this.#cursor)
+    return this.#snapshot.bytes + this.#feed.ring.weightAfter(this.#cursor)
   }
 
-  /** Of a snapshot alone: the next part waits for the readers of this one. */
   get queuedSnapshotBytes(): number {
-    return this.#queuedBytes
+    return this.#snapshot.bytes
   }
 
   addPart(part: SnapshotPart): void {
-    this.#parts.push(part)
-    this.#queuedBytes += part.bytes
+    this.#snapshot.add(part, part.after)
+  }
+
+  cutSnapshot(): ScanPlace | null {
+    return this.#snapshot.cut()
   }
 
   /** The next message, or null when there is none now; `hasMore` tells whether to ask again. */
@@ -94,17 +104,17 @@ export class EventStream implements SupervisorStream, SnapshotReader {
       this.#first = null
       return first
     }
-    const part = this.#parts[0]
-    if (part !== undefined && part.after <= this.#cursor) return this.#nextPart(part)
-    const text = this.#nextEvent(part?.after ?? this.#feed.ring.head)
+    this.#snapshot.resume()
+    const after = this.#snapshot.first?.after
+    if (after !== undefined && after <= this.#cursor) return this.#nextPart()
+    const text = this.#nextEvent(after ?? this.#feed.ring.head)
     if (text !== null || this.#isLive || this.#awaitsSnapshot || this.hasMore) return text
     this.#isLive = true
     return noticeText('live', this.position, this.#clock.now())
   }
 
-  #nextPart(part: SnapshotPart): string {
-    this.#parts.shift()
-    this.#queuedBytes -= part.bytes
+  #nextPart(): string {
+    const part = this.#snapshot.take()
     if (part.isLast) this.#awaitsSnapshot = false
     const { calls, states } = this.#filter
     if (calls === null && states === null) return part.text
@@ -130,7 +140,11 @@ export class EventStream implements SupervisorStream, SnapshotReader {
   skip(): void {
     if (this.#filter === everything || this.#first !== null || this.isEvicted) return
     const { ring } = this.#feed
-    const through = Math.min(this.#parts[0]?.after ?? ring.head, ring.head, this.#cursor + limits.feedScanMax)
+    const through = Math.min(
+      this.#snapshot.first?.after ?? ring.head,
+      ring.head,
+      this.#cursor + limits.feedScanMax,
+    )
     while (this.#cursor < through && !ring.admits(this.#filter, this.#cursor + 1)) this.#cursor++
   }
 

@@ -3,9 +3,10 @@
  * takes none for a while gets the merged ones, and one that has fallen too far behind begins anew.
  */
 import type { Clock } from '../clock.js'
-import type { SnapshotPart, SnapshotReader } from './call-snapshots.js'
 import { noticeText, resetText } from './feed-messages.js'
 import type { FloorView } from './floor-view.js'
+import type { ScanPlace } from './snapshot-calls.js'
+import { type SnapshotPart, SnapshotQueue, type SnapshotReader } from './snapshot-part.js'
 import type { SupervisorStream } from './supervisor-stream.js'
 
 export interface FloorStreamPorts {
@@ -14,40 +15,45 @@ export interface FloorStreamPorts {
   position(): string
   /** It needs a whole snapshot, once more. */
   rejoin(): void
+  /** There is room for more of a snapshot. */
+  hasRoom(): void
 }
 
 export class FloorStream implements SupervisorStream, SnapshotReader {
   readonly #ports: FloorStreamPorts
   #told: number
   #first: string | null
-  /** Each with the tick after which it is told. */
-  #parts: { readonly after: number; readonly part: SnapshotPart }[] = []
-  #queuedBytes = 0
+  readonly #snapshot: SnapshotQueue
   #awaitsSnapshot = true
   #isLive = false
   readonly isEvicted = false
 
   constructor(ports: FloorStreamPorts) {
     this.#ports = ports
+    this.#snapshot = new SnapshotQueue(() => ports.hasRoom())
     this.#told = ports.floor.tick
     this.#first = noticeText('hello', ports.position(), ports.clock.now())
   }
 
   get hasMore(): boolean {
-    return this.#first !== null || this.#parts.length > 0 || this.#told < this.#ports.floor.tick
+    return this.#first !== null || this.#snapshot.hasMore || this.#told < this.#ports.floor.tick
   }
 
   get lagBytes(): number {
-    return this.#queuedBytes
+    return this.#snapshot.bytes
   }
 
   get queuedSnapshotBytes(): number {
-    return this.#queuedBytes
+    return this.#snapshot.bytes
   }
 
+  /** It is told after the tick that was the last one now. */
   addPart(part: SnapshotPart): void {
-    this.#parts.push({ after: this.#ports.floor.tick, part })
-    this.#queuedBytes += part.bytes
+    this.#snapshot.add(part, this.#ports.floor.tick)
+  }
+
+  cutSnapshot(): ScanPlace | null {
+    return this.#snapshot.cut()
   }
 
   next(): string | null {
@@ -57,7 +63,8 @@ export class FloorStream implements SupervisorStream, SnapshotReader {
       this.#first = null
       return first
     }
-    const [queued] = this.#parts
+    this.#snapshot.resume()
+    const queued = this.#snapshot.first
     const through = queued?.after ?? floor.tick
     if (this.#told < through) {
       const text = floor.textBetween(this.#told, through)
@@ -65,11 +72,10 @@ export class FloorStream implements SupervisorStream, SnapshotReader {
       this.#told = through
       return text
     }
-    if (queued !== undefined) {
-      this.#parts.shift()
-      this.#queuedBytes -= queued.part.bytes
-      if (queued.part.isLast) this.#awaitsSnapshot = false
-      return queued.part.text
+    if (queued !== null) {
+      const { isLast, text } = this.#snapshot.take()
+      if (isLast) this.#awaitsSnapshot = false
+      return text
     }
     if (this.#isLive || this.#awaitsSnapshot) return null
     this.#isLive = true
@@ -79,8 +85,7 @@ export class FloorStream implements SupervisorStream, SnapshotReader {
   #beginAnew(): string {
     const { floor, clock, position, rejoin } = this.#ports
     this.#told = floor.tick
-    this.#parts = []
-    this.#queuedBytes = 0
+    this.#snapshot.clear()
     this.#awaitsSnapshot = true
     this.#isLive = false
     rejoin()

@@ -10,10 +10,10 @@ import type { CallId } from '../protocol/call-id.js'
 import type { FloorTotals } from '../protocol/floor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import type { ReplyTo } from './call-settlements.js'
-import { rowText } from './call-snapshots.js'
 import type { EndedCalls } from './ended-calls.js'
 import { FanOut, type FanOutPorts, type Pumped } from './fan-out.js'
 import { floorText, type RowText } from './feed-messages.js'
+import { rowText } from './snapshot-calls.js'
 
 interface Tick {
   readonly number: number

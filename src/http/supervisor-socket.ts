@@ -145,11 +145,11 @@ export class SupervisorSockets {
   #eventsOf(socket: WebSocket<SocketData>, { since, filter }: Extract<SupervisorQuery, { view: 'events' }>) {
     const { feed, clock, snapshots } = this.#ports
     const start: StreamStart = since === null ? { kind: 'plain' } : startOf(feed, since)
-    const stream = new EventStream(feed, clock, start, filter)
+    const stream: EventStream = new EventStream(feed, clock, start, filter, () => snapshots.hasRoom(member))
+    const member = this.#member(socket, stream, () => feed.wake())
     const join = (writer: SocketWriter) => {
       const remove = feed.add(writer)
       if (start.kind !== 'reset') return remove
-      const member = this.#member(socket, stream, () => feed.wake())
       snapshots.join(member)
       return () => {
         snapshots.leave(member)
@@ -167,6 +167,7 @@ export class SupervisorSockets {
       clock,
       position,
       rejoin: () => snapshots.join(member),
+      hasRoom: () => snapshots.hasRoom(member),
     })
     const member = this.#member(socket, stream, () => floor.wake())
     const join = (writer: SocketWriter) => {
@@ -190,6 +191,7 @@ export class SupervisorSockets {
       get queuedSnapshotBytes() {
         return stream.queuedSnapshotBytes
       },
+      cutSnapshot: () => stream.cutSnapshot(),
       wake,
       snapshotFailed: () => this.#end(socket, closeCodes.tryAgainLater, 'the calls could not be read'),
     }

@@ -52,7 +52,7 @@ export const Snapshot = Type.Object(
   {
     $id: 'snapshot',
     description:
-      'A part of the picture: the calls that have not ended, and the ones that ended last. Each row is right at its place in the stream, so what is applied in order is right; calls that begin meanwhile are told by their events or changes alone.',
+      'A part of the picture: the calls that have not ended, and the ones that ended last. Each row is right at its place in the stream, so what is applied in order is right; calls that begin meanwhile are told by their events or changes alone. A client that reads slowly gets the rest when it has read what it has; a row may come again.',
   },
 )
 export const Live = Type.Object(head('live'), {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { CallSnapshots, type SnapshotMember, type SnapshotPart } from '../../src/actors/call-snapshots.js'
+import { CallSnapshots, type SnapshotMember } from '../../src/actors/call-snapshots.js'
+import type { SnapshotPart } from '../../src/actors/snapshot-part.js'
 import { VoiceStreamError } from '../../src/errors.js'
-import { limits } from '../../src/limits.js'
 import type { CallId } from '../../src/protocol/call-id.js'
 import type { CallRow } from '../../src/protocol/floor.js'
 import type { CallReader } from '../../src/store/journal.js'
@@ -16,6 +16,10 @@ class Member implements SnapshotMember {
 
   addPart(part: SnapshotPart): void {
     this.parts.push(part)
+  }
+
+  cutSnapshot(): null {
+    return null
   }
 
   wake(): void {}
@@ -127,23 +131,6 @@ describe('a snapshot of the current calls', () => {
     for (const member of members) await through(member)
     for (const { rows } of members) assert.equal(rows.length, 1)
     assert(pages() <= 6, `${pages()} pages were read`)
-  })
-
-  test('waits for a reader that is slow, but not for ever', async () => {
-    const page = (cursor: number | null) => ({ calls: [], nextCursor: cursor === null ? 1 : null })
-    const { snapshots, calls, through } = trial({
-      calls: async ({ cursor }) => page(cursor),
-      call: async () => null,
-    })
-    const member = new Member()
-    member.queuedSnapshotBytes = limits.snapshotPartBytesMax + 1
-    const startedAt = calls.clock.now()
-    snapshots.join(member)
-    for (let i = 0; i < 40 && !member.isThrough; i++) await calls.clock.advance(500)
-    assert.equal(member.isThrough, true)
-    const waitedMs = calls.clock.now() - startedAt
-    assert(waitedMs >= limits.snapshotPageMsMax, `${waitedMs} ms`)
-    await through(member)
   })
 
   test('tries again what passes, and says so when it does not', async () => {

@@ -5,15 +5,11 @@ import { type StreamStart, startOf } from '../../src/actors/event-stream.js'
 import { limits } from '../../src/limits.js'
 import { callId } from '../support/calls.js'
 import { drain, FeedOnTrial } from '../support/feeds.js'
+import { snapshotPart } from '../support/snapshot-parts.js'
 
 const told = (messages: readonly { event: string }[]) => messages.map(({ event }) => event)
-const part = (after: number, isLast: boolean) => ({
-  after,
-  rows: [],
-  isLast,
-  bytes: 10,
-  text: `{"event":"snapshot","after":${after},"is_last":${isLast}}`,
-})
+const part = (after: number, isLast: boolean) =>
+  snapshotPart({ after, isLast, text: `{"event":"snapshot","after":${after},"is_last":${isLast}}` })
 
 describe('a stream of events', () => {
   test('without `since` carries events and nothing else', () => {
@@ -104,6 +100,21 @@ describe('a stream of events', () => {
     stream.addPart(part(5, true))
     assert.deepEqual(told(drain(stream)), ['snapshot', 'live'])
     assert.equal(stream.queuedSnapshotBytes, 0)
+  })
+
+  test('that was cut off in its snapshot says so when it is read again, and goes on with its events', () => {
+    const trial = new FeedOnTrial()
+    let asked = 0
+    const stream = trial.stream({ kind: 'reset', reason: 'requested' }, undefined, () => asked++)
+    stream.addPart(part(0, false))
+    stream.addPart(part(0, false))
+    assert.notEqual(stream.cutSnapshot(), null)
+    assert.deepEqual([stream.queuedSnapshotBytes, stream.hasMore, asked], [0, true, 0])
+    trial.packets(1)
+    assert.deepEqual(told(drain(stream)), ['reset', 'packet_received'])
+    assert.deepEqual([stream.hasMore, asked], [false, 1])
+    stream.addPart(part(1, true))
+    assert.deepEqual(told(drain(stream)), ['snapshot', 'live'])
   })
 
   test('under a filter resumes with exactly what it would have been told', () => {

@@ -10,6 +10,7 @@ import type { FeedMessage, FloorMessage } from '../../src/protocol/feed.js'
 import { callId } from '../support/calls.js'
 import { FakeClock } from '../support/fake-clock.js'
 import { drain, Turn } from '../support/feeds.js'
+import { snapshotPart } from '../support/snapshot-parts.js'
 
 const silent = { pump: () => false }
 const floors = (messages: readonly FeedMessage[]) =>
@@ -42,18 +43,13 @@ function trial() {
     position: () => 'e.1',
   })
   let rejoined = 0
-  const stream = () => new FloorStream({ floor, clock, position: () => 'e.1', rejoin: () => rejoined++ })
+  const stream = () =>
+    new FloorStream({ floor, clock, position: () => 'e.1', rejoin: () => rejoined++, hasRoom: () => {} })
   const tick = async () => {
     await clock.advance(limits.floorTickMs)
     turn.end()
   }
-  const part = (isLast: boolean, text = '{"event":"snapshot"}') => ({
-    after: 0,
-    rows: [],
-    isLast,
-    bytes: 10,
-    text,
-  })
+  const part = (isLast: boolean, text = '{"event":"snapshot"}') => snapshotPart({ isLast, text })
   return { clock, floor, ended, looked, held, state, stream, tick, part, rejoined: () => rejoined }
 }
 

@@ -59,6 +59,7 @@ function pictured(calls: Calls): Promise<readonly Row[]> {
         rows.push(...part.rows.map(({ text }) => JSON.parse(text) as Row))
         if (part.isLast) resolve(rows)
       },
+      cutSnapshot: () => null,
       wake: () => {},
       snapshotFailed: () => assert.fail('the snapshot failed'),
     }),

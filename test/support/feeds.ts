@@ -62,8 +62,8 @@ export class FeedOnTrial {
     for (let i = 0; i < count; i++) this.feed.publishPacket(packetFacts(this.feed.offset, facts))
   }
 
-  stream(start: StreamStart, filter?: EventFilter): EventStream {
-    return new EventStream(this.feed, this.clock, start, filter)
+  stream(start: StreamStart, filter?: EventFilter, hasRoom?: () => void): EventStream {
+    return new EventStream(this.feed, this.clock, start, filter, hasRoom)
   }
 }
 

@@ -25,11 +25,11 @@ interface Owner {
 }
 
 /** A supervisor that never reads: nothing in this process takes a byte off its socket until it is resumed. */
-export function connectUnread(owner: Owner, { port }: { readonly port: number }): Socket {
+export function connectUnread(owner: Owner, { port }: { readonly port: number }, query = ''): Socket {
   const socket = connect({ host: '127.0.0.1', port })
   owner.after(() => socket.destroy())
   socket.on('error', () => {})
   socket.pause()
-  socket.write(supervisorHandshake())
+  socket.write(supervisorHandshake(query))
   return socket
 }
