@@ -1,18 +1,11 @@
-/** Compiles `src/`, bundles the page and, once both have succeeded, puts the result in place of `dist/`. */
-import { execFileSync } from 'node:child_process'
-import { renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { bundleDashboard } from './dashboard.mjs'
+/**
+ * Builds `dist/`, the service: `src/` compiled, the page bundled, Swagger UI copied. With `--tests` also `build/`: sources,
+ * tests and benchmarks compiled. With `--if-changed` nothing is done for a folder that was built from these sources.
+ */
+import { parseArgs } from 'node:util'
+import { build } from './compile.mjs'
 
-const fresh = 'dist.new'
-rmSync(fresh, { recursive: true, force: true })
-execFileSync(
-  process.execPath,
-  ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--outDir', fresh],
-  {
-    stdio: 'inherit',
-  },
-)
-await bundleDashboard(join(fresh, 'dashboard'))
-rmSync('dist', { recursive: true, force: true })
-renameSync(fresh, 'dist')
+const { values } = parseArgs({
+  options: { tests: { type: 'boolean', default: false }, 'if-changed': { type: 'boolean', default: false } },
+})
+await build({ withTests: values.tests, ifChanged: values['if-changed'] })

@@ -1,6 +1,6 @@
 /** Bundles `src/dashboard/` into a folder of files that are served as they are: hashed names, and each compressed. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
@@ -41,10 +41,7 @@ export async function bundleDashboard(folder) {
   writeFileSync(join(folder, 'index.html'), page)
   for (const path of [join(folder, 'index.html'), ...assets.map((name) => join(folder, 'assets', name))]) {
     const bytes = readFileSync(path)
-    const [br, gzip] = [brotliCompressSync(bytes), gzipSync(bytes, { level: 9 })]
-    writeFileSync(`${path}.br`, br)
-    writeFileSync(`${path}.gz`, gzip)
-    const size = (part) => `${(part.length / 1024).toFixed(1)} KiB`
-    console.log(`dashboard/${basename(path)}: ${size(bytes)}, gzip ${size(gzip)}, br ${size(br)}`)
+    writeFileSync(`${path}.br`, brotliCompressSync(bytes))
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }))
   }
 }

@@ -1,18 +1,24 @@
 /**
- * Compiles sources and tests into an empty `build/` and runs every test file there with node's own runner.
+ * Compiles sources and tests, and runs the test files, two at a time.
+ *
+ *   npm test                              all of them
+ *   npm test -- receive-log http/         those whose path has one of these words
+ *   npm test -- --verbose receive-log     every test by its name, not only a line a file
  *
  * A runner that finds no test passes, so the count is asserted: every `*.test.ts` must have been compiled, and at
- * least one test must have run for each. Words narrow the files: `npm test -- receive-log http/`.
+ * least one test must run in each.
  */
-import { execFileSync, spawn } from 'node:child_process'
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { build } from './compile.mjs'
+import { endTestFiles, runTestFiles } from './run-test-files.mjs'
 
-const words = process.argv.slice(2)
-rmSync('build', { recursive: true, force: true })
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'], {
-  stdio: 'inherit',
+const { values, positionals: words } = parseArgs({
+  options: { verbose: { type: 'boolean', default: false } },
+  allowPositionals: true,
 })
+await build({ withTests: true, ifChanged: true })
 
 const find = (folder, ending) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -23,29 +29,17 @@ const compiled = find('build/test', '.test.js')
 if (sources.length === 0 || compiled.length !== sources.length)
   throw new Error(`${sources.length} test files, but ${compiled.length} compiled ones`)
 
-const chosen = compiled.filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
+const files = compiled.map((path) => ({
+  name: path.replace('.test.js', ''),
+  path: join('build/test', path),
+  source: join('test', path.replace('.js', '.ts')),
+}))
+const chosen = files.filter(({ source }) => words.length === 0 || words.some((word) => source.includes(word)))
 if (chosen.length === 0) throw new Error(`no test file matches ${words.join(' ')}`)
 
-const runner = spawn(
-  process.execPath,
-  [
-    '--test',
-    '--test-concurrency=2',
-    '--test-reporter=spec',
-    ...chosen.map((path) => join('build/test', path)),
-  ],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
-)
-let tail = ''
-runner.stdout.on('data', (chunk) => {
-  process.stdout.write(chunk)
-  tail = (tail + chunk).slice(-4096)
-})
-runner.on('close', (code) => {
-  const ran = Number(/tests (\d+)/.exec(tail)?.[1] ?? 0)
-  if (code === 0 && ran < chosen.length) {
-    console.error(`only ${ran} tests ran in ${chosen.length} files`)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    endTestFiles()
     process.exit(1)
-  }
-  process.exit(code ?? 1)
-})
+  })
+process.exitCode = await runTestFiles(chosen, { isVerbose: values.verbose })

@@ -1,8 +1,10 @@
-/** `/docs`: Swagger UI out of its npm package, held in memory, so that it works without any network. */
+/** `/docs`: Swagger UI as the build has copied it from its npm package, held in memory: it works without any network. */
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { StaticFile } from './static-file.js'
+
+const folder = fileURLToPath(new URL('../swagger-ui/', import.meta.url))
 
 const page = `<!doctype html>
 <html lang="en">
@@ -24,7 +26,6 @@ const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLink
 `
 
 export function docsFiles(): ReadonlyMap<string, StaticFile> {
-  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
   const file = (body: Buffer, contentType: string): StaticFile => ({
     contentType,
     body,

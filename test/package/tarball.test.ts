@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, type TestContext, test } from 'node:test'
@@ -70,11 +70,26 @@ describe('the packed package in an empty folder', () => {
     const url = `http://127.0.0.1:${port}`
     const simulation = npx(['simulate', wav, '--url', url, '--calls', '2', '--speed', '200', '--loss', '2'])
     assert.deepEqual(await once(simulation, 'exit'), [0, null])
-    assert.equal((await fetch(`${url}/docs`)).status, 200)
+    for (const path of ['/docs', '/docs/swagger-ui-bundle.js'])
+      assert.equal((await fetch(url + path)).status, 200, path)
+    assert(!existsSync(join(folder, 'node_modules', 'swagger-ui-dist')), 'it comes with the package')
     const verify = npx(['verify'])
     assert.deepEqual(await once(verify, 'exit'), [0, null])
     service.kill('SIGTERM')
     assert.deepEqual(await ended, [0, null])
+  })
+
+  test('brings no package with an install script but the database’s', () => {
+    const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+      readonly packages: Readonly<Record<string, { dev?: true; hasInstallScript?: true }>>
+    }
+    const scripted = Object.entries(packages).filter(
+      ([, { dev, hasInstallScript }]) => !dev && hasInstallScript,
+    )
+    assert.deepEqual(
+      scripted.map(([path]) => path),
+      ['node_modules/better-sqlite3'],
+    )
   })
 
   test('holds what it runs with and what people read, and nothing else', () => {
@@ -89,6 +104,8 @@ describe('the packed package in an empty folder', () => {
       'dist/store/sqlite/writer-thread.js',
       'dist/client/supervisor-client.js',
       'dist/client/supervisor-client.d.ts',
+      'dist/swagger-ui/swagger-ui-bundle.js',
+      'dist/swagger-ui/LICENSE',
       'docs/operations.md',
       'examples/support-call.wav',
       'LICENSE',
@@ -98,7 +115,7 @@ describe('the packed package in an empty folder', () => {
       assert(paths.includes(wanted), wanted)
     const stray = paths.filter(
       (path) =>
-        !/^(dist\/.+\.(js|d\.ts|html|css|svg)|(docs|examples|ops|dist\/dashboard)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.+\.(js|d\.ts|html|css|svg)|(docs|examples|ops|dist\/dashboard|dist\/swagger-ui)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     )

@@ -1,0 +1,105 @@
+/** Runs test files, each in a process of its own with node's runner, and tells a line a file and each failure in full. */
+import { spawn } from 'node:child_process'
+
+const filesAtATime = 2
+/** The closing lines of node's runner, which those who run this read. */
+const kinds = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo']
+const slowestTold = 10
+
+/** `files` are of `{ name, path }`. Resolves with the exit code. */
+export async function runTestFiles(
+  files,
+  { isVerbose = false, write = (text) => process.stdout.write(text) },
+) {
+  const startedAt = performance.now()
+  const results = []
+  const waiting = [...files]
+  const work = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runFile(file, isVerbose ? write : () => {})
+      results.push(result)
+      write(
+        `${lineOf(result, `${String(results.length).padStart(String(files.length).length)}/${files.length}`)}\n`,
+      )
+    }
+  }
+  await Promise.all(Array.from({ length: filesAtATime }, work))
+  const failed = results.filter(({ fault }) => fault !== null)
+  for (const result of failed) write(`\n✖ ${result.name}: ${result.fault}\n\n${failuresOf(result).trim()}\n`)
+  write(`${slowestOf(results)}\n${closingLines(results, performance.now() - startedAt)}`)
+  return failed.length === 0 ? 0 : 1
+}
+
+const running = new Set()
+/** Nobody else would end them. */
+export function endTestFiles() {
+  for (const child of running) child.kill('SIGKILL')
+}
+
+/** To its end. `counts` is null where the process had no result. */
+function runFile({ name, path }, tell) {
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, ['--test-reporter=spec', path], { stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      output += chunk
+      tell(chunk)
+    })
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      running.delete(child)
+      const counts = countsOf(output)
+      const fault = faultOf(counts, code === 0 ? null : `ended with ${signal ?? code}`)
+      resolve({ name, output, counts, fault, seconds: (performance.now() - startedAt) / 1000 })
+    })
+  })
+}
+
+/** The last lines that say so, because a test may print the results of a run of its own. */
+function countsOf(output) {
+  const counts = {}
+  for (const kind of kinds) {
+    const lines = [...output.matchAll(new RegExp(`^ℹ ${kind} (\\d+)$`, 'gm'))]
+    if (lines.length === 0) return null
+    counts[kind] = Number(lines.at(-1)[1])
+  }
+  return counts
+}
+
+function faultOf(counts, end) {
+  if (counts === null) return end ?? 'ended without a result'
+  if (counts.tests === 0) return 'no test ran'
+  const failures = counts.fail + counts.cancelled
+  return failures > 0 ? `${failures} failed` : end
+}
+
+function lineOf({ name, counts, fault, seconds }, progress) {
+  const skipped = counts !== null && counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
+  const mark = fault === null ? '✔' : '✖'
+  return `${mark} ${progress} ${name}: ${fault ?? `${counts.pass} passed`}${skipped} (${seconds.toFixed(1)} s)`
+}
+
+/** What the reporter repeats of the failures at its end, or all there is, but for counts: those of all files come last. */
+function failuresOf({ output, counts }) {
+  const at = output.lastIndexOf('✖ failing tests:')
+  const told = counts === null || at === -1 ? output : output.slice(at)
+  return told.replaceAll(/^ℹ \w+ [\d.]+\n/gm, '')
+}
+
+function slowestOf(results) {
+  if (results.length <= slowestTold) return ''
+  const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, slowestTold)
+  return `\nslowest: ${slowest.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)} s`).join(', ')}\n`
+}
+
+function closingLines(results, ms) {
+  // What node has not counted: a file that ended without a result, or whose process failed behind its tests.
+  const uncounted = results.filter(
+    ({ fault, counts }) => fault !== null && (counts === null || counts.fail + counts.cancelled === 0),
+  ).length
+  const sum = (kind) => results.reduce((total, { counts }) => total + (counts?.[kind] ?? 0), 0)
+  const total = (kind) => sum(kind) + (kind === 'tests' || kind === 'fail' ? uncounted : 0)
+  return `${kinds.map((kind) => `ℹ ${kind} ${total(kind)}\n`).join('')}ℹ duration_ms ${Math.round(ms)}\n`
+}
