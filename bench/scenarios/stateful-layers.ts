@@ -3,6 +3,7 @@ import type { CallPorts } from '../../src/actors/call.js'
 import { CallActor } from '../../src/actors/call-actor.js'
 import type { PacketMessage } from '../../src/actors/call-messages.js'
 import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
+import { CallSystem } from '../../src/actors/call-system.js'
 import { EventFeed } from '../../src/actors/event-feed.js'
 import { EventStream } from '../../src/actors/event-stream.js'
 import { systemClock } from '../../src/clock.js'
@@ -72,9 +73,15 @@ function actorsOn(count: number, before: number): { journal: MemoryJournal; acto
   const journal = new MemoryJournal()
   journal.hold()
   const ports = portsOn(journal)
+  const system = new CallSystem()
   const actors = Array.from({ length: count }, (_, index) => {
     const callId = decodeCallId(`layer-${index}`)
-    return new CallActor(ports, { callId, state: null, stream: journal.create(callId), isSettled: false })
+    return new CallActor(system, ports, {
+      callId,
+      state: null,
+      stream: journal.create(callId),
+      isSettled: false,
+    })
   })
   sendAll(journal, actors, 0, before * count)
   return { journal, actors }

@@ -22,6 +22,7 @@ import type { CallMachineSnapshot } from './call-machine.js'
 import { begins, type CallMessage, detached, findNothing } from './call-messages.js'
 import { replay, restoreSnapshot } from './call-replay.js'
 import type { ReplyTo } from './call-settlements.js'
+import { CallSystem } from './call-system.js'
 import { Departures } from './departures.js'
 import { Passivation, type WatchedCall } from './passivation.js'
 
@@ -57,6 +58,7 @@ export class CallRegistry {
   >
   #waitingMessages = 0
   readonly passivation: Passivation
+  readonly system = new CallSystem()
 
   constructor(ports: RegistryPorts, callPorts: Omit<CallPorts, 'drop' | 'leave'>) {
     this.#ports = ports
@@ -213,7 +215,7 @@ export class CallRegistry {
     const { stream, snapshot, entries } = history
     const state = replay(this.#restore(callId, snapshot), entries)
     const input = { callId, stream, state, isSettled: snapshot.isSettled }
-    return this.#start(new CallActor(this.#callPorts, input), stream, state.value)
+    return this.#start(new CallActor(this.system, this.#callPorts, input), stream, state.value)
   }
 
   #restore(callId: CallId, snapshot: CallSnapshot): CallMachineSnapshot {
@@ -240,7 +242,7 @@ export class CallRegistry {
       if (call === null && begins(message)) {
         const stream = this.#ports.journal.create(callId)
         call = this.#start(
-          new CallActor(this.#callPorts, { callId, stream, state: null, isSettled: false }),
+          new CallActor(this.system, this.#callPorts, { callId, stream, state: null, isSettled: false }),
           stream,
           'IN_PROGRESS',
         )
@@ -280,7 +282,7 @@ export class CallRegistry {
     this.#active.delete(callId)
     this.#departures.add(callId)
     this.#activeByState[call.state]--
-    call.actor.stop()
+    this.system.stop(call.actor)
     if (!this.#ports.journal.hasPending(call.stream)) this.#ports.journal.release(call.stream)
   }
 }

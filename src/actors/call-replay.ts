@@ -13,6 +13,7 @@ import {
   type CallMachineSnapshot,
   callMachine,
   noAnalysis,
+  stateOf,
 } from './call-machine.js'
 import { ReceiveLog } from './receive-log.js'
 
@@ -51,7 +52,7 @@ export function restoreSnapshot(
     endedAt: snapshot.endedAt,
     log: ReceiveLog.restore(Buffer.from(log, 'base64')),
   }
-  return callMachine.resolveState({ value: snapshot.state, context })
+  return stateOf(snapshot.state, context)
 }
 
 export function replay(start: CallMachineSnapshot, entries: readonly ReplayEntry[]): CallMachineSnapshot {

@@ -21,8 +21,8 @@ import {
   type AnalysisFacts,
   type CallContext,
   type CallMachineSnapshot,
-  callMachine,
   newCall,
+  stateOf,
 } from './call-machine.js'
 import type {
   CallLife,
@@ -102,7 +102,7 @@ export class Call implements SettledCall {
     const { clock, idleMs, defaultMedia } = this.#ports
     const now = clock.now()
     const context = newCall(this.#callId, now, now + idleMs, new ReceiveLog(), defaultMedia)
-    return callMachine.resolveState({ value: 'IN_PROGRESS', context })
+    return stateOf('IN_PROGRESS', context)
   }
 
   /** `move` is the machine's transition; returns the state that the call is in from now on. */
@@ -220,7 +220,7 @@ export class Call implements SettledCall {
 
   #postpone(state: CallMachineSnapshot, dueAt: Millis, met: Settlement): CallMachineSnapshot {
     if (!this.#journal.hasRoom(0)) return this.#full(state, met)
-    const postponed = callMachine.resolveState({ value: state.value, context: { ...state.context, dueAt } })
+    const postponed = stateOf(state.value, { ...state.context, dueAt })
     this.#append(postponed, [], [], met)
     return postponed
   }
