@@ -20,7 +20,7 @@ copy is the database as it was when the backup began, everything acknowledged be
 
   FILE             where to; it must not be there
   --data-dir DIR   the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
-  --force          replace FILE, once the new backup is whole
+  --force          replace FILE, once the new backup is whole; never a file of a service’s database
   --help, -h       show this
 
 To restore, stop the service, put FILE as voicestream.db into an empty DATA_DIR, and start it.
@@ -51,7 +51,7 @@ export async function backup(words: readonly string[], world: World): Promise<nu
   if (path === undefined || more.length > 0) throw usage('one FILE to write is wanted')
   const source = databasePath(readDataDir(values['data-dir'], world))
   assertNothingLost(source)
-  const summary = await writeNewFile({ path, force: values.force }, world, (temporary) =>
+  const summary = await writeNewFile({ path, force: values.force, database: source }, world, (temporary) =>
     copyAndCheck(source, temporary, world),
   )
   terminal.out.write(`${path}: ${summary}\n`)

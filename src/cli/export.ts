@@ -30,7 +30,7 @@ their length, or as its packets, one JSON object a line, which POST /v1/packets 
   --channels N          samples of so many channels side by side                     (the call’s media, or 1)
   --decode              write 16-bit PCM, which every player knows, instead of G.711
   --output, -o FILE     where to (mode 0600); it must not be there                   (standard output)
-  --force               replace FILE
+  --force               replace FILE; never a file of a service’s database
   --data-dir DIR        the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
   --help, -h            show this
 
@@ -76,14 +76,15 @@ export async function exportCall(words: readonly string[], world: World): Promis
   const isWav = readChoice('format', values.format, ['wav', 'ndjson']) === 'wav'
   if (isWav && values.output === undefined && world.outIsScreen)
     throw usage('audio is not written to a terminal: give -o FILE, or a pipe')
-  const stored = SqliteStoredCalls.open(databasePath(readDataDir(values['data-dir'], world)))
+  const database = databasePath(readDataDir(values['data-dir'], world))
+  const stored = SqliteStoredCalls.open(database)
   try {
     const call = stored.call(callId)
     if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is not known`)
     const { expectedTotal, media } = accountOf(call, world)
     const format = { ...formatOf(media), ...asked }
     const chunks = isWav ? await wavOf(call, format, expectedTotal, values.decode) : linesOf(call)
-    await write(chunks, { path: values.output, force: values.force }, world)
+    await write(chunks, { path: values.output, force: values.force, database }, world)
     return exitCodes.ok
   } finally {
     stored.close()
@@ -168,11 +169,11 @@ async function* linesOf({ callId, packets }: StoredCallContent): AsyncGenerator<
 
 async function write(
   chunks: AsyncIterable<Buffer>,
-  { path, force }: { path: string | undefined; force: boolean },
+  { path, ...rest }: { path: string | undefined; force: boolean; database: string },
   world: World,
 ): Promise<void> {
   if (path === undefined) return pipeline(Readable.from(chunks), world.terminal.out, { end: false })
-  await writeNewFile({ path, force }, world, (temporary) => {
+  await writeNewFile({ path, ...rest }, world, (temporary) => {
     const fd = openSync(temporary, 'wx', 0o600)
     // `flush` syncs the file before it is closed.
     return pipeline(Readable.from(chunks), createWriteStream(temporary, { fd, flush: true }))

@@ -3,23 +3,24 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CommandError, exitCodes } from './exit-codes.js'
+import { assertNotLive, companions } from './live-files.js'
 import type { World } from './world.js'
-
-/** What SQLite may put beside a database while it writes it. */
-const companions = ['', '-journal', '-wal', '-shm']
 
 interface NewFile {
   readonly path: string
   /** Whether a file that is there is replaced. */
   readonly force: boolean
+  /** The database that is read, whose files are never replaced. */
+  readonly database: string
 }
 
 /** `fill` gets the name under which the file is to be created and synced. A signal takes it away and ends the process. */
 export async function writeNewFile<Result>(
-  { path, force }: NewFile,
+  { path, force, database }: NewFile,
   world: World,
   fill: (temporary: string) => Promise<Result>,
 ): Promise<Result> {
+  assertNotLive(path, database)
   assertFree(path, force)
   const temporary = `${path}.${randomBytes(4).toString('hex')}.partial`
   const remove = () => {
@@ -33,6 +34,7 @@ export async function writeNewFile<Result>(
   )
   try {
     const result = await fill(temporary)
+    assertNotLive(path, database)
     assertFree(path, force)
     renameSync(temporary, path)
     syncFolder(dirname(path))

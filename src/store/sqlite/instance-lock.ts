@@ -8,7 +8,7 @@ import Database from 'better-sqlite3'
 
 /** Throws when another process holds it; otherwise returns how to give it back. */
 export function takeInstanceLock(dataDir: string): () => void {
-  const lock = new Database(join(dataDir, 'voicestream.lock'), { timeout: 0 })
+  const lock = new Database(lockPath(dataDir), { timeout: 0 })
   try {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (cause) {
@@ -23,9 +23,13 @@ export function takeInstanceLock(dataDir: string): () => void {
   return () => lock.close()
 }
 
+export function lockPath(dataDir: string): string {
+  return join(dataDir, 'voicestream.lock')
+}
+
 /** Whether an instance uses the folder now. Looks without taking the lock. */
 export function isInstanceRunning(dataDir: string): boolean {
-  const path = join(dataDir, 'voicestream.lock')
+  const path = lockPath(dataDir)
   if (!existsSync(path)) return false
   const lock = new Database(path, { readonly: true, timeout: 0 })
   try {
