@@ -29,10 +29,11 @@ export async function bundleDashboard(folder) {
   })
   mkdirSync(folder, { recursive: true })
   const assets = readdirSync(join(folder, 'assets'))
+  // Relative to /dashboard: a proxy may have the service under a path of its own.
   const addressOf = (start, end) => {
     const found = assets.filter((name) => name.startsWith(start) && name.endsWith(end))
     if (found.length !== 1) throw new Error(`${found.length} files are ${start}…${end}`)
-    return `/dashboard/assets/${found[0]}`
+    return `dashboard/assets/${found[0]}`
   }
   const page = readFileSync(join(source, 'index.html'), 'utf8')
     .replace('{{style}}', addressOf('style-', '.css'))

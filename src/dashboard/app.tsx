@@ -34,7 +34,7 @@ export function App() {
   }, [])
   const ask = useCallback(() => {
     setAccess('asking')
-    session.read('/v1/floor').then(
+    session.read('v1/floor').then(
       () => setAccess('granted'),
       (error: unknown) => {
         // Not to be reached is not the same as refused: the page shows what is wrong and tries again by itself.

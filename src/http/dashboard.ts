@@ -26,6 +26,14 @@ const commonHeaders = [
   ['Referrer-Policy', 'no-referrer'],
   ['Vary', 'Accept-Encoding'],
 ] as const
+/** What the page loads is relative to its address without a slash. */
+const withoutSlash: StaticFile = {
+  status: '302 Found',
+  contentType: 'text/plain',
+  body: Buffer.alloc(0),
+  headers: [['Location', '../dashboard']],
+  encodings: [],
+}
 const forever = ['Cache-Control', 'public, max-age=31536000, immutable'] as const
 const askAgain = ['Cache-Control', 'no-cache'] as const
 
@@ -34,7 +42,7 @@ export function dashboardFiles(): ReadonlyMap<string, StaticFile> {
   const assets = readdirSync(join(folder, 'assets')).filter((name) => extname(name) in contentTypes)
   return new Map([
     ['/dashboard', page],
-    ['/dashboard/', page],
+    ['/dashboard/', withoutSlash],
     // Their names have a hash of their content.
     ...assets.map(
       (name) => [`/dashboard/assets/${name}`, fileOf(join(folder, 'assets', name), forever)] as const,
@@ -46,6 +54,7 @@ function fileOf(path: string, caching: readonly [string, string]): StaticFile {
   const contentType = contentTypes[extname(path)]
   if (contentType === undefined) throw new Error(`${path} has no known type`)
   return {
+    status: '200 OK',
     contentType,
     body: readFileSync(path),
     headers: [...commonHeaders, caching],

@@ -1,4 +1,7 @@
-/** `/docs`: Swagger UI as the build has copied it from its npm package, held in memory: it works without any network. */
+/**
+ * `/docs`: Swagger UI as the build has copied it from its npm package, held in memory: it works without any network. Its
+ * addresses are relative: a proxy may have the service under a path of its own.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,21 +15,22 @@ const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>VoiceStream API</title>
-<link rel="stylesheet" href="/docs/swagger-ui.css">
-<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="icon" href="docs/favicon-32x32.png">
 </head>
 <body>
 <div id="docs"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
 </body>
 </html>
 `
-const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null })
+const start = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null })
 `
 
 export function docsFiles(): ReadonlyMap<string, StaticFile> {
   const file = (body: Buffer, contentType: string): StaticFile => ({
+    status: '200 OK',
     contentType,
     body,
     headers: docsHeaders,

@@ -26,6 +26,8 @@ export function openApi(routes: readonly Route[]): unknown {
         'Takes in the packets of live calls, keeps them, and has every finished call analysed. Supervisors receive the events of `x-events` from the WebSocket `/ws/supervisor`, one JSON object a message.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
+    // Relative to the document itself: a proxy may have the service under a path of its own.
+    servers: [{ url: '.' }],
     paths,
     components: {
       schemas: { Problem: bare(Problem) },

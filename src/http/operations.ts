@@ -42,7 +42,8 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
         if (!exchange.accept.includes('text/html'))
           return exchange.json({ service: 'VoiceStream', status: status(), version })
         exchange.send('302 Found', 'text/plain', '', [
-          ['Location', '/dashboard'],
+          // Relative: a proxy may have the service under a path of its own.
+          ['Location', 'dashboard'],
           ['Vary', 'Accept'],
         ])
       },

@@ -74,7 +74,13 @@ export class Server implements ExchangeOwner {
     const byPath = new Map<string, Route[]>()
     for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route])
     for (const [path, ofPath] of byPath) this.#register(path, ofPath)
-    this.#registerFile('/openapi.json', { contentType: jsonType, body: document, headers: [], encodings: [] })
+    this.#registerFile('/openapi.json', {
+      status: '200 OK',
+      contentType: jsonType,
+      body: document,
+      headers: [],
+      encodings: [],
+    })
     for (const [path, file] of [...docsFiles(), ...dashboardFiles()]) this.#registerFile(path, file)
     this.app.any('/*', (res, req) => {
       this.#begin(res, req, '', 'public', isHead(req))?.problem(
@@ -102,7 +108,7 @@ export class Server implements ExchangeOwner {
   #registerFile(path: string, file: StaticFile): void {
     const handler = (isHead: boolean) => (res: HttpResponse, req: HttpRequest) => {
       const { body, headers } = variantOf(file, req.getHeader('accept-encoding'))
-      this.#begin(res, req, path, 'public', isHead)?.send('200 OK', file.contentType, body, headers)
+      this.#begin(res, req, path, 'public', isHead)?.send(file.status, file.contentType, body, headers)
     }
     this.app.get(path, handler(false))
     this.app.head(path, handler(true))

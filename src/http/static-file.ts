@@ -1,5 +1,6 @@
 /** A file that is served out of memory, in the best encoding that its reader takes. */
 export interface StaticFile {
+  readonly status: string
   readonly contentType: string
   readonly body: Buffer
   readonly headers: readonly (readonly [name: string, value: string])[]

@@ -35,7 +35,7 @@ test('what is typed is asked once, when the typing pauses', (t) => {
   type('re', 'refund', ' refund ')
   assert.deepEqual(
     asked.map(({ path }) => path),
-    ['/v1/calls?q=refund&limit=50'],
+    ['v1/calls?q=refund&limit=50'],
   )
 })
 

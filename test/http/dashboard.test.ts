@@ -13,7 +13,10 @@ describe('/dashboard', () => {
     const client = new HttpClient(t, service())
     const browser = await client.send('GET', '/', { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' })
     assert.equal(browser.status, 302)
-    assert.equal(browser.headers['location'], '/dashboard')
+    assert.equal(browser.headers['location'], 'dashboard')
+    const slash = await client.get('/dashboard/')
+    assert.equal(slash.status, 302)
+    assert.equal(slash.headers['location'], '../dashboard')
     for (const accept of ['*/*', 'application/json']) {
       const { status, body } = await client.send('GET', '/', { accept })
       assert.equal(status, 200)
@@ -30,7 +33,8 @@ describe('/dashboard', () => {
     assert.equal(loaded.length, 3)
     const types: Record<string, RegExp> = { js: /^text\/javascript/, css: /^text\/css/, svg: /^image\/svg/ }
     for (const at of loaded) {
-      const { status, headers } = await client.get(at)
+      assert.match(at, /^dashboard\/assets\//, 'relative, for a service under a path')
+      const { status, headers } = await client.get(`/${at}`)
       assert.equal(status, 200, at)
       assert.match(headers['content-type'] ?? '', types[at.split('.').at(-1) ?? ''] ?? /^$/)
       assert.equal(headers['x-content-type-options'], 'nosniff')

@@ -13,6 +13,7 @@ import {
   openRaw,
   openSocket,
   type ProxyName,
+  prefix,
   proxyHost,
   proxyNames,
   sendThrough,
@@ -263,6 +264,30 @@ for (const name of proxyNames)
         assert.equal(headers['x-forwarded-for'], '127.0.0.2')
       }
       assert.equal(recorder.connections.length, 1)
+    })
+
+    test('is the same for a service that has a path of the host, whose metrics stay where they are', async (t) => {
+      const recorder = await startRecorder(t)
+      const proxy = await startProxy(t, name, { servicePort: recorder.port, isUnderPath: true })
+      const send = (path: string) => sendThrough(proxy, { path, headers: { 'x-forwarded-for': '192.0.2.1' } })
+      for (const path of targets) await send(`${prefix.slice(0, -1)}${path}`)
+      // Caddy writes other characters in other ways: a segment must mean the same, and stay one.
+      const meaning = (url = '') => url.split(/[/?]/).map(decodeURIComponent)
+      assert.deepEqual(
+        recorder.requests.map(({ url }) => meaning(url)),
+        targets.map(meaning),
+      )
+      for (const { httpVersion, headers } of recorder.requests)
+        assert.deepEqual(
+          [httpVersion, headers.host, headers['x-forwarded-for']],
+          ['1.1', proxyHost, '127.0.0.1'],
+        )
+      assert.equal((await send(`${prefix}metrics`)).status, 404)
+      const bare = await send(prefix.slice(0, -1))
+      assert([301, 302].includes(bare.status), `${bare.status}`)
+      assert.match(bare.headers.location ?? '', /\/voicestream\/$/)
+      await send('/v1/calls')
+      assert.equal(recorder.requests.length, targets.length, 'other paths of the host are not the service’s')
     })
 
     test('ends with the connection before the service would close it', async (t) => {

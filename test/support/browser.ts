@@ -19,17 +19,20 @@ export function skippedWithoutChromium(): string | false {
   return reason
 }
 
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(args: readonly string[] = []): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error('Chromium is required here, and there is none')
   // Chromium has no sandbox for root, and a test machine often has no /dev/shm.
-  return chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...args],
+  })
 }
 
 /** One browser for all tests of a block. */
-export function suiteBrowser(): () => Browser {
+export function suiteBrowser(args: readonly string[] = []): () => Browser {
   let browser: Browser | null = null
   before(async () => {
-    browser = await launchChromium()
+    browser = await launchChromium(args)
   })
   after(() => browser?.close())
   return () => {

@@ -18,6 +18,8 @@ import { RawConnection } from './raw-connection.js'
 import { temporaryFolder } from './service.js'
 
 export const proxyHost = 'voice.example.com'
+/** Where the service is when it has not the whole host. */
+export const prefix = '/voicestream/'
 
 export interface RunningProxy {
   readonly port: number
@@ -51,8 +53,10 @@ export function skippedWithout(name: ProxyName): string | false {
 
 export interface ProxyOptions {
   readonly servicePort: number
-  /** Lines for its server, before everything else that it says. */
-  readonly lines?: string
+  /** Its own, where that must be known before. */
+  readonly port?: number
+  /** As the file says it for a service that has a path of the host, not the whole of it. */
+  readonly isUnderPath?: boolean
 }
 
 export function startProxy(t: TestContext, name: ProxyName, options: ProxyOptions): Promise<RunningProxy> {
@@ -76,9 +80,9 @@ export function suiteProxy(name: ProxyName, options: () => ProxyOptions): () => 
   }
 }
 
-async function startNginx(t: TestContext, { servicePort, lines = '' }: ProxyOptions): Promise<RunningProxy> {
+async function startNginx(t: TestContext, options: ProxyOptions): Promise<RunningProxy> {
+  const { servicePort, port = await freePort(), isUnderPath = false } = options
   const folder = temporaryFolder(t)
-  const port = await freePort()
   const { certificate, certificateFile, keyFile } = makeCertificate(folder)
   const site = changed('ops/proxy/nginx.conf', [
     ['server 127.0.0.1:8000;', `server 127.0.0.1:${servicePort};`],
@@ -86,9 +90,8 @@ async function startNginx(t: TestContext, { servicePort, lines = '' }: ProxyOpti
     ['listen [::]:443 ssl http2;', ''],
     ['/etc/letsencrypt/live/voice.example.com/fullchain.pem', certificateFile],
     ['/etc/letsencrypt/live/voice.example.com/privkey.pem', keyFile],
-    [`server_name ${proxyHost};`, `server_name ${proxyHost};\n${lines}`],
   ])
-  writeFileSync(join(folder, 'voicestream.conf'), site)
+  writeFileSync(join(folder, 'voicestream.conf'), isUnderPath ? underPath(site) : site)
   mkdirSync(join(folder, 'temp'))
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${join(folder, 'temp', kind)};`,
@@ -109,24 +112,29 @@ async function startNginx(t: TestContext, { servicePort, lines = '' }: ProxyOpti
   return { port, certificate }
 }
 
-async function startCaddy(t: TestContext, { servicePort, lines = '' }: ProxyOptions): Promise<RunningProxy> {
+async function startCaddy(t: TestContext, options: ProxyOptions): Promise<RunningProxy> {
+  const { servicePort, port = await freePort(), isUnderPath = false } = options
   const folder = temporaryFolder(t)
-  const port = await freePort()
   const { certificate, certificateFile, keyFile } = makeCertificate(folder)
   const site = changed('ops/proxy/Caddyfile', [
-    [
-      `${proxyHost} {`,
-      `${proxyHost}:${port} {\n\tbind 127.0.0.1\n\ttls ${certificateFile} ${keyFile}\n${lines}`,
-    ],
+    [`${proxyHost} {`, `${proxyHost}:${port} {\n\tbind 127.0.0.1\n\ttls ${certificateFile} ${keyFile}`],
     ['reverse_proxy 127.0.0.1:8000 {', `reverse_proxy 127.0.0.1:${servicePort} {`],
   ])
   // No administration, no other port, nothing asked of an authority.
   const everywhere = `{\n\tadmin off\n\tauto_https disable_redirects\n}\n`
   const file = join(folder, 'Caddyfile')
-  writeFileSync(file, everywhere + site)
+  writeFileSync(file, everywhere + (isUnderPath ? underPath(site) : site))
   const home = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   await run(t, 'caddy', ['run', '--adapter', 'caddyfile', '--config', file], port, home)
   return { port, certificate }
+}
+
+/** Puts the lines behind "Under a path", which are comments, in place of those before them. */
+function underPath(site: string): string {
+  const [, head = '', instead = '', end = ''] =
+    /^(.*?)\n[^\n]*# The whole host.*?\n[^\n]*# Under a path[^\n]*\n(.*)(\n\}\s*)$/s.exec(site) ?? []
+  if (instead === '') throw new Error('the file does not say how the service is put under a path')
+  return `${head}\n${instead.replaceAll(/^(\s*)# ?/gm, '$1')}${end}`
 }
 
 /** Each text must be there once: a test of another file would prove nothing. */
@@ -180,7 +188,7 @@ async function untilListening(child: ChildProcess, port: number, said: () => str
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }

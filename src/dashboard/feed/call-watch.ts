@@ -9,7 +9,8 @@ import type { CallView, GapPage, PacketPage } from '../../protocol/call.js'
 import type { SupervisorEvent } from '../../protocol/event.js'
 import { Arrivals } from '../model/arrivals.js'
 import { MissingRanges, type Range } from '../model/missing-ranges.js'
-import { callPath, NotAnswered, NotSignedIn, reasonOf, type Session } from './session.js'
+import { type ApiPath, callPath } from './api-path.js'
+import { NotAnswered, NotSignedIn, reasonOf, type Session } from './session.js'
 
 /** Of the past the last five minutes of audio are read: a call of a day is not to be carried into a tab. */
 const pastPacketsMax = 15_000
@@ -190,7 +191,7 @@ export class CallWatch {
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#readAgain(), readAgainMs)
   }
 
-  async #readGaps(path: string, view: CallView): Promise<readonly Range[]> {
+  async #readGaps(path: ApiPath, view: CallView): Promise<readonly Range[]> {
     if (view.missing_ranges.length < 100) return view.missing_ranges
     const ranges: Range[] = []
     let from: number | null = 0
@@ -204,7 +205,7 @@ export class CallWatch {
     return ranges
   }
 
-  async #readPast(path: string, view: CallView): Promise<void> {
+  async #readPast(path: ApiPath, view: CallView): Promise<void> {
     const resets = this.#resets
     const first = Math.max(0, (view.highest_sequence ?? 0) + 1 - pastPacketsMax)
     let from: number | null = first

@@ -2,6 +2,8 @@
  * Who is looking, and every request of the page. The token stays in memory; only a viewer who asks for it has it kept
  * for the tab, because whatever is kept can be read by whoever gets at the browser.
  */
+import type { ApiPath } from './api-path.js'
+
 const storageKey = 'voicestream.token'
 
 export class NotSignedIn extends Error {}
@@ -38,7 +40,7 @@ export class Session {
   }
 
   /** Throws `NotSignedIn` on 401 and `NotAnswered` on any other refusal. */
-  async ask(path: string, method: 'GET' | 'POST' | 'HEAD' = 'GET'): Promise<Response> {
+  async ask(path: ApiPath, method: 'GET' | 'POST' | 'HEAD' = 'GET'): Promise<Response> {
     const answer = await fetch(path, {
       method,
       cache: 'no-store',
@@ -53,28 +55,25 @@ export class Session {
   }
 
   /** The service and its page are one build, so its answers are what the types say. */
-  async read<T>(path: string): Promise<T> {
+  async read<T>(path: ApiPath): Promise<T> {
     return (await this.ask(path)).json() as Promise<T>
   }
 
-  async file(path: string): Promise<Blob> {
+  async file(path: ApiPath): Promise<Blob> {
     return (await this.ask(path)).blob()
   }
 
   /** Where a socket connects, and how it gets in: a browser can put no header on one. */
   socket(): { readonly url: string; readonly getTicket?: () => Promise<string> } {
-    const url = location.origin
+    const url = new URL('.', location.href).href
     return this.#token === null ? { url } : { url, getTicket: () => this.#ticket() }
   }
 
   async #ticket(): Promise<string> {
-    const answer = await this.ask('/v1/supervisor/ticket', 'POST')
+    const answer = await this.ask('v1/supervisor/ticket', 'POST')
     return ((await answer.json()) as { readonly ticket: string }).ticket
   }
 }
-
-/** Where the service has a call; what it has of it is behind that. */
-export const callPath = (callId: string): string => `/v1/call/${encodeURIComponent(callId)}`
 
 /** What went wrong, as a sentence: who was not reached has said nothing. */
 export function reasonOf(error: unknown): string {

@@ -4,6 +4,7 @@
  */
 import type { Static } from 'typebox'
 import type { CallPage, FoundCall } from '../../protocol/call.js'
+import type { ApiPath } from './api-path.js'
 
 export const debounceMs = 300
 const pageLimit = 50
@@ -29,14 +30,14 @@ export type Found =
 
 export class TranscriptSearch {
   found: Found = { kind: 'nothing-asked' }
-  readonly #read: (path: string) => Promise<Page>
+  readonly #read: (path: ApiPath) => Promise<Page>
   readonly #changed: () => void
   #words = ''
   /** Of the latest question: an answer to another one is thrown away. */
   #question = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(read: (path: string) => Promise<Page>, changed: () => void) {
+  constructor(read: (path: ApiPath) => Promise<Page>, changed: () => void) {
     this.#read = read
     this.#changed = changed
   }
@@ -91,10 +92,10 @@ export class TranscriptSearch {
     }
   }
 
-  #path(cursor: string | null): string {
+  #path(cursor: string | null): ApiPath {
     const query = new URLSearchParams({ q: this.#words, limit: String(pageLimit) })
     if (cursor !== null) query.set('cursor', cursor)
-    return `/v1/calls?${query}`
+    return `v1/calls?${query}`
   }
 
   #tell(found: Found): void {

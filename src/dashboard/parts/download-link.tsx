@@ -1,9 +1,10 @@
 /** A link to a file of the service. A link sends no credential, so with one the file is fetched, then handed over. */
 import { useState } from 'preact/hooks'
+import type { ApiPath } from '../feed/api-path.js'
 import type { Session } from '../feed/session.js'
 
 interface DownloadLinkProps {
-  readonly path: string
+  readonly path: ApiPath
   readonly fileName: string
   readonly name: string
   readonly label: string

@@ -1,6 +1,7 @@
 /** The audio of a call, to play and to keep. Nothing of it is fetched before somebody wants it: it may be hours. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { callPath, type Session } from '../feed/session.js'
+import { type ApiPath, callPath } from '../feed/api-path.js'
+import type { Session } from '../feed/session.js'
 import { formatBytes } from '../format.js'
 
 interface AudioPlayerProps {
@@ -16,7 +17,7 @@ type Audio =
 
 export function AudioPlayer({ callId, session }: AudioPlayerProps) {
   const [audio, setAudio] = useState<Audio>({ kind: 'none' })
-  const path = `${callPath(callId)}/audio.wav`
+  const path: ApiPath = `${callPath(callId)}/audio.wav`
   useEffect(() => {
     session.ask(path, 'HEAD').then(
       ({ headers }) => {

@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { CallView } from '../../protocol/call.js'
 import type { CallTranscript } from '../../protocol/transcript.js'
-import { callPath, type Session } from '../feed/session.js'
+import { callPath } from '../feed/api-path.js'
+import type { Session } from '../feed/session.js'
 import { formatCount, formatShare } from '../format.js'
 import {
   type Doubt,

@@ -38,7 +38,7 @@ export function NoCalls() {
         />
       </p>
       <p>
-        Or send packets to <code>POST /v1/call/stream/{'{call_id}'}</code>: see <a href="/docs">the API</a>.
+        Or send packets to <code>POST /v1/call/stream/{'{call_id}'}</code>: see <a href="docs">the API</a>.
       </p>
     </Empty>
   )

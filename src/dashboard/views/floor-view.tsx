@@ -21,7 +21,7 @@ export function FloorView({ session, picture }: FloorViewProps) {
   const [failure, setFailure] = useState<string | null>(null)
   useEffect(() => {
     const read = () =>
-      session.read<Floor>('/v1/floor').then(
+      session.read<Floor>('v1/floor').then(
         (answer) => {
           setFloor(answer)
           setFailure(null)

@@ -18,7 +18,7 @@ export function RetryAction({ callId, session, readAgain }: RetryActionProps) {
   const retry = async () => {
     setStatus({ kind: 'asking' })
     try {
-      await session.ask(`/v1/call/retry/${encodeURIComponent(callId)}`, 'POST')
+      await session.ask(`v1/call/retry/${encodeURIComponent(callId)}`, 'POST')
       setStatus({ kind: 'accepted' })
     } catch (error) {
       setStatus({ kind: 'refused', reason: refusalOf(error) })
