@@ -5,18 +5,21 @@ const filesAtATime = 2
 /** The closing lines of node's runner, which those who run this read. */
 const kinds = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo']
 const slowestTold = 10
+/** A file that takes longer is ended, so that no run can hang. At SIGTERM node names the tests that were under way. */
+const fileMsMax = 600_000
+const endMsMax = 5000
 
 /** `files` are of `{ name, path }`. Resolves with the exit code. */
 export async function runTestFiles(
   files,
-  { isVerbose = false, write = (text) => process.stdout.write(text) },
+  { isVerbose = false, msMax = fileMsMax, write = (text) => process.stdout.write(text) },
 ) {
   const startedAt = performance.now()
   const results = []
   const waiting = [...files]
   const work = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runFile(file, isVerbose ? write : () => {})
+      const result = await runFile(file, msMax, isVerbose ? write : () => {})
       results.push(result)
       write(
         `${lineOf(result, `${String(results.length).padStart(String(files.length).length)}/${files.length}`)}\n`,
@@ -37,10 +40,16 @@ export function endTestFiles() {
 }
 
 /** To its end. `counts` is null where the process had no result. */
-function runFile({ name, path }, tell) {
+function runFile({ name, path }, msMax, tell) {
   const startedAt = performance.now()
   const child = spawn(process.execPath, ['--test-reporter=spec', path], { stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    child.kill('SIGTERM')
+    setTimeout(() => child.kill('SIGKILL'), endMsMax).unref()
+  }, msMax)
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (chunk) => {
@@ -50,8 +59,10 @@ function runFile({ name, path }, tell) {
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
       running.delete(child)
+      clearTimeout(timer)
       const counts = countsOf(output)
-      const fault = faultOf(counts, code === 0 ? null : `ended with ${signal ?? code}`)
+      const end = isLate ? `did not end within ${msMax / 1000} s` : `ended with ${signal ?? code}`
+      const fault = isLate ? end : faultOf(counts, code === 0 ? null : end)
       resolve({ name, output, counts, fault, seconds: (performance.now() - startedAt) / 1000 })
     })
   })

@@ -9,7 +9,11 @@ import { temporaryFolder } from '../support/service.js'
 interface Runner {
   runTestFiles(
     files: readonly { readonly name: string; readonly path: string }[],
-    options: { readonly isVerbose?: boolean; readonly write: (text: string) => void },
+    options: {
+      readonly isVerbose?: boolean
+      readonly msMax?: number
+      readonly write: (text: string) => void
+    },
   ): Promise<number>
 }
 const { runTestFiles } = (await import(pathToFileURL('scripts/run-test-files.mjs').href)) as Runner
@@ -23,11 +27,18 @@ const texts = {
   crashing: `console.log('before the end'); process.exit(7)`,
   // All of its tests have passed when it fails.
   late: `${begin} test('one', () => {}); process.on('exit', () => process.kill(process.pid, 'SIGKILL'))`,
+  // One of its tests waits for what never comes.
+  hanging: `${begin} test('one', () => {}); test('waits', () => new Promise(() => setInterval(() => {}, 1000)))`,
   // Its tests are those of the run within, and it prints their results.
   nesting: `${begin} test('one', () => { console.log('ℹ tests 0\\nℹ pass 0\\nℹ fail 9') })`,
 } as const
 
-async function run(t: TestContext, names: readonly (keyof typeof texts)[], isVerbose = false) {
+async function run(
+  t: TestContext,
+  names: readonly (keyof typeof texts)[],
+  isVerbose = false,
+  msMax = 60_000,
+) {
   const folder = temporaryFolder(t)
   const files = names.map((name) => {
     const path = join(folder, `${name}.mjs`)
@@ -37,6 +48,7 @@ async function run(t: TestContext, names: readonly (keyof typeof texts)[], isVer
   let output = ''
   const code = await runTestFiles(files, {
     isVerbose,
+    msMax,
     write: (text) => {
       output += text
     },
@@ -64,6 +76,15 @@ describe('a run of test files', () => {
     assert.match(told, /sums/)
     assert.match(told, /2 !== 3/)
     assert.doesNotMatch(told, /holds/)
+  })
+
+  test('ends a file that takes too long, and names the test that it was at', async (t) => {
+    // Guards against a run that hangs, with nothing to tell by what.
+    const { code, output, fail } = await run(t, ['hanging', 'good'], false, 3000)
+    assert.equal(code, 1)
+    assert.match(output, /^✖ \d\/2 hanging: did not end within 3 s/m)
+    assert.match(output, /✖ waits/)
+    assert.equal(fail, 1)
   })
 
   for (const [name, fault] of [

@@ -253,15 +253,18 @@ export class SqliteJournal implements Journal, CallReader {
   }
 
   /**
-   * Settles what is pending, folds the tail, checkpoints and unlocks. Rejects when that cannot be done: then the process
-   * must end without closing anything, and the next start recovers.
+   * Settles what is pending, folds the tail, checkpoints and unlocks. Rejects when that cannot be done: no thread is left
+   * then either, the log stays as it is, and the next start recovers.
    */
   async close(): Promise<void> {
     if (this.#fatal === null) await this.commits.flushed()
     await this.#reads?.close()
-    if (this.#fatal === null) await this.#writes.close()
-    this.#isClosed = true
-    await this.#writes.end()
+    try {
+      if (this.#fatal === null) await this.#writes.close()
+    } finally {
+      this.#isClosed = true
+      await this.#writes.end()
+    }
   }
 }
 

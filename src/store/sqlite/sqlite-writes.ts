@@ -27,6 +27,8 @@ export class SqliteWrites {
   #closing: { resolve(): void; reject(error: Error): void } | null = null
   /** Why nothing is answered any more. */
   #endedBy: Error | null = null
+  /** Everything is in the database, which is marked as closed. */
+  #isClosed = false
   /** By `end`, or because the start was refused. */
   #isEnded = false
 
@@ -102,6 +104,7 @@ export class SqliteWrites {
       case 'erasing':
         return this.#events.erasing(message.calls)
       case 'closed':
+        this.#isClosed = true
         this.#closing?.resolve()
         return
       case 'close-failed':
@@ -147,13 +150,16 @@ export class SqliteWrites {
     })
   }
 
-  /** Ends the thread and gives up its lock: in order after `close`, at once where it was abandoned. */
+  /**
+   * Ends the thread and gives up its lock: in order after `close`, at once where that failed. Then the guard stays open,
+   * because the log of a database that is not marked as closed must outlive the process.
+   */
   async end(): Promise<void> {
     this.#isEnded = true
-    // Last but one: until the database is marked as closed, its log must outlive the process.
-    this.#guard?.close()
-    if (this.#endedBy !== null) void this.#worker.terminate()
-    else this.#worker.postMessage({ type: 'end' } satisfies ToWriter)
+    if (this.#isClosed) {
+      this.#guard?.close()
+      this.#worker.postMessage({ type: 'end' } satisfies ToWriter)
+    } else void this.#worker.terminate()
     await this.#exited
   }
 }

@@ -95,7 +95,6 @@ describe('the database', () => {
     const dataDir = join(temporaryFolder(t), 'a', 'b')
     const { journal } = await openJournal(t, { dataDir })
     inspect(dataDir, (db) => assert.equal(db.prepare('SELECT count(*) FROM calls').pluck().get(), 0))
-    // Its folder is older than the journal, and would go before it.
     await close(journal)
   })
 })
