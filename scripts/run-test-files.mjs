@@ -5,9 +5,8 @@ const filesAtATime = 2
 /** The closing lines of node's runner, which those who run this read. */
 const kinds = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo']
 const slowestTold = 10
-/** A file that takes longer is ended, so that no run can hang. At SIGTERM node names the tests that were under way. */
+/** A file that takes longer is ended, so that no run can hang. What it has told by then ends before the test that hangs. */
 const fileMsMax = 600_000
-const endMsMax = 5000
 
 /** `files` are of `{ name, path }`. Resolves with the exit code. */
 export async function runTestFiles(
@@ -47,8 +46,7 @@ function runFile({ name, path }, msMax, tell) {
   let isLate = false
   const timer = setTimeout(() => {
     isLate = true
-    child.kill('SIGTERM')
-    setTimeout(() => child.kill('SIGKILL'), endMsMax).unref()
+    child.kill('SIGKILL')
   }, msMax)
   let output = ''
   for (const stream of [child.stdout, child.stderr])
