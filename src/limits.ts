@@ -114,6 +114,8 @@ export const limits = {
    */
   checkpointPages: 13_312,
   readsInFlightMax: 4096,
+  /** Reads of people that the reader has at a time: those whose asker has gone are dropped before they come to it. */
+  looksAtOnce: 4,
   /** Recordings that are read at once, and those whose measure is kept (some 50 KiB for an hour). */
   recordingsReadMax: 64,
   recordingsKeptMax: 64,
@@ -148,6 +150,12 @@ export const limits = {
   /** A server may ask for any wait; one that asks for hours is asked again all the same. */
   retryAfterMsMax: 60_000,
   transcriptionCharactersMax: mib,
+  /** Of what was said, so much is in lists, views and events. */
+  digestCharactersMax: 4096,
+  /** Transcripts that are being read and sent, by their bytes: one has up to some 10 MiB, and a slow reader holds its own. */
+  transcriptBytesInFlightMax: 64 * mib,
+  /** Of a long answer so much is handed to its socket in one go. */
+  answerPartBytes: 256 * kib,
   /** Of a transcript, and of what a provider says about its turns. */
   transcriptSegmentsMax: 20_000,
   /** An answer of a provider; a transcript of five minutes is some 10 KiB with all its numbers. */

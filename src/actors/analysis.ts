@@ -23,6 +23,7 @@ import { limits } from '../limits.js'
 import type { AnalysisResult } from '../protocol/analysis.js'
 import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import { type WrittenTranscript, writeTranscript } from '../protocol/transcript.js'
 import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
 import type { CallLife } from './call-messages.js'
@@ -42,10 +43,10 @@ export interface AnalysisPorts {
   suspectProvider(): Promise<void>
   /** The retry policy, `ai/retry.ts`. */
   retry(
-    task: RetryTask<AnalysisResult>,
+    task: RetryTask<WrittenTranscript>,
     before: RetryProgress,
     signal: AbortSignal,
-  ): Promise<RetryOutcome<AnalysisResult>>
+  ): Promise<RetryOutcome<WrittenTranscript>>
   /** Journals a step; false when the call's state does not admit it, or the call is another one by now. */
   record(life: CallLife, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
@@ -139,7 +140,7 @@ export class Analyses {
     const { callId } = life
     const { clock, provider, retry } = this.#ports
     if (facts.isAwaitingProvider) await this.#ports.suspectProvider()
-    const task: RetryTask<AnalysisResult> = {
+    const task: RetryTask<WrittenTranscript> = {
       admit: (attempt) => {
         this.#betweenAttempts.delete(callId)
         return this.#ports.admit(attempt, stop)
@@ -172,7 +173,7 @@ export class Analyses {
     redrives: number,
     attempt: number,
     { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
-  ): Promise<AnalysisResult> {
+  ): Promise<WrittenTranscript> {
     const { clock, provider, read, check, attemptEnded } = this.#ports
     const { callId, createdAt } = life
     const account = await read(callId, ({ context: { log, details } }) => ({
@@ -198,7 +199,7 @@ export class Analyses {
     try {
       const result = check(await provider.analyse(request, signal))
       attemptEnded('succeeded', clock.now() - startedAt)
-      return result
+      return await writeTranscript(result, coverageOf(account))
     } catch (error) {
       attemptEnded('failed', clock.now() - startedAt)
       throw error
@@ -251,11 +252,11 @@ export class Analyses {
     return { type: 'attempt-failed', at, attempt, error, spentMs, nextAttemptAt: at + waitMs }
   }
 
-  #outcomeEntry(outcome: RetryOutcome<AnalysisResult>): LifecycleEntry {
+  #outcomeEntry(outcome: RetryOutcome<WrittenTranscript>): LifecycleEntry {
     const at = this.#ports.clock.now()
     switch (outcome.kind) {
       case 'succeeded':
-        return { type: 'analysed', at, result: outcome.result }
+        return { type: 'analysed', at, ...outcome.result }
       case 'failed':
         return { type: 'analysis-failed', at, error: outcome.error }
       default:
@@ -287,4 +288,13 @@ export class Analyses {
 function keyOf(callId: CallId, createdAt: Millis, redrives: number): string {
   const life = `voicestream:${callId}#${createdAt}`
   return redrives === 0 ? life : `${life}.${redrives}`
+}
+
+/** The share of the call that arrived. Nothing comes any more. */
+function coverageOf({
+  packetCount,
+  missingCount,
+}: Pick<AnalysisRequest, 'packetCount' | 'missingCount'>): number {
+  const all = packetCount + missingCount
+  return all === 0 ? 1 : Math.floor((packetCount / all) * 10_000) / 10_000
 }

@@ -1,6 +1,7 @@
 /** What supervisors are told of an entry of a call's life: pure. */
 import { rfc3339 } from '../clock.js'
 import { unreachable } from '../errors.js'
+import type { AnalysisDigest } from '../protocol/analysis.js'
 import type { LifecycleEntry } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import type { LifecycleEvent } from './event-feed.js'
@@ -22,7 +23,7 @@ export function eventsOf(
     case 'analysed':
       return [
         { ...change, reason: 'analysed' },
-        { event: 'ai_completed', ...head, ...entry.result },
+        { event: 'ai_completed', ...head, ...said(entry.digest) },
       ]
     case 'analysis-failed':
       return [
@@ -48,4 +49,10 @@ export function eventsOf(
     default:
       return unreachable(entry)
   }
+}
+
+/** An event is told to every supervisor and kept for those who come back: it has the beginning, the transcript has all. */
+function said({ beginning, isTruncated, sentiment, confidence }: AnalysisDigest) {
+  const truncated = isTruncated ? ({ truncated: true } as const) : {}
+  return { transcription: beginning, ...truncated, sentiment, confidence }
 }

@@ -17,11 +17,11 @@
  */
 import { assign, type SnapshotFrom, setup } from 'xstate'
 import type { Millis } from '../clock.js'
-import type { AnalysisResult } from '../protocol/analysis.js'
+import type { AnalysisDigest } from '../protocol/analysis.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import { type CallDetails, isSameMedia, type Media, textMedia } from '../protocol/media.js'
-import type { LifecycleEntry } from '../store/journal.js'
+import type { LifecycleFacts } from '../store/journal.js'
 import type { ReceiveLog } from './receive-log.js'
 
 export interface AnalysisFacts {
@@ -37,7 +37,7 @@ export interface AnalysisFacts {
   readonly nextAttemptAt: Millis | null
   readonly provider: string | null
   readonly error: string | null
-  readonly result: AnalysisResult | null
+  readonly digest: AnalysisDigest | null
 }
 
 export interface CallContext {
@@ -58,12 +58,12 @@ export interface CallContext {
   readonly analysis: AnalysisFacts
 }
 
-type Entry<Type extends LifecycleEntry['type']> = Extract<LifecycleEntry, { type: Type }>
+type Entry<Type extends LifecycleFacts['type']> = Extract<LifecycleFacts, { type: Type }>
 
 export const callMachine = setup({
   types: {
     context: {} as CallContext,
-    events: {} as LifecycleEntry,
+    events: {} as LifecycleFacts,
     input: {} as CallContext,
     tags: {} as 'receiving',
   },
@@ -173,7 +173,7 @@ export const callMachine = setup({
             dueAt: null,
             analysis: {
               ...context.analysis,
-              result: event.result,
+              digest: event.digest,
               error: null,
               isAwaitingProvider: false,
               nextAttemptAt: null,
@@ -233,7 +233,7 @@ export const noAnalysis: AnalysisFacts = {
   nextAttemptAt: null,
   provider: null,
   error: null,
-  result: null,
+  digest: null,
 }
 
 export type CallMachineSnapshot = SnapshotFrom<typeof callMachine>

@@ -39,9 +39,10 @@ export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | nu
       waiting_for: state.value === 'PROCESSING_AI' ? waitingFor : null,
       next_attempt_at: time(analysis.nextAttemptAt),
       provider: analysis.provider,
-      transcription: analysis.result?.transcription ?? null,
-      sentiment: analysis.result?.sentiment ?? null,
-      confidence: analysis.result?.confidence ?? null,
+      transcription: analysis.digest?.beginning ?? null,
+      ...(analysis.digest?.isTruncated === true ? { truncated: true as const } : {}),
+      sentiment: analysis.digest?.sentiment ?? null,
+      confidence: analysis.digest?.confidence ?? null,
       error: analysis.error,
     },
   }
@@ -65,7 +66,7 @@ export function callRow(state: CallMachineSnapshot): CallRow {
     missing_count: log.missingCount,
     late_count: log.lateCount,
     duplicate_count: call.duplicateCount,
-    sentiment: analysis.result?.sentiment ?? null,
+    sentiment: analysis.digest?.sentiment ?? null,
     ai: {
       attempts: analysis.attempts,
       next_attempt_at: time(analysis.nextAttemptAt),

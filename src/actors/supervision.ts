@@ -70,11 +70,8 @@ export class Supervision {
 
   /** Before the first packet: the calls that ended last in the runs before. */
   async start(): Promise<void> {
-    const limit = limits.endedCallsShownMax / 2
-    for (const state of ['FAILED', 'ARCHIVED'] as const) {
-      const { calls } = await this.#ports.reader().calls({ state, cursor: null, limit })
-      for (const { callId } of calls.toReversed()) this.#ended.add(callId)
-    }
+    const calls = await this.#ports.reader().lastEnded(limits.endedCallsShownMax)
+    for (const callId of calls.toReversed()) this.#ended.add(callId)
     this.#history.start()
   }
 

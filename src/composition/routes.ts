@@ -8,11 +8,12 @@ import type { Entrance } from '../http/entrance.js'
 import { floorRoute } from '../http/floor.js'
 import { ingestRoutes } from '../http/ingest.js'
 import { type NotReadyReason, operationRoutes } from '../http/operations.js'
-import { recordingRoutes } from '../http/recordings.js'
+import { recordingRoute } from '../http/recordings.js'
 import type { Route } from '../http/routes.js'
 import { startRoute } from '../http/start.js'
 import { supervisorRoute } from '../http/supervisor-socket.js'
 import { ticketRoute } from '../http/tickets.js'
+import { transcriptRoute } from '../http/transcripts.js'
 import { limits } from '../limits.js'
 import type { Metrics } from '../metrics.js'
 import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
@@ -38,7 +39,8 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       reader: journal,
       waitingFor: (callId) => calls.analysis.analyses.waitingFor(callId),
     }),
-    ...recordingRoutes(calls.registry, journal),
+    recordingRoute(calls.registry, journal),
+    transcriptRoute(calls.registry, journal),
     ...administrationRoutes({
       registry: calls.registry,
       countRedrive: () => {

@@ -22,6 +22,11 @@ type HeaderList = readonly (readonly [name: string, value: string])[]
 
 export const jsonType = 'application/json'
 export const problemType = 'application/problem+json'
+/** It is somebody's call: no cache on the way keeps it. */
+export const privateHeaders = [
+  ['Cache-Control', 'private, no-store'],
+  ['X-Content-Type-Options', 'nosniff'],
+] as const
 /** What the log and the metrics call a request whose sender went away. */
 const abortedStatus = 0
 
@@ -95,14 +100,17 @@ export class Exchange {
     if (this.isEnded) return
     this.isEnded = true
     this.#res.cork(() => {
-      this.#res.writeStatus(status).writeHeader('Content-Type', contentType)
-      if (headers !== undefined) for (const [name, value] of headers) this.#res.writeHeader(name, value)
-      if (this.originHeaders !== null)
-        for (const [name, value] of this.originHeaders) this.#res.writeHeader(name, value)
+      this.#writeHead(status, contentType, headers)
       if (!this.isHead) this.#res.end(body, closes)
       else this.#endHead(Buffer.byteLength(body), closes)
     })
     this.#owner.ended(this, statusCode(status))
+  }
+
+  #writeHead(status: string, contentType: string, headers: HeaderList = []): void {
+    this.#res.writeStatus(status).writeHeader('Content-Type', contentType)
+    for (const [name, value] of headers) this.#res.writeHeader(name, value)
+    for (const [name, value] of this.originHeaders ?? []) this.#res.writeHeader(name, value)
   }
 
   /** `endWithoutBody` with a length, or with any argument, closes the connection. */
@@ -136,8 +144,7 @@ export class Exchange {
     if (this.isEnded) return
     this.#isStreaming = !this.isHead
     this.#res.cork(() => {
-      this.#res.writeStatus(status).writeHeader('Content-Type', contentType)
-      for (const [name, value] of headers) this.#res.writeHeader(name, value)
+      this.#writeHead(status, contentType, headers)
       if (this.isHead) this.#endHead(bytes, false)
     })
     if (!this.isHead)

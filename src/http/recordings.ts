@@ -1,6 +1,5 @@
-/** What a call sounded like and what was said on it, once nothing more can come. */
+/** What a call sounded like, once nothing more can come. */
 import { performance } from 'node:perf_hooks'
-import Type from 'typebox'
 import type { CallMachineSnapshot } from '../actors/call-machine.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import { packetPages } from '../actors/packet-pages.js'
@@ -8,30 +7,16 @@ import { AudioError } from '../audio/audio-format.js'
 import { CallAudio, type PagesFrom } from '../audio/call-audio.js'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import type { TranscriptSegment } from '../protocol/analysis.js'
 import { type CallId, decodeCallId } from '../protocol/call-id.js'
 import type { Media } from '../protocol/media.js'
-import { oneOf } from '../protocol/query.js'
-import { type TranscriptFormat, toSrt, toText, toVtt, transcriptFormats } from '../protocol/subtitles.js'
-import { CallTranscript } from '../protocol/transcript.js'
 import type { CallReader } from '../store/journal.js'
 import { readRange } from './byte-range.js'
-import { type Exchange, jsonType } from './exchange.js'
+import { type Exchange, privateHeaders } from './exchange.js'
 import { known } from './known-call.js'
 import type { Route } from './routes.js'
 
 /** One media type for all that a player may ask for. */
 const wavType = 'audio/wav'
-const textTypes = {
-  vtt: 'text/vtt; charset=utf-8',
-  srt: 'application/x-subrip; charset=utf-8',
-  text: 'text/plain; charset=utf-8',
-} as const satisfies Record<Exclude<TranscriptFormat, 'json'>, string>
-/** It is somebody's call: no cache on the way keeps it. */
-const cacheHeaders = [
-  ['Cache-Control', 'private, no-store'],
-  ['X-Content-Type-Options', 'nosniff'],
-] as const
 
 interface RecordedCall {
   readonly isReceiving: boolean
@@ -40,48 +25,25 @@ interface RecordedCall {
   readonly expectedTotal: number | null
 }
 
-export function recordingRoutes(registry: CallRegistry, reader: CallReader): readonly Route[] {
+export function recordingRoute(registry: CallRegistry, reader: CallReader): Route {
   const recordings = new Recordings(registry, reader)
-  return [
-    {
-      method: 'GET',
-      path: '/v1/call/{call_id}/audio.wav',
-      access: 'supervisor',
-      tag: 'calls',
-      summary: 'A call as a WAV file',
-      description:
-        'Missing packets are silence of their length. Takes a `Range` of bytes. Not before the grace period is over, because late packets would move what comes after them.',
-      answers: {
-        200: { description: 'The whole file.', mediaType: wavType },
-        206: { description: 'The part that was asked for.', mediaType: wavType },
-        404: { description: 'Unknown call, or one that is no audio.' },
-        409: { description: 'The call is still receiving.' },
-        416: { description: 'The range begins behind the end.' },
-      },
-      answer: (exchange) => recordings.answer(exchange),
+  return {
+    method: 'GET',
+    path: '/v1/call/{call_id}/audio.wav',
+    access: 'supervisor',
+    tag: 'calls',
+    summary: 'A call as a WAV file',
+    description:
+      'Missing packets are silence of their length. Takes a `Range` of bytes. Not before the grace period is over, because late packets would move what comes after them.',
+    answers: {
+      200: { description: 'The whole file.', mediaType: wavType },
+      206: { description: 'The part that was asked for.', mediaType: wavType },
+      404: { description: 'Unknown call, or one that is no audio.' },
+      409: { description: 'The call is still receiving.' },
+      416: { description: 'The range begins behind the end.' },
     },
-    {
-      method: 'GET',
-      path: '/v1/call/{call_id}/transcript',
-      access: 'supervisor',
-      tag: 'calls',
-      summary: 'What was said on a call, and what it means',
-      query: [
-        {
-          name: 'format',
-          schema: Type.Union(
-            transcriptFormats.map((format) => Type.Literal(format)),
-            { default: 'json' },
-          ),
-        },
-      ],
-      answers: {
-        200: { description: 'As JSON, WebVTT, SubRip or text.', schema: CallTranscript },
-        404: { description: 'Unknown call, or one that is not analysed (yet).' },
-      },
-      answer: (exchange) => answerTranscript(exchange, registry),
-    },
-  ]
+    answer: (exchange) => recordings.answer(exchange),
+  }
 }
 
 class Recordings {
@@ -127,7 +89,7 @@ class Recordings {
       ])
     const { first, last } = range ?? { first: 0, last: bytes - 1 }
     const headers: [string, string][] = [
-      ...cacheHeaders.map(([name, value]): [string, string] => [name, value]),
+      ...privateHeaders.map(([name, value]): [string, string] => [name, value]),
     ]
     headers.push(['Accept-Ranges', 'bytes'])
     if (range !== null) headers.push(['Content-Range', `bytes ${first}-${last}/${bytes}`])
@@ -176,34 +138,4 @@ async function openAudio(callId: CallId, call: RecordedCall, pages: PagesFrom): 
     if (error instanceof AudioError) throw new VoiceStreamError('no_audio', error.message)
     throw error
   }
-}
-
-async function answerTranscript(exchange: Exchange, registry: CallRegistry): Promise<void> {
-  const callId = decodeCallId(exchange.segment)
-  const format = oneOf(exchange.query('format'), 'format', transcriptFormats, 'json')
-  const look = ({ value, context }: CallMachineSnapshot) => ({
-    state: value,
-    result: context.analysis.result,
-    coverage: coverageOf(context),
-  })
-  const { state, result, coverage } = known(await registry.read(callId, look), callId)
-  if (result === null)
-    throw new VoiceStreamError('no_transcript', `call ${callId} is ${state}: it has no transcript`)
-  const transcript = result.transcript ?? { coverage, segments: wholeText(result.transcription, coverage) }
-  if (format !== 'json')
-    return exchange.send('200 OK', textTypes[format], writers[format](transcript.segments), cacheHeaders)
-  const body: CallTranscript = { call_id: callId, ...result, ...transcript }
-  exchange.send('200 OK', jsonType, JSON.stringify(body), cacheHeaders)
-}
-
-const writers = { vtt: toVtt, srt: toSrt, text: toText } as const
-
-/** A provider that tells no times, as the simulated one. */
-function wholeText(text: string, coverage: number): TranscriptSegment[] {
-  return text === '' ? [] : [{ start: 0, end: 0, channel: 0, text, confidence: null, coverage }]
-}
-
-function coverageOf({ log }: CallMachineSnapshot['context']): number {
-  const all = log.totalReceived + log.missingCount
-  return all === 0 ? 1 : Math.floor((log.totalReceived / all) * 10_000) / 10_000
 }

@@ -12,6 +12,10 @@ export const Sentiment = Type.Union([
 ])
 export type Sentiment = Static<typeof Sentiment>
 
+export const Truncated = Type.Optional(
+  Type.Literal(true, { description: 'There where `transcription` is only its beginning.' }),
+)
+
 const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description })
 const score = Type.Number({
   minimum: -1,
@@ -73,3 +77,14 @@ export const AnalysisResult = Type.Object(
   { $id: 'AnalysisResult' },
 )
 export type AnalysisResult = Static<typeof AnalysisResult>
+
+/** What lists, views and events tell of a result; all of it is in the transcript. Bounded, because a call remembers it. */
+export interface AnalysisDigest {
+  /** Of what was said, at most `digestCharactersMax`. */
+  readonly beginning: string
+  readonly isTruncated: boolean
+  readonly sentiment: Sentiment
+  readonly confidence: number
+  /** Of the transcript as JSON. */
+  readonly bytes: number
+}

@@ -1,7 +1,7 @@
 /** The words of a call: its states, its completion, what is read back of it. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
-import { Sentiment } from './analysis.js'
+import { Sentiment, Truncated } from './analysis.js'
 import { CallDetails, Direction, Media } from './media.js'
 import { CallIdText, Sequence } from './packet.js'
 import { MatchPart } from './search.js'
@@ -66,7 +66,13 @@ export const AnalysisView = Type.Object({
   waiting_for: nullable(WaitingFor),
   next_attempt_at: nullable(Time),
   provider: nullable(Type.String()),
-  transcription: nullable(Type.String()),
+  transcription: nullable(
+    Type.String({
+      maxLength: limits.digestCharactersMax,
+      description: `What was said: the first ${limits.digestCharactersMax.toLocaleString('en')} characters. \`GET …/transcript\` has all of it.`,
+    }),
+  ),
+  truncated: Truncated,
   sentiment: nullable(Sentiment),
   confidence: nullable(Type.Number()),
   error: nullable(Type.String()),

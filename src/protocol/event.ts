@@ -1,6 +1,7 @@
 /** What supervisors receive, one JSON object a message. Published after the commit that contains it, in commit order. */
 import Type, { type Static } from 'typebox'
-import { Sentiment } from './analysis.js'
+import { limits } from '../limits.js'
+import { Sentiment, Truncated } from './analysis.js'
 import { CallState, CompletionReason } from './call.js'
 import { CallDetails } from './media.js'
 import { CallIdText, MissingSequences, Sequence } from './packet.js'
@@ -49,7 +50,16 @@ export const StateChanged = Type.Object(
   { $id: 'state_changed' },
 )
 export const AiCompleted = Type.Object(
-  { ...head('ai_completed'), transcription: Type.String(), sentiment: Sentiment, confidence: Type.Number() },
+  {
+    ...head('ai_completed'),
+    transcription: Type.String({
+      maxLength: limits.digestCharactersMax,
+      description: `What was said: the first ${limits.digestCharactersMax.toLocaleString('en')} characters. \`GET …/transcript\` has all of it.`,
+    }),
+    truncated: Truncated,
+    sentiment: Sentiment,
+    confidence: Type.Number(),
+  },
   { $id: 'ai_completed' },
 )
 export const AiAttemptFailed = Type.Object(

@@ -1,6 +1,11 @@
-/** What `GET …/transcript` answers: the result of an analysis with its segments. */
+/**
+ * A transcript: the whole result of an analysis, with its segments. It is written once, as the text that `GET …/transcript`
+ * answers; what a call remembers of it is a digest.
+ */
+import { setImmediate as loopTurn } from 'node:timers/promises'
 import Type, { type Static } from 'typebox'
-import { AnalysisResult, Transcript } from './analysis.js'
+import { limits } from '../limits.js'
+import { type AnalysisDigest, AnalysisResult, Transcript, type TranscriptSegment } from './analysis.js'
 import { CallIdText } from './packet.js'
 
 export const CallTranscript = Type.Object(
@@ -12,3 +17,51 @@ export const CallTranscript = Type.Object(
   { $id: 'CallTranscript' },
 )
 export type CallTranscript = Static<typeof CallTranscript>
+
+export interface WrittenTranscript {
+  readonly digest: AnalysisDigest
+  /** JSON, a `CallTranscript` without its `call_id`. */
+  readonly text: string
+}
+
+/** Items that are written in one go: a call has up to 20,000 segments, and others want the loop, too. */
+const itemsAtOnce = 256
+
+/** `coverage` of the call, for a provider that tells no segments. */
+export async function writeTranscript(result: AnalysisResult, coverage: number): Promise<WrittenTranscript> {
+  const { transcription, sentiment, confidence, transcript, turns, ...rest } = result
+  const { segments, ...whole } = transcript ?? { coverage, segments: wholeText(transcription, coverage) }
+  const facts = JSON.stringify({ transcription, sentiment, confidence, ...rest, ...whole })
+  const lists = [
+    ...(turns === undefined ? [] : [`"turns":${await listText(turns)}`]),
+    `"segments":${await listText(segments)}`,
+  ]
+  const text = `${facts.slice(0, -1)},${lists.join(',')}}`
+  const beginning = beginningOf(transcription, limits.digestCharactersMax)
+  const isTruncated = beginning.length < transcription.length
+  return {
+    digest: { beginning, isTruncated, sentiment, confidence, bytes: Buffer.byteLength(text) },
+    text,
+  }
+}
+
+async function listText(items: readonly unknown[]): Promise<string> {
+  const texts: string[] = []
+  for (let first = 0; first < items.length; first += itemsAtOnce) {
+    if (first > 0) await loopTurn()
+    texts.push(JSON.stringify(items.slice(first, first + itemsAtOnce)).slice(1, -1))
+  }
+  return `[${texts.join(',')}]`
+}
+
+function wholeText(text: string, coverage: number): TranscriptSegment[] {
+  return text === '' ? [] : [{ start: 0, end: 0, channel: 0, text, confidence: null, coverage }]
+}
+
+/** Never half of a character: a lone surrogate is no text. */
+function beginningOf(text: string, charactersMax: number): string {
+  if (text.length <= charactersMax) return text
+  const code = text.charCodeAt(charactersMax - 1)
+  const isHalf = code >= 0xd800 && code < 0xdc00
+  return text.slice(0, isHalf ? charactersMax - 1 : charactersMax)
+}

@@ -17,12 +17,13 @@
 
 import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
-import type { AnalysisResult } from '../protocol/analysis.js'
+import type { AnalysisDigest } from '../protocol/analysis.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
 import type { Detail } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallDetails } from '../protocol/media.js'
 import type { MatchPart, SearchTerm } from '../protocol/search.js'
+import type { TranscriptFormat } from '../protocol/subtitles.js'
 
 export interface PacketEntry {
   readonly type: 'packet'
@@ -81,15 +82,33 @@ export type LifecycleEntry =
       /** A step is done: the attempt is the first one at the next step, with a budget of its own. */
       readonly isStep: boolean
     }
-  | { readonly type: 'analysed'; readonly at: Millis; readonly result: AnalysisResult }
+  /** `text` is the whole transcript (`writeTranscript`): megabytes, that only who reads it needs. */
+  | {
+      readonly type: 'analysed'
+      readonly at: Millis
+      readonly digest: AnalysisDigest
+      readonly text: string
+    }
   | { readonly type: 'analysis-failed'; readonly at: Millis; readonly error: string }
   /** An administrator has the analysis made again. */
   | { readonly type: 'redriven'; readonly at: Millis }
 
 export type JournalEntry = PacketEntry | LifecycleEntry
 
-/** An entry as a replay needs it: of a packet only what the call remembers. */
-export type ReplayEntry = Pick<PacketEntry, 'type' | 'sequence' | 'receivedAt'> | LifecycleEntry
+type WithoutText<Entry> = Entry extends { readonly text: string } ? Omit<Entry, 'text'> : Entry
+
+/** What a call remembers of an entry. */
+export type LifecycleFacts = WithoutText<LifecycleEntry>
+
+/** An entry as a replay needs it: only what the call remembers. */
+export type ReplayEntry = Pick<PacketEntry, 'type' | 'sequence' | 'receivedAt'> | LifecycleFacts
+
+/** Without what is long and nobody needs to live through it. */
+export function factsOf(entry: LifecycleEntry): LifecycleFacts {
+  if (!('text' in entry)) return entry
+  const { text: _, ...facts } = entry
+  return facts
+}
 
 /** A shortcut for replay, never the truth. `body` is the call's own, opaque here. */
 export interface CallSnapshot {
@@ -201,6 +220,11 @@ export interface KeptPart {
   readonly text: string
 }
 
+/** Who waits for a read. One whose asker has gone is dropped, and rejected with `timed_out`. */
+export interface Asker {
+  readonly isGone: boolean
+}
+
 /** Reads what is committed. Bounded answers only; every page says where the next one starts. */
 export interface CallReader {
   call(callId: CallId): Promise<StoredCall | null>
@@ -216,6 +240,10 @@ export interface CallReader {
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
   /** Calls that ended behind `after` up to `through`, the first to end first. */
   ended(after: EndedCursor, through: Millis, limit: number): Promise<readonly EndedCall[]>
+  /** The calls that ended last, the last one first. */
+  lastEnded(limit: number): Promise<readonly CallId[]>
+  /** As a file to be sent, made by who reads it. Null when the call has none. */
+  transcript(callId: CallId, format: TranscriptFormat, asker: Asker): Promise<Uint8Array | null>
   /** What its analyses have kept, in the order in which it was appended; bounded by who appends. */
   keptOf(callId: CallId): Promise<readonly KeptPart[]>
   stateCounts(): Promise<Readonly<Record<CallState, number>>>

@@ -10,25 +10,28 @@ import type { CallState } from '../protocol/call.js'
 import { type Detail, listDetails } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
 import { callStates } from '../protocol/call-states.js'
+import type { TranscriptFormat } from '../protocol/subtitles.js'
+import type { CallTranscript } from '../protocol/transcript.js'
 import { ErasuresUnderWay } from './erasures-under-way.js'
-import type {
-  CallHistory,
-  CallQuery,
-  CallReader,
-  CallSnapshot,
-  CallStream,
-  DueCall,
-  DueCursor,
-  EndedCall,
-  EndedCursor,
-  Journal,
-  JournalEntry,
-  KeptPart,
-  ReplayEntry,
-  Settlement,
-  StoredCall,
-  StoredPacket,
+import {
+  type CallHistory,
+  type CallQuery,
+  type CallReader,
+  type CallSnapshot,
+  type CallStream,
+  type DueCall,
+  type DueCursor,
+  type EndedCall,
+  type EndedCursor,
+  factsOf,
+  type Journal,
+  type JournalEntry,
+  type KeptPart,
+  type Settlement,
+  type StoredCall,
+  type StoredPacket,
 } from './journal.js'
+import { transcriptFile } from './transcript-file.js'
 import { findTerms } from './transcript-scan.js'
 
 interface Call {
@@ -37,7 +40,7 @@ interface Call {
   version: number
   snapshot: CallSnapshot
   snapshotVersion: number
-  readonly entries: { readonly version: number; readonly entry: ReplayEntry }[]
+  readonly entries: { readonly version: number; readonly entry: JournalEntry }[]
   readonly packets: StoredPacket[]
 }
 
@@ -98,7 +101,7 @@ export class MemoryJournal implements Journal, CallReader {
     if (call === undefined) return null
     const entries = call.entries
       .filter(({ version }) => version > call.snapshotVersion)
-      .map(({ entry }) => entry)
+      .map(({ entry }) => (entry.type === 'packet' ? entry : factsOf(entry)))
     return { stream: this.#streamOf(callId, call.key, call.version), snapshot: call.snapshot, entries }
   }
 
@@ -237,7 +240,7 @@ export class MemoryJournal implements Journal, CallReader {
       .filter((call) => details.every((detail) => hasDetail(call, detail)))
       .flatMap((call) => {
         if (search === null) return [call]
-        const match = findTerms(transcriptOf(call), search)
+        const match = findTerms(spokenIn(call), search)
         return match === null ? [] : [{ ...call, match }]
       })
       .sort((a, b) => b.key - a.key)
@@ -277,6 +280,20 @@ export class MemoryJournal implements Journal, CallReader {
     return ended.sort((a, b) => a.endedAt - b.endedAt || a.key - b.key).slice(0, limit)
   }
 
+  async lastEnded(limit: number): Promise<readonly CallId[]> {
+    return [...this.#calls.values()]
+      .filter(({ snapshot }) => snapshot.endedAt !== null)
+      .sort((a, b) => (b.snapshot.endedAt ?? 0) - (a.snapshot.endedAt ?? 0) || b.key - a.key)
+      .slice(0, limit)
+      .map(({ callId }) => callId)
+  }
+
+  async transcript(callId: CallId, format: TranscriptFormat): Promise<Uint8Array | null> {
+    const call = this.#calls.get(callId)
+    const text = call === undefined ? null : transcriptOf(call)
+    return text === null ? null : transcriptFile(callId, Buffer.from(text), format)
+  }
+
   async keptOf(callId: CallId): Promise<readonly KeptPart[]> {
     const entries = this.#calls.get(callId)?.entries ?? []
     return entries.flatMap(({ entry }) =>
@@ -297,8 +314,15 @@ function hasDetail({ entries }: Call, { name, value }: Detail): boolean {
   return listDetails(described.details).some((detail) => detail.name === name && detail.value === value)
 }
 
-function transcriptOf({ entries }: Call): string {
+function transcriptOf({ entries }: Call): string | null {
   const analysed = entries.findLast(({ entry }) => entry.type === 'analysed')?.entry
-  const text = analysed?.type === 'analysed' ? analysed.result.transcription : ''
-  return text.slice(0, limits.indexedCharactersMax)
+  if (analysed?.type !== 'analysed') return null
+  return analysed.text
+}
+
+function spokenIn(call: Call): string {
+  const text = transcriptOf(call)
+  if (text === null) return ''
+  const { transcription } = JSON.parse(text) as CallTranscript
+  return transcription.slice(0, limits.indexedCharactersMax)
 }

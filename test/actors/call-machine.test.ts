@@ -9,6 +9,7 @@ import type { CallState } from '../../src/protocol/call.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import { textMedia } from '../../src/protocol/media.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
+import { analysed } from '../support/analysed.js'
 import { callId, result } from '../support/calls.js'
 import { holds } from '../support/property.js'
 
@@ -50,7 +51,7 @@ const entries = {
     spentMs: 5,
     nextAttemptAt: at + 1000,
   },
-  analysed: { type: 'analysed', at, result },
+  analysed: await analysed(result, at),
   'analysis-failed': { type: 'analysis-failed', at, error: 'no' },
   'attempt-released, the running one': { type: 'attempt-released', at: at + 7, attempt: 1, error: 'down' },
   'attempt-released, another one': { type: 'attempt-released', at, attempt: 2, error: 'down' },
@@ -315,7 +316,7 @@ describe('the lifecycle', () => {
     state = move(state, { ...entries['attempt-failed, another one'], spentMs: 7 })
     assert.equal(state.context.analysis.spentMs, 12)
     state = move(state, entries.analysed)
-    assert.deepEqual(state.context.analysis.result, result)
+    assert.deepEqual(state.context.analysis.digest, entries.analysed.digest)
     assert.equal(state.context.analysis.error, null)
     assert.equal(state.context.dueAt, null)
     assert.equal(state.context.endedAt, at)

@@ -8,6 +8,7 @@ import { callView } from '../../src/actors/call-view.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import { type StartBody, textMedia } from '../../src/protocol/media.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
+import { analysed } from '../support/analysed.js'
 import { Calls, callId, graceMs, idleMs, result } from '../support/calls.js'
 import { turns } from '../support/fake-clock.js'
 import { holds } from '../support/property.js'
@@ -66,6 +67,8 @@ const lives = fc
   )
   .map((parts) => parts.flat())
 
+const outcome = await analysed(result)
+
 function entryOf(name: RecordedEntry, attempts: number, at: number): LifecycleEntry {
   switch (name) {
     case 'attempt-started':
@@ -75,7 +78,7 @@ function entryOf(name: RecordedEntry, attempts: number, at: number): LifecycleEn
     case 'attempt-released':
       return { type: name, at, attempt: attempts, error: 'down' }
     case 'analysed':
-      return { type: name, at, result }
+      return { ...outcome, at }
     case 'analysis-failed':
       return { type: name, at, error: 'no' }
   }

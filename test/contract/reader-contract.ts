@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { callStates } from '../../src/protocol/call-states.js'
+import { type TranscriptFormat, toSrt, toText, toVtt } from '../../src/protocol/subtitles.js'
 import type { DueCall, DueCursor, StoredCall } from '../../src/store/journal.js'
+import { analysed } from '../support/analysed.js'
 import { callId } from '../support/calls.js'
+import { endedCall, longResult } from '../support/ended-calls.js'
 import {
   type AnyJournal,
   append,
@@ -78,6 +81,59 @@ export function readerContract(name: string, open: OpenJournal): void {
       assert.deepEqual(await journal.keptOf(id), [])
       await append(journal, next, [kept('a', 'of the next call')])
       assert.deepEqual(await journal.keptOf(id), [{ key: 'a', text: 'of the next call' }])
+    })
+  })
+
+  describe(`${name} gives a transcript back`, () => {
+    const asker = { isGone: false }
+
+    test('as a file in each format, and of the call alone', async (t) => {
+      const { journal } = await open(t)
+      await endedCall(journal, 'c1', longResult(3))
+      await endedCall(journal, 'c2', { ...longResult(1), transcription: 'ünïcode 👂' })
+      const read = async (format: TranscriptFormat) =>
+        Buffer.from((await journal.transcript(id, format, asker)) ?? []).toString()
+      const { transcript, ...rest } = longResult(3)
+      assert.deepEqual(JSON.parse(await read('json')), { call_id: 'c1', ...rest, ...transcript })
+      assert.equal(await read('vtt'), toVtt(transcript?.segments ?? []))
+      assert.equal(await read('srt'), toSrt(transcript?.segments ?? []))
+      assert.equal(await read('text'), toText(transcript?.segments ?? []))
+      const other = await journal.transcript(callId('c2'), 'json', asker)
+      assert.equal(JSON.parse(Buffer.from(other ?? []).toString()).transcription, 'ünïcode 👂')
+    })
+
+    test('and none of a call that has none', async (t) => {
+      const { journal } = await open(t)
+      await storedCall(journal, id)
+      assert.equal(await journal.transcript(id, 'json', asker), null)
+      assert.equal(await journal.transcript(callId('unknown'), 'json', asker), null)
+    })
+
+    test('and no replay or row has it', async (t) => {
+      // Guards against megabytes that every look at the call parses.
+      const { journal } = await open(t)
+      const result = longResult(2000)
+      await endedCall(journal, 'c1', result)
+      const bytes = JSON.stringify((await journal.call(id))?.snapshot).length
+      assert(bytes < 10_000, `the row has ${bytes} bytes`)
+      const stream = await storedCall(journal, callId('c2'))
+      await append(journal, stream, [await analysed(result)])
+      const entries = (await journal.replay(callId('c2')))?.entries ?? []
+      assert.equal(entries.at(-1)?.type, 'analysed')
+      assert(JSON.stringify(entries).length < 10_000, 'an entry behind the snapshot has its text')
+    })
+  })
+
+  describe(`${name} gives back the calls that ended last`, () => {
+    test('all of them, however long their transcripts are, the last one first', async (t) => {
+      // Guards against a page that ends at a bound of bytes: of thirty calls two were shown after a restart.
+      const { journal } = await open(t)
+      const long = longResult(500)
+      for (const [name, second] of Object.entries({ a: 3, b: 1, c: 4, d: 2 }))
+        await endedCall(journal, name, long, 1_700_000_000_000 + 1000 * second)
+      await storedCall(journal, callId('live'))
+      assert.deepEqual((await journal.lastEnded(10)).map(String), ['c', 'a', 'd', 'b'])
+      assert.deepEqual((await journal.lastEnded(2)).map(String), ['c', 'a'])
     })
   })
 

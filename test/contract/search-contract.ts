@@ -6,16 +6,13 @@ import type { CallDetails } from '../../src/protocol/media.js'
 import { textMedia } from '../../src/protocol/media.js'
 import { parseSearch } from '../../src/protocol/search.js'
 import type { CallQuery, LifecycleEntry } from '../../src/store/journal.js'
+import { analysed } from '../support/analysed.js'
 import { callId } from '../support/calls.js'
 import { type AnyJournal, append, erase, packetEntry, snapshot, storedCall } from '../support/journals.js'
 import type { OpenJournal } from './journal-contract.js'
 
 const at = 1_700_000_000_000
-const analysed = (transcription: string): LifecycleEntry => ({
-  type: 'analysed',
-  at,
-  result: { transcription, sentiment: 'neutral', confidence: 1 },
-})
+const spoken = (transcription: string) => analysed({ transcription, sentiment: 'neutral', confidence: 1 }, at)
 const described = (details: Omit<CallDetails, 'media'>): LifecycleEntry => ({
   type: 'described',
   at,
@@ -75,10 +72,10 @@ export function searchContract(name: string, open: OpenJournal): void {
 
     test('by words, phrases and prefixes of their transcripts, whatever case and accents', async (t) => {
       const { journal } = await open(t)
-      await stored(journal, 'a', [analysed('My invoice is wrong, and nobody refunds me.')])
-      await stored(journal, 'b', [analysed('The Rechnung für Zoë: invoice number forty-two.')])
-      await stored(journal, 'c', [analysed('wrong number')])
-      await stored(journal, 'd', [analysed('')])
+      await stored(journal, 'a', [await spoken('My invoice is wrong, and nobody refunds me.')])
+      await stored(journal, 'b', [await spoken('The Rechnung für Zoë: invoice number forty-two.')])
+      await stored(journal, 'c', [await spoken('wrong number')])
+      await stored(journal, 'd', [await spoken('')])
       assert.deepEqual(await said(journal, 'invoice'), ['b', 'a'])
       assert.deepEqual(await said(journal, 'INVOICE wrong'), ['a'])
       assert.deepEqual(await said(journal, '"invoice number"'), ['b'])
@@ -94,8 +91,8 @@ export function searchContract(name: string, open: OpenJournal): void {
     test('and takes operators of the index as words', async (t) => {
       // Guards against a query language that is reached from outside: errors, other columns, all of the calls.
       const { journal } = await open(t)
-      await stored(journal, 'a', [analysed('yes or no')])
-      await stored(journal, 'b', [analysed('text near a: b')])
+      await stored(journal, 'a', [await spoken('yes or no')])
+      await stored(journal, 'b', [await spoken('text near a: b')])
       for (const text of [
         'yes OR absent',
         'NOT absent',
@@ -113,7 +110,7 @@ export function searchContract(name: string, open: OpenJournal): void {
     test('and shows where: parts of the transcript that tell what was found, and are text whatever it holds', async (t) => {
       const { journal } = await open(t)
       const hostile = '<b>find</b> \u0001me\u0002 "find" '
-      await stored(journal, 'a', [analysed(hostile)])
+      await stored(journal, 'a', [await spoken(hostile)])
       const { calls } = await journal.calls({
         state: null,
         search: parseSearch('find'),
@@ -137,20 +134,20 @@ export function searchContract(name: string, open: OpenJournal): void {
       const inside = `${'ä b '.repeat(limits.indexedCharactersMax / 4 - 2)}inside`.padEnd(
         limits.indexedCharactersMax,
       )
-      await stored(journal, 'a', [analysed(`${inside} outside`)])
-      await stored(journal, 'b', [analysed('short, and outside')])
+      await stored(journal, 'a', [await spoken(`${inside} outside`)])
+      await stored(journal, 'b', [await spoken('short, and outside')])
       assert.deepEqual(await said(journal, 'inside'), ['a'])
       assert.deepEqual(await said(journal, 'outside'), ['b'])
     })
 
     test('no longer once they are erased', async (t) => {
       const { journal } = await open(t)
-      const stream = await stored(journal, 'a', [described({ agent: 'maria' }), analysed('canary')])
-      await stored(journal, 'b', [described({ agent: 'maria' }), analysed('canary')])
+      const stream = await stored(journal, 'a', [described({ agent: 'maria' }), await spoken('canary')])
+      await stored(journal, 'b', [described({ agent: 'maria' }), await spoken('canary')])
       await erase(journal, stream)
       assert.deepEqual(await said(journal, 'canary'), ['b'])
       assert.deepEqual(await names(journal, { details: [{ name: 'agent', value: 'maria' }] }), ['b'])
-      await stored(journal, 'a', [analysed('another')])
+      await stored(journal, 'a', [await spoken('another')])
       assert.deepEqual(await said(journal, 'canary'), ['b'])
       assert.deepEqual(await said(journal, 'another'), ['a'])
     })

@@ -20,6 +20,7 @@ import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
 import { type StartBody, textMedia } from '../../src/protocol/media.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
+import { analysed } from './analysed.js'
 import { FakeClock } from './fake-clock.js'
 import { HeldJournal } from './held-journal.js'
 
@@ -225,7 +226,7 @@ export class Calls {
     await this.record(id, { type: 'grace-over', at }).promise
     if (state === 'PROCESSING_AI') return
     await this.record(id, { type: 'attempt-started', at, attempt: 1, provider: 'fake' }).promise
-    if (state === 'ARCHIVED') await this.record(id, { type: 'analysed', at, result }).promise
+    if (state === 'ARCHIVED') await this.record(id, await analysed(result, at)).promise
     else await this.record(id, { type: 'analysis-failed', at, error: 'no' }).promise
   }
 }

@@ -2,14 +2,18 @@
 import { after, before, type TestContext } from 'node:test'
 import { type Service, type ServiceOptions, startService } from './service.js'
 
-/** To be called in the block; the returned function gives the service once tests run. */
 export function suiteService(options: ServiceOptions = {}): () => Service {
+  return suiteServiceFrom((block) => startService(block, options))
+}
+
+/** To be called in the block; the returned function gives the service once tests run. */
+export function suiteServiceFrom(start: (block: TestContext) => Promise<Service>): () => Service {
   const cleanups: (() => unknown)[] = []
   let service: Service | null = null
   before(async () => {
     // All that the starter takes of a test is a way to clean up after it, which a block's hook does not have.
     const block = { after: (cleanup: () => unknown) => cleanups.push(cleanup) } as unknown as TestContext
-    service = await startService(block, options)
+    service = await start(block)
   })
   after(async () => {
     for (const cleanup of cleanups) await cleanup()

@@ -15,6 +15,8 @@ export class Batch {
   told = 0
   packets = 0
   bytes = 0
+  /** Of what lifecycle entries carry, about; the last one may go beyond the bound. */
+  textBytes = 0
   readonly settlements: Settlement[] = []
   readonly calls: CallRow[] = []
   readonly lifecycle: LifecycleRow[] = []

@@ -10,7 +10,7 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import type { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
-import type { CallSnapshot, JournalEntry, Settlement } from '../journal.js'
+import { type CallSnapshot, factsOf, type JournalEntry, type Settlement } from '../journal.js'
 import { Batch, type Stream } from './batch.js'
 import { CommittedBatches } from './committed-batches.js'
 import { recordHeaderBytes, writeRecord } from './packet-record.js'
@@ -78,7 +78,7 @@ export class GroupCommit {
   hasRoom(dataBytes: number): boolean {
     return (
       this.#open.settlements.length < limits.journalQueueEntriesMax &&
-      this.#open.bytes + recordHeaderBytes + dataBytes <= limits.journalQueueBytesMax
+      this.#open.bytes + this.#open.textBytes + recordHeaderBytes + dataBytes <= limits.journalQueueBytesMax
     )
   }
 
@@ -95,13 +95,17 @@ export class GroupCommit {
         assert(this.hasRoom(entry.data.length), 'room is asked for before an append')
         batch.bytes = writeRecord(this.#staging, batch.bytes, stream.key, stream.version, entry)
         batch.packets++
-      } else
+      } else {
+        const text = 'text' in entry ? entry.text : null
+        batch.textBytes += text?.length ?? 0
         batch.lifecycle.push({
           callKey: stream.key,
           version: stream.version,
           type: entry.type,
-          entry: JSON.stringify(entry),
+          entry: JSON.stringify(factsOf(entry)),
+          text,
         })
+      }
     }
     if (snapshot !== null)
       batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })

@@ -5,8 +5,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import type { CallState } from '../../protocol/call.js'
+import type { CallId } from '../../protocol/call-id.js'
 import { callStates } from '../../protocol/call-states.js'
-import type { DueCall, EndedCall, KeptPart, LifecycleEntry } from '../journal.js'
+import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../journal.js'
+import { transcriptFile } from '../transcript-file.js'
 import { CallPages } from './call-pages.js'
 import { databasePath, openForReading } from './database.js'
 import { PacketPages } from './packet-page.js'
@@ -49,8 +51,19 @@ const lifecycleAfter = db.prepare<[number, number], { version: number; entry: st
   'SELECT version, entry FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version',
 )
 
+const lastEnded = db
+  .prepare<[number], CallId>(
+    'SELECT call_id FROM calls WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, key DESC LIMIT ?',
+  )
+  .pluck()
+const transcriptText = db
+  .prepare<[string], Buffer>(
+    `SELECT CAST(text AS BLOB) FROM lifecycle WHERE call_key = (SELECT key FROM calls WHERE call_id = ?)
+     AND entry ->> '$.type' = 'analysed' ORDER BY version DESC LIMIT 1`,
+  )
+  .pluck()
 const keptParts = db.prepare<[string], KeptPart>(
-  `SELECT entry ->> '$.key' AS key, entry ->> '$.text' AS text FROM lifecycle
+  `SELECT entry ->> '$.key' AS key, text FROM lifecycle
    WHERE call_key = (SELECT key FROM calls WHERE call_id = ?) AND entry ->> '$.type' = 'analysis-kept' ORDER BY version`,
 )
 
@@ -67,7 +80,7 @@ const answers: Answers = {
       entries.push(...packetEntries(records, afterVersion))
     }
     for (const { version, entry } of lifecycleAfter.iterate(callKey, afterVersion))
-      entries.push({ version, entry: JSON.parse(entry) as LifecycleEntry })
+      entries.push({ version, entry: JSON.parse(entry) as LifecycleFacts })
     return entries
   },
 
@@ -82,6 +95,13 @@ const answers: Answers = {
   },
 
   ended: ({ after, through, limit }) => endedCalls.all({ ...after, through, limit }),
+
+  lastEnded: ({ limit }) => lastEnded.all(limit),
+
+  transcript({ callId, format }) {
+    const text = transcriptText.get(callId)
+    return text === undefined ? null : transcriptFile(callId, text, format)
+  },
 
   kept: ({ callId }) => keptParts.all(callId),
 
@@ -106,6 +126,7 @@ function reply({ id, name, query }: Question, transfer: ArrayBuffer[]): Reply {
   try {
     const answer = answerTo(name, query)
     if (name === 'packets') transfer.push((answer as Reads['packets']['answer']).records)
+    if (answer instanceof Uint8Array) transfer.push(answer.buffer as ArrayBuffer)
     return { id, answer }
   } catch (error) {
     return { id, failure: error instanceof Error ? error.message : String(error) }

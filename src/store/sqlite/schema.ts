@@ -16,7 +16,7 @@ export type Db = Database.Database
 const applicationId = 0x56535452
 const schemaVersion = 1
 
-const transcription = "entry ->> '$.result.transcription'"
+const transcription = "text ->> '$.transcription'"
 
 /**
  * `calls_by_end`: what retention looks at. `erasures`: calls that were erased while their bytes are still in the files;
@@ -43,6 +43,7 @@ const tables = `
     call_key INTEGER NOT NULL,
     version INTEGER NOT NULL,
     entry TEXT NOT NULL,
+    text TEXT,
     PRIMARY KEY (call_key, version)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE journal(

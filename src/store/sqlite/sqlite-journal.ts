@@ -2,17 +2,21 @@
  * The journal on SQLite: the main thread's half.
  *
  * Owns the handles on calls, and the keys that they are stored under. What is appended goes through `GroupCommit` to
- * the writer thread, what is read to the reader thread; what is committed of a call and not folded yet is the writer's
+ * the writer thread, what is read to one of two reader threads: what people look at may be long, and what calls need must
+ * not wait behind it. What is committed of a call and not folded yet is the writer's
  * to say. When one of the threads ends, the store has failed as a whole.
  */
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import type { Millis } from '../../clock.js'
 import { VoiceStreamError } from '../../errors.js'
+import { limits } from '../../limits.js'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
+import type { TranscriptFormat } from '../../protocol/subtitles.js'
 import { ErasuresUnderWay } from '../erasures-under-way.js'
 import type {
+  Asker,
   CallHistory,
   CallQuery,
   CallReader,
@@ -60,7 +64,10 @@ export class SqliteJournal implements Journal, CallReader {
   /** What waits for its commit, and how long commits take. */
   readonly commits: GroupCommit
   readonly #writes: SqliteWrites
+  /** What calls and the alarm need, each a row or a few. */
   #reads: SqliteReads | null = null
+  /** What people look at. */
+  #looks: SqliteReads | null = null
   readonly #streams = new Map<CallId, Stream>()
   readonly #erasures = new ErasuresUnderWay()
   #erasureBacklog = 0
@@ -99,7 +106,10 @@ export class SqliteJournal implements Journal, CallReader {
     prepareDataFolder(options.dataDir)
     const journal = new SqliteJournal(options)
     journal.#nextKey = await journal.#writes.opened()
-    journal.#reads = await SqliteReads.open(options.dataDir, (error) => journal.#end(error))
+    const { dataDir } = options
+    const died = (error: Error) => journal.#end(error)
+    journal.#reads = await SqliteReads.open({ dataDir, atOnce: limits.readsInFlightMax, died })
+    journal.#looks = await SqliteReads.open({ dataDir, atOnce: limits.looksAtOnce, died })
     return journal
   }
 
@@ -196,18 +206,16 @@ export class SqliteJournal implements Journal, CallReader {
 
   // --- reads ------------------------------------------------------------------------------------------------------
 
-  #ask: SqliteReads['ask'] = (name, query) => {
-    if (this.#reads === null)
-      return Promise.reject(new VoiceStreamError('starting', 'the store is not open yet'))
-    return this.#reads.ask(name, query)
-  }
+  #ask: SqliteReads['ask'] = (...asked) => this.#reads?.ask(...asked) ?? isNotOpen()
+
+  #look: SqliteReads['ask'] = (...asked) => this.#looks?.ask(...asked) ?? isNotOpen()
 
   async call(callId: CallId): Promise<StoredCall | null> {
     return this.#ask('call', { callId })
   }
 
   calls(query: CallQuery): ReturnType<CallReader['calls']> {
-    return this.#ask('calls', query)
+    return this.#look('calls', query)
   }
 
   async packets(
@@ -222,7 +230,7 @@ export class SqliteJournal implements Journal, CallReader {
     if (key === undefined) return { packets: [], nextFrom: null }
     // What is pending first: meanwhile it may be folded, and then stands in both.
     const pending = packetsOf(await this.#writes.pendingOf(key))
-    const { records, nextFrom } = await this.#ask('packets', { callKey: key, from, limit })
+    const { records, nextFrom } = await this.#look('packets', { callKey: key, from, limit })
     return mergePage(packetsOf(Buffer.from(records)), nextFrom, pending, from, limit)
   }
 
@@ -232,6 +240,14 @@ export class SqliteJournal implements Journal, CallReader {
 
   ended(after: EndedCursor, through: Millis, limit: number): Promise<readonly EndedCall[]> {
     return this.#ask('ended', { after, through, limit })
+  }
+
+  lastEnded(limit: number): Promise<readonly CallId[]> {
+    return this.#ask('lastEnded', { limit })
+  }
+
+  transcript(callId: CallId, format: TranscriptFormat, asker: Asker): Promise<Uint8Array | null> {
+    return this.#look('transcript', { callId, format }, asker)
   }
 
   keptOf(callId: CallId): Promise<readonly KeptPart[]> {
@@ -258,7 +274,7 @@ export class SqliteJournal implements Journal, CallReader {
    */
   async close(): Promise<void> {
     if (this.#fatal === null) await this.commits.flushed()
-    await this.#reads?.close()
+    await Promise.all([this.#reads?.close(), this.#looks?.close()])
     try {
       if (this.#fatal === null) await this.#writes.close()
     } finally {
@@ -266,6 +282,10 @@ export class SqliteJournal implements Journal, CallReader {
       await this.#writes.end()
     }
   }
+}
+
+function isNotOpen(): Promise<never> {
+  return Promise.reject(new VoiceStreamError('starting', 'the store is not open yet'))
 }
 
 /** By version; one that stands twice is the same entry. */

@@ -1,34 +1,51 @@
-/** The main thread's half of the reads: a question with an id goes to the reader thread, its answer comes back. */
+/**
+ * The main thread's half of the reads: a question with an id goes to a reader thread, its answer comes back.
+ *
+ * The thread has at most so many questions at a time; the others wait here, and those whose asker has gone are dropped when
+ * their turn comes.
+ */
 import { Worker } from 'node:worker_threads'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
+import type { Asker } from '../journal.js'
 import type { FromReader, Question, ReadName, Reads, ToReader } from './thread-messages.js'
 
-interface Asker {
+interface Asked {
+  readonly question: Question
+  readonly asker: Asker | null
   resolve(answer: unknown): void
   reject(error: VoiceStreamError): void
+}
+
+export interface ReadsOptions {
+  readonly dataDir: string
+  /** Questions that the thread has at a time. */
+  readonly atOnce: number
+  /** Told when the thread ends by itself; what was asked is refused. */
+  readonly died: (error: Error) => void
 }
 
 export class SqliteReads {
   readonly #worker: Worker
   readonly #exited: Promise<void>
-  readonly #asked = new Map<number, Asker>()
-  /** Asked in this turn of the loop. */
-  #outbox: Question[] = []
+  readonly #atOnce: number
+  #waiting: Asked[] = []
+  readonly #asked = new Map<number, Asked>()
+  #isPosting = false
   #nextId = 1
   #isClosed = false
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, atOnce: number) {
     this.#worker = worker
+    this.#atOnce = atOnce
     worker.on('message', (message: FromReader) => this.#take(message))
     // It may have ended before anybody waits for that.
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
   }
 
-  /** `died` is told when the thread ends by itself; what was asked is refused. */
-  static open(dataDir: string, died: (error: Error) => void): Promise<SqliteReads> {
+  static open({ dataDir, atOnce, died }: ReadsOptions): Promise<SqliteReads> {
     const worker = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData: { dataDir } })
-    const reads = new SqliteReads(worker)
+    const reads = new SqliteReads(worker, atOnce)
     return new Promise((resolve, reject) => {
       worker.once('message', () => resolve(reads))
       worker.once('error', (error) => {
@@ -43,42 +60,69 @@ export class SqliteReads {
     })
   }
 
-  ask<Name extends ReadName>(name: Name, query: Reads[Name]['query']): Promise<Reads[Name]['answer']> {
+  ask<Name extends ReadName>(
+    name: Name,
+    query: Reads[Name]['query'],
+    asker: Asker | null = null,
+  ): Promise<Reads[Name]['answer']> {
     if (this.#isClosed) return Promise.reject(new VoiceStreamError('draining', 'the store is closed'))
-    if (this.#asked.size >= limits.readsInFlightMax)
+    if (this.#asked.size + this.#waiting.length >= limits.readsInFlightMax)
       return Promise.reject(new VoiceStreamError('overloaded', 'too many reads are in flight'))
-    const id = this.#nextId++
+    const question = { id: this.#nextId++, name, query } as Question
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve: resolve as Asker['resolve'], reject })
-      if (this.#outbox.length === 0) setImmediate(() => this.#post())
-      this.#outbox.push({ id, name, query } as Question)
+      this.#waiting.push({ question, asker, resolve: resolve as Asked['resolve'], reject })
+      this.#postSoon()
+    })
+  }
+
+  /** At the end of this turn of the loop: its questions go together. */
+  #postSoon(): void {
+    if (this.#isPosting || this.#asked.size >= this.#atOnce) return
+    this.#isPosting = true
+    setImmediate(() => {
+      this.#isPosting = false
+      this.#post()
     })
   }
 
   #post(): void {
-    this.#worker.postMessage({ type: 'ask', questions: this.#outbox } satisfies ToReader)
-    this.#outbox = []
+    const questions: Question[] = []
+    let taken = 0
+    for (const asked of this.#waiting) {
+      if (this.#asked.size >= this.#atOnce) break
+      taken++
+      if (asked.asker?.isGone === true) {
+        asked.reject(new VoiceStreamError('timed_out', 'nobody waits for the answer any more'))
+        continue
+      }
+      this.#asked.set(asked.question.id, asked)
+      questions.push(asked.question)
+    }
+    this.#waiting.splice(0, taken)
+    if (questions.length > 0) this.#worker.postMessage({ type: 'ask', questions } satisfies ToReader)
   }
 
   #take(message: FromReader): void {
     if (message.type !== 'replies') return
     for (const reply of message.replies) {
-      const asker = this.#asked.get(reply.id)
+      const asked = this.#asked.get(reply.id)
       this.#asked.delete(reply.id)
-      if ('answer' in reply) asker?.resolve(reply.answer)
+      if ('answer' in reply) asked?.resolve(reply.answer)
       else
-        asker?.reject(
+        asked?.reject(
           new VoiceStreamError('read_failed', 'the database could not be read', {
             cause: new Error(reply.failure),
           }),
         )
     }
+    if (this.#waiting.length > 0) this.#post()
   }
 
   #refuseAll(): void {
-    for (const { reject } of this.#asked.values())
-      reject(new VoiceStreamError('read_failed', 'the reader thread has ended'))
+    const error = new VoiceStreamError('read_failed', 'the reader thread has ended')
+    for (const { reject } of [...this.#asked.values(), ...this.#waiting]) reject(error)
     this.#asked.clear()
+    this.#waiting = []
   }
 
   async close(): Promise<void> {

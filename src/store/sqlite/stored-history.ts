@@ -1,7 +1,7 @@
 /** Everything that was appended to one call, by version: its runs, its lifecycle and what is pending, merged. */
 import { crc32 } from 'node:zlib'
 import { StoredDamage } from '../../errors.js'
-import type { LifecycleEntry } from '../journal.js'
+import type { LifecycleFacts } from '../journal.js'
 import type { StoredEntry } from '../stored-calls.js'
 import {
   recordCallKey,
@@ -98,10 +98,10 @@ function packetOf(records: Buffer, at: number): StoredEntry {
   }
 }
 
-function parseEntry(text: string, version: number): LifecycleEntry {
+function parseEntry(text: string, version: number): LifecycleFacts {
   try {
     // Written by this program; what it does not fit is found when it is replayed.
-    return JSON.parse(text) as LifecycleEntry
+    return JSON.parse(text) as LifecycleFacts
   } catch (cause) {
     throw new StoredDamage(`lifecycle entry ${version} is damaged`, { cause })
   }

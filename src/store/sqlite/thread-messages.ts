@@ -2,6 +2,7 @@
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import type { MatchPart } from '../../protocol/search.js'
+import type { TranscriptFormat } from '../../protocol/subtitles.js'
 import type {
   CallQuery,
   CallSnapshot,
@@ -33,6 +34,8 @@ export interface LifecycleRow {
   readonly version: number
   readonly type: LifecycleEntry['type']
   readonly entry: string
+  /** What it carries that no call remembers. */
+  readonly text: string | null
 }
 
 export interface WriteBatch {
@@ -120,6 +123,8 @@ export interface Reads {
   }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
   ended: { query: { after: EndedCursor; through: number; limit: number }; answer: readonly EndedCall[] }
+  lastEnded: { query: { limit: number }; answer: readonly CallId[] }
+  transcript: { query: { callId: CallId; format: TranscriptFormat }; answer: Uint8Array<ArrayBuffer> | null }
   kept: { query: { callId: CallId }; answer: readonly KeptPart[] }
   stateCounts: { query: Record<string, never>; answer: Readonly<Record<CallState, number>> }
 }

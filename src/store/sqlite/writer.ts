@@ -76,7 +76,9 @@ export class Writer {
        ON CONFLICT(key) DO UPDATE SET version = excluded.version, state = excluded.state, due_at = excluded.due_at,
          ended_at = excluded.ended_at, is_settled = excluded.is_settled, snapshot = excluded.snapshot`,
     )
-    this.#insertLifecycle = db.prepare('INSERT INTO lifecycle(call_key, version, entry) VALUES (?, ?, ?)')
+    this.#insertLifecycle = db.prepare(
+      'INSERT INTO lifecycle(call_key, version, entry, text) VALUES (?, ?, ?, ?)',
+    )
   }
 
   /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
@@ -190,7 +192,7 @@ export class Writer {
           snapshot.body,
         )
       for (const row of batch.lifecycle) {
-        this.#insertLifecycle.run(row.callKey, row.version, row.entry)
+        this.#insertLifecycle.run(row.callKey, row.version, row.entry, row.text)
         this.#index.add(row)
       }
       for (const fold of plan.folds) this.#fold(fold)

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import { parseSearch } from '../../../src/protocol/search.js'
 import type { CallQuery } from '../../../src/store/journal.js'
 import { CallPages } from '../../../src/store/sqlite/call-pages.js'
+import { analysed } from '../../support/analysed.js'
 import { callId } from '../../support/calls.js'
 import { append, snapshot } from '../../support/journals.js'
 import { fileOf, openJournal } from '../../support/sqlite.js'
@@ -18,12 +19,7 @@ test('the rows of calls that do not fit are not read, however many are looked at
     const media = { encoding: 'text', sample_rate: 8000, channels: 1 } as const
     const described = { type: 'described', at: 1, details: { media, agent: `agent ${i % 10}` } } as const
     const taken = snapshot({ state: i % 20 === 0 ? 'FAILED' : 'ARCHIVED' })
-    await append(
-      journal,
-      journal.create(callId(`c${i}`)),
-      [described, { type: 'analysed', at: 1, result }],
-      taken,
-    )
+    await append(journal, journal.create(callId(`c${i}`)), [described, await analysed(result)], taken)
   }
   let rowsRead = 0
   const db = new Database(fileOf(dataDir), {

@@ -5,6 +5,7 @@ import { textMedia } from '../../../src/protocol/media.js'
 import { parseSearch } from '../../../src/protocol/search.js'
 import type { CallStream } from '../../../src/store/journal.js'
 import type { SqliteJournal } from '../../../src/store/sqlite/sqlite-journal.js'
+import { analysed } from '../../support/analysed.js'
 import { callId } from '../../support/calls.js'
 import { found } from '../../support/data-files.js'
 import { append, erase, lifecycleEntry, packetEntry, snapshot } from '../../support/journals.js'
@@ -148,10 +149,7 @@ describe('the index of words after an erasure', () => {
       const stream = journal.create(callId(`c${call}`))
       streams.push(stream)
       const result = { transcription: words(call), sentiment: 'neutral', confidence: 1 } as const
-      const entries = [
-        { type: 'described', at: 1, details: details(call) },
-        { type: 'analysed', at: 1, result },
-      ] as const
+      const entries = [{ type: 'described', at: 1, details: details(call) }, await analysed(result)] as const
       told.push(append(journal, stream, entries, snapshot({ state: 'ARCHIVED', body: '{}' })))
       if (call % 10 === 0) await told.at(-1)
     }

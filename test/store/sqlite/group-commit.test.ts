@@ -84,7 +84,7 @@ test('a thread that has ended already is not waited for', { timeout: 20_000 }, a
 
   const { journal, dataDir: stored } = await openJournal(t)
   await close(journal)
-  const reads = await SqliteReads.open(stored, ignore)
+  const reads = await SqliteReads.open({ dataDir: stored, atOnce: 1, died: ignore })
   await reads.close()
   await reads.close()
 })
