@@ -7,6 +7,7 @@ import { Supervision } from './actors/supervision.js'
 import type { AnalysisProvider } from './ai/provider.js'
 import { type Clock, systemClock } from './clock.js'
 import { CallActors } from './composition/call-actors.js'
+import { FullDisk } from './composition/full-disk.js'
 import { gaugeSources } from './composition/gauge-sources.js'
 import { openJournal } from './composition/journal.js'
 import { createProvider } from './composition/provider.js'
@@ -58,6 +59,7 @@ class Composition {
   readonly #server: Server
   readonly #sockets: SupervisorSockets
   readonly #space: FolderSpace
+  readonly #fullDisk: FullDisk
   #journal!: SqliteJournal
   #calls!: CallActors
   #state: 'starting' | 'serving' | 'store_failed' | 'draining' = 'starting'
@@ -71,6 +73,10 @@ class Composition {
     this.#credentials = new Credentials(config)
     this.#provider = createProvider(config)
     this.#space = new FolderSpace(config.DATA_DIR)
+    this.#fullDisk = new FullDisk({
+      look: () => this.#space.look(),
+      later: (delayMs, task) => void setTimeout(task, delayMs).unref(),
+    })
     this.#entrance = createEntrance({
       config,
       credentials: this.#credentials,
@@ -182,6 +188,7 @@ class Composition {
       clock: this.#clock,
       log: this.#log,
       metrics: this.#metrics,
+      fullDisk: this.#fullDisk,
       onFatal: (error) => {
         this.#state = 'store_failed'
         this.#onFatal(error)
@@ -228,6 +235,7 @@ class Composition {
   #notReady(): readonly NotReadyReason[] {
     const reasons: NotReadyReason[] = []
     if (this.#state !== 'serving') reasons.push(this.#state)
+    if (this.#fullDisk.isFull) reasons.push('disk_full')
     if (!this.#journal.hasRoom(limits.dataBytesMax)) reasons.push('journal_full')
     if (this.#server.isOverloaded) reasons.push('overloaded')
     return reasons

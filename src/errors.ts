@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'schema_violation'
   | 'overloaded'
   | 'commit_failed'
+  | 'disk_full'
   | 'read_failed'
   | 'starting'
   | 'draining'

@@ -116,6 +116,9 @@ export const limits = {
   readsInFlightMax: 4096,
   /** Reads of people that the reader has at a time: those whose asker has gone are dropped before they come to it. */
   looksAtOnce: 4,
+  /** A disk that was full is looked at so often; with so much free it takes commits again. */
+  fullDiskLookMs: 1000,
+  fullDiskBytesMin: mib,
   /** Recordings that are read at once, and those whose measure is kept (some 50 KiB for an hour). */
   recordingsReadMax: 64,
   recordingsKeptMax: 64,

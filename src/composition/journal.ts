@@ -4,17 +4,26 @@ import type { Config } from '../config.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
+import type { FullDisk } from './full-disk.js'
 
 export interface JournalParts {
   readonly config: Config
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
+  readonly fullDisk: FullDisk
   onFatal(error: Error): void
 }
 
 /** Rejects with a message for people when the data folder cannot be had. */
-export function openJournal({ config, clock, log, metrics, onFatal }: JournalParts): Promise<SqliteJournal> {
+export function openJournal({
+  config,
+  clock,
+  log,
+  metrics,
+  fullDisk,
+  onFatal,
+}: JournalParts): Promise<SqliteJournal> {
   const { DATA_DIR, ACCEPT_DATA_LOSS, GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS, AI_BUDGET_MS } = config
   return SqliteJournal.open({
     dataDir: DATA_DIR,
@@ -26,12 +35,16 @@ export function openJournal({ config, clock, log, metrics, onFatal }: JournalPar
       PROCESSING_AI: AI_BUDGET_MS,
     },
     onFatal,
-    onCommit: (commit) => metrics.observeCommit(commit),
+    onCommit: (commit) => {
+      fullDisk.committed()
+      metrics.observeCommit(commit)
+    },
     onCheckpointFailed: (error) => {
       metrics.counts.checkpointsFailed++
       log.warn({ err: error }, 'a checkpoint failed; it is tried again')
     },
     onCommitFailed: (appends, error) => {
+      fullDisk.commitFailed(error.code)
       metrics.counts.commitsFailed++
       metrics.counts.appendsFailed += appends
       log.error({ err: error, appends }, 'a commit failed; its senders were told to send again')

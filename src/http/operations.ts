@@ -5,7 +5,14 @@ import { jsonType } from './exchange.js'
 import type { Route } from './routes.js'
 
 /** Why the service cannot take packets now. */
-export const notReadyReasons = ['starting', 'draining', 'store_failed', 'journal_full', 'overloaded'] as const
+export const notReadyReasons = [
+  'starting',
+  'draining',
+  'store_failed',
+  'disk_full',
+  'journal_full',
+  'overloaded',
+] as const
 export type NotReadyReason = (typeof notReadyReasons)[number]
 
 export interface OperationsPorts {

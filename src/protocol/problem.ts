@@ -62,6 +62,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   internal: { status: '500 Internal Server Error', title: 'Internal error' },
   overloaded: { status: '503 Service Unavailable', title: 'Overloaded', retryAfter: 1 },
   commit_failed: { status: '503 Service Unavailable', title: 'Not stored', retryAfter: 1 },
+  disk_full: { status: '503 Service Unavailable', title: 'Disk full', retryAfter: 1 },
   read_failed: { status: '503 Service Unavailable', title: 'Cannot be read', retryAfter: 1 },
   version_conflict: { status: '503 Service Unavailable', title: 'Changed elsewhere', retryAfter: 1 },
   starting: { status: '503 Service Unavailable', title: 'Starting', retryAfter: 1 },

@@ -33,6 +33,7 @@ const statuses: Record<ErrorCode, number> = {
   internal: 500,
   overloaded: 503,
   commit_failed: 503,
+  disk_full: 503,
   read_failed: 503,
   version_conflict: 503,
   starting: 503,

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { get, packet, post } from '../support/service.js'
+import { limits } from '../../src/limits.js'
+import { eventually, get, packet, post } from '../support/service.js'
 import { startRefused } from '../torture/refusal.js'
 import {
   mountUnavailable,
@@ -28,6 +29,38 @@ describe('a full disk', { skip }, () => {
     'calls and their packets can be read while the disk is full',
     smoke((stage, seed) => runReadsOnFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 })),
   )
+
+  test('it is the reason why the service is not ready, and of its 503s, until there is space', async (t) => {
+    const stage = Stage.of(t)
+    const disk = SmallDisk.mount(stage, 4)
+    const service = await stage.service({ dataDir: disk.folder })
+    await post(service, '/v1/call/stream/c1', packet(0))
+    assert.deepEqual((await get(service, '/health/ready')).body['reasons'], [])
+    disk.fill()
+    const large = 'x'.repeat(30_000)
+    let refusal = await post(service, '/v1/call/stream/c1', packet(1, large))
+    for (let n = 2; refusal.status === 202 && n < 2000; n++)
+      refusal = await post(service, '/v1/call/stream/c1', packet(n, large))
+    assert.equal(refusal.status, 503)
+    assert.equal(refusal.body['type'], 'urn:voicestream:problem:disk_full')
+    const ready = await get(service, '/health/ready')
+    assert.deepEqual([ready.status, ready.body['reasons']], [503, ['disk_full']])
+    assert.match(
+      await (await fetch(`${service.url}/metrics`)).text(),
+      /^voicestream_not_ready\{reason="disk_full"\} 1$/m,
+    )
+    // It stays so while nobody sends and the disk stays full.
+    await new Promise((resolve) => setTimeout(resolve, 2 * limits.fullDiskLookMs))
+    assert.equal((await get(service, '/health/ready')).status, 503)
+    disk.grow(16)
+    await eventually(
+      () => get(service, '/health/ready'),
+      ({ status }) => status === 200,
+    )
+    assert.equal((await post(service, '/v1/call/stream/c1', packet(3000))).status, 202)
+    service.kill('SIGKILL')
+    await service.exited
+  })
 
   test('a start on a full disk says that it is full, and succeeds once there is space', async (t) => {
     const stage = Stage.of(t)

@@ -8,6 +8,7 @@ import { linesOf } from './kill-runs.js'
 import { describe, judge } from './oracle.js'
 import { type Random, randomOf } from './random.js'
 import { readEverything } from './read-back.js'
+import { reasonsOf } from './readiness.js'
 import { Connection } from './requests.js'
 import { epochMs, killHard, type Stage, sleep, within } from './stage.js'
 import { type Fault, Strace, syncCalls } from './strace.js'
@@ -131,11 +132,13 @@ export async function runFailingWrites(stage: Stage, { seed, rounds }: DiskFault
     await driver.halt()
     await strace.detach()
     faults += strace.injected().length
-    for (const path of ['/health/live', '/health/ready', '/v1/calls']) {
+    for (const path of ['/health/live', '/v1/calls']) {
       const answer = await connection.get(path)
       if (answer.kind !== 'answered' || answer.status !== 200)
         findings.push(`round ${round}: ${path} was answered ${JSON.stringify(answer).slice(0, 200)}`)
     }
+    // The last write may have met a full disk.
+    findings.push(...(await reasonsOf(service, [])))
   }
   connection.close()
   const refused = driver.history().packets.filter(({ detail }) => detail === '503').length

@@ -7,6 +7,7 @@ import type { Service } from '../support/service.js'
 import { judgeAndSettle, lastLines } from './disk-faults.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { randomOf } from './random.js'
+import { reasonsOf } from './readiness.js'
 import { type Answer, Connection } from './requests.js'
 import { epochMs, killHard, type Stage, sleep, within } from './stage.js'
 import type { Unavailable, Verdict } from './verdict.js'
@@ -85,7 +86,10 @@ export async function runFullDisk(stage: Stage, plan: FullDiskPlan): Promise<Ver
   await sleep(1000)
   const whileFull = driver.acknowledged
   await driver.halt()
-  findings.push(...(await readWhileFull(service, ['/', '/health/live', '/health/ready', '/metrics'])))
+  findings.push(
+    ...(await readWhileFull(service, ['/', '/health/live', '/metrics'])),
+    ...(await reasonsOf(service, ['disk_full'])),
+  )
 
   const refused = driver.history().packets.filter(({ detail }) => detail === '503').length
   const broken = driver.history().packets.filter(({ detail }) => !/^\d+$/.test(detail)).length
@@ -95,6 +99,8 @@ export async function runFullDisk(stage: Stage, plan: FullDiskPlan): Promise<Ver
 
   disk.grow(plan.grownMebibytes)
   const grownAt = epochMs()
+  // A service that is not ready has no traffic: it must find out by itself.
+  findings.push(...(await reasonsOf(service, [])))
   driver.start(service.port)
   while (driver.acknowledged === whileFull && epochMs() < grownAt + resumeMsMax) await sleep(10)
   if (driver.acknowledged === whileFull)

@@ -29,7 +29,7 @@ export interface GroupCommitPorts {
   handOver(batch: Batch, records: ArrayBuffer): void
   readonly onCommit?: ((commit: CommitFigures) => void) | undefined
   /** So many appends were told that they failed. */
-  readonly onCommitFailed?: ((appends: number, error: Error) => void) | undefined
+  readonly onCommitFailed?: ((appends: number, error: VoiceStreamError) => void) | undefined
 }
 
 const commitsAveraged = 8

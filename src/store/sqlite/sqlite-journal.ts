@@ -56,7 +56,7 @@ export interface SqliteJournalOptions {
   /** The log could not be moved into the database; it is tried again when it has grown further. */
   readonly onCheckpointFailed?: (error: Error) => void
   /** So many appends were told that they failed. */
-  readonly onCommitFailed?: (appends: number, error: Error) => void
+  readonly onCommitFailed?: (appends: number, error: VoiceStreamError) => void
 }
 
 export class SqliteJournal implements Journal, CallReader {
@@ -83,10 +83,7 @@ export class SqliteJournal implements Journal, CallReader {
       { dataDir, acceptDataLoss, now, dueWithin },
       {
         committed: (commit) => this.commits.committed(commit),
-        commitFailed: (cause) =>
-          this.commits.fail(
-            new VoiceStreamError('commit_failed', 'the packet could not be stored', { cause }),
-          ),
+        commitFailed: (cause) => this.commits.fail(notStored(cause)),
         checkpointFailed: (error) => onCheckpointFailed?.(error),
         erasing: (calls) => {
           this.#erasureBacklog = calls
@@ -292,6 +289,12 @@ function isNotOpen(): Promise<never> {
 function inOrder(entries: VersionedEntry[]): readonly VersionedEntry[] {
   entries.sort((a, b) => a.version - b.version)
   return entries.filter(({ version }, index) => entries[index - 1]?.version !== version)
+}
+
+function notStored(cause: Error): VoiceStreamError {
+  return cause.message.startsWith('SQLITE_FULL')
+    ? new VoiceStreamError('disk_full', 'the disk is full: what was sent could not be stored', { cause })
+    : new VoiceStreamError('commit_failed', 'the packet could not be stored', { cause })
 }
 
 function failedBy(cause: Error): VoiceStreamError {

@@ -1,0 +1,48 @@
+/**
+ * Whether commits fail for lack of space. A commit that succeeds says that they no longer do; where nobody sends any
+ * more, as a service that is not ready has no traffic, the free space of the disk says it.
+ */
+import type { Space } from '../folder-space.js'
+import { limits } from '../limits.js'
+
+export interface FullDiskPorts {
+  look(): Promise<Space>
+  later(delayMs: number, task: () => void): void
+}
+
+export class FullDisk {
+  readonly #ports: FullDiskPorts
+  #isFull = false
+  #isLooking = false
+
+  constructor(ports: FullDiskPorts) {
+    this.#ports = ports
+  }
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  commitFailed(code: string): void {
+    if (code !== 'disk_full') return
+    this.#isFull = true
+    if (!this.#isLooking) this.#lookLater()
+  }
+
+  committed(): void {
+    this.#isFull = false
+  }
+
+  #lookLater(): void {
+    this.#isLooking = true
+    this.#ports.later(limits.fullDiskLookMs, () => void this.#look())
+  }
+
+  async #look(): Promise<void> {
+    const { freeBytes } = await this.#ports.look()
+    // What is not known (NaN) is no space. Where there is too little all the same, the next commit says so.
+    if (freeBytes >= limits.fullDiskBytesMin) this.#isFull = false
+    this.#isLooking = false
+    if (this.#isFull) this.#lookLater()
+  }
+}
