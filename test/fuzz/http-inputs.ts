@@ -1,5 +1,6 @@
 /** HTTP as nobody should send it: framing, lines, headers, targets, and what hides behind a request. */
 import type { Random } from '../torture/random.js'
+import { oddForm } from './form-inputs.js'
 import {
   cut,
   type Generator,
@@ -240,6 +241,7 @@ export const httpGenerators: Readonly<Record<string, Generator>> = {
   encodings: oddEncodings,
   headers: oddHeaders,
   line: oddLine,
+  forms: oddForm,
   targets: oddTarget,
   pipelined,
   recordings: recordingRead,

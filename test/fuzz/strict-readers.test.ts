@@ -43,6 +43,17 @@ describe('the strict reading of requests', () => {
     assert.deepEqual(read(`${head}Content-Length: 3\r\n\r\nab`), ['truncated'])
   })
 
+  test('knows the forms of old senders: a path behind an authority, empty lines, and a version that is refused', () => {
+    const forms = (text: string) => {
+      const { requests, rest } = readStream(Buffer.from(text, 'latin1'))
+      return [...requests.map(({ certainty, target }) => `${certainty} ${target}`), rest]
+    }
+    assert.deepEqual(forms('GET http://a:1/x?y HTTP/1.1\r\nHost: a\r\n\r\n'), ['lenient /x?y', 'nothing'])
+    assert.deepEqual(forms('GET HTTPS://a HTTP/1.1\r\nHost: a\r\n\r\n'), ['lenient /', 'nothing'])
+    assert.deepEqual(forms(`${head}\r\n\r\n${head}\r\n`), ['plain /x', 'lenient /x', 'nothing'])
+    assert.deepEqual(forms(`${head.replace('1.1', '1.0')}\r\n`), ['malformed'])
+  })
+
   test('gives a packet its effect, and an invalid one none', () => {
     const packet = (body: string, path = '/v1/call/stream/c') => {
       const lines = `Host: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`

@@ -9,6 +9,7 @@ export interface StrictRequest {
   readonly start: number
   readonly lineEnd: number
   readonly method: string
+  /** Of an absolute one (RFC 9112 §3.2.2) what stands behind its authority: it is for the same resource. */
   readonly target: string
   /** Lower case names, in their order. */
   readonly headers: readonly (readonly [name: string, value: string])[]
@@ -81,9 +82,14 @@ function readRequest(bytes: Buffer, start: number): Found {
   const certainty = isPlain && body.isPlain ? 'plain' : 'lenient'
   const lineEnd = at + first.length
   return {
-    request: { certainty, start: at, lineEnd, method, target, headers, body: body.bytes },
+    request: { certainty, start: at, lineEnd, method, target: originForm(target), headers, body: body.bytes },
     end: body.end,
   }
+}
+
+function originForm(target: string): string {
+  const [, rest] = /^https?:\/\/[^/?#]+(.*)$/is.exec(target) ?? []
+  return rest === undefined ? target : rest.startsWith('/') ? rest : `/${rest}`
 }
 
 /** But for a tab, which is white space. */
