@@ -180,6 +180,8 @@ export const limits = {
   ledgerRequestsMax: 1000,
 
   duplicateChecksMax: 256,
+  /** Packets for stored numbers of calls whose grace period is over: each waits for a read of what is stored. */
+  lateComparisonsMax: 128,
 
   supervisorsMax: 10_000,
   /**

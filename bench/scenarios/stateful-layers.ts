@@ -51,6 +51,7 @@ function portsOn(journal: MemoryJournal): CallPorts {
     leave: ignore,
     erased: ignore,
     duplicate: ignore,
+    compare: ignore,
   }
 }
 

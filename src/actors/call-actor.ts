@@ -54,6 +54,7 @@ export class CallActor extends Actor<Logic> {
       assert(!this.#isBusy, 'the mailbox is empty: a call takes one message at a time')
       this.#call.takePacket(this.getSnapshot(), message)
     } else if (message.type === 'read') this.#call.show(this.getSnapshot(), message)
+    else if (message.type === 'compared') this.#call.takeCompared(this.getSnapshot(), message)
     else this.send(message)
   }
 

@@ -1,6 +1,6 @@
 /** What a call can be told, and what becomes of a message where there is no call, or none yet. */
 import type { Millis } from '../clock.js'
-import { unreachable } from '../errors.js'
+import { unreachable, VoiceStreamError } from '../errors.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
@@ -18,6 +18,16 @@ export interface CallLife {
 export interface PacketMessage {
   readonly type: 'packet'
   readonly packet: Packet
+  readonly replyTo: ReplyTo<ReceiptFacts>
+}
+
+/** A packet for a stored number was compared with what is stored, because the call's grace period is over. */
+export interface ComparedMessage {
+  readonly type: 'compared'
+  /** Of the call that it came to: by now the name may be another one's. */
+  readonly createdAt: Millis
+  readonly sequence: number
+  readonly isSame: boolean
   readonly replyTo: ReplyTo<ReceiptFacts>
 }
 
@@ -56,7 +66,7 @@ export type LifecycleMessage =
       readonly replyTo: ReplyTo<ErasureAnswer>
     }
 
-export type CallMessage = PacketMessage | ReadMessage | LifecycleMessage
+export type CallMessage = PacketMessage | ComparedMessage | ReadMessage | LifecycleMessage
 
 export type CompletionAnswer = 'accepted' | 'conflict' | 'unknown-call'
 
@@ -95,6 +105,8 @@ export function findNothing(message: CallMessage): void {
       return message.replyTo.answered(false)
     case 'erase':
       return message.replyTo.answered('unknown-call')
+    case 'compared':
+      return message.replyTo.failed(erasedMeanwhile())
     case 'read':
     case 'deadline':
     case 'passivate':
@@ -105,4 +117,8 @@ export function findNothing(message: CallMessage): void {
     default:
       return unreachable(message)
   }
+}
+
+export function erasedMeanwhile(): VoiceStreamError {
+  return new VoiceStreamError('read_failed', 'the call was erased while its packet was compared')
 }

@@ -24,12 +24,14 @@ import {
   newCall,
   stateOf,
 } from './call-machine.js'
-import type {
-  CallLife,
-  ErasureAnswer,
-  LifecycleMessage,
-  PacketMessage,
-  ReadMessage,
+import {
+  type CallLife,
+  type ComparedMessage,
+  type ErasureAnswer,
+  erasedMeanwhile,
+  type LifecycleMessage,
+  type PacketMessage,
+  type ReadMessage,
 } from './call-messages.js'
 import {
   AnnouncingSettlement,
@@ -71,6 +73,8 @@ export interface CallPorts {
   erased(callId: CallId, state: CallState): void
   /** A duplicate came; its content may differ from what is stored. */
   duplicate(callId: CallId, packet: Packet): void
+  /** A packet for a stored number came after the grace period. The call is told as a message: `compared`. */
+  compare(life: CallLife, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void
 }
 
 export interface CallInput {
@@ -161,16 +165,33 @@ export class Call implements SettledCall {
     this.#journal.appendPacket(state, { type: 'packet', receivedAt, sequence, data, timestamp }, settlement)
   }
 
-  /** A duplicate or a rejection changes nothing; it is told when what it refers to is durable (V4). */
   #refusePacket(state: CallMachineSnapshot, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void {
-    const isDuplicate = state.context.log.has(packet.sequence)
-    if (isDuplicate) {
-      state.context.duplicateCount++
-      this.#ports.duplicate(this.#callId, packet)
-    }
-    const status = isDuplicate ? 'duplicate' : 'rejected'
+    const { log, createdAt } = state.context
+    if (!log.has(packet.sequence)) return this.#refuse('rejected', state, packet.sequence, replyTo)
+    // Other content after the grace period is another call's, and must not be told as stored: `takeCompared` answers.
+    if (!state.hasTag('receiving'))
+      return this.#ports.compare({ callId: this.#callId, createdAt }, packet, replyTo)
+    this.#ports.duplicate(this.#callId, packet)
+    this.#refuse('duplicate', state, packet.sequence, replyTo)
+  }
+
+  takeCompared(state: CallMachineSnapshot, { createdAt, sequence, isSame, replyTo }: ComparedMessage): void {
+    if (state.context.createdAt !== createdAt) return replyTo.failed(erasedMeanwhile())
+    // It receives again where the end of its grace period could not be stored.
+    const isDuplicate = isSame || state.hasTag('receiving')
+    this.#refuse(isDuplicate ? 'duplicate' : 'rejected', state, sequence, replyTo)
+  }
+
+  /** A duplicate or a rejection changes nothing; it is told when what it refers to is durable (V4). */
+  #refuse(
+    status: 'duplicate' | 'rejected',
+    state: CallMachineSnapshot,
+    sequence: number,
+    replyTo: ReplyTo<ReceiptFacts>,
+  ): void {
+    if (status === 'duplicate') state.context.duplicateCount++
     const now = this.#ports.clock.now()
-    this.#journal.settled(new PacketReceipt(status, state, packet.sequence, now, this, replyTo))
+    this.#journal.settled(new PacketReceipt(status, state, sequence, now, this, replyTo))
   }
 
   received(facts: ArrivalFacts): void {

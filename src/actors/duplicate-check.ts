@@ -1,8 +1,13 @@
 /**
- * Does a duplicate have the content of its original? The sender is answered without it; a difference is counted and
- * logged. The originals are on disk, so one duplicate is compared at a time, and those that come too fast to compare
- * are counted as unchecked (V7).
+ * Does a duplicate have the content of its original, which is its data? A second PBX stamps the same packet with a time
+ * of its own.
+ *
+ * While a call receives, the sender is answered without it, and a difference is counted and logged. The originals are on
+ * disk, so one duplicate is compared at a time, and those that come too fast to compare are counted as unchecked (V7).
+ * Once the grace period is over other content is another call's, so the comparison comes before the answer; it is refused
+ * when too many are under way (V7).
  */
+import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
@@ -14,6 +19,9 @@ export interface DuplicateCheckPorts {
   unchecked(): void
 }
 
+/** Whether the content is the same, or why nobody knows. */
+export type Comparison = boolean | VoiceStreamError
+
 interface Check {
   readonly callId: CallId
   readonly packet: Packet
@@ -23,6 +31,7 @@ export class DuplicateCheck {
   readonly #ports: DuplicateCheckPorts
   readonly #waiting: Check[] = []
   #isRunning = false
+  #comparing = 0
 
   constructor(ports: DuplicateCheckPorts) {
     this.#ports = ports
@@ -30,8 +39,32 @@ export class DuplicateCheck {
 
   add(callId: CallId, packet: Packet): void {
     if (this.#waiting.length >= limits.duplicateChecksMax) return this.#ports.unchecked()
-    this.#waiting.push({ callId, packet: { ...packet, data: Uint8Array.from(packet.data) } })
+    this.#waiting.push({ callId, packet: kept(packet) })
     if (!this.#isRunning) void this.#run()
+  }
+
+  /** A bulk request waits for it, so that it leaves room for single packets. */
+  get hasRoom(): boolean {
+    return this.#comparing < limits.lateComparisonsMax / 2
+  }
+
+  /** `compared` is called once, later or now. */
+  compare(callId: CallId, packet: Packet, compared: (comparison: Comparison) => void): void {
+    if (this.#comparing >= limits.lateComparisonsMax)
+      return compared(new VoiceStreamError('overloaded', 'too many late packets are being compared'))
+    this.#comparing++
+    void this.#comparison({ callId, packet: kept(packet) }).then((comparison) => {
+      this.#comparing--
+      compared(comparison)
+    })
+  }
+
+  async #comparison(check: Check): Promise<Comparison> {
+    try {
+      return (await this.#isSame(check)) ?? unread()
+    } catch (error) {
+      return error instanceof VoiceStreamError ? error : unread(error)
+    }
   }
 
   async #run(): Promise<void> {
@@ -41,17 +74,31 @@ export class DuplicateCheck {
     this.#isRunning = false
   }
 
-  async #compare({ callId, packet }: Check): Promise<void> {
+  async #compare(check: Check): Promise<void> {
     try {
-      const { packets } = await this.#ports.reader.packets(callId, packet.sequence, 1)
-      const original = packets[0]
-      if (original?.sequence !== packet.sequence) return this.#ports.unchecked()
-      const isSame =
-        original.timestamp === packet.timestamp && Buffer.compare(original.data, packet.data) === 0
-      if (!isSame) this.#ports.differs(callId, packet.sequence)
+      if ((await this.#isSame(check)) === null) this.#ports.unchecked()
     } catch {
       // The read was refused or failed: the comparison is lost, and counted as such.
       this.#ports.unchecked()
     }
   }
+
+  /** Null when the original was not found. */
+  async #isSame({ callId, packet }: Check): Promise<boolean | null> {
+    const { packets } = await this.#ports.reader.packets(callId, packet.sequence, 1)
+    const original = packets[0]
+    if (original?.sequence !== packet.sequence) return null
+    const isSame = Buffer.compare(original.data, packet.data) === 0
+    if (!isSame) this.#ports.differs(callId, packet.sequence)
+    return isSame
+  }
+}
+
+/** The data is a view of a request body that is gone after this turn. */
+function kept(packet: Packet): Packet {
+  return { ...packet, data: Uint8Array.from(packet.data) }
+}
+
+function unread(cause?: unknown): VoiceStreamError {
+  return new VoiceStreamError('read_failed', 'the stored packet could not be read', { cause })
 }

@@ -5,16 +5,19 @@
 import { Alarm } from '../actors/alarm.js'
 import type { CallLife } from '../actors/call-messages.js'
 import { CallRegistry } from '../actors/call-registry.js'
+import type { ReceiptFacts, ReplyTo } from '../actors/call-settlements.js'
 import { DuplicateCheck } from '../actors/duplicate-check.js'
 import { Retention } from '../actors/retention.js'
 import type { Supervision } from '../actors/supervision.js'
 import type { AnalysisProvider } from '../ai/provider.js'
 import { type Clock, rfc3339 } from '../clock.js'
 import type { Config } from '../config.js'
+import { VoiceStreamError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import type { Packet } from '../protocol/decode.js'
 import type { CallReader, Journal, LifecycleEntry } from '../store/journal.js'
 import { type CallAnalysis, createCallAnalysis } from './call-analysis.js'
 
@@ -36,7 +39,7 @@ export class CallActors {
   readonly registry: CallRegistry
   readonly analysis: CallAnalysis
   readonly alarm: Alarm
-  readonly #duplicates: DuplicateCheck
+  readonly duplicates: DuplicateCheck
   /** Null when calls are kept for ever. */
   readonly retention: Retention | null
 
@@ -45,7 +48,7 @@ export class CallActors {
     this.registry = this.#createRegistry()
     this.analysis = this.#createAnalysis()
     this.alarm = this.#createAlarm()
-    this.#duplicates = this.#createDuplicateCheck()
+    this.duplicates = this.#createDuplicateCheck()
     this.retention = this.#createRetention()
   }
 
@@ -98,7 +101,8 @@ export class CallActors {
         metrics.counts.packetsLate++
       },
       erased: (callId, state) => this.#erased(callId, state),
-      duplicate: (callId, packet) => this.#duplicates.add(callId, packet),
+      duplicate: (callId, packet) => this.duplicates.add(callId, packet),
+      compare: (life, packet, replyTo) => this.#compare(life, packet, replyTo),
     })
   }
 
@@ -139,6 +143,14 @@ export class CallActors {
           replyTo: { answered: () => done(true), failed: () => done(false) },
         }),
       readFailed: (error) => log.warn({ err: error }, 'deadlines could not be read; trying again'),
+    })
+  }
+
+  #compare({ callId, createdAt }: CallLife, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void {
+    const { sequence } = packet
+    this.duplicates.compare(callId, packet, (comparison) => {
+      if (comparison instanceof VoiceStreamError) return replyTo.failed(comparison)
+      this.registry.tell(callId, { type: 'compared', createdAt, sequence, isSame: comparison, replyTo })
     })
   }
 

@@ -65,6 +65,7 @@ function createIngestRoutes({ metrics, journal, calls }: RouteParts): readonly R
   return ingestRoutes({
     registry: calls.registry,
     hasRoom: () =>
+      calls.duplicates.hasRoom &&
       journal.hasRoom(limits.dataBytesMax) &&
       journal.commits.openEntries < bulkEntriesMax() &&
       journal.commits.queuedEntries < limits.journalQueueEntriesMax,

@@ -152,6 +152,8 @@ class BulkRequest {
 
   answered(line: number, { status, callId, sequence }: ReceiptFacts): void {
     this.#result[status]++
+    // It may wait for comparisons with what is stored, and is not stuck as long as they come back.
+    this.#exchange.progressAt = performance.now()
     if (status !== 'accepted') this.#list({ line, status, call_id: callId, sequence })
     this.#answerOne()
   }

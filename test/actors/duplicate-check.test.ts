@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { DuplicateCheck } from '../../src/actors/duplicate-check.js'
+import { type Comparison, DuplicateCheck } from '../../src/actors/duplicate-check.js'
+import { VoiceStreamError } from '../../src/errors.js'
 import { limits } from '../../src/limits.js'
 import type { StoredPacket } from '../../src/store/journal.js'
 import { callId } from '../support/calls.js'
@@ -47,12 +48,12 @@ describe('a duplicate', () => {
     assert.deepEqual([told.differs, told.unchecked], [[], 0])
   })
 
-  test('with other data or another time is told as different', async () => {
+  test('with other data is told as different, with another time it is not: a second PBX has a clock of its own', async () => {
     const { check, told } = checkOver([stored(3, 'same'), stored(4, 'same')])
     check.add(id, packet(3, 'Same'))
     check.add(id, packet(4, 'same', 2))
     await turns()
-    assert.deepEqual(told.differs, [3, 4])
+    assert.deepEqual([told.differs, told.unchecked], [[3], 0])
   })
 
   test('is compared with what it said when it came, although its body is used again', async () => {
@@ -84,5 +85,59 @@ describe('a duplicate', () => {
     await turns(limits.duplicateChecksMax * 2 + 10)
     assert.equal(told.differs.length, limits.duplicateChecksMax + 1)
     assert.equal(told.mostReadsAtOnce, 1)
+  })
+})
+
+describe('a comparison before the answer', () => {
+  const outcomes = () => {
+    const found: Comparison[] = []
+    return { found, compared: (comparison: Comparison) => found.push(comparison) }
+  }
+  const codes = (found: readonly Comparison[]) =>
+    found.map((comparison) => (comparison instanceof VoiceStreamError ? comparison.code : comparison))
+
+  test('says whether the data is the same, and a difference is told, too', async () => {
+    const { check, told } = checkOver([stored(3, 'same'), stored(4, 'same')])
+    const { found, compared } = outcomes()
+    const body = Buffer.from('same')
+    check.compare(id, { sequence: 3, data: body, timestamp: 2 }, compared)
+    body.fill('x')
+    check.compare(id, packet(4, 'other'), compared)
+    await turns()
+    assert.deepEqual(found, [true, false])
+    assert.deepEqual(told.differs, [4])
+  })
+
+  test('whose original cannot be read or found says so, and leaves no place taken', async () => {
+    const { check, break: breakReads } = checkOver([stored(5, 'same')])
+    const { found, compared } = outcomes()
+    check.compare(id, packet(3, 'same'), compared)
+    await turns()
+    breakReads(new VoiceStreamError('overloaded', 'the reader is busy'))
+    check.compare(id, packet(5, 'same'), compared)
+    await turns()
+    breakReads(new Error('the disk is away'))
+    for (let i = 0; i < 2 * limits.lateComparisonsMax; i++) {
+      check.compare(id, packet(5, 'same'), compared)
+      await turns(4)
+    }
+    assert.deepEqual(codes(found).slice(0, 2), ['read_failed', 'overloaded'])
+    assert.deepEqual(codes(found).slice(2), Array(2 * limits.lateComparisonsMax).fill('read_failed'))
+    assert(check.hasRoom)
+  })
+
+  test('is one of a bounded number; beyond it packets are refused, and bulk requests wait before that (V7)', async () => {
+    const { check, told } = checkOver([stored(3, 'same')])
+    const { found, compared } = outcomes()
+    for (let i = 0; i < limits.lateComparisonsMax / 2 - 1; i++) check.compare(id, packet(3, 'same'), compared)
+    assert(check.hasRoom)
+    for (let i = 0; i < limits.lateComparisonsMax; i++) check.compare(id, packet(3, 'same'), compared)
+    assert(!check.hasRoom)
+    const refused = limits.lateComparisonsMax / 2 - 1
+    assert.deepEqual(codes(found), Array(refused).fill('overloaded'))
+    await turns()
+    assert.equal(found.filter((comparison) => comparison === true).length, limits.lateComparisonsMax)
+    assert.equal(told.mostReadsAtOnce, limits.lateComparisonsMax)
+    assert(check.hasRoom)
   })
 })

@@ -53,6 +53,50 @@ describe('the grace period', () => {
     assert.match(transcriptionOf(after.body) ?? '', /^Simulated transcription of 1 packets, .* 1 missing\.$/)
   })
 
+  // Guards against a PBX that takes the id of an ended call for a new one: its packets were answered 202, and thrown away.
+  test('tells what is stored from other content once it is over', async (t) => {
+    const client = new HttpClient(t, service())
+    for (const sequence of [0, 1, 2]) await client.packet('again', packet(sequence))
+    await client.complete('again', 3)
+    await archived(client, 'again')
+    const before = (await client.call('again')).body['duplicate_count'] as number
+    const other = { ...packet(1), data: 'of another call' }
+    const refused = await client.packet('again', other)
+    assert.deepEqual([refused.status, refused.body['status']], [409, 'rejected'])
+    assert.equal(refused.body['duplicate'], false)
+    const same = await client.packet('again', { ...packet(1), timestamp: 7 })
+    assert.deepEqual([same.status, same.body['status'], same.body['duplicate']], [202, 'duplicate', true])
+    const lines = [0, 1, 2].flatMap((sequence) => [packet(sequence), { ...packet(sequence), data: 'other' }])
+    const bulk = await client.bulk(
+      lines.map((line) => JSON.stringify({ call_id: 'again', ...line })).join('\n'),
+    )
+    assert.equal(bulk.status, 202)
+    assert.deepEqual(
+      (bulk.body['lines'] as { status: string }[]).map(({ status }) => status),
+      ['duplicate', 'rejected', 'duplicate', 'rejected', 'duplicate', 'rejected'],
+    )
+    assert.equal((await client.call('again')).body['duplicate_count'], before + 4)
+    const stored = await client.get('/v1/call/again/packets')
+    assert.deepEqual(
+      (stored.body['packets'] as { data: string }[]).map(({ data }) => data),
+      [0, 1, 2].map((sequence) => packet(sequence).data),
+    )
+  })
+
+  test('has room for a bulk request that repeats a thousand packets of an ended call', async (t) => {
+    // Guards against a repetition that can never end: each comparison too many would be "send all of it again".
+    const client = new HttpClient(t, service())
+    const count = 1000
+    const body = Array.from({ length: count }, (_, sequence) =>
+      JSON.stringify({ call_id: 'repeat', ...packet(sequence) }),
+    ).join('\n')
+    assert.equal((await client.bulk(body)).status, 202)
+    await client.complete('repeat', count)
+    await archived(client, 'repeat')
+    const { status, body: result, text } = await client.bulk(body)
+    assert.deepEqual([status, result['duplicate'], result['rejected']], [202, count, 0], text)
+  })
+
   // Guards against the row "packet right after the 202 of the completion": accepted in 48 of 50 tries, rejected in 2.
   test('has begun when the completion is answered: every packet right after it is accepted', async (t) => {
     const client = new HttpClient(t, service())

@@ -13,9 +13,10 @@ import type {
 import { CallRegistry } from '../../src/actors/call-registry.js'
 import type { ReceiptFacts, ReplyTo } from '../../src/actors/call-settlements.js'
 import { callView } from '../../src/actors/call-view.js'
+import { DuplicateCheck } from '../../src/actors/duplicate-check.js'
 import { encodePacketEvent, type UnplacedEvent } from '../../src/actors/event-feed.js'
 import type { Millis } from '../../src/clock.js'
-import type { VoiceStreamError } from '../../src/errors.js'
+import { VoiceStreamError } from '../../src/errors.js'
 import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
 import { type StartBody, textMedia } from '../../src/protocol/media.js'
@@ -98,6 +99,7 @@ export class Calls {
   readonly erasedIn: CallState[] = []
   readonly duplicates: number[] = []
   readonly activationFailures: unknown[] = []
+  readonly #check: DuplicateCheck
 
   constructor(
     journal = new HeldJournal(),
@@ -105,6 +107,7 @@ export class Calls {
     ports: Partial<Pick<CallPorts, 'arm' | 'analyse'>> = {},
   ) {
     this.journal = journal
+    this.#check = new DuplicateCheck({ reader: journal, differs: () => {}, unchecked: () => {} })
     this.clock = clock
     this.registry = new CallRegistry(
       { journal, reader: journal, clock: this.clock, failed: (error) => this.activationFailures.push(error) },
@@ -141,6 +144,13 @@ export class Calls {
         this.erasedIn.push(state)
       },
       duplicate: (_, { sequence }) => this.duplicates.push(sequence),
+      compare: ({ callId, createdAt }, packet, replyTo) => {
+        const { sequence } = packet
+        this.#check.compare(callId, packet, (comparison) => {
+          if (comparison instanceof VoiceStreamError) return replyTo.failed(comparison)
+          this.registry.tell(callId, { type: 'compared', createdAt, sequence, isSame: comparison, replyTo })
+        })
+      },
     }
   }
 
