@@ -132,10 +132,10 @@ export const settings = {
     10,
     0,
     1000,
-    'Failed attempts in a row, over all calls, after which the provider counts as down; 0: never.',
+    'Failed attempts in a row, over all calls, after which the provider counts as down; 0: never. One fewer than AI_MAX_ATTEMPTS of a single call are enough.',
   ),
   AI_BREAKER_PROBE_MS: integer(
-    5000,
+    1000,
     1,
     60_000,
     'First wait before a provider that is down is asked again; each one after it is twice as long, up to a minute.',

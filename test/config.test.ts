@@ -77,7 +77,7 @@ const defaults: Record<Key, string | number | boolean> = {
   AI_ATTEMPT_TIMEOUT_MS: 20_000,
   AI_CONCURRENCY: 64,
   AI_BREAKER_FAILURES: 10,
-  AI_BREAKER_PROBE_MS: 5000,
+  AI_BREAKER_PROBE_MS: 1000,
   LOG_LEVEL: 'info',
 }
 

@@ -8,6 +8,7 @@
  */
 
 import assert from 'node:assert/strict'
+import type { OwnFailures } from '../ai/breaker.js'
 import type { AnalysisCheckpoints, AnalysisProvider, AnalysisRequest } from '../ai/provider.js'
 import {
   type Admitted,
@@ -35,9 +36,7 @@ export interface AnalysisPorts {
    * Runs an attempt when a slot is free and the provider may be asked, or rejects with `AttemptReleased` or the signal's
    * reason.
    */
-  admit<R>(attempt: Admitted<R>, signal: AbortSignal): Promise<R>
-  /** What failed an attempt that counted has turned out to be the beginning of an outage. */
-  wasOutage(error: Error): boolean
+  admit<R>(attempt: Admitted<R>, own: OwnFailures, signal: AbortSignal): Promise<R>
   isProviderDown(): boolean
   /** A call says that the provider was down when the process ended. */
   suspectProvider(): Promise<void>
@@ -140,10 +139,11 @@ export class Analyses {
     const { callId } = life
     const { clock, provider, retry } = this.#ports
     if (facts.isAwaitingProvider) await this.#ports.suspectProvider()
+    const own = { row: 0, count: facts.attempts }
     const task: RetryTask<WrittenTranscript> = {
       admit: (attempt) => {
         this.#betweenAttempts.delete(callId)
-        return this.#ports.admit(attempt, stop)
+        return this.#ports.admit(attempt, own, stop)
       },
       started: (attempt) => {
         this.#attempting.add(callId)
@@ -156,12 +156,10 @@ export class Analyses {
         this.#betweenAttempts.add(callId)
         return this.#record(life, this.#failureEntry(failure))
       },
-      wasOutage: (error) => this.#ports.wasOutage(error),
-      released: ({ attempt, error, refundMs }) => {
+      released: ({ attempt, error }) => {
         this.#attempting.delete(callId)
         this.#ports.attemptReleased()
-        const entry = { type: 'attempt-released', at: clock.now(), attempt, error } as const
-        return this.#record(life, refundMs === null ? entry : { ...entry, refundMs })
+        return this.#record(life, { type: 'attempt-released', at: clock.now(), attempt, error })
       },
     }
     const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)

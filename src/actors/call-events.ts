@@ -38,9 +38,7 @@ export function eventsOf(
       return [{ event: 'ai_attempt_failed', ...head, attempt, error, ...wait }]
     }
     case 'attempt-released': {
-      const { attempt, error, refundMs } = entry
-      // Its failure was told when it still counted.
-      if (refundMs !== undefined) return []
+      const { attempt, error } = entry
       return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
     }
     case 'attempt-started':

@@ -152,7 +152,6 @@ export const callMachine = setup({
             analysis: {
               ...context.analysis,
               attempts: event.attempt - 1,
-              spentMs: context.analysis.spentMs - (event.refundMs ?? 0),
               error: event.error,
               isAwaitingProvider: true,
               nextAttemptAt: event.at,

@@ -9,8 +9,9 @@
  * calls.
  *
  * A failure that opens the breaker or meets it open is the provider's and not the call's: it is told as
- * `AttemptReleased`. So are, in hindsight, those that it opened at: `wasOutage` knows them, and who counted one takes it
- * back. So an outage costs no attempts, however long it lasts; it fails only calls that have none left before it is noticed.
+ * `AttemptReleased`. The failures before it have counted. An outage fails no call all the same, not even one alone: a call
+ * whose own failures, with no answer to anybody between them, come near its last attempt or the end of its budget opens the
+ * breaker, too. Nobody can tell such a call from an outage until another one is answered.
  *
  * `cockatiel` keeps the state; the only importer of it. Its time is the wall clock, which may jump: the waits are kept here.
  */
@@ -31,12 +32,25 @@ import { type Admitted, AttemptReleased } from './retry-task.js'
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
 export interface BreakerPolicy {
-  /** Failures in a row that are an outage; 0: only `ProviderExhausted` tells of one. */
+  /** Failures in a row, of whatever calls, that are an outage; 0: only `ProviderExhausted` tells of one. */
   readonly failuresMax: number
+  /** So many of one call are an outage, too: fewer than its attempts. */
+  readonly ownFailuresMax: number
   /** From the opening to the first probe. Each wait after it is twice as long, up to `limits.probeMsMax`. */
   readonly probeMs: Millis
-  /** A server that asks for so long a wait (`Retry-After`) or a longer one has said that it is down, too. */
-  readonly outageWaitMs: Millis
+  /**
+   * An attempt's share of a call's budget. A failure weighs as many failures as the shares that it took, the wait that the
+   * server asked for included. A wait of a whole share or more says that the server is down.
+   */
+  readonly shareMs: Millis
+}
+
+/** The failures of one call in a row in which nobody was answered. After a restart it begins with those of before. */
+export interface OwnFailures {
+  /** The row that they belong to, `ProviderBreaker`'s number for it; 0 at the start. */
+  row: number
+  /** Their number, each as often as the shares of the budget that it took. */
+  count: number
 }
 
 export interface BreakerPorts {
@@ -83,14 +97,14 @@ export class ProviderBreaker {
   readonly #circuit: CircuitBreakerPolicy
   readonly #waiting = new Set<Waiting>()
   #places = 0
+  /** Changes with each answer of the provider. */
+  #row = 0
   #hasAsked = false
   #isProbeDue = false
   #failedProbes = 0
   #openedAt: Millis | null = null
   /** Why the breaker opens; null where a probe ended without the provider having been asked. */
   #found: ProviderUnavailable | null = null
-  /** The failures at which it opened. */
-  readonly #outages = new WeakSet<Error>()
   #cancelProbe = () => {}
 
   constructor(policy: BreakerPolicy, ports: BreakerPorts) {
@@ -114,11 +128,6 @@ export class ProviderBreaker {
     return this.#waiting.size
   }
 
-  /** It was thrown as a failure that counts, and has turned out to be the beginning of an outage. */
-  wasOutage(error: Error): boolean {
-    return this.#outages.has(error)
-  }
-
   /** A call from before a restart says that the provider was down: until we know better we begin with a probe. */
   async suspect(): Promise<void> {
     if (this.#hasAsked || this.state !== 'closed') return
@@ -133,12 +142,14 @@ export class ProviderBreaker {
    * Runs the attempt in a slot once the provider may be asked. Rejects with `AttemptReleased` when it failed and the
    * provider is down, with what `attempt` threw in every other case, and with the signal's reason while it waits.
    */
-  async guard<R>(attempt: Admitted<R>, signal: AbortSignal): Promise<R> {
+  async guard<R>(attempt: Admitted<R>, own: OwnFailures, signal: AbortSignal): Promise<R> {
     const place = this.#places++
     for (;;) {
       await this.#admission(place, signal)
       // Slots are waited for, too, and the provider may be down by then.
-      const outcome = await this.#ports.withSlot(async () => (this.#isAdmitted ? this.#ask(attempt) : null))
+      const outcome = await this.#ports.withSlot(async () =>
+        this.#isAdmitted ? this.#ask(attempt, own) : null,
+      )
       if (outcome === null) continue
       if (outcome.kind === 'answered') return outcome.result
       if (outcome.kind !== 'down' || this.state === 'closed') throw outcome.error
@@ -146,8 +157,9 @@ export class ProviderBreaker {
     }
   }
 
-  async #ask<R>(attempt: Admitted<R>): Promise<Outcome<R>> {
+  async #ask<R>(attempt: Admitted<R>, own: OwnFailures): Promise<Outcome<R>> {
     const isProbe = this.state === 'open'
+    let startedAt = this.#ports.clock.now()
     this.#isProbeDue = false
     this.#hasAsked = true
     let answered = () => {}
@@ -156,19 +168,26 @@ export class ProviderBreaker {
     })
     const ended = outcomeOf(() => attempt(isProbe, answered))
     // The first answer of a long attempt tells all that waits for it that the provider is back; its end is told apart.
-    const early = await this.#find(isProbe, Promise.race([ended, firstAnswer]))
+    const failed = (error: ProviderUnavailable) => this.#isOutage(error, startedAt, own)
+    const early = await this.#find(isProbe, failed, Promise.race([ended, firstAnswer]))
     if (early !== null) return early
+    startedAt = this.#ports.clock.now()
     const outcome = await ended
     // Otherwise it would be taken for a probe.
-    if (this.state === 'closed') await this.#find(false, Promise.resolve(outcome))
+    if (this.state === 'closed') await this.#find(false, failed, Promise.resolve(outcome))
     return outcome
   }
 
   /** Tells the library what has come of an attempt; null: it was answered, and goes on. */
-  async #find<R>(isProbe: boolean, ended: Promise<Outcome<R> | null>): Promise<Outcome<R> | null> {
+  async #find<R>(
+    isProbe: boolean,
+    isOutage: (error: ProviderUnavailable) => boolean,
+    ended: Promise<Outcome<R> | null>,
+  ): Promise<Outcome<R> | null> {
     const { outcome } = await this.#circuit.execute(async (): Promise<Finding<R>> => {
       const outcome = await ended
       // One from before the opening says nothing new, and must not end the probe that may be under way.
+      if (outcome === null || outcome.kind === 'answered' || outcome.kind === 'refused') this.#row++
       if (outcome === null || (!isProbe && this.state !== 'closed')) return { isDown: false, outcome }
       if (outcome.kind === 'unasked') {
         this.#found = null
@@ -176,22 +195,24 @@ export class ProviderBreaker {
       }
       if (outcome.kind !== 'down') return { isDown: false, outcome }
       this.#found = outcome.error
-      this.#streak.isCertain ||= this.#tellsOfOutage(outcome.error)
-      if (!isProbe && this.#policy.failuresMax > 0) this.#streak.failures.push(outcome.error)
+      this.#streak.isCertain ||= isOutage(outcome.error)
       return { isDown: true, outcome }
     })
     return outcome
   }
 
-  #tellsOfOutage(error: ProviderUnavailable): boolean {
-    const { failuresMax, outageWaitMs } = this.#policy
-    return (
-      error instanceof ProviderExhausted || (failuresMax > 0 && (error.retryAfterMs ?? 0) >= outageWaitMs)
-    )
+  #isOutage(error: ProviderUnavailable, startedAt: Millis, own: OwnFailures): boolean {
+    const { failuresMax, ownFailuresMax, shareMs } = this.#policy
+    if (error instanceof ProviderExhausted) return true
+    if (failuresMax === 0) return false
+    const askedMs = error.retryAfterMs ?? 0
+    if (own.row !== this.#row) own.count = 0
+    own.row = this.#row
+    own.count += Math.max(1, Math.ceil((this.#ports.clock.now() - startedAt + askedMs) / shareMs))
+    return askedMs >= shareMs || own.count >= ownFailuresMax
   }
 
   #opened(): void {
-    for (const failure of this.#streak.failures.splice(0)) this.#outages.add(failure)
     const found = this.#found
     if (found === null) return this.#letProbe()
     if (this.#openedAt === null) {
@@ -263,12 +284,9 @@ async function outcomeOf<R>(attempt: () => Promise<R>): Promise<Outcome<R>> {
 /** So many in a row, or one that is certain. */
 class FailureStreak extends ConsecutiveBreaker {
   isCertain = false
-  /** Of this row, while it has not opened the breaker. */
-  readonly failures: ProviderUnavailable[] = []
 
   override success(): void {
     this.isCertain = false
-    this.failures.length = 0
     super.success()
   }
 

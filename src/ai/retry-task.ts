@@ -25,8 +25,6 @@ export interface FailedAttempt {
 export interface ReleasedAttempt {
   readonly attempt: number
   readonly error: string
-  /** What it has taken from the budget; null for one that never counted. */
-  readonly refundMs: Millis | null
 }
 
 /** `answered` tells that the provider has answered, while the attempt goes on. */
@@ -44,8 +42,6 @@ export interface RetryTask<T> {
   run(attempt: number, signal: AbortSignal, advanced: () => void): Promise<T>
   /** Resolves once the failure is recorded; the wait follows. */
   failed(failure: FailedAttempt): Promise<void>
-  /** What failed an attempt that counted has turned out to be the beginning of an outage: the attempt does not count. */
-  wasOutage(error: Error): boolean
   /** Resolves once it is recorded that the attempt does not count; it is made again when it is admitted. */
   released(attempt: ReleasedAttempt): Promise<void>
 }

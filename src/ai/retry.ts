@@ -4,8 +4,7 @@
  * `p-retry` counts and waits; what it cannot know is added here. An attempt is recorded before it starts and counts
  * whatever happens to the process then, so a run may begin at attempt k. The budget survives restarts likewise, which
  * `maxRetryTime` does not. An attempt that is released (the provider is down for everybody) is made again later, with
- * the same number and at no cost to the budget; so are those that failed before that was known. A provider's
- * `Retry-After` lengthens a wait, within the budget. Each attempt has a deadline of its own that holds even against a
+ * the same number and at no cost to the budget. A provider's `Retry-After` lengthens a wait, within the budget. Each attempt has a deadline of its own that holds even against a
  * provider that ignores its signal.
  *
  * All of this is meant for one step. An attempt that completes a step is the first one at the next step: its deadline,
@@ -48,11 +47,6 @@ function failed(error: string): RetryOutcome<never> {
   return { kind: 'failed', error }
 }
 
-interface FailureThatCounts {
-  readonly error: Error
-  readonly spentMs: Millis
-}
-
 class RetryRun<T> {
   readonly #task: RetryTask<T>
   readonly #policy: RetryPolicy
@@ -62,12 +56,10 @@ class RetryRun<T> {
   #attempts: number
   #spentMs: Millis
   #lastAttemptMs: Millis = 0
-  /** The failures that count, of this step and this run: each may turn out to be an outage's. */
-  #failures: FailureThatCounts[] = []
-  /** So many attempts at this step do not count although the provider counted as up when they began. */
+  /** So many attempts at this step were released although the provider counted as up when they began. */
   #forgiven = 0
   #isProbe = false
-  /** A step was completed, or attempts were given back, since p-retry began to count. */
+  /** A step was completed since p-retry began to count. */
   #isCountedAnew = false
 
   constructor(
@@ -123,14 +115,13 @@ class RetryRun<T> {
   async #untilItCounts(): Promise<T> {
     for (;;) {
       this.#attempts++
-      await this.#takeBackOutage(this.#attempts - 1)
       try {
         return await this.#task.admit((isProbe, answered) => this.#ask(isProbe, answered))
       } catch (error) {
         if (!(error instanceof AttemptReleased) || this.#signal.aborted) throw error
         if (!this.#forgives(error)) throw error.cause
         this.#spentMs -= this.#lastAttemptMs
-        await this.#release(this.#attempts, error, null)
+        await recorded(this.#task.released({ attempt: this.#attempts, error: reasonOf(error) }))
         this.#attempts--
       }
     }
@@ -145,30 +136,9 @@ class RetryRun<T> {
     return this.#forgiven++ < this.#policy.attemptsMax
   }
 
-  /** `last` is the attempt that is recorded as begun; what comes next has the number of the first that is given back. */
-  async #takeBackOutage(last: number): Promise<void> {
-    const outage = this.#failures.filter(({ error }) => this.#task.wasOutage(error))
-    const taken = outage.slice(0, Math.max(0, this.#policy.attemptsMax - this.#forgiven))
-    if (taken.length === 0) return
-    this.#failures = this.#failures.filter((failure) => !taken.includes(failure))
-    this.#forgiven += taken.length
-    this.#isCountedAnew = true
-    for (const [index, { error, spentMs }] of taken.reverse().entries()) {
-      this.#attempts--
-      this.#spentMs -= spentMs
-      await this.#release(last - index, error, spentMs)
-    }
-  }
-
-  #release(attempt: number, error: Error, refundMs: Millis | null): Promise<void> {
-    return recorded(this.#task.released({ attempt, error: reasonOf(error), refundMs }))
-  }
-
   async #ask(isProbe: boolean, answered: () => void): Promise<T> {
     if (this.#signal.aborted) throw new RunInterrupted('shutting down')
     this.#isProbe = isProbe
-    // It may have waited for a slot while the breaker opened.
-    await this.#takeBackOutage(this.#attempts - 1)
     await recorded(this.#task.started(this.#attempts))
     // A listener on a signal that has fired already would never be told.
     if (this.#signal.aborted) throw new RunInterrupted('shutting down')
@@ -205,7 +175,6 @@ class RetryRun<T> {
 
   #advance(): void {
     this.#isCountedAnew = true
-    this.#failures = []
     this.#forgiven = 0
     this.#attempts = 1
     this.#spentMs = 0
@@ -213,8 +182,6 @@ class RetryRun<T> {
 
   async #afterFailure(error: Error): Promise<void> {
     if (error instanceof RunInterrupted || this.#signal.aborted) throw new AbortError(error)
-    // An outage may have begun and ended while this attempt was under way: it must not be the call's last one for that.
-    await this.#takeBackOutage(this.#attempts)
     const { attemptsMax, budgetMs } = this.#policy
     const attempt = this.#attempts
     if (attempt >= attemptsMax) {
@@ -231,7 +198,6 @@ class RetryRun<T> {
       )
     this.#spentMs += waitMs
     const spentMs = this.#lastAttemptMs + waitMs
-    this.#failures.push({ error, spentMs })
     await recorded(this.#task.failed({ attempt, error: reasonOf(error), spentMs, waitMs }))
     if (this.#signal.aborted) return
     if (this.#isCountedAnew) {

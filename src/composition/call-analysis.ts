@@ -45,9 +45,11 @@ function createBreaker(
 ): ProviderBreaker {
   const policy = {
     failuresMax: config.AI_BREAKER_FAILURES,
+    // With two attempts or one the first failure of a call would open it.
+    ownFailuresMax: Math.max(2, config.AI_MAX_ATTEMPTS - 1),
     probeMs: config.AI_BREAKER_PROBE_MS,
     // With such waits the budget would be over before the attempts are, or the clamp would hide how long they are.
-    outageWaitMs: Math.min(config.AI_BUDGET_MS / config.AI_MAX_ATTEMPTS, limits.retryAfterMsMax),
+    shareMs: Math.min(config.AI_BUDGET_MS / config.AI_MAX_ATTEMPTS, limits.retryAfterMsMax),
   }
   return new ProviderBreaker(policy, {
     clock,
@@ -72,8 +74,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
   return new Analyses({
     clock,
     provider: parts.provider,
-    admit: (attempt, signal) => breaker.guard(attempt, signal),
-    wasOutage: (error) => breaker.wasOutage(error),
+    admit: (attempt, own, signal) => breaker.guard(attempt, own, signal),
     isProviderDown: () => breaker.state !== 'closed',
     suspectProvider: () => breaker.suspect(),
     retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),

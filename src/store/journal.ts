@@ -69,8 +69,6 @@ export type LifecycleEntry =
       readonly at: Millis
       readonly attempt: number
       readonly error: string
-      /** Given back to the budget, by an attempt that counted until it was known that the provider was down. */
-      readonly refundMs?: number
     }
   /** What an analysis has reached, so that it is not asked for again. A later entry of the same key replaces it. */
   | {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import pLimit from 'p-limit'
-import { ProviderBreaker } from '../../src/ai/breaker.js'
+import { type OwnFailures, ProviderBreaker } from '../../src/ai/breaker.js'
 import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
 import { AttemptReleased } from '../../src/ai/retry-task.js'
 import { SimulatedProvider } from '../../src/ai/simulated-provider.js'
@@ -30,7 +30,7 @@ class Asked {
   constructor(concurrency = 64, failuresInRowMax = failuresMax) {
     const slots = pLimit(concurrency)
     this.breaker = new ProviderBreaker(
-      { failuresMax: failuresInRowMax, probeMs, outageWaitMs: 12_000 },
+      { failuresMax: failuresInRowMax, ownFailuresMax: 4, probeMs, shareMs: 12_000 },
       {
         clock: this.clock,
         withSlot: (attempt) => slots(attempt),
@@ -45,17 +45,21 @@ class Asked {
   }
 
   /** One attempt of a call; how it ends is kept. */
-  ask(name: string, signal = new AbortController().signal): void {
+  ask(name: string, signal = new AbortController().signal, own: OwnFailures = { row: 0, count: 0 }): void {
     this.breaker
-      .guard(async () => {
-        this.requests.push([name, this.now])
-        this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay)
-        try {
-          return await this.answer(name)
-        } finally {
-          this.underWay--
-        }
-      }, signal)
+      .guard(
+        async () => {
+          this.requests.push([name, this.now])
+          this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay)
+          try {
+            return await this.answer(name)
+          } finally {
+            this.underWay--
+          }
+        },
+        own,
+        signal,
+      )
       .then(
         () => this.ends.set(name, 'answered'),
         (error: Error) => this.ends.set(name, error instanceof AttemptReleased ? 'released' : error.name),
@@ -118,6 +122,40 @@ describe('the breaker opens', () => {
     assert.deepEqual(asked.told, [])
   })
 
+  test('at four failures of one call, when nobody was answered between them', async () => {
+    // Guards against an outage that one call meets alone, and in which it uses up its attempts.
+    const asked = new Asked(64, 10)
+    const own = { row: 0, count: 0 }
+    for (const answer of [down, down, down, up, down, down, down]) {
+      asked.answer = answer
+      asked.ask('a', undefined, own)
+      await turns()
+      assert.equal(asked.breaker.state, 'closed')
+    }
+    asked.ask('a', undefined, own)
+    await turns()
+    assert.equal(asked.breaker.state, 'open')
+    assert.equal(asked.ends.get('a'), 'released')
+  })
+
+  test('at fewer that were slow to come, because the budget of a call has no room for four', async () => {
+    // Guards against a provider that hangs: three deadlines of 20 s use up the 60 s of a call.
+    for (const takesMs of [11_900, 20_000]) {
+      const asked = new Asked(64, 10)
+      asked.answer = async () => {
+        await new Promise<void>((resolve) => void asked.clock.after(takesMs, resolve))
+        return down()
+      }
+      const own = { row: 0, count: 0 }
+      let failures = 0
+      for (; asked.breaker.state === 'closed'; failures++) {
+        asked.ask('a', undefined, own)
+        await asked.clock.advance(takesMs)
+      }
+      assert.equal(failures, takesMs > 12_000 ? 2 : 4)
+    }
+  })
+
   test('never at the simulated provider’s default rate of failures and the default setting', async (t) => {
     const config = readConfig({ args: [], environment: {}, dotEnv: null })
     // The simulated latency is none of the breaker's business.
@@ -140,7 +178,7 @@ describe('the breaker opens', () => {
     let failures = 0
     let opened = 0
     const breaker = new ProviderBreaker(
-      { failuresMax: config.AI_BREAKER_FAILURES, probeMs, outageWaitMs: 12_000 },
+      { failuresMax: config.AI_BREAKER_FAILURES, ownFailuresMax: 4, probeMs, shareMs: 12_000 },
       {
         clock: new FakeClock(),
         withSlot: (attempt) => attempt(),
@@ -151,7 +189,7 @@ describe('the breaker opens', () => {
     for (let i = 0; i < 20_000; i++) {
       const { signal } = new AbortController()
       const attempt = () => provider.analyse(request as never, signal)
-      await breaker.guard(attempt, signal).catch(() => failures++)
+      await breaker.guard(attempt, { row: 0, count: 0 }, signal).catch(() => failures++)
     }
     assert(failures > 4000, `${failures} failures`)
     assert.equal(opened, 0)
@@ -211,52 +249,6 @@ describe('a wait that the provider asks for', () => {
     await turns()
     assert.equal(asked.breaker.state, 'closed')
     assert.deepEqual(new Set(asked.ends.values()), new Set(['ProviderUnavailable']))
-  })
-})
-
-describe('the failures at which the breaker opens', () => {
-  const numbered = (asked: Asked) => {
-    const errors: Error[] = []
-    asked.answer = () => {
-      const error = new ProviderUnavailable(`${errors.length}`)
-      errors.push(error)
-      return Promise.reject(error)
-    }
-    return errors
-  }
-
-  test('were an outage, and those before the last answer were not', async () => {
-    const asked = new Asked()
-    const errors = numbered(asked)
-    const fail = asked.answer
-    for (const answer of [fail, fail, up, fail, fail, fail]) {
-      asked.answer = answer
-      asked.ask('a')
-      await turns()
-    }
-    assert.deepEqual(
-      errors.map((error) => asked.breaker.wasOutage(error)),
-      Array(5).fill(false),
-    )
-    asked.ask('a')
-    await turns()
-    assert.equal(asked.breaker.state, 'open')
-    const outage = errors.map((error) => asked.breaker.wasOutage(error))
-    assert.deepEqual(outage, [false, false, true, true, true, true])
-  })
-
-  test('are not kept where the breaker never opens', async () => {
-    // Guards against a row that grows as long as the provider fails.
-    const asked = new Asked(64, 0)
-    const errors = numbered(asked)
-    for (let i = 0; i < 20; i++) asked.ask('a')
-    await turns(30)
-    assert.equal(errors.length, 20)
-    asked.answer = () => Promise.reject(new ProviderExhausted('no credit'))
-    asked.ask('a')
-    await turns()
-    assert.equal(asked.breaker.state, 'open')
-    assert(errors.every((error) => !asked.breaker.wasOutage(error)))
   })
 })
 
@@ -356,6 +348,7 @@ describe('an attempt of many steps', () => {
           asked.clock.after(100, answered)
           fail = reject
         }),
+      { row: 0, count: 0 },
       new AbortController().signal,
     )
     long.catch((error: Error) => ends.push(error.name))
@@ -379,6 +372,7 @@ describe('an attempt of many steps', () => {
     const attempts: { answered(): void; end(): void }[] = []
     const long = asked.breaker.guard(
       (_, answered) => new Promise<string>((end) => attempts.push({ answered, end: () => end('a result') })),
+      { row: 0, count: 0 },
       new AbortController().signal,
     )
     await turns()

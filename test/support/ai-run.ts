@@ -61,7 +61,6 @@ export function startRun(t: TestContext, script: readonly ScriptedAttempt[], opt
   const tell = (what: string, attempt: number) => run.story.push([what, clock.now() - begin, attempt])
   const task: RetryTask<string> = {
     admit: (attempt) => attempt(false, () => {}),
-    wasOutage: () => false,
     started: async (attempt) => {
       tell('started', attempt)
     },

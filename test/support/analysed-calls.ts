@@ -19,7 +19,7 @@ import { HeldJournal } from './held-journal.js'
 type Analyse = (request: AnalysisRequest, signal: AbortSignal) => Promise<unknown>
 
 /** Never opens, so that what is tested beside it stays as it is. */
-const noBreaker: BreakerPolicy = { failuresMax: 0, probeMs: 5000, outageWaitMs: 12_000 }
+const noBreaker: BreakerPolicy = { failuresMax: 0, ownFailuresMax: 4, probeMs: 5000, shareMs: 12_000 }
 
 const resultCheck = Compile(AnalysisResult)
 
@@ -72,8 +72,7 @@ export class AnalysedCalls extends Calls {
     this.analyses = new Analyses({
       clock,
       provider,
-      admit: (attempt, signal) => this.breaker.guard(attempt, signal),
-      wasOutage: (error) => this.breaker.wasOutage(error),
+      admit: (attempt, own, signal) => this.breaker.guard(attempt, own, signal),
       isProviderDown: () => this.breaker.state !== 'closed',
       suspectProvider: () => this.breaker.suspect(),
       retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
