@@ -187,7 +187,7 @@ export const limits = {
   /**
    * Events that are held, a power of two: the 65,536 that a supervisor can resume from, and as many again, so that the
    * largest commit finds room before a supervisor that keeps up is written to. By weight, too: a packet's event weighs
-   * 256 and 8 for each listed number, so as many of the wordiest fit.
+   * 256 and 8 for each listed number, so as many of the wordiest fit; any other one 256 and its text.
    */
   feedSlots: 131_072,
   feedBytesMax: 96 * mib,

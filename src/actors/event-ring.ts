@@ -3,7 +3,8 @@
  *
  * Columns instead of objects: a packet's event is a few numbers, its call id (one text a call) and its list of missing
  * numbers (one array until a gap changes), so that adding one allocates nothing and costs the packet about 20 ns. A text
- * is made of it when somebody reads it. Bounded by slots and by weight, which is about the bytes that an event has as text.
+ * is made of it when somebody reads it. All other events are seldom, and may be long: each is held as its text. Bounded by
+ * slots and by weight, which is the bytes that an event holds in memory, about.
  *
  *     evictedThrough ◀── held ──▶ head          slot = offset mod slots
  */
@@ -21,9 +22,17 @@ type Unplaced<Event> = Event extends unknown ? Omit<Event, 'position'> : never
 export type UnplacedEvent = Unplaced<SupervisorEvent>
 export type LifecycleEvent = Exclude<UnplacedEvent, { readonly event: `packet_${string}` }>
 
+interface HeldText {
+  readonly event: LifecycleEvent['event']
+  /** Its other members but for the position, as JSON. */
+  readonly members: string
+  /** States by which it is admitted; null for one that everybody is told. */
+  readonly states: readonly CallState[] | null
+}
+
 export type HeldEvent =
   | { readonly kind: 'packet'; readonly facts: ReceiptFacts }
-  | { readonly kind: 'lifecycle'; readonly event: LifecycleEvent }
+  | ({ readonly kind: 'lifecycle' } & HeldText)
 
 const statuses = ['accepted', 'duplicate', 'rejected'] as const
 export const packetEvents = {
@@ -56,8 +65,8 @@ export class EventRing {
   /** The weight of all events through this one. */
   readonly #weights: Float64Array
   readonly #callIds: (string | null)[]
-  /** The listed numbers of a packet, null for none; or a lifecycle event. */
-  readonly #rest: (readonly number[] | LifecycleEvent | null)[]
+  /** The listed numbers of a packet, null for none; or another event. */
+  readonly #rest: (readonly number[] | HeldText | null)[]
   /** Forgotten since the last sweep, each through this offset. */
   readonly #forgotten = new Map<string, number>()
   #head = 0
@@ -77,7 +86,7 @@ export class EventRing {
     this.#times = new Float64Array(slots)
     this.#weights = new Float64Array(slots)
     this.#callIds = new Array<string | null>(slots).fill(null)
-    this.#rest = new Array<readonly number[] | LifecycleEvent | null>(slots).fill(null)
+    this.#rest = new Array<readonly number[] | HeldText | null>(slots).fill(null)
   }
 
   /** The offset of the newest event; 0 before the first. */
@@ -105,10 +114,11 @@ export class EventRing {
   }
 
   addLifecycle(event: LifecycleEvent): void {
-    const slot = this.#take(baseWeight + ('transcription' in event ? 2 * event.transcription.length : 0))
+    const held = heldText(event)
+    const slot = this.#take(baseWeight + heapBytes(held.members))
     this.#kinds[slot] = lifecycle
     this.#callIds[slot] = event.call_id
-    this.#rest[slot] = event
+    this.#rest[slot] = held
   }
 
   #take(weight: number): number {
@@ -144,7 +154,7 @@ export class EventRing {
     const slot = offset & this.#mask
     if (this.#isHole(offset, slot)) return null
     const kind = this.#kinds[slot] as number
-    if (kind === lifecycle) return { kind: 'lifecycle', event: this.#rest[slot] as LifecycleEvent }
+    if (kind === lifecycle) return { kind: 'lifecycle', ...(this.#rest[slot] as HeldText) }
     return {
       kind: 'packet',
       facts: {
@@ -165,7 +175,7 @@ export class EventRing {
     if (this.#isHole(offset, slot)) return false
     const kind = this.#kinds[slot] as number
     if (calls !== null && !calls.has(this.#callIds[slot] as string)) return false
-    if (kind === lifecycle) return admitsLifecycle(events, states, this.#rest[slot] as LifecycleEvent)
+    if (kind === lifecycle) return admitsText(events, states, this.#rest[slot] as HeldText)
     if (events !== null && !events.has(packetEvents[statuses[kind] as ReceiptFacts['status']])) return false
     return states === null || states.has(callStates[this.#states[slot] as number] as CallState)
   }
@@ -196,27 +206,41 @@ export class EventRing {
   }
 }
 
-function admitsLifecycle(
+function heldText(event: LifecycleEvent): HeldText {
+  const { event: name, ...members } = event
+  return { event: name, members: JSON.stringify(members), states: statesOf(event) }
+}
+
+/** V8 holds a text in one byte a character where it can. */
+function heapBytes(text: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: every character of one byte.
+  return /^[\u0000-\u00ff]*$/.test(text) ? text.length : 2 * text.length
+}
+
+function admitsText(
   events: EventFilter['events'],
-  states: EventFilter['states'],
-  event: LifecycleEvent,
+  wanted: EventFilter['states'],
+  { event, states }: HeldText,
 ): boolean {
-  if (events !== null && !events.has(event.event)) return false
-  if (states === null) return true
+  if (events !== null && !events.has(event)) return false
+  return wanted === null || states === null || states.some((state) => wanted.has(state))
+}
+
+function statesOf(event: LifecycleEvent): HeldText['states'] {
   switch (event.event) {
     case 'state_changed':
-      return states.has(event.from_state) || states.has(event.to_state)
+      return [event.from_state, event.to_state]
     case 'ai_completed':
-      return states.has('ARCHIVED')
+      return ['ARCHIVED']
     case 'ai_failed':
-      return states.has('FAILED')
+      return ['FAILED']
     case 'ai_attempt_failed':
-      return states.has('PROCESSING_AI')
+      return ['PROCESSING_AI']
     // A call may be described as long as it takes packets.
     case 'call_started':
-      return states.has('IN_PROGRESS') || states.has('COMPLETED')
+      return ['IN_PROGRESS', 'COMPLETED']
     // Whatever its state was: who shows the call must take it away.
     case 'call_deleted':
-      return true
+      return null
   }
 }

@@ -3,8 +3,11 @@ import { describe, test } from 'node:test'
 import { everything } from '../../src/actors/event-filter.js'
 import { EventRing } from '../../src/actors/event-ring.js'
 import { limits } from '../../src/limits.js'
+import { textMedia } from '../../src/protocol/media.js'
 import { callId } from '../support/calls.js'
 import { packetFacts, stateChange } from '../support/feeds.js'
+
+const started = { event: 'call_started', at: stateChange.at, call_id: 'c1', media: textMedia } as const
 
 const filled = (ring: EventRing, count: number, weightOf = 0) => {
   const missingSequences = Array.from({ length: weightOf }, (_, i) => i)
@@ -48,6 +51,30 @@ describe('the ring of events', () => {
     const ring = new EventRing()
     for (let i = 0; i < 100_000; i++) ring.addPacket(packetFacts(i, { missingSequences }))
     assert(ring.head - ring.evictedThrough >= 65_536, `${ring.head - ring.evictedThrough}`)
+  })
+
+  test('is bounded by the bytes of events of any kind, as they are held', () => {
+    // Guards against details and texts that weigh as much as a packet: 30,000 starts of 16 KB held 971 MB for 96 MiB.
+    for (const letter of ['x', 'ü', '日']) {
+      const metadata = Object.fromEntries(
+        Array.from({ length: 32 }, (_, i) => [`${i}`.padEnd(64, '_'), letter.repeat(256)]),
+      )
+      const event = { ...started, metadata }
+      const ring = new EventRing(64, 1_000_000)
+      for (let i = 0; i < 200; i++) ring.addLifecycle(event)
+      const characters = JSON.stringify(event).length
+      const bytes = letter === '日' ? 2 * characters : characters
+      const held = ring.head - ring.evictedThrough
+      assert(held * bytes <= 1_000_000, `${held} of ${bytes} bytes are held`)
+      assert(
+        held >= Math.min(64, Math.floor(1_000_000 / (bytes + 512))),
+        `${held} of ${bytes} bytes are held`,
+      )
+    }
+    const ring = new EventRing(64, 1_000_000)
+    for (let i = 0; i < 200; i++)
+      ring.addLifecycle({ event: 'ai_failed', at: started.at, call_id: 'c1', reason: 'no '.repeat(100_000) })
+    assert.equal(ring.head - ring.evictedThrough, 3)
   })
 
   test('tells the weight behind an offset, of the evicted ones too', () => {

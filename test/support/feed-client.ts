@@ -1,7 +1,4 @@
 /** The typed client on a real socket of `ws`, with every message checked against its schema and kept. */
-import assert from 'node:assert/strict'
-import Type from 'typebox'
-import { Compile } from 'typebox/compile'
 import { WebSocket } from 'ws'
 import {
   type ClientSocket,
@@ -11,22 +8,9 @@ import {
   type SupervisorStatus,
 } from '../../src/client/supervisor-client.js'
 import type { SupervisorEvent } from '../../src/protocol/event.js'
-import {
-  type FeedMessage,
-  type FloorMessage,
-  messageSchemas,
-  type ResetMessage,
-  type SnapshotMessage,
-} from '../../src/protocol/feed.js'
+import type { FeedMessage, FloorMessage, ResetMessage, SnapshotMessage } from '../../src/protocol/feed.js'
+import { toldMessage } from './told-messages.js'
 import { Watch } from './watch.js'
-
-const messageCheck = Compile(Type.Union([...messageSchemas]))
-
-export function checkedMessage(text: string): FeedMessage {
-  const message: unknown = JSON.parse(text)
-  assert(messageCheck.Check(message), `this is no message: ${text.slice(0, 500)}`)
-  return message as FeedMessage
-}
 
 export class FeedClient {
   readonly client: SupervisorClient
@@ -104,7 +88,7 @@ export class FeedClient {
   #received(text: string): void {
     this.receivedBytes += text.length
     try {
-      this.messages.push({ message: checkedMessage(text), at: performance.now() })
+      this.messages.push({ message: toldMessage(text), at: performance.now() })
     } catch (error) {
       this.#problem ??= error as Error
     }

@@ -2,12 +2,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
-import { Compile } from 'typebox/compile'
 import { WebSocket } from 'ws'
-import { SupervisorEvent } from '../../src/protocol/event.js'
+import type { SupervisorEvent } from '../../src/protocol/event.js'
+import { toldMessage } from './told-messages.js'
 import { Watch } from './watch.js'
-
-const eventCheck = Compile(SupervisorEvent)
 
 export type Received = SupervisorEvent & {
   /** `performance.now()` at its arrival. */
@@ -60,9 +58,8 @@ export class SupervisorClient {
     this.receivedBytes += message.length
     try {
       assert.equal(isBinary, false, 'an event is a text message')
-      const event: unknown = JSON.parse(message.toString('utf8'))
-      assert(eventCheck.Check(event), `this is no event: ${message}`)
-      this.events.push({ ...(event as SupervisorEvent), arrivedAt: performance.now() })
+      const event = toldMessage(message.toString('utf8')) as SupervisorEvent
+      this.events.push({ ...event, arrivedAt: performance.now() })
     } catch (error) {
       this.#problem ??= error as Error
     }

@@ -1,6 +1,7 @@
 /** A supervisor that writes down what it is told, over as many connections as the service has runs. */
 import { once } from 'node:events'
 import WebSocket from 'ws'
+import { toldMessage } from '../support/told-messages.js'
 import type { StateChange } from './lifecycle-oracle.js'
 import { epochMs, type Stage } from './stage.js'
 
@@ -33,7 +34,7 @@ export class Supervisor {
     this.#socket = socket
     this.#stage.after(() => socket.terminate())
     socket.on('message', (data) => {
-      this.events.push({ ...JSON.parse(String(data)), toldAt: epochMs() })
+      this.events.push({ ...(toldMessage(String(data)) as ToldEvent), toldAt: epochMs() })
     })
     socket.on('close', (code) => this.closeCodes.push(code))
     socket.on('error', () => {
