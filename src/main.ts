@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 /** The process: arguments and environment in, signals and exit codes out. The only reader of `process`. */
 import { readFileSync } from 'node:fs'
-import { runCommand } from './cli/commands.js'
+import { close as closeInspector, url as inspectorUrl } from 'node:inspector'
 import type { Signal, World } from './cli/world.js'
+
+// Node would open its inspector, with which whoever reaches it can run code in here. Node 20 has no --disable-sigusr1.
+// The modules of the commands come later, because until here the signal is Node's; what it has opened is closed.
+process.on('SIGUSR1', () => {})
+const isInspected = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ').includes('--inspect')
+if (!isInspected && inspectorUrl() !== undefined) closeInspector()
 
 const columnsWithoutTerminal = 120
 
@@ -46,6 +52,7 @@ const world: World = {
 async function main(): Promise<void> {
   // What is written is for the owner alone: calls, copies of them, exports.
   process.umask(0o077)
+  const { runCommand } = await import('./cli/commands.js')
   process.exitCode = await runCommand(process.argv.slice(2), world)
 }
 

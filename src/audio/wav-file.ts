@@ -20,6 +20,8 @@ export interface WavAudio {
   readonly frameBytes: number
   /** Whole frames only; shares memory with the file. */
   readonly frames: Buffer
+  /** What was odd about the file and did no harm, for people. */
+  readonly note: string | null
 }
 
 interface Format {
@@ -33,7 +35,7 @@ interface Format {
 const formatCodes = { pcm: 1, aLaw: 6, muLaw: 7, extensible: 0xfffe }
 /** The tail of every KSDATAFORMAT_SUBTYPE GUID; its first two bytes are the format code. */
 const subformatTail = Buffer.from('000000001000800000aa00389b71', 'hex')
-/** A writer to a pipe cannot know the size: the data then goes on to the end of the file. */
+/** In RF64 the size is in its "ds64" chunk instead. */
 const sizeUnknown = 0xffffffff
 const chunkHeaderBytes = 8
 
@@ -41,13 +43,16 @@ const chunkHeaderBytes = 8
 export function parseWav(file: Buffer): WavAudio {
   checkRiffHeader(file)
   let format: Format | undefined
-  let data: Buffer | undefined
+  let data: AudioBody | undefined
+  let longSize: number | undefined
   for (let offset = 12; offset + chunkHeaderBytes <= file.length; ) {
     const id = file.toString('latin1', offset, offset + 4)
     const size = file.readUInt32LE(offset + 4)
     const bodyOffset = offset + chunkHeaderBytes
     if (id === 'fmt ') format = readFormat(wholeBody(file, { id, bodyOffset, size }))
-    if (id === 'data') data ??= audioBody(file, { id, bodyOffset, size })
+    if (id === 'ds64') longSize = readLongSize(wholeBody(file, { id, bodyOffset, size }))
+    if (id === 'data')
+      data ??= audioBody(file, { id, bodyOffset, size: size === sizeUnknown ? (longSize ?? size) : size })
     if (format !== undefined && data !== undefined) break
     offset = nextChunkOffset(file, bodyOffset + size)
   }
@@ -59,8 +64,7 @@ export function parseWav(file: Buffer): WavAudio {
 function checkRiffHeader(file: Buffer): void {
   const magic = file.toString('latin1', 0, 4)
   if (magic === 'RIFX') throw bad('is big-endian (RIFX), which is not supported')
-  if (magic === 'RF64') throw bad('is 64-bit (RF64), which is not supported')
-  if (magic !== 'RIFF') throw bad('does not start with "RIFF"')
+  if (!['RIFF', 'RF64', 'BW64'].includes(magic)) throw bad('does not start with "RIFF"')
   if (file.length < 12) throw bad(`is truncated: ${file.length} bytes, less than a RIFF header`)
   if (file.toString('latin1', 8, 12) !== 'WAVE') throw bad('is RIFF, but not "WAVE"')
 }
@@ -78,8 +82,37 @@ function wholeBody(file: Buffer, { id, bodyOffset, size }: Chunk): Buffer {
   return file.subarray(bodyOffset, bodyOffset + size)
 }
 
-function audioBody(file: Buffer, chunk: Chunk): Buffer {
-  return chunk.size === sizeUnknown ? file.subarray(chunk.bodyOffset) : wholeBody(file, chunk)
+interface AudioBody {
+  readonly bytes: Buffer
+  readonly note: string | null
+}
+
+/**
+ * A writer to a pipe cannot go back to say the size: it says 0, or the largest there is, or what it had hoped for. The
+ * audio then goes on to the end of the file.
+ */
+function audioBody(file: Buffer, { bodyOffset, size }: Chunk): AudioBody {
+  const present = file.length - bodyOffset
+  if (size <= present && !(size === 0 && !isChunkedToEnd(file, bodyOffset)))
+    return { bytes: file.subarray(bodyOffset, bodyOffset + size), note: null }
+  const said = size === sizeUnknown ? 'leaves its size open' : `says ${size} bytes`
+  const note = `its "data" chunk ${said}; the ${present} bytes to the end of the file are taken`
+  return { bytes: file.subarray(bodyOffset), note }
+}
+
+/** Whether chunks follow one another to the end of the file: then no audio is behind an empty chunk. */
+function isChunkedToEnd(file: Buffer, start: number): boolean {
+  let offset = start
+  while (offset + chunkHeaderBytes <= file.length) {
+    if (!/^[ -~]{4}$/.test(file.toString('latin1', offset, offset + 4))) return false
+    offset = nextChunkOffset(file, offset + chunkHeaderBytes + file.readUInt32LE(offset + 4))
+  }
+  return offset === file.length
+}
+
+function readLongSize(body: Buffer): number {
+  if (body.length < 16) throw bad(`has a "ds64" chunk of ${body.length} bytes; at least 16 are needed`)
+  return Number(body.readBigUInt64LE(8))
 }
 
 /** An odd chunk is followed by a zero byte. Some writers forget it, and no chunk id starts with a zero. */
@@ -103,7 +136,7 @@ function readFormat(body: Buffer): Format {
   return { ...format, code: body.readUInt16LE(24) }
 }
 
-function describe(format: Format, data: Buffer): WavAudio {
+function describe(format: Format, { bytes: data, note }: AudioBody): WavAudio {
   const encoding = encodingOf(format)
   const { channels, sampleRate, frameBytes } = format
   if (channels === 0) throw bad('says that it has 0 channels')
@@ -115,7 +148,8 @@ function describe(format: Format, data: Buffer): WavAudio {
     )
   const frameCount = Math.floor(data.length / frameBytes)
   if (frameCount === 0) throw bad('has no audio')
-  return { encoding, sampleRate, channels, frameBytes, frames: data.subarray(0, frameCount * frameBytes) }
+  const frames = data.subarray(0, frameCount * frameBytes)
+  return { encoding, sampleRate, channels, frameBytes, frames, note }
 }
 
 function encodingOf({ code, sampleBits }: Format): WavEncoding {

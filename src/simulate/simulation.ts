@@ -132,7 +132,9 @@ function describeRun(options: SimulateOptions, audio: WavAudio, packets: readonl
   const { callCount, prefix, rates, seed, url } = options
   const seconds = audio.frames.length / audio.frameBytes / audio.sampleRate
   const channels = audio.channels === 1 ? 'mono' : `${audio.channels} channels`
+  const note = audio.note === null ? '' : `${options.file}: ${audio.note}\n`
   return (
+    note +
     `${options.file}: ${seconds.toFixed(1)} s of ${audio.encoding}, ${audio.sampleRate} Hz, ${channels}; ` +
     `${formatCount(packets.length)} packets of ${packetMs} ms\n` +
     `${formatCount(callCount)} calls ${callIdOf(prefix, 0, callCount)} … ${callIdOf(prefix, callCount - 1, callCount)} into ${url.href}; ` +

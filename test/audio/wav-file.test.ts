@@ -35,6 +35,7 @@ describe('a WAV file', () => {
         channels: 1,
         frameBytes: fields.sampleBits / 8,
         frames: audio,
+        note: null,
       })
     })
 
@@ -68,10 +69,49 @@ describe('a WAV file', () => {
     assert.equal(wav.frames.length, 320)
   })
 
-  test('that is truncated, at any byte, is refused and never half read', () => {
+  test('whose writer could not seek is read to its end, with a note of what it says', () => {
+    for (const size of [0, 2 ** 31 - 1, 2 ** 31, 0xfffffffe, 0xffffffff, audio.length + 1, 0x7ffff000]) {
+      const wav = parseWav(riff(formatChunk(muLaw), chunk('data', audio, size)))
+      assert.deepEqual(wav.frames, audio, `${size}`)
+      assert.match(wav.note ?? '', /the 480 bytes to the end of the file are taken/)
+      const alone = parseWav(riff(formatChunk(muLaw), chunk('data', audio.subarray(0, 2), size)))
+      assert.equal(alone.frames.length, 2, `${size}`)
+    }
+  })
+
+  test('of 64 bits (RF64) is read by the size in its ds64 chunk', () => {
+    const sizes = Buffer.alloc(28)
+    sizes.writeBigUInt64LE(BigInt(audio.length), 8)
+    for (const magic of ['RF64', 'BW64']) {
+      const list = chunk('LIST', Buffer.from('behind'))
+      const file = riff(chunk('ds64', sizes), formatChunk(muLaw), chunk('data', audio, 0xffffffff), list)
+      file.write(magic, 'latin1')
+      assert.deepEqual(parseWav(file).frames, audio)
+      assert.equal(parseWav(file).note, null)
+    }
+    refuses(riff(chunk('ds64', Buffer.alloc(8)), formatChunk(muLaw)), /"ds64" chunk of 8 bytes/)
+  })
+
+  test('with chunks behind its audio takes none of them for audio', () => {
+    for (const length of [479, 480]) {
+      const wav = parseWav(
+        riff(formatChunk(muLaw), chunk('data', audio.subarray(0, length)), chunk('LIST', Buffer.from('x'))),
+      )
+      assert.equal(wav.frames.length, length)
+    }
+    const empty = riff(formatChunk(muLaw), chunk('data', Buffer.alloc(0)), chunk('LIST', Buffer.from('text')))
+    refuses(empty, /no audio/)
+  })
+
+  test('that ends early is read as far as it goes, and refused where its head is not whole', () => {
     const file = riff(formatChunk(muLaw), chunk('data', audio))
-    for (let length = 0; length < file.length; length++) refuses(file.subarray(0, length), /./)
-    refuses(file.subarray(0, -1), /is truncated: its "data" chunk says 480 bytes, but 479 are present/)
+    const head = file.length - audio.length
+    for (let length = 0; length <= head; length++) refuses(file.subarray(0, length), /./)
+    for (let length = head + 1; length < file.length; length++) {
+      const wav = parseWav(file.subarray(0, length))
+      assert.equal(wav.frames.length, length - head)
+      assert.match(wav.note ?? '', /its "data" chunk says 480 bytes/)
+    }
     refuses(file.subarray(0, 30), /is truncated: its "fmt " chunk says 16 bytes, but 10 are present/)
   })
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { runCommand } from '../support/command.js'
-import { mainPath, quickSettings, temporaryFolder } from '../support/service.js'
+import { get, mainPath, quickSettings, startService, temporaryFolder } from '../support/service.js'
 
 const commands = ['serve', 'simulate', 'backup', 'verify', 'export']
 
@@ -90,6 +90,17 @@ describe('voicestream', () => {
     assert.equal((await runCommand(['serve'], environment)).code, 78)
     assert.equal((await runCommand(['verify'], { VOICESTREAM_DATADIR: 'x' })).code, 78)
   })
+})
+
+test('SIGUSR1 does not open the inspector, and the service goes on', async (t) => {
+  const service = await startService(t)
+  for (let round = 0; round < 3; round++) {
+    service.kill('SIGUSR1')
+    assert.equal((await get(service, '/health/live')).status, 200)
+  }
+  service.kill('SIGTERM')
+  assert.equal(await service.exited, 0)
+  assert.deepEqual(service.errors, [])
 })
 
 for (const words of [[], ['serve']])
