@@ -153,6 +153,9 @@ export const limits = {
   /** A server may ask for any wait; one that asks for hours is asked again all the same. */
   retryAfterMsMax: 60_000,
   transcriptionCharactersMax: mib,
+  /** After such a pause, or so many characters, what somebody says is another turn. */
+  turnPauseSeconds: 2,
+  turnCharactersMax: 500,
   /** Of what was said, so much is in lists, views and events. */
   digestCharactersMax: 4096,
   /** Transcripts that are being read and sent, by their bytes: one has up to some 10 MiB, and a slow reader holds its own. */
@@ -169,6 +172,8 @@ export const limits = {
   pieceMsMin: 15_000,
   /** Of a transcript that a chat model is given: some 15,000 tokens, which leaves room in a context of 32,000. */
   chatCharactersMax: 60_000,
+  /** A model that takes less than the above is shown half of it, and so on down to about this. */
+  chatCharactersMin: 8000,
   chatTokensMax: 8192,
   repairCharactersMax: 8192,
   /** Of what one step of an analysis keeps: an answer of `providerAnswerBytesMax`, with names for all its numbers. */

@@ -25,14 +25,14 @@ import {
 } from 'cockatiel'
 import type { Clock, Millis } from '../clock.js'
 import { limits } from '../limits.js'
-import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from './provider.js'
+import { AccountRefused, ProviderRejected, ProviderUnavailable } from './provider.js'
 import { reasonOf } from './retry.js'
 import { type Admitted, AttemptReleased } from './retry-task.js'
 
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
 export interface BreakerPolicy {
-  /** Failures in a row, of whatever calls, that are an outage; 0: only `ProviderExhausted` tells of one. */
+  /** Failures in a row, of whatever calls, that are an outage; 0: only `AccountRefused` tells of one. */
   readonly failuresMax: number
   /** So many of one call are an outage, too: fewer than its attempts. */
   readonly ownFailuresMax: number
@@ -203,7 +203,7 @@ export class ProviderBreaker {
 
   #isOutage(error: ProviderUnavailable, startedAt: Millis, own: OwnFailures): boolean {
     const { failuresMax, ownFailuresMax, shareMs } = this.#policy
-    if (error instanceof ProviderExhausted) return true
+    if (error instanceof AccountRefused) return true
     if (failuresMax === 0) return false
     const askedMs = error.retryAfterMs ?? 0
     if (own.row !== this.#row) own.count = 0

@@ -48,7 +48,7 @@ export interface AnalysisProvider {
   /**
    * One attempt. `signal` aborts at the attempt's deadline, which covers the whole answer, and at shutdown.
    * Throws `ProviderUnavailable` where trying again may help, `ProviderRejected` where it cannot, and
-   * `ProviderExhausted` where nothing will be answered for any call until somebody has acted.
+   * `AccountRefused` where nothing will be answered for any call until somebody has acted.
    */
   analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult>
   /** Nothing is asked any more: connections that were kept may go. */
@@ -66,11 +66,17 @@ export class ProviderUnavailable extends Error {
   }
 }
 
-/** No quota, no credit: everything waits, and no call is to blame. */
-export class ProviderExhausted extends ProviderUnavailable {
-  constructor(message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+/** What somebody has to look at before any call is answered. */
+export type Matter = 'key' | 'quota' | 'permission' | 'model' | 'address'
+
+/** The provider answers nobody with this account, model or address: everything waits, and no call is to blame. */
+export class AccountRefused extends ProviderUnavailable {
+  readonly matter: Matter
+
+  constructor(message: string, matter: Matter, options: { retryAfterMs?: number; cause?: unknown } = {}) {
     super(message, options)
-    this.name = 'ProviderExhausted'
+    this.name = 'AccountRefused'
+    this.matter = matter
   }
 }
 

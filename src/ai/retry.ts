@@ -14,7 +14,7 @@
 import pRetry, { AbortError } from 'p-retry'
 import type { Clock, Millis } from '../clock.js'
 import { withinDeadline } from './deadline.js'
-import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from './provider.js'
+import { AccountRefused, ProviderRejected, ProviderUnavailable } from './provider.js'
 import {
   AttemptReleased,
   type RetryOutcome,
@@ -132,7 +132,7 @@ class RetryRun<T> {
    * again for ever and keep all others waiting. A probe is made for everybody, and for a lack of quota no call is to blame.
    */
   #forgives({ cause }: AttemptReleased): boolean {
-    if (this.#isProbe || cause instanceof ProviderExhausted) return true
+    if (this.#isProbe || cause instanceof AccountRefused) return true
     return this.#forgiven++ < this.#policy.attemptsMax
   }
 

@@ -3,27 +3,82 @@ import { limits } from '../limits.js'
 import type { Transcript, TranscriptSegment } from '../protocol/analysis.js'
 import type { StoredPacket } from '../store/journal.js'
 
-/** What one side says until the other does. */
+/** What one side says until the other does, or until it pauses, or about as much as a paragraph has. */
 export interface Turn {
   readonly speaker: string
   readonly text: string
   readonly segments: { readonly first_segment: number; readonly last_segment: number }
 }
 
+/** A side that is recorded alone would be one turn for the whole call, of which nothing could be told or left out. */
 export function turnsOf(segments: readonly TranscriptSegment[]): readonly Turn[] {
   const turns: Turn[] = []
-  segments.forEach(({ channel, text }, index) => {
-    const speaker = `channel ${channel}`
-    const last = turns.at(-1)
-    if (last?.speaker === speaker)
-      turns[turns.length - 1] = {
-        speaker,
-        text: `${last.text} ${text}`,
-        segments: { ...last.segments, last_segment: index },
+  let open: OpenTurn | null = null
+  for (const [index, segment] of segments.entries()) {
+    const parts = partsOf(segment.text)
+    if (open !== null && !continues(open, segment, parts[0] ?? '')) {
+      turns.push(closed(open))
+      open = null
+    }
+    for (const [part, text] of parts.entries()) {
+      if (open !== null && part > 0) {
+        turns.push(closed(open))
+        open = null
       }
-    else turns.push({ speaker, text, segments: { first_segment: index, last_segment: index } })
-  })
+      open ??= { channel: segment.channel, texts: [], characters: 0, first: index, last: index, end: 0 }
+      open.texts.push(text)
+      open.characters += text.length + 1
+      open.last = index
+      open.end = segment.end
+    }
+  }
+  if (open !== null) turns.push(closed(open))
   return turns
+}
+
+interface OpenTurn {
+  readonly channel: number
+  readonly texts: string[]
+  readonly first: number
+  characters: number
+  last: number
+  end: number
+}
+
+function continues(open: OpenTurn, { channel, start }: TranscriptSegment, text: string): boolean {
+  return (
+    channel === open.channel &&
+    start - open.end < limits.turnPauseSeconds &&
+    open.characters + text.length <= limits.turnCharactersMax
+  )
+}
+
+function closed({ channel, texts, first, last }: OpenTurn): Turn {
+  return {
+    speaker: `channel ${channel}`,
+    text: texts.join(' '),
+    segments: { first_segment: first, last_segment: last },
+  }
+}
+
+/** One segment may be a whole letter: it is cut between words, where it has any. */
+function partsOf(text: string): readonly string[] {
+  const most = limits.turnCharactersMax
+  const parts: string[] = []
+  let from = 0
+  while (text.length - from > most) {
+    const space = text.lastIndexOf(' ', from + most)
+    const end = space > from ? space : from + most - (isHighSurrogate(text, from + most - 1) ? 1 : 0)
+    parts.push(text.slice(from, end))
+    from = space > from ? end + 1 : end
+  }
+  parts.push(text.slice(from))
+  return parts
+}
+
+function isHighSurrogate(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code >= 0xd800 && code < 0xdc00
 }
 
 /** A line a turn. */

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { type AnalysisRequest, ProviderExhausted, ProviderUnavailable } from '../../src/ai/provider.js'
+import { AccountRefused, type AnalysisRequest, ProviderUnavailable } from '../../src/ai/provider.js'
 import type { CallId } from '../../src/protocol/call-id.js'
 import { policy } from '../support/ai-run.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
@@ -97,7 +97,9 @@ describe('an outage of 30 minutes', () => {
       const provider = new Provider()
       provider.downMs = downMs
       provider.error = () =>
-        isExhausted ? new ProviderExhausted('no credit') : new ProviderUnavailable('503', { retryAfterMs })
+        isExhausted
+          ? new AccountRefused('no credit', 'quota')
+          : new ProviderUnavailable('503', { retryAfterMs })
       let calls = provider.calls(t)
       const begin = provider.clock.now() + minute + 3000
       provider.downFrom = begin

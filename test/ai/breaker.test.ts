@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import pLimit from 'p-limit'
 import { type OwnFailures, ProviderBreaker } from '../../src/ai/breaker.js'
-import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
+import { AccountRefused, ProviderRejected, ProviderUnavailable } from '../../src/ai/provider.js'
 import { AttemptReleased } from '../../src/ai/retry-task.js'
 import { SimulatedProvider } from '../../src/ai/simulated-provider.js'
 import { readConfig } from '../../src/config.js'
@@ -197,7 +197,7 @@ describe('the breaker opens', () => {
 
   test('at once when the provider is exhausted, and no call is to blame', async () => {
     const asked = new Asked()
-    asked.answer = () => Promise.reject(new ProviderExhausted('no credit', { retryAfterMs: 20_000 }))
+    asked.answer = () => Promise.reject(new AccountRefused('no credit', 'quota', { retryAfterMs: 20_000 }))
     asked.ask('a')
     await turns()
     assert.equal(asked.breaker.state, 'open')
@@ -361,7 +361,7 @@ describe('an attempt of many steps', () => {
     await asked.clock.advance(100)
     assert.equal(asked.breaker.state, 'closed')
     assert.equal(asked.ends.get('another'), 'answered')
-    fail(new ProviderExhausted('quota'))
+    fail(new AccountRefused('quota', 'quota'))
     await turns()
     assert.equal(asked.breaker.state, 'open')
     assert.deepEqual(ends, ['probe true', 'AttemptReleased'])

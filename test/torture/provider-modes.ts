@@ -76,12 +76,31 @@ export const providerModes = (elsewhere: string): readonly ProviderMode[] => [
     requests: 5,
     error: /^transcription: 200|^schema|^chat: 200/,
   },
-  failing('invalid-json', answer('{"text": "half'), /no transcript|without JSON/),
+  failing('invalid-json', answer('{"text": "half'), /^\w+: 200 with/),
   failing('flood', { kind: 'flood', bytes: floodBytes }, /an answer of more than 1048576 bytes/),
   failing('gzip-bomb', answer(bomb, 200, { 'Content-Encoding': 'gzip' }), /content coding/),
-  failing('redirect', answer('', 307, { Location: `${elsewhere}/audio/transcriptions` }), /^\w+: 307$/, {
-    requests: 1,
-  }),
+  failing('no-body', answer('', 200, { 'Content-Type': 'application/json' }), /^\w+: 200 with no body$/),
+  failing(
+    'stream-that-breaks-off',
+    answer('data: {"type":"transcript.text.delta","delta":"a"}\n\n'),
+    /breaks off/,
+  ),
+  // What is not the call's fault is waited for.
+  {
+    name: 'redirect',
+    reply: (request) =>
+      request < 1 ? answer('', 307, { Location: `${elsewhere}/audio/transcriptions` }) : null,
+    ends: 'ARCHIVED',
+    requests: 2,
+    error: null,
+  },
+  {
+    name: 'key-refused-once',
+    reply: (request) => (request < 1 ? answer({ error: { code: 'invalid_api_key' } }, 401) : null),
+    ends: 'ARCHIVED',
+    requests: 2,
+    error: null,
+  },
   {
     name: 'success-after-4',
     reply: (request) => (request < 4 ? answer('', 503) : null),

@@ -16,7 +16,7 @@ import {
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { ProviderRejected, ProviderUnavailable } from '../provider.js'
+import { AccountRefused, ProviderUnavailable } from '../provider.js'
 
 export interface ConnectionOptions {
   /** Normally ends in `/v1`. */
@@ -58,7 +58,7 @@ export class Connection {
     return this.#options.baseUrl.protocol === 'https:'
   }
 
-  /** Throws `ProviderUnavailable` where no answer came, and `ProviderRejected` where none can be had. */
+  /** Throws `ProviderUnavailable` where no answer came, and `AccountRefused` where nobody may be asked. */
   async post(message: ProviderMessage, signal: AbortSignal): Promise<ProviderAnswer> {
     const startedAt = performance.now()
     const request = this.#open(message, signal)
@@ -79,7 +79,7 @@ export class Connection {
       // Frees the socket of an answer that is not read to its end.
       request.destroy()
       if (signal.aborted) throw signal.reason
-      if (error instanceof ProviderRejected || error instanceof ProviderUnavailable) throw error
+      if (error instanceof ProviderUnavailable) throw error
       throw new ProviderUnavailable(`no answer: ${codeOf(error)}`)
     }
   }
@@ -151,7 +151,7 @@ function assertAllowed(address: string): void {
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (refused.check(address, family) || (mapped !== undefined && refused.check(mapped, 'ipv4')))
-    throw new ProviderRejected('the server’s name leads to a link-local address, which is refused')
+    throw new AccountRefused('the server’s name leads to a link-local address, which is refused', 'address')
 }
 
 const lookupAllowed: LookupFunction = (hostname, options, done) => {

@@ -6,35 +6,11 @@
  * A transcript is what a stranger said, and may say "ignore your instructions": it stands in the user's message as
  * numbered turns, never in the instructions, and of the answer only labels, numbers and bounded texts are taken.
  */
-import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { limits } from '../../limits.js'
-import { ProviderRejected, ProviderUnavailable } from '../provider.js'
+import { ProviderRejected } from '../provider.js'
 import type { ProviderAnswer, ProviderMessage } from './connection.js'
-import { assertSucceeded, isAboutFormat } from './failure.js'
-import { clean } from './transcription.js'
-
-const Label = Type.Union(['positive', 'neutral', 'negative', 'mixed'].map((label) => Type.Literal(label)))
-const strict = { additionalProperties: false }
-
-/** Every property is required and no length is bounded, because the strict mode of the hosted servers wants it so. */
-export const Findings = Type.Object(
-  {
-    sentiment: Label,
-    score: Type.Number({ description: 'From -1, very negative, to 1, very positive.' }),
-    confidence: Type.Number({ description: 'From 0 to 1.' }),
-    turns: Type.Array(Type.Object({ turn: Type.Integer(), sentiment: Label, score: Type.Number() }, strict), {
-      description: 'One for each numbered turn.',
-    }),
-    summary: Type.String({ description: 'At most three sentences.' }),
-    topics: Type.Array(Type.String(), { description: 'At most ten, a few words each.' }),
-    action_items: Type.Array(Type.String(), { description: 'At most ten; what somebody promised to do.' }),
-  },
-  strict,
-)
-export type Findings = Static<typeof Findings>
-
-const check = Compile(Findings)
+import { assertSucceeded, isAboutFormat, isTooLong, refusedParameter } from './failure.js'
+import { AskedFindings, type Findings, readFindings } from './findings.js'
 
 export interface Turn {
   readonly speaker: string
@@ -43,6 +19,8 @@ export interface Turn {
 
 export interface ChatPorts {
   readonly model: string
+  /** Parameters that the server has refused; those that it refuses now are added. */
+  readonly without: Set<string>
   post(message: ProviderMessage): Promise<ProviderAnswer>
 }
 
@@ -62,16 +40,30 @@ export async function analyseTurns(
   idempotencyKey: string,
   ports: ChatPorts,
 ): Promise<Findings> {
+  for (let most: number = limits.chatCharactersMax; ; most = Math.floor(most / 2)) {
+    const key = most === limits.chatCharactersMax ? idempotencyKey : `${idempotencyKey}:${most}`
+    const findings = await askInSomeForm(turnsText(turns, most), key, ports, most > limits.chatCharactersMin)
+    if (findings !== 'too-long') return findings
+  }
+}
+
+async function askInSomeForm(
+  turns: string,
+  idempotencyKey: string,
+  ports: ChatPorts,
+  mayBeShorter: boolean,
+): Promise<Findings | 'too-long'> {
   const messages: readonly ChatMessage[] = [
     { role: 'system', content: instructions },
-    { role: 'user', content: turnsText(turns) },
+    { role: 'user', content: turns },
   ]
   for (const form of ladder) {
-    const answer = await ports.post(chatMessage(messages, form, `${idempotencyKey}:${form}`, ports.model))
+    const answer = await ask(messages, form, `${idempotencyKey}:${form}`, ports)
+    if (mayBeShorter && isTooLong(answer)) return 'too-long'
     if (isAboutFormat(answer) && form !== 'text') continue
     assertSucceeded(answer, 'chat')
-    const first = readFindings(answer.text)
-    if (first.kind === 'found') return bounded(first.findings)
+    const first = readFindings(answer)
+    if (first.kind === 'found') return first.findings
     const again = [
       ...messages,
       { role: 'assistant', content: first.content.slice(0, limits.repairCharactersMax) },
@@ -80,29 +72,74 @@ export async function analyseTurns(
         content: `That does not fit: ${first.problem}. Answer with the corrected JSON object only.`,
       },
     ] as const
-    const repaired = await ports.post(
-      chatMessage(again, form, `${idempotencyKey}:${form}:repair`, ports.model),
-    )
+    const repaired = await ask(again, form, `${idempotencyKey}:${form}:repair`, ports)
     assertSucceeded(repaired, 'chat')
-    const second = readFindings(repaired.text)
-    if (second.kind === 'found') return bounded(second.findings)
+    const second = readFindings(repaired)
+    if (second.kind === 'found') return second.findings
     throw new ProviderRejected('schema: no answer of the chat model fits')
   }
   throw new ProviderRejected('schema: the server takes no form of answer')
 }
 
-/** Bounded from the end as well as the start: how a call ends matters most. */
-function turnsText(turns: readonly Turn[]): string {
-  const lines = turns.map(({ speaker, text }, turn) => JSON.stringify({ turn, speaker, text }))
-  const most = limits.chatCharactersMax
-  let characters = lines.reduce((sum, line) => sum + line.length + 1, 0)
-  if (characters <= most) return lines.join('\n')
-  const kept = [...lines]
-  const middle = () => Math.floor(kept.length / 2)
-  while (characters > most && kept.length > 1)
-    characters -= (kept.splice(middle(), 1)[0] as string).length + 1
-  kept.splice(middle(), 0, JSON.stringify({ note: 'some turns are left out here' }))
-  return kept.join('\n').slice(0, most)
+/** Once more without each parameter that the server does not take. */
+async function ask(
+  messages: readonly ChatMessage[],
+  form: Form,
+  idempotencyKey: string,
+  { model, without, post }: ChatPorts,
+): Promise<ProviderAnswer> {
+  for (;;) {
+    const parameters = parametersOf(model, without)
+    const suffix = without.size === 0 ? '' : `:without:${[...without].join(':')}`
+    const answer = await post(chatMessage(messages, form, `${idempotencyKey}${suffix}`, model, parameters))
+    const refused = refusedParameter(answer, Object.keys(parameters))
+    if (refused === null) return answer
+    without.add(refused)
+  }
+}
+
+/** The newer hosted models take neither a temperature nor `max_tokens`. */
+function parametersOf(model: string, without: ReadonlySet<string>): Readonly<Record<string, number>> {
+  const isReasoning = /^(gpt-5|o\d)/.test(model)
+  const bounds = ['max_tokens', 'max_completion_tokens']
+  const bound = (isReasoning ? bounds.reverse() : bounds).find((name) => !without.has(name))
+  return {
+    ...(isReasoning || without.has('temperature') ? {} : { temperature: 0 }),
+    ...(bound === undefined ? {} : { [bound]: limits.chatTokensMax }),
+  }
+}
+
+/** The beginning and the end of a call that is too long: how it ends matters most. Only what is shown is written. */
+export function turnsText(turns: readonly Turn[], most: number): string {
+  const line = (turn: number) => {
+    const { speaker, text } = turns[turn] as Turn
+    return JSON.stringify({ turn, speaker, text })
+  }
+  if (turns.reduce((sum, { text }) => sum + text.length, 0) <= most) {
+    const all = turns.map((_, turn) => line(turn)).join('\n')
+    if (all.length < most) return all
+  }
+  const half = Math.floor((most - noteCharactersMax) / 2)
+  const beginning = linesWithin(half, turns.length, line)
+  const left = turns.length - beginning.length
+  const end = linesWithin(half, left, (index) => line(turns.length - 1 - index)).reverse()
+  const note = JSON.stringify({ note: `${left - end.length} turns are left out here` })
+  return [...beginning, note, ...end].join('\n')
+}
+
+const noteCharactersMax = 100
+
+/** The first lines that have room. */
+function linesWithin(characters: number, count: number, line: (index: number) => string): string[] {
+  const lines: string[] = []
+  let left = characters
+  for (let index = 0; index < count; index++) {
+    const next = line(index)
+    left -= next.length + 1
+    if (left < 0) break
+    lines.push(next)
+  }
+  return lines
 }
 
 function chatMessage(
@@ -110,21 +147,18 @@ function chatMessage(
   form: Form,
   idempotencyKey: string,
   model: string,
+  parameters: Readonly<Record<string, number>>,
 ): ProviderMessage {
   const format =
     form === 'json_schema'
-      ? { type: form, json_schema: { name: 'findings', strict: true, schema: Findings } }
+      ? { type: form, json_schema: { name: 'findings', strict: true, schema: AskedFindings } }
       : form === 'json_object'
         ? { type: form }
         : null
-  const isReasoning = /^(gpt-5|o\d)/.test(model)
   const body = {
     model,
     messages,
-    // The newer hosted models take neither a temperature nor `max_tokens`.
-    ...(isReasoning
-      ? { max_completion_tokens: limits.chatTokensMax }
-      : { temperature: 0, max_tokens: limits.chatTokensMax }),
+    ...parameters,
     ...(format === null ? {} : { response_format: format }),
   }
   return {
@@ -132,67 +166,5 @@ function chatMessage(
     contentType: 'application/json',
     body: [Buffer.from(JSON.stringify(body))],
     idempotencyKey,
-  }
-}
-
-type Reading =
-  | { readonly kind: 'found'; readonly findings: Findings }
-  | { readonly kind: 'unfit'; readonly content: string; readonly problem: string }
-
-export function readFindings(text: string): Reading {
-  const content = contentOf(text)
-  if (content === null) return { kind: 'unfit', content: '', problem: 'the answer has no content' }
-  const object = objectIn(content)
-  if (object === null) return { kind: 'unfit', content, problem: 'there is no JSON object in it' }
-  if (check.Check(object)) return { kind: 'found', findings: object }
-  const [first] = [...check.Errors(object)]
-  return { kind: 'unfit', content, problem: `${first?.instancePath || 'the object'} ${first?.message}` }
-}
-
-/** Throws where the answer is an error in spite of its 200, or the model refused. */
-function contentOf(text: string): string | null {
-  let body: { error?: unknown; choices?: { message?: { content?: unknown; refusal?: unknown } }[] } | null
-  try {
-    body = JSON.parse(text)
-  } catch {
-    throw new ProviderUnavailable('chat: 200 without JSON')
-  }
-  if (body?.error !== undefined && body.error !== null)
-    throw new ProviderUnavailable('chat: 200 with an error')
-  const message = Array.isArray(body?.choices) ? body.choices[0]?.message : undefined
-  if (typeof message?.refusal === 'string') throw new ProviderRejected('chat: the model refused')
-  return typeof message?.content === 'string' ? message.content : null
-}
-
-/** The outermost braces: models like to talk around their JSON. */
-function objectIn(content: string): unknown {
-  const [first, last] = [content.indexOf('{'), content.lastIndexOf('}')]
-  if (first < 0 || last < first) return null
-  try {
-    return JSON.parse(content.slice(first, last + 1))
-  } catch {
-    return null
-  }
-}
-
-/** The strict schema cannot bound anything, so it is done here. */
-function bounded(findings: Findings): Findings {
-  const short = (text: string, most: number) => clean(text).slice(0, most)
-  const list = (texts: readonly string[]) =>
-    texts
-      .slice(0, limits.findingsListedMax)
-      .map((text) => short(text, limits.findingCharactersMax))
-      .filter((text) => text !== '')
-  const unit = (value: number, least: number) => Math.min(1, Math.max(least, value))
-  return {
-    ...findings,
-    score: unit(findings.score, -1),
-    confidence: unit(findings.confidence, 0),
-    turns: findings.turns
-      .slice(0, limits.transcriptSegmentsMax)
-      .map((turn) => ({ ...turn, score: unit(turn.score, -1) })),
-    summary: short(findings.summary, limits.summaryCharactersMax),
-    topics: list(findings.topics),
-    action_items: list(findings.action_items),
   }
 }

@@ -17,10 +17,12 @@ import type {
 import { type AnalysisProvider, type AnalysisRequest, ProviderRejected } from '../provider.js'
 import { plainText, readTextCall, turnsOf } from '../transcript.js'
 import { bytesOf, type Connection, type ProviderAnswer, type ProviderMessage } from './connection.js'
-import { analyseTurns, type Findings } from './conversation.js'
-import { assertSucceeded } from './failure.js'
+import { analyseTurns } from './conversation.js'
+import { assertSucceeded, refusedParameter } from './failure.js'
+import type { Findings } from './findings.js'
+import { type HeardSegment, readTranscription } from './heard.js'
 import { Ledger } from './ledger.js'
-import { type HeardSegment, readTranscription, transcriptionMessage } from './transcription.js'
+import { spareParameters, transcriptionMessage } from './transcription.js'
 
 export interface OpenAiOptions {
   readonly transcriptionModel: string
@@ -36,11 +38,14 @@ export interface OpenAiServers {
 }
 
 type Requests = Pick<Connection, 'post' | 'close'>
+type Refused = Readonly<Record<ProviderRequest['what'], Set<string>>>
 
 export class OpenAiProvider implements AnalysisProvider {
   readonly name = 'openai'
   readonly #servers: OpenAiServers
   readonly #options: OpenAiOptions
+  /** Parameters that the servers have refused: they would refuse them for the next call, too. */
+  readonly #without: Refused = { transcription: new Set(), chat: new Set() }
 
   constructor(servers: OpenAiServers, options: OpenAiOptions) {
     this.#servers = servers
@@ -49,7 +54,7 @@ export class OpenAiProvider implements AnalysisProvider {
 
   async analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult> {
     const ledger = await Ledger.open(request.checkpoints, request.attempt)
-    const run = new OpenAiRun(this.#servers, this.#options, request, ledger, signal)
+    const run = new OpenAiRun(this.#servers, this.#options, this.#without, request, ledger, signal)
     return run.result()
   }
 
@@ -63,6 +68,7 @@ export class OpenAiProvider implements AnalysisProvider {
 class OpenAiRun {
   readonly #servers: OpenAiServers
   readonly #options: OpenAiOptions
+  readonly #without: Refused
   readonly #request: AnalysisRequest
   readonly #ledger: Ledger
   readonly #signal: AbortSignal
@@ -70,12 +76,14 @@ class OpenAiRun {
   constructor(
     servers: OpenAiServers,
     options: OpenAiOptions,
+    without: Refused,
     request: AnalysisRequest,
     ledger: Ledger,
     signal: AbortSignal,
   ) {
     this.#servers = servers
     this.#options = options
+    this.#without = without
     this.#request = request
     this.#ledger = ledger
     this.#signal = signal
@@ -94,8 +102,9 @@ class OpenAiRun {
           { sentiment: 'neutral' as const, confidence: 0 }
         : {
             sentiment: findings.sentiment,
-            confidence: findings.confidence,
-            score: findings.score,
+            // One that is not told is none to rely on.
+            confidence: findings.confidence ?? 0,
+            ...(findings.score === null ? {} : { score: findings.score }),
             turns: findings.turns.flatMap(({ turn, sentiment, score }) => {
               const of = turns[turn]
               return of === undefined ? [] : [{ ...of.segments, sentiment, score }]
@@ -114,6 +123,7 @@ class OpenAiRun {
     return this.#ledger.step(`findings/${about}`, () =>
       analyseTurns(turns, `${this.#request.idempotencyKey}:chat`, {
         model: this.#options.chatModel,
+        without: this.#without.chat,
         post: (message) => this.#post('chat', message, null),
       }),
     )
@@ -188,17 +198,27 @@ class OpenAiRun {
   async #transcribe(piece: SpeechPiece, sampleRate: number, key: string): Promise<readonly HeardSegment[]> {
     const duration = piece.frames / sampleRate
     const idempotencyKey = `${this.#request.idempotencyKey}:${key}`
-    const message = transcriptionMessage(
-      piece,
-      sampleRate,
-      { model: this.#options.transcriptionModel, language: this.#options.language },
-      idempotencyKey,
-    )
-    const answer = await this.#post('transcription', message, duration)
+    const answer = await this.#postPiece(piece, sampleRate, idempotencyKey)
     if (answer.status === 413 && duration * 1000 >= 2 * limits.pieceMsMin)
       return this.#transcribeHalves(piece, sampleRate, key)
     assertSucceeded(answer, 'transcription')
-    return readTranscription(answer.text, duration)
+    return readTranscription(answer, duration)
+  }
+
+  /** Once more without each parameter that the server does not take. */
+  async #postPiece(piece: SpeechPiece, sampleRate: number, idempotencyKey: string): Promise<ProviderAnswer> {
+    const without = this.#without.transcription
+    const { transcriptionModel: model, language } = this.#options
+    for (;;) {
+      const suffix = without.size === 0 ? '' : `:without:${[...without].join(':')}`
+      const options = { model, language, without }
+      const message = transcriptionMessage(piece, sampleRate, options, `${idempotencyKey}${suffix}`)
+      const answer = await this.#post('transcription', message, piece.frames / sampleRate)
+      const spare = spareParameters.filter((name) => !without.has(name))
+      const refused = refusedParameter(answer, spare)
+      if (refused === null) return answer
+      without.add(refused)
+    }
   }
 
   async #transcribeHalves(

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { Compile } from 'typebox/compile'
-import { readTranscription } from '../../../src/ai/openai/transcription.js'
-import { ProviderExhausted, ProviderRejected, ProviderUnavailable } from '../../../src/ai/provider.js'
+import { readTranscription } from '../../../src/ai/openai/heard.js'
+import { AccountRefused, ProviderRejected, ProviderUnavailable } from '../../../src/ai/provider.js'
 import { limits } from '../../../src/limits.js'
 import { AnalysisResult } from '../../../src/protocol/analysis.js'
 import { answer, chatAnswer, findings, type Reply, wellBehaved } from '../../support/openai-server.js'
@@ -19,9 +19,9 @@ type Kind = 'again' | 'never' | 'people'
 /** Rows of the table of statuses, and ways to fail that have none. */
 const failures: readonly (readonly [name: string, reply: Reply, kind: Kind, retryAfterMs?: number])[] = [
   ['400', error(400, { type: 'invalid_request_error', code: null }), 'never'],
-  ['401', error(401, { code: 'invalid_api_key' }), 'never'],
-  ['403', error(403, {}), 'never'],
-  ['404', answer({ detail: secret }, 404), 'never'],
+  ['401', error(401, { code: 'invalid_api_key' }), 'people'],
+  ['403', error(403, {}), 'people'],
+  ['404', answer({ detail: secret }, 404), 'people'],
   ['413 of a piece that cannot be halved', answer(secret, 413), 'never'],
   ['415', answer(secret, 415), 'never'],
   ['422', answer({ detail: [{ msg: secret }] }, 422), 'never'],
@@ -61,7 +61,7 @@ const failures: readonly (readonly [name: string, reply: Reply, kind: Kind, retr
   ['504', answer(secret, 504), 'again'],
   ['500 that asks not to', answer(secret, 500, { 'X-Should-Retry': 'false' }), 'never'],
   ['400 that asks to', answer(secret, 400, { 'X-Should-Retry': 'true' }), 'again'],
-  ['a redirect', answer('', 307, { Location: 'http://127.0.0.1:1/elsewhere' }), 'never'],
+  ['a redirect', answer('', 307, { Location: 'http://127.0.0.1:1/elsewhere' }), 'people'],
   ['200 with an error', answer({ error: { message: secret } }), 'again'],
   ['200 without a text', answer({ segments: [] }), 'again'],
   ['200 with half an object', answer('{"text": "half', 200), 'again'],
@@ -79,7 +79,7 @@ const failures: readonly (readonly [name: string, reply: Reply, kind: Kind, retr
   ['a connection that breaks within the body', { kind: 'reset', after: '{"text":' }, 'again'],
 ]
 
-const kinds = { again: ProviderUnavailable, never: ProviderRejected, people: ProviderExhausted } as const
+const kinds = { again: ProviderUnavailable, never: ProviderRejected, people: AccountRefused } as const
 
 describe('a server that fails', () => {
   for (const [name, reply, kind, retryAfterMs] of failures)
@@ -87,7 +87,7 @@ describe('a server that fails', () => {
       const { server, provider } = await startBench(t, () => reply)
       await assert.rejects(provider.analyse(requestFor({ packets: tone(1) }), never()), (thrown: Error) => {
         assert.ok(thrown instanceof kinds[kind], `${thrown.constructor.name}: ${thrown.message}`)
-        if (kind === 'again') assert.ok(!(thrown instanceof ProviderExhausted))
+        if (kind === 'again') assert.ok(!(thrown instanceof AccountRefused))
         if (retryAfterMs !== undefined)
           assert.equal((thrown as ProviderUnavailable).retryAfterMs, retryAfterMs)
         assert.doesNotMatch(`${thrown.message}${thrown.stack}`, /What the caller said|key-of-the-test/)
@@ -126,7 +126,7 @@ describe('a server that fails', () => {
       const { provider } = await startBench(t, wellBehaved, { baseUrl })
       await assert.rejects(
         provider.analyse(requestFor({ packets: tone(1) }), never()),
-        (thrown) => thrown instanceof ProviderRejected && /link-local/.test(thrown.message),
+        (thrown) => thrown instanceof AccountRefused && /link-local/.test(thrown.message),
       )
     })
 
@@ -184,17 +184,21 @@ describe('a server that fails', () => {
 describe('the quirks of servers', () => {
   test('numbers may be strings, and −1 where they are not known (vLLM)', () => {
     const segments = [{ start: '0.5', end: '1.5', text: ' Hello. ', avg_logprob: -1, compression_ratio: -1 }]
-    assert.deepEqual(readTranscription(JSON.stringify({ text: 'Hello.', duration: '2', segments }), 2), [
-      { start: 0.5, end: 1.5, text: 'Hello.', confidence: null },
-    ])
+    assert.deepEqual(
+      readTranscription(
+        { text: JSON.stringify({ text: 'Hello.', duration: '2', segments }), headers: {} },
+        2,
+      ),
+      [{ start: 0.5, end: 1.5, text: 'Hello.', confidence: null }],
+    )
   })
 
   test('there may be no segments, or only text', () => {
     const whole = [{ start: 0, end: 3, text: 'Hello.', confidence: null }]
-    assert.deepEqual(readTranscription('{"text":"Hello."}', 3), whole)
-    assert.deepEqual(readTranscription('{"text":"Hello.","segments":null}', 3), whole)
-    assert.deepEqual(readTranscription('Hello.\n', 3), whole)
-    assert.deepEqual(readTranscription('"Hello."', 3), whole)
+    assert.deepEqual(readTranscription({ text: '{"text":"Hello."}', headers: {} }, 3), whole)
+    assert.deepEqual(readTranscription({ text: '{"text":"Hello.","segments":null}', headers: {} }, 3), whole)
+    assert.deepEqual(readTranscription({ text: 'Hello.\n', headers: {} }, 3), whole)
+    assert.deepEqual(readTranscription({ text: '"Hello."', headers: {} }, 3), whole)
   })
 
   test('what the server itself holds for silence is not told', () => {
@@ -210,14 +214,16 @@ describe('the quirks of servers', () => {
       { start: 1, end: 2, text: 'Hello.', avg_logprob: -0.1, no_speech_prob: 0.9, compression_ratio: 1 },
     ]
     assert.deepEqual(
-      readTranscription(JSON.stringify({ text: 'x', segments }), 2).map(({ text }) => text),
+      readTranscription({ text: JSON.stringify({ text: 'x', segments }), headers: {} }, 2).map(
+        ({ text }) => text,
+      ),
       ['Hello.'],
     )
   })
 
   test('times never leave their piece, and text never controls a terminal', () => {
-    const segments = [{ start: -5, end: 1e9, text: '\u001b[31mred\u0000\u2028' }]
-    assert.deepEqual(readTranscription(JSON.stringify({ text: 'x', segments }), 2), [
+    const segments = [{ start: -5, end: 1e30, text: '\u001b[31mred\u0000\u2028' }]
+    assert.deepEqual(readTranscription({ text: JSON.stringify({ text: 'x', segments }), headers: {} }, 2), [
       { start: 0, end: 2, text: '[31mred', confidence: null },
     ])
   })
