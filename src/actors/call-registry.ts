@@ -19,7 +19,7 @@ import type { CallReader, CallSnapshot, CallStream, Journal, StoredCall } from '
 import type { CallPorts } from './call.js'
 import { CallActor } from './call-actor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
-import { begins, type CallMessage, detached, findNothing } from './call-messages.js'
+import { begins, type CallLife, type CallMessage, detached, findNothing } from './call-messages.js'
 import { replay, restoreSnapshot } from './call-replay.js'
 import type { ReplyTo } from './call-settlements.js'
 import { CallSystem } from './call-system.js'
@@ -74,8 +74,7 @@ export class CallRegistry {
         callPorts.stateChanged(from, to, context)
       },
       erased: (callId, state) => {
-        // It left when its erasure was appended; its row could be read until now.
-        this.#departures.add(callId)
+        this.#departures.erased(callId)
         callPorts.erased(callId, state)
       },
     }
@@ -124,9 +123,19 @@ export class CallRegistry {
     return new Promise((answered, failed) => this.observe(callId, row, look, { answered, failed }))
   }
 
-  /** To be taken before the reader is asked for rows that are shown to `observe`. */
+  /** To be taken before the reader is asked for what is to be shown: `observe` and `wasErasedSince` judge by it. */
   get mark(): number {
     return this.#departures.mark
+  }
+
+  /** What was seen of the call since the mark may not be shown any more. True as well when nobody knows any more. */
+  wasErasedSince(callId: CallId, mark: number): boolean {
+    return this.#departures.wasErasedSince(callId, mark)
+  }
+
+  /** Whether it is still this call that has the name. */
+  async isThere({ callId, createdAt }: CallLife): Promise<boolean> {
+    return (await this.read(callId, ({ context }) => context.createdAt === createdAt)) === true
   }
 
   /**
@@ -280,7 +289,7 @@ export class CallRegistry {
     const call = this.#active.get(callId)
     if (call === undefined) return
     this.#active.delete(callId)
-    this.#departures.add(callId)
+    this.#departures.left(callId)
     this.#activeByState[call.state]--
     this.system.stop(call.actor)
     if (!this.#ports.journal.hasPending(call.stream)) this.#ports.journal.release(call.stream)

@@ -12,6 +12,7 @@
 import assert from 'node:assert/strict'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import type { CallId } from '../protocol/call-id.js'
 import { type RowText, snapshotText } from './feed-messages.js'
 import {
   beginning,
@@ -22,7 +23,7 @@ import {
   SnapshotCalls,
   type SnapshotCallsPorts,
 } from './snapshot-calls.js'
-import { SnapshotPart, type SnapshotReader } from './snapshot-part.js'
+import { type PartHolder, SnapshotPart, type SnapshotReader } from './snapshot-part.js'
 
 export interface SnapshotMember extends SnapshotReader {
   /** There is something to send. */
@@ -54,8 +55,19 @@ export class CallSnapshots {
   #rows: RowText[] = []
   #rowsAfter = 0
   #rowBytes = 0
-  /** Of all parts that somebody holds. */
+  /** Those that are not told to somebody yet. */
+  readonly #parts = new Set<SnapshotPart>()
   #heldBytes = 0
+  readonly #holder: PartHolder = {
+    held: (part) => {
+      this.#parts.add(part)
+      this.#heldBytes += part.bytes
+    },
+    released: (part) => {
+      this.#parts.delete(part)
+      this.#heldBytes -= part.bytes
+    },
+  }
   #goOn = () => {}
 
   constructor(ports: SnapshotPorts) {
@@ -96,6 +108,11 @@ export class CallSnapshots {
     if (this.#isScanning) return
     this.#isScanning = true
     this.#scanAll().catch((error) => this.#ports.failed(error))
+  }
+
+  /** The call was erased: what waits for readers has nothing more of it. */
+  forget(callId: CallId): void {
+    for (const part of this.#parts) part.forget(callId)
   }
 
   // --- scans ------------------------------------------------------------------------------------------------------
@@ -231,10 +248,10 @@ export class CallSnapshots {
     this.#rows = []
     this.#rowBytes = 0
     if (this.#group.size === 0) return
-    const text = snapshotText(rows, isLast, this.#ports.positionAt(after), this.#ports.clock.now())
-    const part = new SnapshotPart({ after, rows, isLast, text, place: this.#place }, (change) => {
-      this.#heldBytes += change
-    })
+    const position = this.#ports.positionAt(after)
+    const at = this.#ports.clock.now()
+    const write = (of: readonly RowText[]) => snapshotText(of, isLast, position, at)
+    const part = new SnapshotPart({ after, rows, isLast, place: this.#place, write }, this.#holder)
     for (const member of this.#group) {
       member.addPart(part)
       member.wake()

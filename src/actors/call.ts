@@ -72,7 +72,7 @@ export interface CallPorts {
   /** The erasure is committed; the call was in that state. */
   erased(callId: CallId, state: CallState): void
   /** A duplicate came; its content may differ from what is stored. */
-  duplicate(callId: CallId, packet: Packet): void
+  duplicate(life: CallLife, packet: Packet): void
   /** A packet for a stored number came after the grace period. The call is told as a message: `compared`. */
   compare(life: CallLife, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void
 }
@@ -171,7 +171,7 @@ export class Call implements SettledCall {
     // Other content after the grace period is another call's, and must not be told as stored: `takeCompared` answers.
     if (!state.hasTag('receiving'))
       return this.#ports.compare({ callId: this.#callId, createdAt }, packet, replyTo)
-    this.#ports.duplicate(this.#callId, packet)
+    this.#ports.duplicate({ callId: this.#callId, createdAt }, packet)
     this.#refuse('duplicate', state, packet.sequence, replyTo)
   }
 

@@ -12,9 +12,12 @@ import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { CallReader } from '../store/journal.js'
+import type { CallLife } from './call-messages.js'
 
 export interface DuplicateCheckPorts {
   readonly reader: Pick<CallReader, 'packets'>
+  /** Whether it is still this call that has the name. */
+  isThere(life: CallLife): Promise<boolean>
   differs(callId: CallId, sequence: number): void
   unchecked(): void
 }
@@ -23,7 +26,7 @@ export interface DuplicateCheckPorts {
 export type Comparison = boolean | VoiceStreamError
 
 interface Check {
-  readonly callId: CallId
+  readonly life: CallLife
   readonly packet: Packet
 }
 
@@ -37,9 +40,9 @@ export class DuplicateCheck {
     this.#ports = ports
   }
 
-  add(callId: CallId, packet: Packet): void {
+  add(life: CallLife, packet: Packet): void {
     if (this.#waiting.length >= limits.duplicateChecksMax) return this.#ports.unchecked()
-    this.#waiting.push({ callId, packet: kept(packet) })
+    this.#waiting.push({ life, packet: kept(packet) })
     if (!this.#isRunning) void this.#run()
   }
 
@@ -49,11 +52,11 @@ export class DuplicateCheck {
   }
 
   /** `compared` is called once, later or now. */
-  compare(callId: CallId, packet: Packet, compared: (comparison: Comparison) => void): void {
+  compare(life: CallLife, packet: Packet, compared: (comparison: Comparison) => void): void {
     if (this.#comparing >= limits.lateComparisonsMax)
       return compared(new VoiceStreamError('overloaded', 'too many late packets are being compared'))
     this.#comparing++
-    void this.#comparison({ callId, packet: kept(packet) }).then((comparison) => {
+    void this.#comparison({ life, packet: kept(packet) }).then((comparison) => {
       this.#comparing--
       compared(comparison)
     })
@@ -84,13 +87,16 @@ export class DuplicateCheck {
   }
 
   /** Null when the original was not found. */
-  async #isSame({ callId, packet }: Check): Promise<boolean | null> {
-    const { packets } = await this.#ports.reader.packets(callId, packet.sequence, 1)
+  async #isSame({ life, packet }: Check): Promise<boolean | null> {
+    const { packets } = await this.#ports.reader.packets(life.callId, packet.sequence, 1)
     const original = packets[0]
     if (original?.sequence !== packet.sequence) return null
     const isSame = Buffer.compare(original.data, packet.data) === 0
-    if (!isSame) this.#ports.differs(callId, packet.sequence)
-    return isSame
+    if (isSame) return true
+    // What was read may be of a call that came to the name of an erased one.
+    if (!(await this.#ports.isThere(life))) return null
+    this.#ports.differs(life.callId, packet.sequence)
+    return false
   }
 }
 

@@ -3,6 +3,7 @@
  * memory for as long as anybody holds it, and says so (V7).
  */
 import { limits } from '../limits.js'
+import type { CallId } from '../protocol/call-id.js'
 import type { RowText } from './feed-messages.js'
 import type { ScanPlace } from './snapshot-calls.js'
 
@@ -11,41 +12,66 @@ export interface PartContent {
   readonly after: number
   readonly rows: readonly RowText[]
   readonly isLast: boolean
-  /** For everybody without a filter. */
-  readonly text: string
   /** Where the page began that it is of. */
   readonly place: ScanPlace
+  write(rows: readonly RowText[]): string
+}
+
+export interface PartHolder {
+  held(part: SnapshotPart): void
+  released(part: SnapshotPart): void
 }
 
 /** One object for all who get it. */
-export class SnapshotPart implements PartContent {
+export class SnapshotPart {
   readonly after: number
-  readonly rows: readonly RowText[]
   readonly isLast: boolean
-  readonly text: string
   readonly place: ScanPlace
-  readonly #heldBytes: (change: number) => void
+  readonly bytes: number
+  readonly #content: PartContent
+  readonly #holder: PartHolder
+  #rows: readonly RowText[]
+  #text: string | null
+  /** Made when a call is erased while somebody has not been told of the part. */
+  #names: Set<string> | null = null
   #holders = 0
 
-  constructor({ after, rows, isLast, text, place }: PartContent, heldBytes: (change: number) => void) {
-    this.after = after
-    this.rows = rows
-    this.isLast = isLast
-    this.text = text
-    this.place = place
-    this.#heldBytes = heldBytes
+  constructor(content: PartContent, holder: PartHolder) {
+    this.#content = content
+    this.#holder = holder
+    this.#rows = content.rows
+    const text = content.write(content.rows)
+    this.#text = text
+    this.bytes = text.length
+    this.after = content.after
+    this.isLast = content.isLast
+    this.place = content.place
   }
 
-  get bytes(): number {
-    return this.text.length
+  get rows(): readonly RowText[] {
+    return this.#rows
+  }
+
+  /** For everybody without a filter. */
+  get text(): string {
+    this.#text ??= this.#content.write(this.#rows)
+    return this.#text
   }
 
   hold(): void {
-    if (this.#holders++ === 0) this.#heldBytes(this.bytes)
+    if (this.#holders++ === 0) this.#holder.held(this)
   }
 
   release(): void {
-    if (--this.#holders === 0) this.#heldBytes(-this.bytes)
+    if (--this.#holders === 0) this.#holder.released(this)
+  }
+
+  /** The call was erased: who has not been told of it yet is not told any more. */
+  forget(callId: CallId): void {
+    this.#names ??= new Set(this.#rows.map((row) => row.callId))
+    if (!this.#names.delete(callId)) return
+    this.#rows = this.#rows.filter((row) => row.callId !== callId)
+    this.#text = null
   }
 }
 

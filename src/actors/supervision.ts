@@ -107,6 +107,7 @@ export class Supervision {
   /** The call has been erased: nobody is told of it again, and the floor says that it is gone. */
   forget(callId: CallId): void {
     this.feed.forget(callId)
+    this.snapshots.forget(callId)
     this.floor.forget(callId)
   }
 

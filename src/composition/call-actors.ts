@@ -101,7 +101,7 @@ export class CallActors {
         metrics.counts.packetsLate++
       },
       erased: (callId, state) => this.#erased(callId, state),
-      duplicate: (callId, packet) => this.duplicates.add(callId, packet),
+      duplicate: (life, packet) => this.duplicates.add(life, packet),
       compare: (life, packet, replyTo) => this.#compare(life, packet, replyTo),
     })
   }
@@ -146,9 +146,10 @@ export class CallActors {
     })
   }
 
-  #compare({ callId, createdAt }: CallLife, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void {
+  #compare(life: CallLife, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void {
+    const { callId, createdAt } = life
     const { sequence } = packet
-    this.duplicates.compare(callId, packet, (comparison) => {
+    this.duplicates.compare(life, packet, (comparison) => {
       if (comparison instanceof VoiceStreamError) return replyTo.failed(comparison)
       this.registry.tell(callId, { type: 'compared', createdAt, sequence, isSame: comparison, replyTo })
     })
@@ -158,6 +159,7 @@ export class CallActors {
     const { log, metrics, journal } = this.#parts
     return new DuplicateCheck({
       reader: journal,
+      isThere: (life) => this.registry.isThere(life),
       unchecked: () => {
         metrics.counts.duplicatesUnchecked++
       },

@@ -22,7 +22,7 @@ import { integerOf, invalidParameter, oneOf } from '../protocol/query.js'
 import type { CallReader } from '../store/journal.js'
 import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
 import type { Exchange } from './exchange.js'
-import { callNotFound, known } from './known-call.js'
+import { callNotFound, known, unknownCall } from './known-call.js'
 import type { Route } from './routes.js'
 
 const limitParameter = (fallback: number, max: number) => ({
@@ -83,8 +83,10 @@ export function callRoutes(ports: CallPorts): readonly Route[] {
         const callId = decodeCallId(exchange.segment)
         const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
         const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
+        const { mark } = registry
         known(await registry.read(callId, () => true), callId)
         const { packets, nextFrom } = await reader.packets(callId, from, limit)
+        if (registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
         exchange.json({
           packets: packets.map(({ sequence, data, timestamp, receivedAt }) => ({
             sequence,
@@ -122,15 +124,31 @@ function readCall({ registry, waitingFor }: CallPorts, callId: CallId): Promise<
   return registry.read(callId, (state) => callView(state, waitingFor(callId)))
 }
 
-/** Of a call that the reader has just found. */
-function viewOf(
+interface SeenCall {
+  readonly view: FoundCall
+  /** The registry's, when it was looked at. */
+  readonly mark: number
+}
+
+/** Of a call that the reader has found, with what was searched for in it. */
+async function look(
   { registry, waitingFor }: CallPorts,
   callId: CallId,
   row: FoundRow,
-): Promise<CallView | null> {
-  return new Promise((answered, failed) =>
-    registry.observe(callId, row, (state) => callView(state, waitingFor(callId)), { answered, failed }),
+  match: FoundCall['match'],
+): Promise<SeenCall | null> {
+  const seen = await new Promise<SeenCall | null>((answered, failed) =>
+    registry.observe(
+      callId,
+      row,
+      (state) => ({ view: callView(state, waitingFor(callId)), mark: registry.mark }),
+      { answered, failed },
+    ),
   )
+  if (seen === null || match === undefined) return seen
+  // The words are those of the call that was found, and not of one that has come to its name.
+  if (seen.view.created_at !== rfc3339(row.snapshot.createdAt)) return null
+  return { ...seen, view: { ...seen.view, match } }
 }
 
 async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {
@@ -141,19 +159,17 @@ async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> 
   const search = searchOf(exchange.query('q'))
   const { mark } = ports.registry
   const page = await ports.reader.calls({ state, details, search, cursor, limit })
-  const views = await Promise.all(
-    page.calls.map(async ({ callId, snapshot, match }) => {
-      const view = await viewOf(ports, callId, { snapshot, mark })
-      if (view === null || match === undefined) return view
-      // The words are those of the call that was found, and not of one that has come to its name.
-      return view.created_at === rfc3339(snapshot.createdAt) ? { ...view, match: [...match] } : null
-    }),
+  const seen = await Promise.all(
+    page.calls.map(({ callId, snapshot, match }) =>
+      look(ports, callId, { snapshot, mark }, match && [...match]),
+    ),
   )
-  // Between the page and the look at each call one may have moved on.
-  const calls = views.filter(
-    (view): view is FoundCall =>
-      view !== null && (state === null || view.state === state) && hasDetails(view, details),
-  )
+  // Between the page and the look at each call one may have moved on, and until the last look one may have been erased.
+  const calls = seen.flatMap((call) => {
+    if (call === null || ports.registry.wasErasedSince(call.view.call_id as CallId, call.mark)) return []
+    const fits = (state === null || call.view.state === state) && hasDetails(call.view, details)
+    return fits ? [call.view] : []
+  })
   sendPage(exchange, calls, page.nextCursor)
 }
 

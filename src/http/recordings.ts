@@ -1,6 +1,7 @@
 /** What a call sounded like, once nothing more can come. */
 import { performance } from 'node:perf_hooks'
 import type { CallMachineSnapshot } from '../actors/call-machine.js'
+import type { CallLife } from '../actors/call-messages.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import { packetPages } from '../actors/packet-pages.js'
 import { AudioError } from '../audio/audio-format.js'
@@ -12,7 +13,7 @@ import type { Media } from '../protocol/media.js'
 import type { CallReader } from '../store/journal.js'
 import { readRange } from './byte-range.js'
 import { type Exchange, privateHeaders } from './exchange.js'
-import { known } from './known-call.js'
+import { known, unknownCall } from './known-call.js'
 import type { Route } from './routes.js'
 
 /** One media type for all that a player may ask for. */
@@ -78,7 +79,7 @@ class Recordings {
   }
 
   async #send(exchange: Exchange, callId: CallId, call: RecordedCall): Promise<void> {
-    const pages = this.#pagesOf(exchange, callId)
+    const pages = this.#pagesOf(exchange, { callId, createdAt: call.createdAt })
     const audio = await this.#audioOf(callId, call, pages)
     const { bytes } = audio
     // RFC 9110 §14.2: a range is for GET alone.
@@ -108,10 +109,13 @@ class Recordings {
   }
 
   /** A page at a time; each is progress, because hours of packets take longer than an answer may. */
-  #pagesOf(exchange: Exchange, callId: CallId): PagesFrom {
+  #pagesOf(exchange: Exchange, life: CallLife): PagesFrom {
     const reader = this.#reader
+    const registry = this.#registry
     return async function* (first) {
-      for await (const page of packetPages(reader, callId, first)) {
+      for await (const page of packetPages(reader, life.callId, first)) {
+        // A listener may take minutes: the call may be erased, and another one come to its name.
+        if (!(await registry.isThere(life))) throw unknownCall(life.callId)
         // What ended early would be taken for the whole call, and kept.
         if (exchange.isEnded)
           throw new VoiceStreamError('timed_out', 'nobody waits for the recording any more')

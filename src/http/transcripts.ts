@@ -14,7 +14,7 @@ import { type TranscriptFormat, transcriptFormats } from '../protocol/subtitles.
 import { CallTranscript } from '../protocol/transcript.js'
 import type { CallReader } from '../store/journal.js'
 import { type Exchange, jsonType, privateHeaders } from './exchange.js'
-import { known } from './known-call.js'
+import { known, unknownCall } from './known-call.js'
 import type { Route } from './routes.js'
 
 const contentTypes = {
@@ -93,17 +93,31 @@ class Transcripts {
         return exchange.isEnded
       },
     }
+    const { mark } = this.#registry
     // Null: it was erased meanwhile.
     const file = known(await this.#reader.transcript(callId, format, asker), callId)
+    this.#refuseErased(callId, mark)
     if (file.length <= limits.answerPartBytes)
       return exchange.send('200 OK', contentTypes[format], file, privateHeaders)
-    await exchange.stream('200 OK', contentTypes[format], privateHeaders, file.length, partsOf(file))
+    await exchange.stream(
+      '200 OK',
+      contentTypes[format],
+      privateHeaders,
+      file.length,
+      this.#partsOf(file, callId, mark),
+    )
   }
-}
 
-async function* partsOf(file: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let first = 0; first < file.length; first += limits.answerPartBytes) {
-    if (first > 0) await loopTurn()
-    yield file.subarray(first, first + limits.answerPartBytes)
+  /** Somebody may take it slowly, and the call be erased meanwhile: then the rest is not sent. */
+  async *#partsOf(file: Uint8Array, callId: CallId, mark: number): AsyncGenerator<Uint8Array> {
+    for (let first = 0; first < file.length; first += limits.answerPartBytes) {
+      if (first > 0) await loopTurn()
+      this.#refuseErased(callId, mark)
+      yield file.subarray(first, first + limits.answerPartBytes)
+    }
+  }
+
+  #refuseErased(callId: CallId, mark: number): void {
+    if (this.#registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
   }
 }

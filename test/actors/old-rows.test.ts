@@ -10,7 +10,10 @@ import { CallSnapshots } from '../../src/actors/call-snapshots.js'
 import { Departures } from '../../src/actors/departures.js'
 import { callRoutes } from '../../src/http/calls.js'
 import type { Exchange } from '../../src/http/exchange.js'
+import { recordingRoute } from '../../src/http/recordings.js'
+import { transcriptRoute } from '../../src/http/transcripts.js'
 import { limits } from '../../src/limits.js'
+import type { CallReader } from '../../src/store/journal.js'
 import { Calls, callId } from '../support/calls.js'
 import { turns } from '../support/fake-clock.js'
 
@@ -134,6 +137,123 @@ for (const [name, read] of Object.entries(reads))
     })
   })
 
+test('a list has no row of a call that was erased while another of its calls was looked at', async () => {
+  const calls = new Calls()
+  const other = callId('c2')
+  await calls.bring(id, 'IN_PROGRESS')
+  await calls.packet(other, 0).promise
+  // After a failed commit it is out of memory, and its row is not all that there is: it is replayed.
+  calls.journal.failures = 1
+  await calls.packet(other, 1).promise.catch(() => {})
+  assert.deepEqual([calls.registry.isActive(id), calls.registry.isActive(other)], [true, false])
+  let open = () => {}
+  calls.journal.replayGate = new Promise((resolve) => {
+    open = resolve
+  })
+  const rows = listed(calls)
+  await turns()
+  assert.equal(calls.registry.activatingCount, 1, 'the list waits for the other call')
+  assert.equal(await calls.erase(id).promise, 'erased')
+  open()
+  assert.deepEqual(
+    (await rows).map(({ call_id }) => call_id),
+    ['c2'],
+  )
+})
+
+test('a page of packets of a call that was erased while it was read is not shown', async () => {
+  const calls = await silentCall()
+  const { registry, journal } = calls
+  let give = () => {}
+  let read = 0
+  const reader: CallReader = Object.create(journal, {
+    packets: {
+      value: async (...asked: Parameters<CallReader['packets']>) => {
+        const page = await journal.packets(...asked)
+        read = page.packets.length
+        await new Promise<void>((resolve) => {
+          give = resolve
+        })
+        return page
+      },
+    },
+  })
+  const routes = callRoutes({ registry, reader, waitingFor: () => null })
+  const packets = routes.find(({ path }) => path === '/v1/call/{call_id}/packets')
+  assert(packets !== undefined && 'answer' in packets)
+  const exchange = { segment: 'c1', query: () => undefined, json: () => assert.fail('it was shown') }
+  const answered = packets.answer(exchange as unknown as Exchange)
+  await turns()
+  assert.equal(read, 2)
+  assert.equal(await calls.erase(id).promise, 'erased')
+  give()
+  await assert.rejects(async () => answered, { code: 'call_not_found' })
+})
+
+test('a recording ends where its call was erased, and does not go on with the next call of its name', async () => {
+  const calls = new Calls()
+  const samples = (value: number) => Buffer.alloc(160, value).toString('base64')
+  const count = 2 * limits.packetsPageMax
+  const live = async (value: number) => {
+    await calls.describe(id, { media: { encoding: 'mulaw' } }).promise
+    for (let sequence = 0; sequence < count; sequence++) calls.packet(id, sequence, samples(value))
+    await calls.complete(id, count).promise
+    await calls.record(id, { type: 'grace-over', at: 1 }).promise
+  }
+  await live(1)
+  const route = recordingRoute(calls.registry, calls.journal)
+  assert('answer' in route)
+  const heard = new Set<number>()
+  let chunks = 0
+  const stream = async (...[, , , , audio]: Parameters<Exchange['stream']>) => {
+    for await (const chunk of audio) {
+      if (chunks > 0) for (const byte of chunk) heard.add(byte)
+      if (++chunks !== 2) continue
+      await calls.erase(id).promise
+      await calls.clock.advance(1)
+      await live(2)
+    }
+  }
+  const exchange = { segment: 'c1', head: {}, isHead: false, isEnded: false, stream } as unknown as Exchange
+  await assert.rejects(async () => route.answer(exchange), { code: 'call_not_found' })
+  assert(chunks >= 2, 'it had begun')
+  assert.deepEqual([...heard], [1])
+})
+
+for (const [name, bytes] of [
+  ['short', 10],
+  ['long', 3 * limits.answerPartBytes],
+] as const)
+  test(`a ${name} transcript of a call that is erased while it is read or sent is sent no further`, async () => {
+    for (const when of ['read', 'sent']) {
+      const calls = await silentCall()
+      let sent = 0
+      const reader: Pick<CallReader, 'transcript'> = {
+        async transcript() {
+          if (when === 'read') await calls.erase(id).promise
+          return Buffer.alloc(bytes)
+        },
+      }
+      const stream = async (...[, , , , parts]: Parameters<Exchange['stream']>) => {
+        for await (const part of parts) {
+          sent += part.length
+          if (when === 'sent') await calls.erase(id).promise
+        }
+      }
+      const send = (...[, , file]: Parameters<Exchange['send']>) => {
+        sent += file.length
+      }
+      const route = transcriptRoute(calls.registry, reader)
+      assert('answer' in route)
+      const exchange = { segment: 'c1', query: () => undefined, stream, send } as unknown as Exchange
+      const answered = Promise.resolve(route.answer(exchange))
+      if (when === 'read' || name === 'long') await assert.rejects(answered, { code: 'call_not_found' })
+      else await answered
+      const first = name === 'long' ? limits.answerPartBytes : bytes
+      assert.equal(sent, when === 'read' ? 0 : first)
+    }
+  })
+
 test('words that were said on an erased call are not shown with another one of its name', async () => {
   const calls = await silentCall()
   const search = (asked: Calls) => listed(asked, 'hello')
@@ -152,15 +272,15 @@ describe('the names of calls that left the memory', () => {
 
   test('are told from a mark on, and from an older one than is remembered all count as left', () => {
     const departures = new Departures()
-    departures.add(id)
+    departures.left(id)
     const { mark } = departures
     assert.equal(departures.hasLeftSince(id, mark - 1), true)
     assert.equal(departures.hasLeftSince(id, mark), false)
     const stays = callId('stays')
-    for (const name of names(0, limits.departuresKept)) departures.add(name)
+    for (const name of names(0, limits.departuresKept)) departures.left(name)
     assert.equal(departures.hasLeftSince(stays, mark), false, 'so many are remembered')
     assert.equal(departures.hasLeftSince(callId('n0'), mark), true)
-    for (const name of names(limits.departuresKept, 2 * limits.departuresKept)) departures.add(name)
+    for (const name of names(limits.departuresKept, 2 * limits.departuresKept)) departures.left(name)
     assert.equal(departures.hasLeftSince(stays, mark), true, 'nobody knows any more')
     assert.equal(departures.hasLeftSince(stays, departures.mark), false)
   })

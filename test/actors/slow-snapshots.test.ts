@@ -76,6 +76,7 @@ class Reader implements SnapshotMember {
   readonly #snapshots: CallSnapshots
   readonly #queue: SnapshotQueue
   readonly callIds = new Set<string>()
+  readonly textIds = new Set<string>()
   rows = 0
   lasts = 0
   /** Takes all that comes at once. */
@@ -108,8 +109,9 @@ class Reader implements SnapshotMember {
   take(): boolean {
     this.#queue.resume()
     if (this.#queue.first === null) return false
-    const { rows, isLast } = this.#queue.take()
+    const { rows, isLast, text } = this.#queue.take()
     for (const { callId } of rows) this.callIds.add(callId)
+    for (const [, name] of text.matchAll(/"call_id":"(\w+)"/g)) this.textIds.add(name as string)
     this.rows += rows.length
     if (isLast) this.lasts++
     return true
@@ -207,6 +209,23 @@ describe('a picture of the current calls', () => {
       reader.wake()
     }
     await until(() => stalled.every((reader) => isWhole(reader, trial)))
+    assert.equal(trial.snapshots.heldBytes, 0)
+  })
+
+  test('that waits for a reader has no row any more of a call that was erased', async () => {
+    // After the answer to a DELETE nothing of the call is served, and to a slow reader neither.
+    const trial = new Trial(40)
+    const readers = [new Reader(trial, false), new Reader(trial, false)]
+    await until(() => readers.every(({ queuedSnapshotBytes }) => queuedSnapshotBytes > trial.bytes))
+    // The last part of all.
+    await turns(20)
+    for (const name of ['c7', 'c40', 'unknown']) trial.snapshots.forget(callId(name))
+    for (const reader of readers) {
+      while (reader.take());
+      assert.deepEqual([reader.lasts, reader.callIds.size], [1, 38])
+      assert.equal(reader.callIds.has('c7') || reader.callIds.has('c40'), false)
+      assert.deepEqual([...reader.textIds].sort(), [...reader.callIds].sort())
+    }
     assert.equal(trial.snapshots.heldBytes, 0)
   })
 

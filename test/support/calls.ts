@@ -107,7 +107,12 @@ export class Calls {
     ports: Partial<Pick<CallPorts, 'arm' | 'analyse'>> = {},
   ) {
     this.journal = journal
-    this.#check = new DuplicateCheck({ reader: journal, differs: () => {}, unchecked: () => {} })
+    this.#check = new DuplicateCheck({
+      reader: journal,
+      isThere: (life) => this.registry.isThere(life),
+      differs: () => {},
+      unchecked: () => {},
+    })
     this.clock = clock
     this.registry = new CallRegistry(
       { journal, reader: journal, clock: this.clock, failed: (error) => this.activationFailures.push(error) },
@@ -144,9 +149,10 @@ export class Calls {
         this.erasedIn.push(state)
       },
       duplicate: (_, { sequence }) => this.duplicates.push(sequence),
-      compare: ({ callId, createdAt }, packet, replyTo) => {
+      compare: (life, packet, replyTo) => {
+        const { callId, createdAt } = life
         const { sequence } = packet
-        this.#check.compare(callId, packet, (comparison) => {
+        this.#check.compare(life, packet, (comparison) => {
           if (comparison instanceof VoiceStreamError) return replyTo.failed(comparison)
           this.registry.tell(callId, { type: 'compared', createdAt, sequence, isSame: comparison, replyTo })
         })

@@ -2,7 +2,8 @@
 import { beginning } from '../../src/actors/snapshot-calls.js'
 import { type PartContent, SnapshotPart } from '../../src/actors/snapshot-part.js'
 
-export function snapshotPart(content: Partial<PartContent> = {}): SnapshotPart {
-  const whole = { after: 0, rows: [], isLast: false, text: '{"event":"snapshot"}', place: beginning }
-  return new SnapshotPart({ ...whole, ...content }, () => {})
+export function snapshotPart(content: Partial<PartContent> & { readonly text?: string } = {}): SnapshotPart {
+  const { text = '{"event":"snapshot"}', ...given } = content
+  const whole = { after: 0, rows: [], isLast: false, place: beginning, write: () => text }
+  return new SnapshotPart({ ...whole, ...given }, { held: () => {}, released: () => {} })
 }
