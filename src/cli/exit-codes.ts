@@ -38,6 +38,8 @@ export function exitCodeOf(error: unknown): number | null {
   if (error instanceof StoredDamage) return exitCodes.failed
   if (error instanceof AudioError) return exitCodes.badData
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  // A part of the program is not there: it is being replaced, or was not installed for this machine.
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'ERR_DLOPEN_FAILED') return exitCodes.failed
   if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') return exitCodes.failed
   // Of the file system by its errno, and of SQLite where it cannot read or write.
   return /^(E[A-Z0-9]+|SQLITE_[A-Z_]+)$/.test(code) ? exitCodes.io : null

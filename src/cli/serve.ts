@@ -79,15 +79,19 @@ interface Stopping {
   endAtOnce(): Promise<void>
 }
 
+/** One press may arrive twice: `timeout`, and npm with a terminal, send to the process and to its group. */
+const samePressMs = 100
+
 function stopOnSignals({ app, log, end, endAtOnce }: Stopping, world: World): void {
-  let isStopping = false
+  let stoppingAt: number | null = null
   const stop = (signal: string) => {
-    if (isStopping) {
+    if (stoppingAt !== null) {
+      if (performance.now() - stoppingAt < samePressMs) return
       log.warn({ signal }, 'asked again: ending at once')
       void endAtOnce()
       return
     }
-    isStopping = true
+    stoppingAt = performance.now()
     log.info({ signal }, 'draining')
     setTimeout(() => {
       log.fatal('the stop takes too long: ending at once; the next start recovers')

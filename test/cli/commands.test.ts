@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { runCommand } from '../support/command.js'
 import { get, mainPath, quickSettings, startService, temporaryFolder } from '../support/service.js'
@@ -90,6 +92,42 @@ describe('voicestream', () => {
     assert.equal((await runCommand(['serve'], environment)).code, 78)
     assert.equal((await runCommand(['verify'], { VOICESTREAM_DATADIR: 'x' })).code, 78)
   })
+})
+
+test('an error that nothing has caught is the last line of the log, and ends the service with 1', async (t) => {
+  const planted = "process.on('SIGUSR2', () => { throw new TypeError('planted') })"
+  const service = await startService(t, {
+    wrapper: ['env', `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(planted)}`],
+  })
+  service.kill('SIGUSR2')
+  assert.equal(await service.exited, 1)
+  assert.deepEqual(service.errors, [])
+  const { level, err, msg } = service.log.at(-1) ?? {}
+  assert.equal(level, 60)
+  assert.match(String(msg), /unexpected error/)
+  assert.equal((err as { message: string }).message, 'planted')
+})
+
+test('a part of the program that is not there is told in one line', async (t) => {
+  const folder = temporaryFolder(t)
+  cpSync(dirname(mainPath()), join(folder, 'dist'), { recursive: true })
+  cpSync('package.json', join(folder, 'package.json'))
+  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
+  rmSync(join(folder, 'dist/app.js'))
+  const child = spawn(process.execPath, [join(folder, 'dist/main.js'), 'serve'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const [[code], err] = await Promise.all([once(child, 'exit'), text(child.stderr)])
+  assert.equal(code, 1)
+  assert.match(err, /^voicestream: Cannot find module .*app\.js/)
+  assert.equal(err.trim().split('\n').length, 1)
+})
+
+test('a signal that arrives twice at once asks for one stop', async (t) => {
+  const service = await startService(t)
+  service.kill('SIGTERM')
+  service.kill('SIGTERM')
+  assert.equal(await service.exited, 0)
 })
 
 test('SIGUSR1 does not open the inspector, and the service goes on', async (t) => {
