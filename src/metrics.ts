@@ -41,7 +41,7 @@ export class Metrics {
   }
   readonly #callsByState = zeroes()
   readonly #callsEntered = zeroes()
-  readonly #callsCompleted: Record<CompletionReason, number> = { completed: 0, idle_timeout: 0 }
+  readonly #callsCompleted: Record<CompletionReason, number> = { completed: 0, idle_timeout: 0, no_audio: 0 }
   /** By status. */
   readonly #responses = new Float64Array(600)
   readonly #requestSeconds = new HotHistogram(
@@ -121,7 +121,7 @@ export class Metrics {
     )
     counters(
       'calls_completed_total',
-      'Completed calls by reason; idle_timeout for those whose sender never said so.',
+      'Completed calls by reason; idle_timeout for those whose sender never said so, no_audio for those that had no packets.',
       'reason',
       () => Object.entries(this.#callsCompleted),
     )

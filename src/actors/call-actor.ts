@@ -70,9 +70,9 @@ export class CallActor extends Actor<Logic> {
   /** Called by XState alone, with the message in front of the mailbox. */
   take(state: CallMachineSnapshot, message: LifecycleMessage, scope: AnyActorScope): CallMachineSnapshot {
     this.#isBusy = true
-    const next = this.#call.take(state, message, (entry) => {
+    const next = this.#call.take(state, message, (from, entry) => {
       // The machine's actions use nothing of the scope, whose type names the messages of the actor around it.
-      const { value, context } = callMachine.transition(state, entry, scope)
+      const { value, context } = callMachine.transition(from, entry, scope)
       return stateOf(value, context)
     })
     this.#isBusy = false

@@ -7,8 +7,8 @@ import { type CallMachineSnapshot, canCarry } from './call-machine.js'
 import type { CompletionAnswer, DescribeAnswer, RedriveAnswer } from './call-messages.js'
 
 export interface Decision<Answer> {
-  /** What the call lives through before it answers; null when nothing changes. */
-  readonly entry: LifecycleEntry | null
+  /** What the call lives through before it answers; none when nothing changes. */
+  readonly entries: readonly LifecycleEntry[]
   readonly answer: Answer
 }
 
@@ -27,7 +27,8 @@ export function completion(
   now: Millis,
   graceMs: Millis,
 ): Decision<CompletionAnswer> {
-  if (state.context.log.expectedTotal === totalPackets) return { entry: null, answer: 'accepted' }
+  if (state.context.log.expectedTotal === totalPackets) return { entries: [], answer: 'accepted' }
+  if (totalPackets === 0) return emptyCompletion(state, now)
   const entry = {
     type: 'completed',
     at: now,
@@ -35,7 +36,14 @@ export function completion(
     totalPackets,
     dueAt: now + graceMs,
   } as const
-  return state.can(entry) ? { entry, answer: 'accepted' } : { entry: null, answer: 'conflict' }
+  return state.can(entry) ? { entries: [entry], answer: 'accepted' } : { entries: [], answer: 'conflict' }
+}
+
+/** The call goes to its end at once: nothing can come, and there is nothing to ask a provider. */
+function emptyCompletion(state: CallMachineSnapshot, at: Millis): Decision<CompletionAnswer> {
+  const entry = { type: 'completed', at, reason: 'no_audio', totalPackets: 0, dueAt: at } as const
+  if (!state.can(entry)) return { entries: [], answer: 'not-empty' }
+  return { entries: [entry, { type: 'grace-over', at }, { type: 'no-audio', at }], answer: 'accepted' }
 }
 
 export function description(
@@ -47,24 +55,24 @@ export function description(
   const details = completeDetails(body, known.media)
   const { media } = details
   const answer = { kind: 'described', media } as const
-  if (describedAt !== null && isSameDetails(known, details)) return { entry: null, answer }
+  if (describedAt !== null && isSameDetails(known, details)) return { entries: [], answer }
   const entry = { type: 'described', at: now, details } as const
-  if (state.can(entry)) return { entry, answer }
+  if (state.can(entry)) return { entries: [entry], answer }
   const refusal: DescribeAnswer = canCarry(state.context, media)
     ? { kind: 'grace-period-over', state: state.value }
     : { kind: 'media-is-fixed', media: known.media }
-  return { entry: null, answer: refusal }
+  return { entries: [], answer: refusal }
 }
 
 export function redrive(state: CallMachineSnapshot, now: Millis): Decision<RedriveAnswer> {
   const entry = { type: 'redriven', at: now } as const
   const { redrives } = state.context.analysis
-  if (state.can(entry)) return { entry, answer: { kind: 'redriven', redrives: redrives + 1 } }
+  if (state.can(entry)) return { entries: [entry], answer: { kind: 'redriven', redrives: redrives + 1 } }
   const answer: RedriveAnswer =
     state.value === 'PROCESSING_AI'
       ? { kind: 'under-way', redrives }
       : { kind: 'not-failed', state: state.value }
-  return { entry: null, answer }
+  return { entries: [], answer }
 }
 
 /** The analysis of the call that was created then reports; the answer says whether this is it, where that can happen. */
@@ -73,7 +81,7 @@ export function record(
   { createdAt, entry }: { readonly createdAt: Millis; readonly entry: LifecycleEntry },
 ): Decision<boolean> {
   const isAdmitted = state.context.createdAt === createdAt && state.can(entry)
-  return { entry: isAdmitted ? entry : null, answer: isAdmitted }
+  return { entries: isAdmitted ? [entry] : [], answer: isAdmitted }
 }
 
 export function deadline(

@@ -20,6 +20,8 @@ export function eventsOf(
       return before.value === after.value ? [] : [{ ...change, reason: entry.reason }]
     case 'grace-over':
       return [{ ...change, reason: 'grace_period_over' }]
+    case 'no-audio':
+      return [{ ...change, reason: 'no_audio' }]
     case 'analysed':
       return [
         { ...change, reason: 'analysed' },

@@ -4,7 +4,8 @@
  *
  *     IN_PROGRESS ──completed──▶ COMPLETED ──grace-over──▶ PROCESSING_AI ──analysed─────────▶ ARCHIVED
  *                                  ↺ completed (a total              ↺ attempt-started  └─analysis-failed─▶ FAILED
- *                                    after an idle timeout)          ↺ attempt-failed        │
+ *                                    after an idle timeout)          ├─no-audio──────────▶ ARCHIVED
+ *                                                                    ↺ attempt-failed        │
  *                                                                    ↺ attempt-released      │
  *                                                                    ↺ analysis-kept         │
  *                                                                    ▲                       │
@@ -68,8 +69,10 @@ export const callMachine = setup({
     tags: {} as 'receiving',
   },
   guards: {
+    fitsTotal: ({ context }, entry: Entry<'completed'>) => fitsTotal(context, entry),
     hasNoTotal: ({ context }, entry: Entry<'completed'>) =>
-      context.log.expectedTotal === null && entry.totalPackets !== null,
+      context.log.expectedTotal === null && entry.totalPackets !== null && fitsTotal(context, entry),
+    hasNoAudio: ({ context }) => context.log.expectedTotal === 0,
     fitsPackets: ({ context }, entry: Entry<'described'>) => canCarry(context, entry.details.media),
     isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,
     isThisAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts,
@@ -87,6 +90,7 @@ export const callMachine = setup({
           actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
         },
         completed: {
+          guard: { type: 'fitsTotal', params: ({ event }) => event },
           target: 'COMPLETED',
           actions: assign(({ context, event }) => {
             expectTotal(context, event)
@@ -106,7 +110,7 @@ export const callMachine = setup({
           guard: { type: 'hasNoTotal', params: ({ event }) => event },
           actions: assign(({ context, event }) => {
             expectTotal(context, event)
-            return {}
+            return event.reason === 'no_audio' ? { reason: event.reason } : {}
           }),
         },
         'grace-over': {
@@ -165,6 +169,15 @@ export const callMachine = setup({
             event.isStep ? { analysis: { ...context.analysis, attempts: 1, spentMs: 0 } } : {},
           ),
         },
+        'no-audio': {
+          guard: 'hasNoAudio',
+          target: 'ARCHIVED',
+          actions: assign(({ context, event }) => ({
+            endedAt: event.at,
+            dueAt: null,
+            analysis: { ...context.analysis, nextAttemptAt: null },
+          })),
+        },
         analysed: {
           target: 'ARCHIVED',
           actions: assign(({ context, event }) => ({
@@ -214,6 +227,11 @@ export const callMachine = setup({
     },
   },
 })
+
+/** A total of 0 says that the call was never answered: so it must have been started, and nothing must have come. */
+function fitsTotal({ log, describedAt }: CallContext, { totalPackets }: Entry<'completed'>): boolean {
+  return totalPackets !== 0 || (describedAt !== null && log.totalReceived === 0)
+}
 
 /**
  * The log is changed in place, like everything else that packets count; so this stands inside an `assign`, which runs

@@ -68,7 +68,8 @@ export type LifecycleMessage =
 
 export type CallMessage = PacketMessage | ComparedMessage | ReadMessage | LifecycleMessage
 
-export type CompletionAnswer = 'accepted' | 'conflict' | 'unknown-call'
+/** `not-empty`: a total of 0 for a call that was not started, or has packets, or has ended otherwise. */
+export type CompletionAnswer = 'accepted' | 'conflict' | 'not-empty' | 'unknown-call'
 
 export type ErasureAnswer = 'erased' | 'kept' | 'unknown-call'
 

@@ -85,7 +85,7 @@ export interface CallInput {
   readonly isSettled: boolean
 }
 
-type Move = (entry: LifecycleEntry) => CallMachineSnapshot
+type Move = (state: CallMachineSnapshot, entry: LifecycleEntry) => CallMachineSnapshot
 
 /** Few objects a call, because there may be 250,000 of them. */
 export class Call implements SettledCall {
@@ -203,12 +203,12 @@ export class Call implements SettledCall {
 
   #follow<T>(
     state: CallMachineSnapshot,
-    { entry, answer }: Decision<T>,
+    { entries, answer }: Decision<T>,
     replyTo: ReplyTo<T>,
     move: Move,
   ): CallMachineSnapshot {
     const told = new Answer(replyTo, answer)
-    if (entry !== null) return this.#live(state, entry, move, told)
+    if (entries.length > 0) return this.#live(state, entries, move, told)
     this.#journal.settled(told)
     return state
   }
@@ -217,7 +217,7 @@ export class Call implements SettledCall {
     const decision = deadline(state, now, this.#ports)
     switch (decision.kind) {
       case 'live':
-        return this.#live(state, decision.entry, move, met)
+        return this.#live(state, [decision.entry], move, met)
       case 'postpone':
         return this.#postpone(state, decision.dueAt, met)
       case 'wait':
@@ -246,19 +246,25 @@ export class Call implements SettledCall {
     return postponed
   }
 
-  /** Moves the machine and appends the entry, in one turn (V2). */
+  /** Moves the machine and appends the entries, in one turn (V2). */
   #live(
     state: CallMachineSnapshot,
-    entry: LifecycleEntry,
+    entries: readonly LifecycleEntry[],
     move: Move,
     answer: Settlement,
   ): CallMachineSnapshot {
-    assert(state.can(entry))
     // Asked before the move, which changes the log in place.
     if (!this.#journal.hasRoom(0)) return this.#full(state, answer)
-    const next = move(entry)
-    this.#append(next, [entry], eventsOf(state, next, entry), answer)
-    return next
+    let last = state
+    const events = entries.flatMap((entry) => {
+      assert(last.can(entry))
+      const next = move(last, entry)
+      const told = eventsOf(last, next, entry)
+      last = next
+      return told
+    })
+    this.#append(last, entries, events, answer)
+    return last
   }
 
   #full(state: CallMachineSnapshot, answer: Settlement): CallMachineSnapshot {

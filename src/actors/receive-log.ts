@@ -18,7 +18,7 @@ export interface GapPage {
   readonly nextFrom: number | null
 }
 
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 export class ReceiveLog {
   #highest = -1
@@ -95,7 +95,7 @@ export class ReceiveLog {
   /** Names the expected total, once; numbers are 0 … total − 1. */
   expect(total: number): void {
     assert(this.#total === null, 'the expected total is set once')
-    assert(total >= 1 && total <= limits.totalPacketsMax)
+    assert(total >= 0 && total <= limits.totalPacketsMax)
     this.#total = total
     this.#receivedWithinTotal = this.#countReceivedBelow(total)
     this.#listed = null
@@ -146,9 +146,10 @@ export class ReceiveLog {
     if (tail.first <= tail.last && tail.last >= from) yield tail
   }
 
-  /** Unsigned LEB128 numbers: version, highest + 1, late, total or 0, gaps, then each gap's distance and length. */
+  /** Unsigned LEB128 numbers: version, highest + 1, late, total + 1 or 0, gaps, then each gap's distance and length. */
   snapshot(): Uint8Array {
-    const numbers = [snapshotVersion, this.#highest + 1, this.#late, this.#total ?? 0, this.#gaps?.count ?? 0]
+    const total = this.#total === null ? 0 : this.#total + 1
+    const numbers = [snapshotVersion, this.#highest + 1, this.#late, total, this.#gaps?.count ?? 0]
     let end = -1
     for (const gap of this.#gaps?.from(0) ?? []) {
       numbers.push(gap.first - end, gap.last - gap.first)
@@ -175,7 +176,7 @@ export class ReceiveLog {
       log.#received -= end - first + 1
     }
     assert(end <= log.#highest && log.#received >= 0)
-    if (total > 0) log.expect(total)
+    if (total > 0) log.expect(total - 1)
     return log
   }
 }

@@ -97,7 +97,7 @@ export function ingestRoutes(ports: IngestPorts): readonly Route[] {
       tag: 'ingest',
       summary: 'Complete a call',
       description:
-        'Starts the grace period. Repeating it with the same total changes nothing, in every state.',
+        'Starts the grace period. Repeating it with the same total changes nothing, in every state. A total of 0 ends a call that was started and has no packets at once (`no_audio`).',
       answers: {
         202: { description: 'The completion is on disk.', schema: CompletionReceipt },
         ...callNotFound,
@@ -123,12 +123,25 @@ export function ingestRoutes(ports: IngestPorts): readonly Route[] {
   ]
 }
 
+const totalOfNothing = new VoiceStreamError(
+  'schema_violation',
+  '/total_packets must be >= 1, unless the call was started and has no packets',
+  {
+    fields: [
+      { path: '/total_packets', message: 'must be >= 1, unless the call was started and has no packets' },
+    ],
+  },
+)
+
 function answerCompletion(
   exchange: Exchange,
   callId: string,
   totalPackets: number,
   answer: CompletionAnswer,
 ): void {
+  // As the schema would say it where no call may be empty.
+  if (answer === 'not-empty' || (answer === 'unknown-call' && totalPackets === 0))
+    return exchange.problem(totalOfNothing)
   if (answer === 'unknown-call')
     return exchange.problem(
       new VoiceStreamError('call_not_found', `no packet of call ${callId} was ever received`),

@@ -21,17 +21,22 @@ export const CallState = Type.Union(
 )
 export type CallState = Static<typeof CallState>
 
-export const CompletionReason = Type.Union([Type.Literal('completed'), Type.Literal('idle_timeout')], {
-  description: 'Why the call left IN_PROGRESS: the PBX said so, or no packet came for the idle timeout.',
-})
+export const CompletionReason = Type.Union(
+  [Type.Literal('completed'), Type.Literal('idle_timeout'), Type.Literal('no_audio')],
+  {
+    description:
+      'Why the call left IN_PROGRESS: the PBX said so, no packet came for the idle timeout, or the PBX said that it never had one.',
+  },
+)
 export type CompletionReason = Static<typeof CompletionReason>
 
 export const CompletionBody = Type.Object(
   {
     total_packets: Type.Integer({
-      minimum: 1,
+      minimum: 0,
       maximum: limits.totalPacketsMax,
-      description: 'How many packets the call has; missing numbers are counted against it from now on.',
+      description:
+        'How many packets the call has; missing numbers are counted against it from now on. 0 only for a call that was started and has none.',
     }),
   },
   { $id: 'Completion', examples: [{ total_packets: 10 }] },

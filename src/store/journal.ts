@@ -48,6 +48,8 @@ export type LifecycleEntry =
       readonly dueAt: Millis
     }
   | { readonly type: 'grace-over'; readonly at: Millis }
+  /** There is nothing to analyse: the PBX has said that the call has no packets. */
+  | { readonly type: 'no-audio'; readonly at: Millis }
   | {
       readonly type: 'attempt-started'
       readonly at: Millis

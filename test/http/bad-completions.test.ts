@@ -14,7 +14,6 @@ const malformed = [
   '{"total_packets":1,"total_packets":2}',
   '{"total_packets":1,"total_packets":1}',
   '{"total_packets":1,"__proto__":{}}',
-  '\ufeff{"total_packets":1}',
 ]
 const invalid = [
   '[]',

@@ -32,16 +32,19 @@ export function Timeline({ view, steps, now }: TimelineProps) {
   )
 }
 
+const endings: Readonly<Record<NonNullable<CallView['reason']>, string>> = {
+  completed: 'Completed by the PBX',
+  idle_timeout: 'Ended by silence: the PBX did not complete it',
+  no_audio: 'Ended by the PBX without a packet',
+}
+
 function marksOf(view: CallView, steps: readonly Step[], now: number): readonly Mark[] {
   const { ai } = view
   const marks: Mark[] = [{ at: Date.parse(view.created_at), text: 'The call began', kind: 'done' }]
   if (view.completed_at !== null) {
-    const how =
-      view.reason === 'idle_timeout'
-        ? 'Ended by silence: the PBX did not complete it'
-        : 'Completed by the PBX'
-    marks.push({ at: Date.parse(view.last_packet_at ?? view.created_at), text: 'Last packet', kind: 'done' })
-    marks.push({ at: Date.parse(view.completed_at), text: how, kind: 'done' })
+    if (view.last_packet_at !== null)
+      marks.push({ at: Date.parse(view.last_packet_at), text: 'Last packet', kind: 'done' })
+    marks.push({ at: Date.parse(view.completed_at), text: endings[view.reason ?? 'completed'], kind: 'done' })
   }
   for (const step of steps) marks.push({ ...step, kind: 'done' })
   if (view.ended_at !== null) {
@@ -53,6 +56,8 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
         text: `Analysis failed after ${tries}${ai.error === null ? '' : `: ${ai.error}`}`,
         kind: 'bad',
       })
+    else if (view.reason === 'no_audio')
+      marks.push({ at, text: 'Archived: there was nothing to analyse', kind: 'done' })
     else marks.push({ at, text: `Analysed and archived, ${tries}`, kind: 'done' })
   }
   marks.sort((a, b) => a.at - b.at)
