@@ -1,7 +1,7 @@
 /** The frame of the page: who is looking, where they are, how fresh the picture is, and what the keys do. */
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
 import { FloorWatch } from './feed/floor-watch.js'
-import { NotSignedIn, Session } from './feed/session.js'
+import { NotSignedIn, type Refusal, Session } from './feed/session.js'
 import { TranscriptSearch } from './feed/transcript-search.js'
 import { useKeys } from './keys.js'
 import type { Need } from './model/attention.js'
@@ -24,12 +24,12 @@ import { SignIn } from './views/sign-in.js'
 /** Ages go on when nothing comes, and a tab that slept must notice that its picture is old. */
 const tickMs = 500
 
-type Access = 'asking' | 'needed' | 'refused' | 'granted'
+type Access = 'asking' | 'needed' | 'granted' | { readonly refused: Refusal }
 
 export function App() {
   const [access, setAccess] = useState<Access>('asking')
   const session = useMemo(() => {
-    const made: Session = new Session(() => setAccess(made.hasToken ? 'refused' : 'needed'))
+    const made: Session = new Session((refused) => setAccess(made.hasToken ? { refused } : 'needed'))
     return made
   }, [])
   const ask = useCallback(() => {
@@ -48,7 +48,7 @@ export function App() {
   if (access !== 'granted')
     return (
       <SignIn
-        isRefused={access === 'refused'}
+        refused={access === 'needed' ? null : access.refused}
         signIn={(token, isKept) => {
           session.signIn(token, isKept)
           ask()

@@ -4,7 +4,12 @@
  */
 import type { ApiPath } from './api-path.js'
 
+/** Not that of a host or an origin: no token helps there. */
+const forbidden = 'urn:voicestream:problem:forbidden'
 const storageKey = 'voicestream.token'
+
+/** `unknown`: the service wants a credential, or no longer takes ours; `role`: it takes ours, for other things. */
+export type Refusal = 'unknown' | 'role'
 
 export class NotSignedIn extends Error {}
 export class NotAnswered extends Error {
@@ -18,10 +23,9 @@ export class NotAnswered extends Error {
 
 export class Session {
   #token: string | null = readKept()
-  /** Called when the service wants a credential, or no longer takes ours. */
-  readonly #refused: () => void
+  readonly #refused: (refusal: Refusal) => void
 
-  constructor(refused: () => void) {
+  constructor(refused: (refusal: Refusal) => void) {
     this.#refused = refused
   }
 
@@ -39,19 +43,19 @@ export class Session {
     keep(null)
   }
 
-  /** Throws `NotSignedIn` on 401 and `NotAnswered` on any other refusal. */
+  /** Throws `NotSignedIn` where another token is needed for the page, and `NotAnswered` on any other refusal. */
   async ask(path: ApiPath, method: 'GET' | 'POST' | 'HEAD' = 'GET'): Promise<Response> {
     const answer = await fetch(path, {
       method,
       cache: 'no-store',
       headers: this.#token === null ? {} : { authorization: `Bearer ${this.#token}` },
     })
-    if (answer.status === 401) {
-      this.#refused()
-      throw new NotSignedIn('the service wants a credential')
-    }
-    if (!answer.ok) throw new NotAnswered(answer.status, await detailOf(answer))
-    return answer
+    if (answer.ok) return answer
+    const { detail, kind } = await problemOf(answer)
+    const refusal = refusalOf(answer.status, kind, path)
+    if (refusal === null) throw new NotAnswered(answer.status, detail)
+    this.#refused(refusal)
+    throw new NotSignedIn('the service wants another credential')
   }
 
   /** The service and its page are one build, so its answers are what the types say. */
@@ -75,20 +79,26 @@ export class Session {
   }
 }
 
+/** All that the page asks for is a supervisor's, but for what an administrator does by hand: that refusal is an answer. */
+function refusalOf(status: number, kind: string, path: ApiPath): Refusal | null {
+  if (status === 401) return 'unknown'
+  return kind === forbidden && !path.startsWith('v1/call/retry/') ? 'role' : null
+}
+
 /** What went wrong, as a sentence: who was not reached has said nothing. */
 export function reasonOf(error: unknown): string {
   if (error instanceof NotAnswered) return `The service said: ${error.message}.`
   return 'The service could not be reached.'
 }
 
-async function detailOf(answer: Response): Promise<string> {
+async function problemOf(answer: Response): Promise<{ readonly detail: string; readonly kind: string }> {
   try {
-    const problem = (await answer.json()) as { readonly detail?: unknown }
-    if (typeof problem.detail === 'string') return problem.detail
+    const { detail, type } = (await answer.json()) as { readonly detail?: unknown; readonly type?: unknown }
+    if (typeof detail === 'string' && typeof type === 'string') return { detail, kind: type }
   } catch {
     // A proxy in between may answer with anything at all; its status says enough.
   }
-  return `the service answered ${answer.status}`
+  return { detail: `the service answered ${answer.status}`, kind: '' }
 }
 
 function readKept(): string | null {

@@ -1,11 +1,18 @@
 import { useState } from 'preact/hooks'
+import type { Refusal } from '../feed/session.js'
+
+const refusals: Readonly<Record<Refusal, string>> = {
+  unknown: 'This token is not valid, or not valid any more.',
+  role: 'This token is a PBX’s; a supervisor’s is needed.',
+}
 
 interface SignInProps {
-  readonly isRefused: boolean
+  /** Why the last token was not taken. */
+  readonly refused: Refusal | null
   signIn(token: string, isKept: boolean): void
 }
 
-export function SignIn({ isRefused, signIn }: SignInProps) {
+export function SignIn({ refused, signIn }: SignInProps) {
   const [token, setToken] = useState('')
   const [isKept, setKept] = useState(false)
   return (
@@ -24,9 +31,9 @@ export function SignIn({ isRefused, signIn }: SignInProps) {
         <p class="quiet">
           This service shows calls to those who have a supervisor’s token. Ask whoever runs it for one.
         </p>
-        {isRefused && (
+        {refused !== null && (
           <p class="sign-in-refused" role="alert">
-            The service does not take this token, or takes it no longer. Enter one that is valid now.
+            {refusals[refused]}
           </p>
         )}
         <label for="token">Supervisor token</label>
@@ -36,7 +43,7 @@ export function SignIn({ isRefused, signIn }: SignInProps) {
           autocomplete="current-password"
           required
           value={token}
-          aria-invalid={isRefused}
+          aria-invalid={refused !== null}
           onInput={(event) => setToken(event.currentTarget.value)}
         />
         <label class="check">
