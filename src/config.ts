@@ -22,12 +22,19 @@ export interface ConfigSources {
   readonly dotEnv: string | null
 }
 
-/** The configuration as it may be shown: of a secret, and of a URL with a password in it, only whether there is one. */
+/**
+ * What differs from the defaults, as it may be shown: of a secret, and of a URL with a password in it, only that there is
+ * one.
+ */
 export function printable(config: Config): Record<string, unknown> {
+  const isChanged = ([key, value]: readonly [string, unknown]) =>
+    value !== (settings[key as keyof typeof settings] as { readonly default?: unknown }).default
   const isHidden = (key: string, value: unknown) =>
     (isSecret(key) && value !== '') || (key.endsWith('_URL') && String(value).includes('@'))
   return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [key, isHidden(key, value) ? 'set' : value]),
+    Object.entries(config)
+      .filter(isChanged)
+      .map(([key, value]) => [key, isHidden(key, value) ? 'set' : value]),
   )
 }
 

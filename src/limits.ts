@@ -85,6 +85,8 @@ export const limits = {
   /** A request for which nothing was done for so long gets 503: the disk is stuck, and the PBX must know. */
   answerMsMax: 1500,
   overdueLookMs: 250,
+  /** How often the files of the database are looked for under their names; what is committed meanwhile may be lost. */
+  filesLookMs: 500,
 
   /** The open batch of the journal: what arrives while the writer is busy. Full means 503. */
   journalQueueEntriesMax: 65_536,

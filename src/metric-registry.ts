@@ -4,6 +4,13 @@ import type { HotHistogram } from './hot-histogram.js'
 
 const prefix = 'voicestream_'
 
+/** Sums over gauges that are there by type; `_total` is a counter's, and Prometheus's own check objects. */
+const gaugesNamedLikeCounters = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
 /** Label values and what they count. */
 export type Readings = readonly (readonly [string | number, number])[]
 
@@ -13,6 +20,7 @@ export class MetricRegistry {
   /** Those of the process and of Node are there from the start: memory, CPU, descriptors, event-loop delay. */
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix })
+    for (const name of gaugesNamedLikeCounters) this.#registry.removeSingleMetric(prefix + name)
   }
 
   gauge(name: string, help: string, read: () => number): void {

@@ -287,12 +287,16 @@ describe('a secret', () => {
     assert(!refusal({ args: [`--ingest-token=${canary}`] }).includes(canary), 'a misspelt flag')
   })
 
+  test('and all other settings are printed only where they differ from the defaults', () => {
+    assert.deepEqual(printable(read()), {})
+    assert.deepEqual(printable(read({ args: ['--port', '9000', '--host', '127.0.0.1'] })), { PORT: 9000 })
+  })
+
   test('is printed as no more than that it is set', () => {
     const environment = Object.fromEntries(secrets.map((key) => [variable(key), canary]))
     const printed = printable(read({ environment }))
     for (const key of secrets) assert.equal(printed[key], 'set')
     assert(!JSON.stringify(printed).includes(canary))
-    assert.equal(printable(read())['INGEST_TOKENS'], '')
     const url = { VOICESTREAM_AI_BASE_URL: `https://somebody:${canary}@host/v1` }
     assert.equal(printable(read({ environment: url }))['AI_BASE_URL'], 'set')
   })

@@ -25,9 +25,9 @@ Writes a call out of the database, read-only and beside the running service too:
 their length, or as its packets, one JSON object a line, which POST /v1/packets takes back.
 
   --format wav|ndjson   (wav)
-  --encoding NAME       what the packets hold: mulaw, alaw or pcm_s16le, as base64   (the call’s media, or mulaw)
-  --rate HZ             samples a second                                             (the call’s media, or 8000)
-  --channels N          samples of so many channels side by side                     (the call’s media, or 1)
+  --encoding NAME       what the packets hold: mulaw, alaw or pcm_s16le, as base64   (the call’s media)
+  --rate HZ             samples a second                                             (the call’s media)
+  --channels N          samples of so many channels side by side                     (the call’s media)
   --decode              write 16-bit PCM, which every player knows, instead of G.711
   --output, -o FILE     where to (mode 0600); it must not be there                   (standard output)
   --force               replace FILE; never a file of a service’s database
@@ -58,8 +58,6 @@ const flags = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
-/** Of a call whose media say text: of which nobody said anything, most often. */
-const usualFormat: AudioFormat = { encoding: 'mulaw', sampleRate: 8000, channels: 1 }
 const rateMax = 384_000
 const channelsMax = 32
 
@@ -82,8 +80,9 @@ export async function exportCall(words: readonly string[], world: World): Promis
     const call = stored.call(callId)
     if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is not known`)
     const { expectedTotal, media } = accountOf(call, world)
-    const format = { ...formatOf(media), ...asked }
-    const chunks = isWav ? await wavOf(call, format, expectedTotal, values.decode) : linesOf(call)
+    const chunks = isWav
+      ? await wavOf(call, formatOf(media, asked), expectedTotal, values.decode)
+      : linesOf(call)
     await write(chunks, { path: values.output, force: values.force, database }, world)
     return exitCodes.ok
   } finally {
@@ -116,8 +115,15 @@ function readAudioFormat({ encoding, rate, channels }: FormatFlags): Partial<Aud
   }
 }
 
-function formatOf({ encoding, sample_rate, channels }: Media): AudioFormat {
-  return encoding === 'text' ? usualFormat : { encoding, sampleRate: sample_rate, channels }
+/** Text may happen to be base64, and would be noise as audio. */
+function formatOf({ encoding, sample_rate, channels }: Media, asked: Partial<AudioFormat>): AudioFormat {
+  const format = { sampleRate: sample_rate, channels, ...asked }
+  if (asked.encoding !== undefined) return { ...format, encoding: asked.encoding }
+  if (encoding !== 'text') return { ...format, encoding }
+  throw new CommandError(
+    exitCodes.badData,
+    'the call carries text: use --format ndjson, or --encoding NAME if its packets hold audio that no start described',
+  )
 }
 
 function readChoice<T extends string>(name: string, text: string, choices: readonly T[]): T {

@@ -6,6 +6,7 @@ import { createLog, type Log } from '../log.js'
 import { LogOutput } from '../log-output.js'
 import { version } from '../version.js'
 import { exitCodes } from './exit-codes.js'
+import { tellListening, tellRefusal } from './service-terminal.js'
 import type { World } from './world.js'
 
 /** Resolves once the service listens; from then on signals end it. Throws `ConfigError`. */
@@ -36,7 +37,9 @@ export async function serve(words: readonly string[], world: World): Promise<num
       },
     })
   } catch (error) {
-    log.fatal({ reason: error instanceof Error ? error.message : String(error) }, 'cannot start')
+    const reason = error instanceof Error ? error.message : String(error)
+    log.fatal({ reason }, 'cannot start')
+    tellRefusal(reason, world)
     return end(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.failed)
   }
   stopOnSignals({ app, log, end, endAtOnce: () => endAtOnceAfterLog(output, world) }, world)
@@ -44,6 +47,7 @@ export async function serve(words: readonly string[], world: World): Promise<num
   if (config.TOKENS_FILE !== '' || !world.outIsScreen)
     world.onSignal('SIGHUP', () => reloadCredentials(app, log))
   log.info({ host: app.host, port: app.port }, 'listening')
+  tellListening(config, app.port, world)
   return exitCodes.ok
 }
 
@@ -68,7 +72,9 @@ function reloadCredentials(app: App, log: Log): void {
     app.reloadCredentials()
     log.info('the tokens were read again')
   } catch (error) {
-    log.error({ err: error }, 'the tokens cannot be read; they stay as they were')
+    // What is wrong with the file is the operator's to mend, and no stack says more of it.
+    const cause = error instanceof ConfigError ? { reason: error.message } : { err: error }
+    log.error(cause, 'the tokens cannot be read; they stay as they were')
   }
 }
 

@@ -15,6 +15,7 @@ import { dashboardFiles } from './dashboard.js'
 import { docsFiles } from './docs.js'
 import { Exchange, ExchangeList, type ExchangeOwner, jsonType } from './exchange.js'
 import type { Gate } from './gate.js'
+import { listenFault } from './listen-fault.js'
 import { openApi } from './openapi.js'
 import type { RefusalLog } from './refusal-log.js'
 import { checkMediaType, readBody, readHead, withoutByteOrderMark } from './request-body.js'
@@ -240,11 +241,13 @@ export class Server implements ExchangeOwner {
 
   // --- life -------------------------------------------------------------------------------------------------------
 
-  /** Resolves with the port. Rejects when it is taken. */
+  /** Resolves with the port. Rejects, with a message for people, when it cannot be had. */
   async listen(host: string, port: number): Promise<number> {
-    this.#listenSocket = await listenExclusively(this.app, host, port)
+    const socket = await listenExclusively(this.app, host, port)
+    if (socket === false) throw new Error(await listenFault(host, port))
+    this.#listenSocket = socket
     this.#overdueTimer = setInterval(() => this.#endOverdue(), limits.overdueLookMs)
-    return localPort(this.#listenSocket)
+    return localPort(socket)
   }
 
   #endOverdue(): void {

@@ -20,19 +20,18 @@ export function createApp(tls: TlsFiles | null = null): TemplatedApp {
   return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile })
 }
 
-/** Without the exclusive option a second process could listen on the same port and take half of the connections. */
-export function listenExclusively(app: TemplatedApp, host: string, port: number): Promise<ListenSocket> {
-  return new Promise((resolve, reject) => {
-    const listening = app as unknown as ListeningApp
-    listening.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
-      if (socket === false)
-        reject(
-          new Error(
-            `cannot listen on ${host}:${port}: the port is taken or the address is not this machine’s`,
-          ),
-        )
-      else resolve(socket)
-    })
+/**
+ * Resolves with false where the address cannot be had. Without the exclusive option a second process could listen on the
+ * same port and take half of the connections.
+ */
+export function listenExclusively(
+  app: TemplatedApp,
+  host: string,
+  port: number,
+): Promise<ListenSocket | false> {
+  const listening = app as unknown as ListeningApp
+  return new Promise((resolve) => {
+    listening.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, resolve)
   })
 }
 

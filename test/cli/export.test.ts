@@ -26,6 +26,7 @@ async function sendSpeech(service: Service): Promise<void> {
   const sequences = packets.map(({ sequence }) => sequence).filter((sequence) => !lost.has(sequence))
   // The second half first, so that packets are late, and runs overlap.
   const order = [...sequences.slice(900), ...sequences.slice(0, 900)]
+  await post(service, '/v1/call/start/speech', { media: { encoding: 'mulaw' } })
   await postLines(
     service,
     bulkLines('speech', order, (sequence) => packets[sequence]?.data ?? ''),
@@ -95,22 +96,27 @@ describe('export', () => {
 
   test('refuses what is no audio, a call that is not there, and text of any kind as WAV', async (t) => {
     const service = await startService(t)
-    await post(service, '/v1/call/stream/words', packet(0, 'hello there!'))
+    // Guards against text that happens to be base64, which came out as noise.
+    await post(service, '/v1/call/stream/words', packet(0, 'xxxxxxxx'))
+    await post(service, '/v1/call/stream/words', packet(1, 'hello there!'))
     const words = ['--data-dir', service.dataDir]
-    const noAudio = await runCommand(['export', 'words', ...words])
+    const isText = await runCommand(['export', 'words', ...words])
+    assert.deepEqual([isText.code, isText.out.length], [65, 0])
+    assert.match(isText.err, /^voicestream: the call carries text: use --format ndjson.*\n$/)
+    const noAudio = await runCommand(['export', 'words', '--encoding', 'mulaw', ...words])
     assert.deepEqual([noAudio.code, noAudio.out.length], [65, 0])
-    assert.equal(noAudio.err, 'voicestream: packet 0 is not base64, so it is no audio\n')
+    assert.equal(noAudio.err, 'voicestream: packet 1 is not base64, so it is no audio\n')
     const unknown = await runCommand(['export', 'nobody', ...words])
     assert.deepEqual([unknown.code, unknown.err], [66, 'voicestream: call nobody is not known\n'])
   })
 
-  test('takes what the packets hold from the call’s own media; flags come first, and text is taken for mulaw', async (t) => {
+  test('takes what the packets hold from the call’s own media; flags come first', async (t) => {
     // Guards against a call of 16 kHz PCM that is written as mulaw at 8 kHz: noise, of four times its length.
     const service = await startService(t, { settings: { DEFAULT_ENCODING: 'alaw' } })
     const data = Buffer.alloc(640, 1).toString('base64')
     const media = { encoding: 'pcm_s16le', sample_rate: 16_000, channels: 2 }
     await post(service, '/v1/call/start/said', { media })
-    await post(service, '/v1/call/start/text', { media: { encoding: 'text' } })
+    await post(service, '/v1/call/start/text', { media: { encoding: 'text', sample_rate: 16_000 } })
     for (const name of ['said', 'unsaid', 'text'])
       await post(service, `/v1/call/stream/${name}`, packet(0, data))
     const formatOf = async (...words: string[]) => {
@@ -128,6 +134,6 @@ describe('export', () => {
       640,
     ])
     assert.deepEqual(await formatOf('unsaid'), ['alaw', 8000, 1, 640])
-    assert.deepEqual(await formatOf('text'), ['mulaw', 8000, 1, 640])
+    assert.deepEqual(await formatOf('text', '--encoding', 'mulaw', '--rate', '8000'), ['mulaw', 8000, 1, 640])
   })
 })

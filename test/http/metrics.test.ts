@@ -40,6 +40,17 @@ const lines = (callId: string, first: number, count: number, data = 'x') =>
     JSON.stringify({ call_id: callId, ...packet(first + i, data) }),
   ).join('\n')
 
+test('every metric that is called a total is a counter', async (t) => {
+  const service = await startService(t)
+  const text = await (await fetch(`${service.url}/metrics`)).text()
+  const types = [...text.matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(([, name = '', type]) => ({ name, type }))
+  assert(types.length > 50)
+  assert.deepEqual(
+    types.filter(({ name, type }) => name.endsWith('_total') !== (type === 'counter')),
+    [],
+  )
+})
+
 describe('the account of calls', () => {
   test('has what came late, what was lost, how calls were completed and how long they took', async (t) => {
     const service = await startService(t, { settings: { CALL_IDLE_TIMEOUT_MS: 1000 } })

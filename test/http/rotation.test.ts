@@ -46,6 +46,12 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   service.kill('SIGHUP')
   await reloaded(3)
   assert.deepEqual([await status(old), await status(fresh)], [200, 200])
+  const refused = service.log.filter(({ msg }) => /cannot be read/.test(String(msg)))
+  assert.deepEqual(
+    refused.map(({ reason, err }) => [typeof reason, err]),
+    Array(2).fill(['string', undefined]),
+    'a line says why, and no stack',
+  )
 
   chmodSync(path, 0o600)
   write([`ingest ${pbx} pbx`, `supervisor ${fresh} new`])

@@ -6,13 +6,14 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
 import { readConfig } from '../../src/config.js'
 import { limits } from '../../src/limits.js'
 import { environmentPrefix } from '../../src/settings.js'
-import { startService } from '../support/service.js'
+import { mainPath, startService, temporaryFolder } from '../support/service.js'
 
 const dockerfile = readFileSync('Dockerfile', 'utf8').replaceAll(/\\\n\s*/g, ' ')
 const unit = readFileSync('ops/systemd/voicestream.service', 'utf8')
@@ -100,11 +101,59 @@ describe('the compose file', () => {
   })
 })
 
+describe('the backup timer', () => {
+  const backupUnit = readFileSync('ops/systemd/voicestream-backup.service', 'utf8')
+  const keptIn = '/var/lib/voicestream-backups'
+  /** As systemd runs it, in another folder. */
+  const commandOf = (key: string, folder: string) =>
+    (new RegExp(`^${key}=(.*)$`, 'm').exec(backupUnit)?.[1] ?? '')
+      .replaceAll('%%', '%')
+      .replaceAll('$$', '$')
+      .replaceAll(keptIn, folder)
+
+  test('makes a backup that verifies, and deletes those that are older than a fortnight', async (t) => {
+    const service = await startService(t)
+    const folder = temporaryFolder(t)
+    const program = join(folder, 'bin', 'voicestream')
+    mkdirSync(join(folder, 'bin'))
+    writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${resolve(mainPath())} "$@"\n`, {
+      mode: 0o755,
+    })
+    const environment = {
+      PATH: `${join(folder, 'bin')}:${process.env['PATH']}`,
+      VOICESTREAM_DATA_DIR: service.dataDir,
+    }
+    const aged = (name: string, days: number) => {
+      writeFileSync(join(folder, name), '')
+      const then = Date.now() / 1000 - days * 86_400
+      utimesSync(join(folder, name), then, then)
+    }
+    aged('voicestream-old.db', 15)
+    aged('voicestream-recent.db', 12)
+    aged('notes.txt', 100)
+    // As systemd does it: quotes, but no patterns.
+    for (const key of ['ExecStart', 'ExecStartPost'])
+      execFileSync('sh', ['-efc', commandOf(key, folder)], { env: environment, stdio: 'pipe' })
+    const left = readdirSync(folder).filter((name) => name !== 'bin')
+    const [fresh = ''] = left.filter((name) => /^voicestream-\d{4}-\d\d-\d\dT\d{6}\.db$/.test(name))
+    assert.deepEqual(left.toSorted(), ['notes.txt', 'voicestream-recent.db', fresh].toSorted())
+    execFileSync('voicestream', ['verify', join(folder, fresh)], { env: environment, stdio: 'pipe' })
+  })
+
+  test('deletes nothing unless a backup succeeded, and is of the service’s user and folder', () => {
+    assert.match(backupUnit, /^Type=oneshot$/m)
+    for (const key of ['User', 'Group', 'UMask', 'StateDirectoryMode'])
+      assert.deepEqual(new RegExp(`^${key}=(.*)$`, 'm').exec(backupUnit)?.[1], unitValues(key)[0], key)
+    assert.match(readFileSync('ops/systemd/voicestream-backup.timer', 'utf8'), /^OnCalendar=/m)
+  })
+})
+
 describe('the systemd unit', () => {
   test('leaves the service the time to stop, and does not repeat a start that cannot succeed', () => {
     assert(Number(unitValues('TimeoutStopSec')[0]) * 1000 > limits.stopMsMax)
     assert.deepEqual(unitValues('Restart'), ['on-failure'])
     assert.deepEqual(unitValues('RestartPreventExitStatus'), ['78'])
+    assert.match(unitValues('After').join(), /time-sync\.target/, 'ages of calls go by the clock')
     assert.deepEqual(unitValues('KillSignal'), ['SIGTERM'])
     assert.deepEqual(unitValues('MemoryDenyWriteExecute'), ['no'], 'V8 could not compile')
     assert(Number(unitValues('LimitNOFILE')[0]) >= limits.supervisorsMax + limits.requestsInFlightMax)

@@ -1,19 +1,32 @@
 /** The data folder is for its owner alone: what people say on the phone lies in it. */
-import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 const othersMayWrite = 0o002
 const notForOwner = 0o077
 
 /** Makes the folder, or takes away what others may do in it. Throws, with a message for people, when others may write. */
 export function prepareDataFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeFolder(path)
   const { mode } = statSync(path)
   // Whoever may write could have put a database there, and may put a log beside ours.
   if ((mode & othersMayWrite) !== 0)
     throw new Error(`everybody can write into the data folder ${path}: chmod 700 it, or choose another`)
   tighten(path)
   for (const name of readdirSync(path)) if (name.startsWith('voicestream.')) tighten(join(path, name))
+}
+
+/** Level by level, because Node's recursive `mkdir` never returns where the parent is there and takes no folder (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    // Another process may have made it meanwhile.
+    if (code !== 'EEXIST') throw new Error(`cannot make the data folder ${path} (${code})`, { cause })
+  }
 }
 
 function tighten(path: string): void {

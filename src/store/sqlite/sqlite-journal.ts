@@ -35,7 +35,10 @@ import type {
 } from '../journal.js'
 import { Stream } from './batch.js'
 import { prepareDataFolder } from './data-folder.js'
+import { databasePath } from './database.js'
+import { FileWatch } from './file-watch.js'
 import { type CommitFigures, GroupCommit } from './group-commit.js'
+import { lockPath } from './instance-lock.js'
 import { mergePage, packetsOf } from './packet-merge.js'
 import { packetEntries } from './packet-record.js'
 import { SqliteReads } from './sqlite-reads.js'
@@ -68,6 +71,7 @@ export class SqliteJournal implements Journal, CallReader {
   #reads: SqliteReads | null = null
   /** What people look at. */
   #looks: SqliteReads | null = null
+  #watch: FileWatch | null = null
   readonly #streams = new Map<CallId, Stream>()
   readonly #erasures = new ErasuresUnderWay()
   #erasureBacklog = 0
@@ -107,6 +111,7 @@ export class SqliteJournal implements Journal, CallReader {
     const died = (error: Error) => journal.#end(error)
     journal.#reads = await SqliteReads.open({ dataDir, atOnce: limits.readsInFlightMax, died })
     journal.#looks = await SqliteReads.open({ dataDir, atOnce: limits.looksAtOnce, died })
+    journal.#watch = new FileWatch(filesOf(dataDir), died)
     return journal
   }
 
@@ -270,6 +275,7 @@ export class SqliteJournal implements Journal, CallReader {
    * then either, the log stays as it is, and the next start recovers.
    */
   async close(): Promise<void> {
+    this.#watch?.stop()
     if (this.#fatal === null) await this.commits.flushed()
     await Promise.all([this.#reads?.close(), this.#looks?.close()])
     try {
@@ -283,6 +289,12 @@ export class SqliteJournal implements Journal, CallReader {
 
 function isNotOpen(): Promise<never> {
   return Promise.reject(new VoiceStreamError('starting', 'the store is not open yet'))
+}
+
+/** Without the lock a second process could start; the other two hold what is acknowledged. */
+function filesOf(dataDir: string): readonly string[] {
+  const path = databasePath(dataDir)
+  return [path, `${path}-wal`, lockPath(dataDir)]
 }
 
 /** By version; one that stands twice is the same entry. */

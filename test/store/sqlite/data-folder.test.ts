@@ -1,6 +1,6 @@
 /** Who may see the data. Guards against calls that every user of the machine can read. */
 import assert from 'node:assert/strict'
-import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { prepareDataFolder } from '../../../src/store/sqlite/data-folder.js'
@@ -32,6 +32,21 @@ describe('the data folder', () => {
     assert.equal(modeOf(join(dataDir, 'voicestream.db')), '600')
     assert.equal(modeOf(join(dataDir, 'voicestream.db-wal')), '600')
     assert.equal(modeOf(join(dataDir, 'notes.txt')), '644')
+  })
+
+  test('is made with the folders above it', (t) => {
+    const above = join(temporaryFolder(t), 'a')
+    prepareDataFolder(join(above, 'b', 'c'))
+    prepareDataFolder(join(above, 'b', 'c'))
+    assert.deepEqual([modeOf(above), modeOf(join(above, 'b', 'c'))], ['700', '700'])
+  })
+
+  // Guards against Node's recursive mkdir, which never returns there.
+  test('that cannot be made is refused at once', { skip: !existsSync('/proc/self') }, async () => {
+    assert.throws(
+      () => prepareDataFolder('/proc/voicestream/data'),
+      /cannot make the data folder \/proc\/voicestream \(/,
+    )
   })
 
   test('into which everybody can write is refused with one line', async (t) => {
