@@ -3,6 +3,7 @@
  * when somebody asks.
  */
 import type { CallContext } from './actors/call-machine.js'
+import { type OutageCause, outageCauses } from './ai/breaker.js'
 import type { Millis } from './clock.js'
 import { type GaugeSources, registerGauges } from './gauges.js'
 import { HotHistogram } from './hot-histogram.js'
@@ -23,6 +24,10 @@ export class Metrics {
   /** Plain numbers for the hot path; they become prom-client's when they are read. */
   readonly packets = { accepted: 0, duplicate: 0, rejected: 0, invalid: 0 }
   readonly attempts = { succeeded: 0, failed: 0 }
+  readonly breakerOpens = Object.fromEntries(outageCauses.map((cause) => [cause, 0])) as Record<
+    OutageCause,
+    number
+  >
   readonly counts = {
     packetsLate: 0,
     packetsLost: 0,
@@ -34,7 +39,6 @@ export class Metrics {
     appendsFailed: 0,
     checkpointsFailed: 0,
     attemptsReleased: 0,
-    breakerOpens: 0,
     redrives: 0,
     callsErased: 0,
     retentionFailures: 0,
@@ -107,6 +111,12 @@ export class Metrics {
   #registerByLabel(): void {
     const counters = this.#registry.counters.bind(this.#registry)
     counters('packets_total', 'Packets by outcome.', 'status', () => Object.entries(this.packets))
+    counters(
+      'ai_breaker_opens_total',
+      'How often the provider was found to be down, by what has to be mended: it, or the account’s key, quota, …',
+      'cause',
+      () => Object.entries(this.breakerOpens),
+    )
     counters('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome', () =>
       Object.entries(this.attempts),
     )
@@ -135,7 +145,6 @@ export class Metrics {
       'Failed attempts that did not count, because the provider was down.',
       'attemptsReleased',
     )
-    total('ai_breaker_opens_total', 'How often the provider was found to be down.', 'breakerOpens')
     total('ai_redrives_total', 'Failed calls whose analysis was begun again by hand.', 'redrives')
     total('packets_late_total', 'Accepted packets that closed a gap.', 'packetsLate')
     total(

@@ -25,11 +25,15 @@ import {
 } from 'cockatiel'
 import type { Clock, Millis } from '../clock.js'
 import { limits } from '../limits.js'
-import { AccountRefused, ProviderRejected, ProviderUnavailable } from './provider.js'
+import { AccountRefused, type Matter, matters, ProviderRejected, ProviderUnavailable } from './provider.js'
 import { reasonOf } from './retry.js'
 import { type Admitted, AttemptReleased } from './retry-task.js'
 
 export type BreakerState = 'closed' | 'open' | 'half_open'
+
+/** Who can end an outage: the provider, or who looks after the account. */
+export type OutageCause = 'provider' | Matter
+export const outageCauses: readonly OutageCause[] = ['provider', ...matters]
 
 export interface BreakerPolicy {
   /** Failures in a row, of whatever calls, that are an outage; 0: only `AccountRefused` tells of one. */
@@ -57,8 +61,8 @@ export interface BreakerPorts {
   readonly clock: Clock
   /** At most so many attempts at a time run inside it, in the order in which they came. */
   withSlot<R>(attempt: () => Promise<R>): Promise<R>
-  /** The provider counts as down from now on. Probes that fail do not tell it again. */
-  opened(reason: string): void
+  /** The provider counts as down from now on, and why. Probes that fail do not tell it again, unless it is for another cause. */
+  opened(reason: string, cause: OutageCause): void
   closed(afterMs: Millis): void
 }
 
@@ -103,6 +107,7 @@ export class ProviderBreaker {
   #isProbeDue = false
   #failedProbes = 0
   #openedAt: Millis | null = null
+  #cause: OutageCause = 'provider'
   /** Why the breaker opens; null where a probe ended without the provider having been asked. */
   #found: ProviderUnavailable | null = null
   #cancelProbe = () => {}
@@ -215,10 +220,12 @@ export class ProviderBreaker {
   #opened(): void {
     const found = this.#found
     if (found === null) return this.#letProbe()
-    if (this.#openedAt === null) {
-      this.#openedAt = this.#ports.clock.now()
-      this.#ports.opened(reasonOf(found))
-    } else this.#failedProbes++
+    const cause = found instanceof AccountRefused ? found.matter : 'provider'
+    const isNew = this.#openedAt === null
+    if (isNew) this.#openedAt = this.#ports.clock.now()
+    else this.#failedProbes++
+    if (isNew || cause !== this.#cause) this.#ports.opened(reasonOf(found), cause)
+    this.#cause = cause
     const askedMs = Math.max(this.#policy.probeMs * 2 ** this.#failedProbes, found.retryAfterMs ?? 0)
     const waitMs = Math.min(askedMs, limits.probeMsMax)
     this.#cancelProbe = this.#ports.clock.after(waitMs, () => this.#letProbe())

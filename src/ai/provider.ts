@@ -67,7 +67,8 @@ export class ProviderUnavailable extends Error {
 }
 
 /** What somebody has to look at before any call is answered. */
-export type Matter = 'key' | 'quota' | 'permission' | 'model' | 'address'
+export const matters = ['key', 'quota', 'permission', 'model', 'address'] as const
+export type Matter = (typeof matters)[number]
 
 /** The provider answers nobody with this account, model or address: everything waits, and no call is to blame. */
 export class AccountRefused extends ProviderUnavailable {

@@ -129,10 +129,12 @@ class RetryRun<T> {
 
   /**
    * No more than a call has attempts: one that brings the provider down, or is refused by it as if it were, would be made
-   * again for ever and keep all others waiting. A probe is made for everybody, and for a lack of quota no call is to blame.
+   * again for ever and keep all others waiting. A probe is made for everybody, and a key or a quota is nothing that a call
+   * could be to blame for; 403 and 404 may be.
    */
   #forgives({ cause }: AttemptReleased): boolean {
-    if (this.#isProbe || cause instanceof AccountRefused) return true
+    if (this.#isProbe) return true
+    if (cause instanceof AccountRefused && (cause.matter === 'key' || cause.matter === 'quota')) return true
     return this.#forgiven++ < this.#policy.attemptsMax
   }
 

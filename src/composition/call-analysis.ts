@@ -54,9 +54,14 @@ function createBreaker(
   return new ProviderBreaker(policy, {
     clock,
     withSlot: (attempt) => slots(attempt),
-    opened: (reason) => {
-      metrics.counts.breakerOpens++
-      log.error({ reason }, 'the AI provider is down; calls wait for it')
+    opened: (reason, cause) => {
+      metrics.breakerOpens[cause]++
+      if (cause === 'provider') log.error({ reason }, 'the AI provider is down; calls wait for it')
+      else
+        log.error(
+          { reason, kind: cause },
+          'the AI provider refuses every call; they wait until somebody has mended what `kind` says',
+        )
     },
     closed: (downMs) => log.info({ down_ms: downMs }, 'the AI provider answers again; calls go on'),
   })

@@ -187,6 +187,8 @@ describe('an outage of 30 minutes', () => {
     for (const error of [
       () => new ProviderUnavailable('500'),
       () => new ProviderUnavailable('503', { retryAfterMs: 60_000 }),
+      // A filter in front of the server that takes what was said for an attack.
+      () => new AccountRefused('403', 'permission'),
     ]) {
       const bad = callId('bad')
       const clock = new FakeClock()

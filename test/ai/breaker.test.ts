@@ -20,6 +20,8 @@ class Asked {
   /** Who was asked for, and when, from the beginning. */
   readonly requests: (readonly [name: string, at: number])[] = []
   readonly told: (readonly [what: string, at: number])[] = []
+  /** Who has to mend it. */
+  readonly causes: string[] = []
   readonly ends = new Map<string, string>()
   readonly breaker: ProviderBreaker
   readonly #begin = this.clock.now()
@@ -34,7 +36,10 @@ class Asked {
       {
         clock: this.clock,
         withSlot: (attempt) => slots(attempt),
-        opened: (reason) => this.told.push([`opened: ${reason}`, this.now]),
+        opened: (reason, cause) => {
+          this.told.push([`opened: ${reason}`, this.now])
+          this.causes.push(cause)
+        },
         closed: (downMs) => this.told.push([`closed after ${downMs}`, this.now]),
       },
     )
@@ -209,6 +214,21 @@ describe('the breaker opens', () => {
     assert.equal(asked.ends.get('b'), undefined, 'it asked for time')
     await asked.clock.advance(1)
     assert.equal(asked.ends.get('b'), 'answered')
+  })
+})
+
+describe('an outage', () => {
+  test('is told again where another one has to end it', async () => {
+    // Guards against a log that says 503 for as long as the key is refused.
+    const asked = new Asked()
+    await asked.open()
+    for (const name of ['a', 'b']) void asked.insist(name)
+    asked.answer = () => Promise.reject(new AccountRefused('401', 'key'))
+    await asked.clock.advance(60_000)
+    assert.deepEqual(asked.causes, ['provider', 'key'])
+    asked.answer = up
+    await asked.clock.advance(limits.probeMsMax)
+    assert.equal(asked.breaker.state, 'closed')
   })
 })
 
