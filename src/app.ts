@@ -213,6 +213,7 @@ class Composition {
     this.#server.serve(
       createRoutes({
         config: this.#config,
+        clock: this.#clock,
         entrance: this.#entrance,
         metrics: this.#metrics,
         journal: this.#journal,

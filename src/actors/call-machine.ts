@@ -35,6 +35,7 @@ export interface AnalysisFacts {
   readonly isAwaitingProvider: boolean
   /** Milliseconds of the budget that attempts and waits have used, since the same. */
   readonly spentMs: number
+  /** Of a retry. Null for a call that waits for a slot or for its provider: nobody knows when. */
   readonly nextAttemptAt: Millis | null
   readonly provider: string | null
   readonly error: string | null
@@ -115,10 +116,7 @@ export const callMachine = setup({
         },
         'grace-over': {
           target: 'PROCESSING_AI',
-          actions: assign(({ context, event }) => ({
-            dueAt: event.at,
-            analysis: { ...context.analysis, nextAttemptAt: event.at },
-          })),
+          actions: assign(({ event }) => ({ dueAt: event.at })),
         },
       },
     },
@@ -158,7 +156,7 @@ export const callMachine = setup({
               attempts: event.attempt - 1,
               error: event.error,
               isAwaitingProvider: true,
-              nextAttemptAt: event.at,
+              nextAttemptAt: null,
             },
           })),
         },
@@ -219,7 +217,6 @@ export const callMachine = setup({
               ...noAnalysis,
               attemptsTotal: context.analysis.attemptsTotal,
               redrives: context.analysis.redrives + 1,
-              nextAttemptAt: event.at,
             },
           })),
         },

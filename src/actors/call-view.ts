@@ -5,9 +5,17 @@ import type { CallView, WaitingFor } from '../protocol/call.js'
 import type { CallRow } from '../protocol/floor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 
-/** `waitingFor` of a call whose analysis is not over; the journal does not know it. */
-export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | null = null): CallView {
+/**
+ * `waitingFor` of a call whose analysis is not over; the journal does not know it. A retry whose time has come waits for
+ * something else, and after a restart one may still wait in the journal.
+ */
+export function callView(
+  state: CallMachineSnapshot,
+  waitingFor: WaitingFor | null = null,
+  now: Millis = 0,
+): CallView {
   const { log, analysis, details, ...call } = state.context
+  const retryAt = (analysis.nextAttemptAt ?? 0) > now ? analysis.nextAttemptAt : null
   const { ranges } = log.missingRanges(0, limits.gapRangesListedMax)
   return {
     call_id: call.callId,
@@ -36,8 +44,8 @@ export function callView(state: CallMachineSnapshot, waitingFor: WaitingFor | nu
       attempts: analysis.attempts,
       attempts_total: analysis.attemptsTotal,
       redrives: analysis.redrives,
-      waiting_for: state.value === 'PROCESSING_AI' ? waitingFor : null,
-      next_attempt_at: time(analysis.nextAttemptAt),
+      waiting_for: state.value === 'PROCESSING_AI' ? (retryAt === null ? waitingFor : 'retry') : null,
+      next_attempt_at: time(retryAt),
       provider: analysis.provider,
       transcription: analysis.digest?.beginning ?? null,
       ...(analysis.digest?.isTruncated === true ? { truncated: true as const } : {}),

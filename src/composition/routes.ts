@@ -1,6 +1,7 @@
 /** What the service answers: every route, and where its answers come from. */
 
 import type { Supervision } from '../actors/supervision.js'
+import type { Clock } from '../clock.js'
 import type { Config } from '../config.js'
 import { administrationRoutes } from '../http/administration.js'
 import { callRoutes } from '../http/calls.js'
@@ -21,6 +22,7 @@ import type { CallActors } from './call-actors.js'
 
 export interface RouteParts {
   readonly config: Config
+  readonly clock: Clock
   readonly entrance: Entrance
   readonly metrics: Metrics
   readonly journal: SqliteJournal
@@ -30,7 +32,7 @@ export interface RouteParts {
 }
 
 export function createRoutes(parts: RouteParts): readonly Route[] {
-  const { config, entrance, metrics, journal, calls, supervision, notReady } = parts
+  const { config, clock, entrance, metrics, journal, calls, supervision, notReady } = parts
   return [
     ...createIngestRoutes(parts),
     startRoute(calls.registry),
@@ -38,6 +40,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       registry: calls.registry,
       reader: journal,
       waitingFor: (callId) => calls.analysis.analyses.waitingFor(callId),
+      now: () => clock.now(),
     }),
     recordingRoute(calls.registry, journal),
     transcriptRoute(calls.registry, journal),

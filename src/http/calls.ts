@@ -2,7 +2,7 @@
 import Type from 'typebox'
 import type { CallRegistry, FoundRow } from '../actors/call-registry.js'
 import { callView } from '../actors/call-view.js'
-import { rfc3339 } from '../clock.js'
+import { type Millis, rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
 import {
   CallPage,
@@ -36,6 +36,7 @@ export interface CallPorts {
   readonly reader: CallReader
   /** Of a call in PROCESSING_AI. */
   waitingFor(callId: CallId): WaitingFor | null
+  now(): Millis
 }
 
 export function callRoutes(ports: CallPorts): readonly Route[] {
@@ -120,8 +121,8 @@ export function callRoutes(ports: CallPorts): readonly Route[] {
   ]
 }
 
-function readCall({ registry, waitingFor }: CallPorts, callId: CallId): Promise<CallView | null> {
-  return registry.read(callId, (state) => callView(state, waitingFor(callId)))
+function readCall({ registry, waitingFor, now }: CallPorts, callId: CallId): Promise<CallView | null> {
+  return registry.read(callId, (state) => callView(state, waitingFor(callId), now()))
 }
 
 interface SeenCall {
@@ -132,7 +133,7 @@ interface SeenCall {
 
 /** Of a call that the reader has found, with what was searched for in it. */
 async function look(
-  { registry, waitingFor }: CallPorts,
+  { registry, waitingFor, now }: CallPorts,
   callId: CallId,
   row: FoundRow,
   match: FoundCall['match'],
@@ -141,7 +142,7 @@ async function look(
     registry.observe(
       callId,
       row,
-      (state) => ({ view: callView(state, waitingFor(callId)), mark: registry.mark }),
+      (state) => ({ view: callView(state, waitingFor(callId), now()), mark: registry.mark }),
       { answered, failed },
     ),
   )

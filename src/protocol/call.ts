@@ -69,7 +69,10 @@ export const AnalysisView = Type.Object({
   attempts_total: Type.Integer({ minimum: 0, description: 'Every attempt in the call’s life.' }),
   redrives: Type.Integer({ minimum: 0 }),
   waiting_for: nullable(WaitingFor),
-  next_attempt_at: nullable(Time),
+  next_attempt_at: Type.Union([Time, Type.Null()], {
+    description:
+      'When a call that waits for a retry is tried again; null for one that waits for something else.',
+  }),
   provider: nullable(Type.String()),
   transcription: nullable(
     Type.String({

@@ -31,6 +31,8 @@ const entries = {
     totalPackets: null,
     dueAt: at + 3000,
   },
+  'completed, with a total of 0': { type: 'completed', at, reason: 'no_audio', totalPackets: 0, dueAt: at },
+  'no-audio': { type: 'no-audio', at },
   'grace-over': { type: 'grace-over', at },
   'attempt-started, the next one': { type: 'attempt-started', at, attempt: 2, provider: 'fake' },
   'attempt-started, the one that is known': { type: 'attempt-started', at, attempt: 1, provider: 'fake' },
@@ -82,6 +84,8 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
   IN_PROGRESS: {
     'completed, with a total': 'COMPLETED',
     'completed, without a total': 'COMPLETED',
+    'completed, with a total of 0': '·',
+    'no-audio': '·',
     'grace-over': '·',
     'attempt-started, the next one': '·',
     'attempt-started, the one that is known': '·',
@@ -100,6 +104,8 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
   COMPLETED: {
     'completed, with a total': '·',
     'completed, without a total': '·',
+    'completed, with a total of 0': '·',
+    'no-audio': '·',
     'grace-over': 'PROCESSING_AI',
     'attempt-started, the next one': '·',
     'attempt-started, the one that is known': '·',
@@ -118,6 +124,8 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
   'COMPLETED without a total': {
     'completed, with a total': 'COMPLETED',
     'completed, without a total': '·',
+    'completed, with a total of 0': '·',
+    'no-audio': '·',
     'grace-over': 'PROCESSING_AI',
     'attempt-started, the next one': '·',
     'attempt-started, the one that is known': '·',
@@ -136,6 +144,8 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
   PROCESSING_AI: {
     'completed, with a total': '·',
     'completed, without a total': '·',
+    'completed, with a total of 0': '·',
+    'no-audio': '·',
     'grace-over': '·',
     'attempt-started, the next one': 'PROCESSING_AI',
     'attempt-started, the one that is known': '·',
@@ -154,6 +164,8 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
   ARCHIVED: {
     'completed, with a total': '·',
     'completed, without a total': '·',
+    'completed, with a total of 0': '·',
+    'no-audio': '·',
     'grace-over': '·',
     'attempt-started, the next one': '·',
     'attempt-started, the one that is known': '·',
@@ -172,6 +184,8 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
   FAILED: {
     'completed, with a total': '·',
     'completed, without a total': '·',
+    'completed, with a total of 0': '·',
+    'no-audio': '·',
     'grace-over': '·',
     'attempt-started, the next one': '·',
     'attempt-started, the one that is known': '·',
@@ -331,7 +345,6 @@ describe('the lifecycle', () => {
       attempts: 0,
       error: 'down',
       isAwaitingProvider: true,
-      nextAttemptAt: at + 7,
     })
     assert.equal(after.context.dueAt, before.context.dueAt)
     const again = move(after, entries['attempt-started, the one that is known'])
@@ -340,13 +353,31 @@ describe('the lifecycle', () => {
     assert.equal(counted.context.analysis.isAwaitingProvider, false)
   })
 
+  test('takes a total of 0 for a call that was started and has no packets, and ends it without an analysis', () => {
+    const started = move(begin(), entries.described)
+    assert.equal(started.can(entries['no-audio']), false)
+    const path = ['completed, with a total of 0', 'grace-over', 'no-audio'] as const
+    const ended = path.reduce((state, entry) => {
+      assert(state.can(entries[entry]), entry)
+      return move(state, entries[entry])
+    }, started)
+    assert.deepEqual([ended.value, ended.context.reason, ended.context.endedAt], ['ARCHIVED', 'no_audio', at])
+    assert.deepEqual([ended.context.dueAt, ended.context.log.expectedTotal], [null, 0])
+    assert.deepEqual(ended.context.analysis, noAnalysis)
+
+    const withPacket = move(begin(), entries.described)
+    withPacket.context.log.mark(0)
+    assert.equal(withPacket.can(entries['completed, with a total of 0']), false)
+    assert.equal(begin().can(entries['completed, with a total of 0']), false, 'nobody has started it')
+  })
+
   test('begins a redrive with everything fresh but what its whole life counts', () => {
     let state = bring('PROCESSING_AI')
     state = move(state, entries['attempt-failed, the running one'])
     state = move(state, entries['analysis-failed'])
     state = move(state, entries.redriven)
     const { analysis, endedAt, dueAt, completedAt } = state.context
-    assert.deepEqual(analysis, { ...noAnalysis, attemptsTotal: 1, redrives: 1, nextAttemptAt: at + 9 })
+    assert.deepEqual(analysis, { ...noAnalysis, attemptsTotal: 1, redrives: 1 })
     assert.deepEqual([endedAt, dueAt, completedAt], [null, at + 9, at])
   })
 })

@@ -25,7 +25,7 @@ interface Row {
 }
 
 async function listed({ registry, journal }: Calls, words?: string): Promise<readonly Row[]> {
-  const routes = callRoutes({ registry, reader: journal, waitingFor: () => null })
+  const routes = callRoutes({ registry, reader: journal, waitingFor: () => null, now: () => 0 })
   const list = routes.find(({ path }) => path === '/v1/calls')
   assert(list !== undefined && 'answer' in list)
   let rows: readonly Row[] = []
@@ -178,7 +178,7 @@ test('a page of packets of a call that was erased while it was read is not shown
       },
     },
   })
-  const routes = callRoutes({ registry, reader, waitingFor: () => null })
+  const routes = callRoutes({ registry, reader, waitingFor: () => null, now: () => 0 })
   const packets = routes.find(({ path }) => path === '/v1/call/{call_id}/packets')
   assert(packets !== undefined && 'answer' in packets)
   const exchange = { segment: 'c1', query: () => undefined, json: () => assert.fail('it was shown') }

@@ -278,6 +278,38 @@ describe('what a call waits for', () => {
   })
 })
 
+describe('the next attempt', () => {
+  for (const [name, retryAfterMs] of [
+    ['a wait of a minute', minute],
+    ['none', 0],
+  ] as const)
+    test(`has a time that is to come or none, and then what is waited for, where the provider asks for ${name}`, async (t) => {
+      // Guards against a time that lies in the past for as long as the provider is down, or a slot is not free.
+      const provider = new Provider()
+      provider.error = () => new ProviderUnavailable('503', { retryAfterMs })
+      const calls = provider.calls(t, 3, 1)
+      const ids = [id, callId('c2'), callId('c3')]
+      provider.failsFor(5 * minute)
+      await calls.end(...ids)
+      const looks = { retry: 0, slot: 0, provider: 0, running: 0 }
+      for (let look = 0; look < 700; look++) {
+        for (const each of ids) {
+          const view = await calls.view(each)
+          if (view?.state !== 'PROCESSING_AI') continue
+          const { next_attempt_at: next, waiting_for: reason } = view.ai
+          looks[reason ?? 'running']++
+          if (next === null) assert(reason !== 'retry' || look === 0, 'a retry has a time')
+          else assert(Date.parse(next) > provider.clock.now(), `${reason}: ${next} is over`)
+          assert.equal(next !== null, reason === 'retry')
+        }
+        await provider.clock.advance(500)
+      }
+      assert(looks.provider > 0 && looks.slot > 0 && looks.running > 0, JSON.stringify(looks))
+      for (const each of ids) assert.equal((await calls.view(each))?.state, 'ARCHIVED')
+      await finish(calls, t)
+    })
+})
+
 describe('a retry', () => {
   test('gives a failed call fresh attempts, a fresh budget and a key of its own', async (t) => {
     // Guards against a retry that fails at once because the attempts of the drive before count.

@@ -19,7 +19,12 @@ test('a page of stored calls is made of what the page has read of them', async (
     asked.push(id)
     return call.call(calls.journal, id)
   }
-  const routes = callRoutes({ registry: calls.registry, reader: calls.journal, waitingFor: () => null })
+  const routes = callRoutes({
+    registry: calls.registry,
+    reader: calls.journal,
+    waitingFor: () => null,
+    now: () => 0,
+  })
   const route = routes.find(({ path }) => path === '/v1/calls')
   assert(route?.method === 'GET')
   let body: unknown

@@ -93,7 +93,7 @@ export class AnalysedCalls extends Calls {
   }
 
   override view(id: CallId): Promise<CallView | null> {
-    return this.registry.read(id, (state) => callView(state, this.analyses.waitingFor(id)))
+    return this.registry.read(id, (state) => callView(state, this.analyses.waitingFor(id), this.clock.now()))
   }
 
   /** Lives a call of two packets, of three, to the end of its grace period. */

@@ -78,6 +78,8 @@ function comingOf({ state, ai, created_at, last_packet_at }: CallView, now: numb
   const error = ai.error === null ? '' : ` Last error: ${ai.error}.`
   if (ai.waiting_for === 'provider') return `Waiting for its provider, which is down for all calls.${error}`
   if (ai.attempts === 0) return 'Waiting for its first attempt at analysis'
+  if (ai.waiting_for === 'slot')
+    return `Attempt ${ai.attempts} failed; the next one waits for a free slot.${error}`
   const wait = ai.next_attempt_at === null ? 0 : Date.parse(ai.next_attempt_at) - now
   if (wait > 0) return `Attempt ${ai.attempts} failed; the next one is in ${formatDuration(wait)}.${error}`
   return `Attempt ${ai.attempts} at analysis is under way.${error}`
