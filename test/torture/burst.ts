@@ -2,6 +2,7 @@
  * Packets of one call that leave together, more than the service takes (P4): every one is answered in time, what is
  * accepted is stored, and what is refused is told when to come back.
  */
+import assert from 'node:assert/strict'
 import type { RawAnswer, RawConnection } from '../support/raw-connection.js'
 import { packet } from '../support/service.js'
 import { HeldRequest } from './barrier.js'
@@ -41,6 +42,23 @@ export async function releaseTogether(held: readonly HeldRequest[]): Promise<rea
       return { sequence, answer, ms: epochMs() - releasedAt }
     }),
   )
+}
+
+/**
+ * What the same burst takes without any commit, on this machine as busy as it is: the service refuses every packet when it
+ * has read it. To be released on the connections of the burst itself.
+ */
+export async function undisturbedMs(
+  connections: readonly RawConnection[],
+  call: string,
+  data: string,
+): Promise<number> {
+  const answers = await releaseTogether(
+    connections.map((connection) => holdPacket(connection, call, { sequence: -1, data })),
+  )
+  const refused = answers.filter(({ answer }) => answer?.status === 422)
+  assert(refused.length > answers.length / 2, 'the yardstick is a burst of requests that were read')
+  return Math.max(...refused.map(({ ms }) => ms))
 }
 
 export async function storedSequences(port: number, call: string): Promise<ReadonlySet<number>> {

@@ -4,7 +4,7 @@
  */
 import { limits } from '../../src/limits.js'
 import { Lane } from './barrier.js'
-import { holdPacket, judgeBurst, releaseTogether, storedSequences } from './burst.js'
+import { holdPacket, judgeBurst, releaseTogether, storedSequences, undisturbedMs } from './burst.js'
 import { mebibytes, residentOf } from './memory.js'
 import { killHard, type Stage } from './stage.js'
 import type { Verdict } from './verdict.js'
@@ -24,6 +24,7 @@ export async function runOverInFlightCap(stage: Stage, { surplus }: InFlightPlan
   const { bytes: before } = residentOf(service.child.pid as number)
   const lane = new Lane(service.port)
   const connections = await lane.connections(limits.requestsInFlightMax + surplus)
+  const yardstickMs = await undisturbedMs(connections, call, data)
   const held = connections.map((connection, sequence) => holdPacket(connection, call, { sequence, data }))
   const answers = await releaseTogether(held)
   lane.close()
@@ -33,14 +34,22 @@ export async function runOverInFlightCap(stage: Stage, { surplus }: InFlightPlan
   const again = await sendAgain(service.port, refused[0]?.sequence ?? 0)
   await killHard(service)
 
-  const kept = refused.filter(({ sequence }) => stored.has(sequence)).length
+  // The service's own deadline: such a packet may be stored, and its sender sends it again.
+  const timedOut = refused.filter(({ answer }) => answer?.body.includes('problem:timed_out'))
+  const kept = refused.filter((burst) => stored.has(burst.sequence) && !timedOut.includes(burst)).length
+  const isQuick = yardstickMs < limits.answerMsMax / 3
   return {
     counts: { accepted: accepted.length, refused: refused.length },
-    notes: { growthMebibytes: mebibytes(grownBytes) },
-    faults: refused.length,
+    notes: { growthMebibytes: mebibytes(grownBytes), yardstickMs, timedOut: timedOut.length },
+    faults: refused.length - timedOut.length,
     findings: [
       ...findings,
       ...(kept > 0 ? [`${kept} of the burst were refused and stored`] : []),
+      ...(isQuick && timedOut.length > 0
+        ? [
+            `${timedOut.length} of the burst met the deadline, where reading all of it takes ${yardstickMs} ms`,
+          ]
+        : []),
       ...(again !== 202 ? [`a refused packet that was sent again was answered ${again}`] : []),
     ],
   }
