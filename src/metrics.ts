@@ -42,6 +42,7 @@ export class Metrics {
     redrives: 0,
     callsErased: 0,
     retentionFailures: 0,
+    storeDuplicates: 0,
   }
   readonly #callsByState = zeroes()
   readonly #callsEntered = zeroes()
@@ -178,6 +179,11 @@ export class Metrics {
       'retention_failures_total',
       'Erasures by age that failed; each is tried again.',
       'retentionFailures',
+    )
+    total(
+      'store_duplicates_total',
+      'Packets that the journal held twice: the first stays, the second is dropped.',
+      'storeDuplicates',
     )
     total('appends_failed_total', 'Appends that were refused because a commit failed.', 'appendsFailed')
     total(

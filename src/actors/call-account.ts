@@ -68,6 +68,7 @@ class Account {
     else if (version > this.#version + 1) this.#fault(`${range(this.#version + 1, version - 1)} gone`)
     this.#version = Math.max(this.#version, version)
     if (entry.type === 'packet') this.#takePacket(entry.sequence, entry.receivedAt)
+    else if (entry.type === 'dropped') return
     else if (this.#state.can(entry)) this.#state = transition(callMachine, this.#state, entry)[0]
     else this.#fault(`${entry.type} (version ${version}) does not follow from ${this.#state.value}`)
   }

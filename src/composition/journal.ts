@@ -43,6 +43,13 @@ export function openJournal({
       metrics.counts.checkpointsFailed++
       log.warn({ err: error }, 'a checkpoint failed; it is tried again')
     },
+    onDropped: (call_id, packets) => {
+      metrics.counts.storeDuplicates += packets
+      log.error(
+        { call_id, total: packets },
+        'packets were in the journal twice: the first of each stays, the others were dropped',
+      )
+    },
     onCommitFailed: (appends, error) => {
       fullDisk.commitFailed(error.code)
       metrics.counts.commitsFailed++

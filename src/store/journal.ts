@@ -100,8 +100,17 @@ type WithoutText<Entry> = Entry extends { readonly text: string } ? Omit<Entry, 
 /** What a call remembers of an entry. */
 export type LifecycleFacts = WithoutText<LifecycleEntry>
 
+/** In the place of a packet that its call had already: it stands for the version alone. */
+export interface DroppedPacket {
+  readonly type: 'dropped'
+  readonly sequence: number
+}
+
 /** An entry as a replay needs it: only what the call remembers. */
-export type ReplayEntry = Pick<PacketEntry, 'type' | 'sequence' | 'receivedAt'> | LifecycleFacts
+export type ReplayEntry =
+  | Pick<PacketEntry, 'type' | 'sequence' | 'receivedAt'>
+  | LifecycleFacts
+  | DroppedPacket
 
 /** Without what is long and nobody needs to live through it. */
 export function factsOf(entry: LifecycleEntry): LifecycleFacts {

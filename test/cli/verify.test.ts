@@ -7,7 +7,7 @@ import { after, before, describe, type TestContext, test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import Database from 'better-sqlite3'
 import type { CheckReport } from '../../src/cli/check.js'
-import { writeRecord } from '../../src/store/sqlite/packet-record.js'
+import { recordEnd, writeRecord } from '../../src/store/sqlite/packet-record.js'
 import { bulkLines, numbers, postLines, runCommand } from '../support/command.js'
 import { eventually, get, post, startService, temporaryFolder } from '../support/service.js'
 import { fileOf, whileLocked } from '../support/sqlite.js'
@@ -165,9 +165,22 @@ describe('verify', () => {
     assert.equal(faultsOf(report, 'fresh'), 'packet 3 is stored twice')
   })
 
-  test('finds a run that stands twice', async (t) => {
-    const report = await damage(t, (db) => insertRun(db, firstRunOf(db, 'ended')))
-    assert.match(faultsOf(report, 'ended'), /version 1 stands twice; packet 0 is stored twice/)
+  test('finds a run that stands twice, where the database was made to take it', async (t) => {
+    const report = await damage(t, (db) => {
+      const run = firstRunOf(db, 'ended')
+      assert.throws(() => insertRun(db, run), { code: /SQLITE_CONSTRAINT/ })
+      const trigger = db
+        .prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger'")
+        .pluck()
+        .get() as string
+      db.exec('DROP TRIGGER a_packet_is_stored_once')
+      // The same records, from the second one on.
+      const second = recordEnd(run.records, 0)
+      const records = run.records.subarray(second)
+      insertRun(db, { ...run, first_sequence: run.first_sequence + 1, records, checksum: crc32(records) })
+      db.exec(trigger)
+    })
+    assert.match(faultsOf(report, 'ended'), /version 2 stands twice; packet 1 is stored twice/)
   })
 
   test('finds a run whose row says something else than its records', async (t) => {

@@ -73,6 +73,7 @@ describe('the service', () => {
       'duplicates_unchecked_total',
       'supervisors_dropped_total',
       'appends_failed_total',
+      'store_duplicates_total',
       'process_resident_memory_bytes',
       'process_open_fds',
       'nodejs_eventloop_lag_seconds',

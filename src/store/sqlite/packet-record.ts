@@ -5,7 +5,6 @@
  *     0 f64 call key   8 f64 timestamp (s)   16 f64 received at (ms)   24 u32 version   28 u32 sequence   32 u32 bytes   36 data
  */
 import assert from 'node:assert/strict'
-import type { VersionedEntry } from './thread-messages.js'
 
 export const recordHeaderBytes = 36
 /** The call key of a record whose call has been erased; calls count from 1. */
@@ -83,18 +82,6 @@ export function* recordStarts(source: Buffer): Generator<number> {
   for (let at = 0; at < source.length; at = recordEnd(source, at)) yield at
 }
 
-/** The packets after a version, as a replay needs them. */
-export function packetEntries(records: Buffer, afterVersion: number): VersionedEntry[] {
-  const entries: VersionedEntry[] = []
-  for (const at of recordStarts(records)) {
-    const version = recordVersion(records, at)
-    if (version <= afterVersion) continue
-    const entry = {
-      type: 'packet',
-      sequence: recordSequence(records, at),
-      receivedAt: recordReceivedAt(records, at),
-    } as const
-    entries.push({ version, entry })
-  }
-  return entries
+export function packetsOf(records: Buffer): PacketRecord[] {
+  return [...recordStarts(records)].map((at) => readRecord(records, at))
 }

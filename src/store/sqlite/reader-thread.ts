@@ -3,32 +3,22 @@
  * loop that takes in packets. Every read is one short transaction on what is committed by then.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { crc32 } from 'node:zlib'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import { callStates } from '../../protocol/call-states.js'
-import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../journal.js'
+import type { DueCall, EndedCall, KeptPart } from '../journal.js'
 import { transcriptFile } from '../transcript-file.js'
 import { CallPages } from './call-pages.js'
 import { databasePath, openForReading } from './database.js'
-import { PacketPages } from './packet-page.js'
-import { packetEntries } from './packet-record.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
-import type {
-  FromReader,
-  Question,
-  ReadName,
-  Reads,
-  Reply,
-  ToReader,
-  VersionedEntry,
-} from './thread-messages.js'
+import { StoredPackets } from './stored-packets.js'
+import type { FromReader, Question, ReadName, Reads, Reply, ToReader } from './thread-messages.js'
 
 type Answers = { [Name in ReadName]: (query: Reads[Name]['query']) => Reads[Name]['answer'] }
 
 const { dataDir } = workerData as { dataDir: string }
 const db = openForReading(databasePath(dataDir))
-const pages = new PacketPages(db)
+const stored = new StoredPackets(db)
 const callPages = new CallPages(db)
 
 const callById = db.prepare<[string], CallTableRow>('SELECT * FROM calls WHERE call_id = ?')
@@ -44,13 +34,6 @@ const endedCalls = db.prepare<{ endedAt: number; key: number; through: number; l
 const counts = db.prepare<[], { state: CallState; count: number }>(
   'SELECT state, count(*) AS count FROM calls GROUP BY state',
 )
-const runsAfter = db.prepare<[number, number], { checksum: number; records: Buffer }>(
-  'SELECT checksum, records FROM runs WHERE call_key = ? AND last_version > ? ORDER BY last_version',
-)
-const lifecycleAfter = db.prepare<[number, number], { version: number; entry: string }>(
-  'SELECT version, entry FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version',
-)
-
 const lastEnded = db
   .prepare<[number], CallId>(
     'SELECT call_id FROM calls WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, key DESC LIMIT ?',
@@ -73,20 +56,14 @@ const answers: Answers = {
     return row === undefined ? null : storedCall(row)
   },
 
-  tail({ callKey, afterVersion }) {
-    const entries: VersionedEntry[] = []
-    for (const { checksum, records } of runsAfter.iterate(callKey, afterVersion)) {
-      if (crc32(records) !== checksum) throw new Error(`a run of call ${callKey} is damaged`)
-      entries.push(...packetEntries(records, afterVersion))
-    }
-    for (const { version, entry } of lifecycleAfter.iterate(callKey, afterVersion))
-      entries.push({ version, entry: JSON.parse(entry) as LifecycleFacts })
-    return entries
-  },
+  entries: ({ callKey, afterVersion, pending }) => [
+    ...stored.entries(callKey, afterVersion, Buffer.from(pending.buffer, pending.byteOffset, pending.length)),
+  ],
 
   calls: (query) => callPages.page(query),
 
-  packets: ({ callKey, from, limit }) => pages.page(callKey, from, limit),
+  packets: ({ callKey, from, limit, pending }) =>
+    stored.page(callKey, from, limit, Buffer.from(pending.buffer, pending.byteOffset, pending.length)),
 
   due({ after, through, limit }) {
     // SQLite has no infinities to bind for integers to be compared with.
@@ -125,7 +102,7 @@ function answerTo<Name extends ReadName>(name: Name, query: Reads[Name]['query']
 function reply({ id, name, query }: Question, transfer: ArrayBuffer[]): Reply {
   try {
     const answer = answerTo(name, query)
-    if (name === 'packets') transfer.push((answer as Reads['packets']['answer']).records)
+    if (name === 'packets') transfer.push((answer as Reads['packets']['answer']).records.buffer)
     if (answer instanceof Uint8Array) transfer.push(answer.buffer as ArrayBuffer)
     return { id, answer }
   } catch (error) {

@@ -3,9 +3,11 @@
  *
  * Packets are stored twice in their life, both times in bulk. A commit appends its packets as one row of `journal`
  * (the tail); when enough packets of one call are pending there, they are folded into one row of `runs` in the
- * transaction of a later commit, and a journal row goes when all of it has been folded. With 1,000,000 packets stored
- * and 1,024 calls interleaved this costs a third of the CPU time and a fifth of the bytes of an indexed row a packet
- * (`bench/schema.ts`): there each call's index leaf is a page of its own, written again with every packet.
+ * transaction of a later commit, and a journal row goes when all of it has been folded. An indexed row a packet would write
+ * each call's leaf of the index again with every commit (`bench/schema.ts`).
+ *
+ * A run holds the packets from its first to its last sequence, none of them missing, and no two runs of a call overlap:
+ * `UNIQUE (call_key, first_sequence)` and the trigger refuse a packet that is stored already.
  */
 import Database from 'better-sqlite3'
 import { limits } from '../../limits.js'
@@ -55,12 +57,18 @@ const tables = `
     key INTEGER PRIMARY KEY,
     call_key INTEGER NOT NULL,
     first_sequence INTEGER NOT NULL,
-    last_sequence INTEGER NOT NULL,
+    last_sequence INTEGER NOT NULL CHECK (last_sequence >= first_sequence),
     last_version INTEGER NOT NULL,
     checksum INTEGER NOT NULL,
-    records BLOB NOT NULL
+    records BLOB NOT NULL,
+    UNIQUE (call_key, first_sequence)
   ) STRICT;
-  CREATE INDEX runs_by_call ON runs(call_key, last_version, first_sequence, last_sequence);
+  CREATE INDEX runs_by_version ON runs(call_key, last_version);
+  CREATE TRIGGER a_packet_is_stored_once BEFORE INSERT ON runs
+  WHEN NEW.first_sequence <= (
+    SELECT last_sequence FROM runs WHERE call_key = NEW.call_key AND first_sequence <= NEW.last_sequence
+    ORDER BY first_sequence DESC LIMIT 1)
+  BEGIN SELECT RAISE(ABORT, 'a packet of the call is stored already'); END;
   CREATE TABLE run_mark(
     only INTEGER PRIMARY KEY CHECK (only = 1),
     is_open INTEGER NOT NULL CHECK (is_open IN (0, 1))

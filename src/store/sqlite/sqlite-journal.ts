@@ -39,11 +39,9 @@ import { databasePath } from './database.js'
 import { FileWatch } from './file-watch.js'
 import { type CommitFigures, GroupCommit } from './group-commit.js'
 import { lockPath } from './instance-lock.js'
-import { mergePage, packetsOf } from './packet-merge.js'
-import { packetEntries } from './packet-record.js'
+import { packetsOf } from './packet-record.js'
 import { SqliteReads } from './sqlite-reads.js'
 import { SqliteWrites } from './sqlite-writes.js'
-import type { VersionedEntry } from './thread-messages.js'
 
 export interface SqliteJournalOptions {
   readonly dataDir: string
@@ -58,6 +56,8 @@ export interface SqliteJournalOptions {
   readonly onCommit?: (commit: CommitFigures) => void
   /** The log could not be moved into the database; it is tried again when it has grown further. */
   readonly onCheckpointFailed?: (error: Error) => void
+  /** Packets of a call that were stored already were dropped: its journal held them twice. */
+  readonly onDropped?: (callId: string, packets: number) => void
   /** So many appends were told that they failed. */
   readonly onCommitFailed?: (appends: number, error: VoiceStreamError) => void
 }
@@ -82,13 +82,14 @@ export class SqliteJournal implements Journal, CallReader {
   private constructor(options: SqliteJournalOptions) {
     this.#options = options
     const { dataDir, now, dueWithin, acceptDataLoss = false } = options
-    const { onCheckpointFailed, onCommit, onCommitFailed } = options
+    const { onCheckpointFailed, onCommit, onCommitFailed, onDropped } = options
     this.#writes = new SqliteWrites(
       { dataDir, acceptDataLoss, now, dueWithin },
       {
         committed: (commit) => this.commits.committed(commit),
         commitFailed: (cause) => this.commits.fail(notStored(cause)),
         checkpointFailed: (error) => onCheckpointFailed?.(error),
+        dropped: (callId, packets) => onDropped?.(callId, packets),
         erasing: (calls) => {
           this.#erasureBacklog = calls
         },
@@ -137,9 +138,8 @@ export class SqliteJournal implements Journal, CallReader {
     const { key, snapshot } = row
     if (snapshot.isSettled) return { stream: this.#streamOf(callId, key, row.version), snapshot, entries: [] }
     // What is pending first: meanwhile it may be folded, and then stands in both.
-    const pending = packetEntries(await this.#writes.pendingOf(key), row.version)
-    const stored = await this.#ask('tail', { callKey: key, afterVersion: row.version })
-    const entries = inOrder([...stored, ...pending])
+    const pending = await this.#writes.pendingOf(key)
+    const entries = await this.#ask('entries', { callKey: key, afterVersion: row.version, pending })
     const version = entries.at(-1)?.version ?? row.version
     return {
       stream: this.#streamOf(callId, key, version),
@@ -231,9 +231,9 @@ export class SqliteJournal implements Journal, CallReader {
     const key = isAlive ? known.key : (await this.#ask('call', { callId }))?.key
     if (key === undefined) return { packets: [], nextFrom: null }
     // What is pending first: meanwhile it may be folded, and then stands in both.
-    const pending = packetsOf(await this.#writes.pendingOf(key))
-    const { records, nextFrom } = await this.#look('packets', { callKey: key, from, limit })
-    return mergePage(packetsOf(Buffer.from(records)), nextFrom, pending, from, limit)
+    const pending = await this.#writes.pendingOf(key)
+    const { records, nextFrom } = await this.#look('packets', { callKey: key, from, limit, pending })
+    return { packets: packetsOf(Buffer.from(records.buffer)), nextFrom }
   }
 
   due(after: DueCursor, through: number, limit: number): Promise<readonly DueCall[]> {
@@ -295,12 +295,6 @@ function isNotOpen(): Promise<never> {
 function filesOf(dataDir: string): readonly string[] {
   const path = databasePath(dataDir)
   return [path, `${path}-wal`, lockPath(dataDir)]
-}
-
-/** By version; one that stands twice is the same entry. */
-function inOrder(entries: VersionedEntry[]): readonly VersionedEntry[] {
-  entries.sort((a, b) => a.version - b.version)
-  return entries.filter(({ version }, index) => entries[index - 1]?.version !== version)
 }
 
 function notStored(cause: Error): VoiceStreamError {

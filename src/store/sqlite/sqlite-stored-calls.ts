@@ -8,20 +8,19 @@
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { StoredDamage } from '../../errors.js'
+import type { StoredDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { CallId } from '../../protocol/call-id.js'
 import type { StoredPacket } from '../journal.js'
 import type { StoredCallContent, StoredCalls, StoredEntry, StoredHistory } from '../stored-calls.js'
 import { databasePath, logFaults, openStored } from './database.js'
 import { isInstanceRunning } from './instance-lock.js'
-import { mergePage, packetsOf } from './packet-merge.js'
-import { PacketPages } from './packet-page.js'
-import { recordVersion } from './packet-record.js'
+import { packetsOf, recordStarts, recordVersion } from './packet-record.js'
+import { recoverTail } from './recovered-tail.js'
 import { type Db, schemaVersionOf } from './schema.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
-import { StoredHistories } from './stored-history.js'
-import { StoredTail } from './stored-tail.js'
+import { StoredPackets } from './stored-packets.js'
+import type { Tail } from './tail.js'
 
 const sliceMs = 1000
 const straysListedMax = 10
@@ -29,9 +28,7 @@ const straysListedMax = 10
 export class SqliteStoredCalls implements StoredCalls {
   readonly path: string
   readonly #db: Db
-  readonly #pages: PacketPages
-  readonly #tail: StoredTail
-  readonly #histories: StoredHistories
+  readonly #packets: StoredPackets
   readonly #nextCall
   readonly #callById
   readonly #lastVersion
@@ -39,9 +36,7 @@ export class SqliteStoredCalls implements StoredCalls {
   private constructor(path: string, db: Db) {
     this.path = path
     this.#db = db
-    this.#pages = new PacketPages(db)
-    this.#tail = new StoredTail(db)
-    this.#histories = new StoredHistories(db)
+    this.#packets = new StoredPackets(db)
     this.#nextCall = db.prepare<[number], CallTableRow>(
       'SELECT * FROM calls WHERE key > ? ORDER BY key LIMIT 1',
     )
@@ -99,15 +94,19 @@ export class SqliteStoredCalls implements StoredCalls {
     }
   }
 
+  #tail(damaged: (fault: StoredDamage) => void): Tail {
+    return recoverTail(this.#db, this.#packets, damaged).tail
+  }
+
   /** Returns the key of its last call, or null behind the last of all. */
   *#slice(after: number, damaged: (fault: StoredDamage) => void): Generator<StoredHistory, number | null> {
     const until = performance.now() + sliceMs
-    const tail = this.#tail.all(damaged)
+    const tail = this.#tail(damaged)
     for (let key = after; ; ) {
       const row = this.#nextCall.get(key)
       if (row === undefined) return null
       key = row.key
-      yield { ...facts(row), entries: this.#histories.entries(key, tail.get(key) ?? []) }
+      yield { ...facts(row), entries: this.#packets.entries(key, 0, tail.pendingOf(key)) }
       if (performance.now() > until) return key
     }
   }
@@ -132,12 +131,14 @@ export class SqliteStoredCalls implements StoredCalls {
     return this.#db.transaction(() => {
       const row = this.#callById.get(callId)
       if (row === undefined) return null
-      const pending = this.#tail.of(row.key)
-      const last = pending.at(-1)
+      const pending = this.#tail((fault) => {
+        throw fault
+      }).pendingOf(row.key)
+      const versions = [...recordStarts(pending)].map((at) => recordVersion(pending, at))
       const through = Math.max(
         row.version,
         this.#lastVersion.get({ key: row.key }) ?? 0,
-        last === undefined ? 0 : recordVersion(last, 0),
+        versions.at(-1) ?? 0,
       )
       return {
         ...facts(row),
@@ -147,29 +148,18 @@ export class SqliteStoredCalls implements StoredCalls {
     })()
   }
 
-  *#entriesThrough(callKey: number, pending: readonly Buffer[], through: number): Generator<StoredEntry> {
-    for (const entry of this.#histories.entries(callKey, pending)) {
+  *#entriesThrough(callKey: number, pending: Buffer, through: number): Generator<StoredEntry> {
+    for (const entry of this.#packets.entries(callKey, 0, pending)) {
       if (entry.version > through) return
       yield entry
     }
   }
 
-  *#packetsThrough(callKey: number, pending: readonly Buffer[], through: number): Generator<StoredPacket> {
-    const unfolded = pending.flatMap(packetsOf)
+  *#packetsThrough(callKey: number, pending: Buffer, through: number): Generator<StoredPacket> {
     for (let from: number | null = 0; from !== null; ) {
-      const { records, nextFrom } = this.#page(callKey, from)
-      const folded = packetsOf(Buffer.from(records)).filter(({ version }) => version <= through)
-      const page = mergePage(folded, nextFrom, unfolded, from, limits.packetsPageMax)
-      yield* page.packets
+      const page = this.#packets.page(callKey, from, limits.packetsPageMax, pending)
+      yield* packetsOf(Buffer.from(page.records.buffer)).filter(({ version }) => version <= through)
       from = page.nextFrom
-    }
-  }
-
-  #page(callKey: number, from: number): ReturnType<PacketPages['page']> {
-    try {
-      return this.#pages.page(callKey, from, limits.packetsPageMax)
-    } catch (cause) {
-      throw new StoredDamage(cause instanceof Error ? cause.message : String(cause), { cause })
     }
   }
 

@@ -10,6 +10,7 @@ export interface WriterEvents {
   committed(commit: Committed): void
   commitFailed(error: Error): void
   checkpointFailed(error: Error): void
+  dropped(callId: string, packets: number): void
   erasing(calls: number): void
   /** What the files hold is unknown, or the thread has ended by itself. */
   died(error: Error): void
@@ -101,6 +102,8 @@ export class SqliteWrites {
         this.#questions.get(message.id)?.resolve(Buffer.from(message.records))
         this.#questions.delete(message.id)
         return
+      case 'dropped':
+        return this.#events.dropped(message.callId, message.packets)
       case 'erasing':
         return this.#events.erasing(message.calls)
       case 'closed':

@@ -14,6 +14,7 @@ import type {
   LifecycleEntry,
   ReplayEntry,
 } from '../journal.js'
+import type { RecordPage } from './stored-packets.js'
 
 export interface WriterData {
   readonly dataDir: string
@@ -87,6 +88,8 @@ export type FromWriter =
     }
   /** Packet records, in the order of their appends. */
   | { readonly type: 'pending'; readonly id: number; readonly records: ArrayBuffer }
+  /** Of that call, because they were stored already. */
+  | { readonly type: 'dropped'; readonly callId: string; readonly packets: number }
   /** So many erased calls have left bytes in the files. */
   | { readonly type: 'erasing'; readonly calls: number }
   | { readonly type: 'close-failed'; readonly message: string }
@@ -111,15 +114,18 @@ export interface FoundCallRow extends StoredCallRow {
 /** Each read and its answer. */
 export interface Reads {
   call: { query: { callId: CallId }; answer: StoredCallRow | null }
-  tail: { query: { callKey: number; afterVersion: number }; answer: readonly VersionedEntry[] }
+  /** `pending`: packet records of the call that were in the tail, before anything was read here. */
+  entries: {
+    query: { callKey: number; afterVersion: number; pending: Uint8Array }
+    answer: readonly VersionedEntry[]
+  }
   calls: {
     query: CallQuery
     answer: { calls: readonly FoundCallRow[]; nextCursor: number | null }
   }
   packets: {
-    query: { callKey: number; from: number; limit: number }
-    /** Packet records, one behind the other. */
-    answer: { records: ArrayBuffer; nextFrom: number | null }
+    query: { callKey: number; from: number; limit: number; pending: Uint8Array }
+    answer: RecordPage
   }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
   ended: { query: { after: EndedCursor; through: number; limit: number }; answer: readonly EndedCall[] }

@@ -34,6 +34,7 @@ function open(): Writer | null {
   try {
     unlock = takeInstanceLock(options.dataDir)
     const writer = new Writer(options, {
+      dropped: (callId, packets) => tell({ type: 'dropped', callId, packets }),
       erasing: (calls) => tell({ type: 'erasing', calls }),
       checkpointFailed,
     })

@@ -6,15 +6,17 @@
  */
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
-import { limits } from '../../limits.js'
 import { CallIndex } from './call-index.js'
 import { Checkpoints } from './checkpoints.js'
 import { databasePath, openForWriting } from './database.js'
 import { Erasures } from './erasure.js'
-import { recordCallKey, recordEnd, recordSequence, recordStarts, recordVersion } from './packet-record.js'
+import { Folds } from './folds.js'
+import { recordCallKey, recordEnd, recordStarts } from './packet-record.js'
+import { recoverTail } from './recovered-tail.js'
 import type { Db } from './schema.js'
 import { codeOf } from './sqlite-error.js'
-import { type ErasurePlan, type Fold, type FoldPlan, Tail } from './tail.js'
+import { StoredPackets } from './stored-packets.js'
+import { type ErasurePlan, type FoldPlan, Tail } from './tail.js'
 import type { FromWriter, WriteBatch, WriterData } from './thread-messages.js'
 
 /** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
@@ -28,6 +30,8 @@ const nothingToErase: ErasurePlan = { callKeys: new Set(), rewritten: [], emptie
 
 /** What there is to tell beside the answer to a batch. */
 export interface WriterPorts {
+  /** Packets of a call that were stored already were dropped. */
+  readonly dropped: (callId: string, packets: number) => void
   /** So many erased calls have left bytes in the files. */
   readonly erasing: (calls: number) => void
   /** A checkpoint, or what an erasure has to do in the files. */
@@ -36,18 +40,20 @@ export interface WriterPorts {
 
 export class Writer {
   readonly #db: Db
-  readonly #tail = new Tail()
+  #tail = new Tail()
+  readonly #folds: Folds
   readonly #checkpoints: Checkpoints
   readonly #erasures: Erasures
   readonly #index: CallIndex
+  readonly #dropped: WriterPorts['dropped']
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #insertBatch: Statement
   readonly #rewriteBatch: Statement
   readonly #deleteBatch: Statement
-  readonly #insertRun: Statement
   readonly #upsertCall: Statement
   readonly #insertLifecycle: Statement
+  readonly #callIdOf: Statement<[number], string>
   #offset = 0
 
   constructor({ dataDir, acceptDataLoss }: WriterData, ports: WriterPorts) {
@@ -55,6 +61,8 @@ export class Writer {
     this.#db = db
     this.#checkpoints = new Checkpoints(db, dataDir, ports.checkpointFailed)
     this.#index = new CallIndex(db)
+    this.#folds = new Folds(db)
+    this.#dropped = ports.dropped
     this.#erasures = new Erasures({
       db,
       index: this.#index,
@@ -67,15 +75,13 @@ export class Writer {
     this.#insertBatch = db.prepare('INSERT INTO journal("offset", checksum, records) VALUES (?, ?, ?)')
     this.#rewriteBatch = db.prepare('UPDATE journal SET checksum = ?, records = ? WHERE "offset" = ?')
     this.#deleteBatch = db.prepare('DELETE FROM journal WHERE "offset" = ?')
-    this.#insertRun = db.prepare(
-      'INSERT INTO runs(call_key, first_sequence, last_sequence, last_version, checksum, records) VALUES (?, ?, ?, ?, ?, ?)',
-    )
     this.#upsertCall = db.prepare(
       `INSERT INTO calls(key, call_id, version, state, created_at, due_at, ended_at, is_settled, snapshot)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(key) DO UPDATE SET version = excluded.version, state = excluded.state, due_at = excluded.due_at,
          ended_at = excluded.ended_at, is_settled = excluded.is_settled, snapshot = excluded.snapshot`,
     )
+    this.#callIdOf = db.prepare<[number], string>('SELECT call_id FROM calls WHERE key = ?').pluck()
     this.#insertLifecycle = db.prepare(
       'INSERT INTO lifecycle(call_key, version, entry, text) VALUES (?, ?, ?, ?)',
     )
@@ -83,27 +89,11 @@ export class Writer {
 
   /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
   recover(): void {
-    // A fold takes all that is pending of a call, so what it has left behind is told by one version a call.
-    const lastVersion = this.#db
-      .prepare<[number], number | null>('SELECT max(last_version) FROM runs WHERE call_key = ?')
-      .pluck()
-    const folded = new Map<number, number>()
-    const foldedThrough = (callKey: number): number => {
-      const known = folded.get(callKey)
-      if (known !== undefined) return known
-      const version = lastVersion.get(callKey) ?? 0
-      folded.set(callKey, version)
-      return version
-    }
-    const rows = this.#db.prepare<[], { offset: number; checksum: number; records: Buffer }>(
-      'SELECT "offset", checksum, records FROM journal ORDER BY "offset"',
-    )
-    for (const row of rows.iterate()) {
-      if (crc32(row.records) !== row.checksum)
-        throw new Error(`the journal is damaged at offset ${row.offset}`)
-      this.#tail.add(row.offset, row.records, (callKey, version) => version <= foldedThrough(callKey))
-      this.#offset = row.offset
-    }
+    const { tail, offset } = recoverTail(this.#db, new StoredPackets(this.#db), (fault) => {
+      throw fault
+    })
+    this.#tail = tail
+    this.#offset = offset
   }
 
   /** What is left of a deadline is at most its full delay, whatever the wall clock did between two starts (V8). */
@@ -195,13 +185,15 @@ export class Writer {
         this.#insertLifecycle.run(row.callKey, row.version, row.entry, row.text)
         this.#index.add(row)
       }
-      for (const fold of plan.folds) this.#fold(fold)
+      for (const fold of plan.folds) this.#folds.add(fold)
       for (const emptied of plan.emptied) this.#deleteBatch.run(emptied)
       this.#commit.run()
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+      this.#folds.takeDropped()
       throw error
     }
+    this.#tellDropped()
   }
 
   /** Before anything else: a call that comes after the erasure may have the same name. */
@@ -211,32 +203,10 @@ export class Writer {
     for (const offset of emptied) this.#deleteBatch.run(offset)
   }
 
-  #fold({ callKey, records }: Fold): void {
-    for (let first = 0; first < records.length; ) {
-      let end = first
-      let bytes = 0
-      while (
-        end < records.length &&
-        (end === first || bytes + (records[end] as Buffer).length <= limits.runBytesMax)
-      )
-        bytes += (records[end++] as Buffer).length
-      this.#insertRunOf(callKey, records.slice(first, end))
-      first = end
-    }
-  }
-
-  #insertRunOf(callKey: number, records: readonly Buffer[]): void {
-    let first = Number.POSITIVE_INFINITY
-    let last = -1
-    let version = 0
-    for (const record of records) {
-      const sequence = recordSequence(record, 0)
-      if (sequence < first) first = sequence
-      if (sequence > last) last = sequence
-      version = recordVersion(record, 0)
-    }
-    const run = Buffer.concat(records)
-    this.#insertRun.run(callKey, first, last, version, crc32(run), run)
+  /** Committed: a call's name is known, and nobody counts what was rolled back. */
+  #tellDropped(): void {
+    for (const [callKey, packets] of this.#folds.takeDropped())
+      this.#dropped(this.#callIdOf.get(callKey) ?? '', packets)
   }
 
   /** Copied, so that it can be handed over. */

@@ -75,6 +75,7 @@ test('a thread that has ended already is not waited for', { timeout: 20_000 }, a
       commitFailed: ignore,
       checkpointFailed: ignore,
       erasing: ignore,
+      dropped: ignore,
       died: ignore,
     },
   )

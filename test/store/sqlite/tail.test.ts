@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { limits } from '../../../src/limits.js'
 import {
-  packetEntries,
+  packetsOf,
   readRecord,
   recordHeaderBytes,
   writeRecord,
@@ -71,9 +71,9 @@ describe('the tail', () => {
     const tail = new Tail()
     tail.add(1, batchOf([...many(1, 2), ...many(2, 3)]))
     tail.add(2, batchOf(many(1, 1, 7)))
-    const pendingOf = (call: number) => packetEntries(tail.pendingOf(call), 0).map(({ entry }) => entry)
+    const pendingOf = (call: number) => packetsOf(tail.pendingOf(call))
     assert.deepEqual(
-      pendingOf(1).map((entry) => entry.type === 'packet' && entry.sequence),
+      pendingOf(1).map(({ sequence }) => sequence),
       [0, 1, 7],
     )
     assert.equal(tail.pendingOf(99).length, 0)
