@@ -24,7 +24,7 @@ import { limits } from '../limits.js'
 import type { AnalysisResult } from '../protocol/analysis.js'
 import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import { type WrittenTranscript, writeTranscript } from '../protocol/transcript.js'
+import { type WrittenTranscript, writeTranscript, writeWords } from '../protocol/transcript.js'
 import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { AnalysisFacts, CallMachineSnapshot } from './call-machine.js'
 import type { CallLife } from './call-messages.js'
@@ -163,6 +163,7 @@ export class Analyses {
       },
     }
     const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)
+    if (outcome.kind === 'failed') await this.#keepWords(life, facts.redrives, outcome.error, stop)
     await this.#recordFinding(life, this.#outcomeEntry(outcome), stop)
   }
 
@@ -172,9 +173,41 @@ export class Analyses {
     attempt: number,
     { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
   ): Promise<WrittenTranscript> {
-    const { clock, provider, read, check, attemptEnded } = this.#ports
+    const { clock, provider, check, attemptEnded } = this.#ports
+    const request = await this.#request(life, redrives, attempt, { signal, advanced })
+    const startedAt = clock.now()
+    try {
+      const result = check(await provider.analyse(request, signal))
+      attemptEnded('succeeded', clock.now() - startedAt)
+      return await writeTranscript(result, coverageOf(request))
+    } catch (error) {
+      attemptEnded('failed', clock.now() - startedAt)
+      throw error
+    }
+  }
+
+  /** Words that were heard are readable and found, whatever became of their meaning. */
+  async #keepWords(life: CallLife, redrives: number, reason: string, stop: AbortSignal): Promise<void> {
+    const { clock, provider } = this.#ports
+    if (provider.heard === undefined) return
+    const run = { signal: stop, advanced: () => {} }
+    const words = await provider.heard(await this.#request(life, redrives, 1, run))
+    if (words === null || stop.aborted) return
+    await this.#recordFinding(
+      life,
+      { type: 'heard', at: clock.now(), ...(await writeWords(words, reason)) },
+      stop,
+    )
+  }
+
+  async #request(
+    life: CallLife,
+    redrives: number,
+    attempt: number,
+    { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
+  ): Promise<AnalysisRequest> {
     const { callId, createdAt } = life
-    const account = await read(callId, ({ context: { log, details } }) => ({
+    const account = await this.#ports.read(callId, ({ context: { log, details } }) => ({
       idempotencyKey: keyOf(callId, createdAt, redrives),
       media: details.media,
       packetCount: log.totalReceived,
@@ -186,21 +219,12 @@ export class Analyses {
     }))
     signal.throwIfAborted()
     if (account === null) throw new VoiceStreamError('call_not_found', 'a call under analysis is gone')
-    const request: AnalysisRequest = {
+    return {
       callId,
       packetPages: () => this.#pages(callId, signal),
       checkpoints: this.#checkpoints(life, attempt, signal, advanced),
       ...account,
       attempt,
-    }
-    const startedAt = clock.now()
-    try {
-      const result = check(await provider.analyse(request, signal))
-      attemptEnded('succeeded', clock.now() - startedAt)
-      return await writeTranscript(result, coverageOf(account))
-    } catch (error) {
-      attemptEnded('failed', clock.now() - startedAt)
-      throw error
     }
   }
 

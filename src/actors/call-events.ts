@@ -45,6 +45,7 @@ export function eventsOf(
     }
     case 'attempt-started':
     case 'analysis-kept':
+    case 'heard':
       return []
     default:
       return unreachable(entry)

@@ -7,7 +7,7 @@
  *                                    after an idle timeout)          ├─no-audio──────────▶ ARCHIVED
  *                                                                    ↺ attempt-failed        │
  *                                                                    ↺ attempt-released      │
- *                                                                    ↺ analysis-kept         │
+ *                                                                    ↺ analysis-kept, heard  │
  *                                                                    ▲                       │
  *                                                                    └───────redriven────────┘
  *
@@ -18,7 +18,7 @@
  */
 import { assign, type SnapshotFrom, setup } from 'xstate'
 import type { Millis } from '../clock.js'
-import type { AnalysisDigest } from '../protocol/analysis.js'
+import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import { type CallDetails, isSameMedia, type Media, textMedia } from '../protocol/media.js'
@@ -39,7 +39,11 @@ export interface AnalysisFacts {
   readonly nextAttemptAt: Millis | null
   readonly provider: string | null
   readonly error: string | null
-  readonly digest: AnalysisDigest | null
+  /** Without a meaning where only the words are known. */
+  readonly digest:
+    | AnalysisDigest
+    | (WordsDigest & { readonly [Name in 'sentiment' | 'confidence']?: never })
+    | null
 }
 
 export interface CallContext {
@@ -176,6 +180,11 @@ export const callMachine = setup({
             analysis: { ...context.analysis, nextAttemptAt: null },
           })),
         },
+        heard: {
+          actions: assign(({ context, event }) => ({
+            analysis: { ...context.analysis, digest: event.digest },
+          })),
+        },
         analysed: {
           target: 'ARCHIVED',
           actions: assign(({ context, event }) => ({
@@ -217,6 +226,7 @@ export const callMachine = setup({
               ...noAnalysis,
               attemptsTotal: context.analysis.attemptsTotal,
               redrives: context.analysis.redrives + 1,
+              digest: context.analysis.digest,
             },
           })),
         },

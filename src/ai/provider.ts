@@ -1,6 +1,6 @@
 /** The port to an AI provider, and the three ways in which one can fail. Messages are shown: no provider's body in them. */
 
-import type { AnalysisResult } from '../protocol/analysis.js'
+import type { AnalysisResult, HeardWords } from '../protocol/analysis.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Media } from '../protocol/media.js'
 import type { StoredPacket } from '../store/journal.js'
@@ -51,6 +51,8 @@ export interface AnalysisProvider {
    * `AccountRefused` where nothing will be answered for any call until somebody has acted.
    */
   analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult>
+  /** What was said on a call whose analysis has failed, from what is kept of it: nobody is asked. Null where not all is known. */
+  heard?(request: AnalysisRequest): Promise<HeardWords | null>
   /** Nothing is asked any more: connections that were kept may go. */
   close?(): void
 }

@@ -78,13 +78,23 @@ export const AnalysisResult = Type.Object(
 )
 export type AnalysisResult = Static<typeof AnalysisResult>
 
+/** What was said, of a call whose meaning could not be found. */
+export interface HeardWords {
+  readonly transcription: string
+  readonly transcript: Transcript
+  readonly requests: ProviderRequest[]
+}
+
 /** What lists, views and events tell of a result; all of it is in the transcript. Bounded, because a call remembers it. */
-export interface AnalysisDigest {
+export interface AnalysisDigest extends WordsDigest {
+  readonly sentiment: Sentiment
+  readonly confidence: number
+}
+
+export interface WordsDigest {
   /** Of what was said, at most `digestCharactersMax`. */
   readonly beginning: string
   readonly isTruncated: boolean
-  readonly sentiment: Sentiment
-  readonly confidence: number
   /** Of the transcript as JSON. */
   readonly bytes: number
 }

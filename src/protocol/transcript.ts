@@ -5,21 +5,36 @@
 import { setImmediate as loopTurn } from 'node:timers/promises'
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
-import { type AnalysisDigest, AnalysisResult, Transcript, type TranscriptSegment } from './analysis.js'
+import {
+  type AnalysisDigest,
+  AnalysisResult,
+  type HeardWords,
+  Transcript,
+  type TranscriptSegment,
+  type WordsDigest,
+} from './analysis.js'
 import { CallIdText } from './packet.js'
 
 export const CallTranscript = Type.Object(
   {
     call_id: CallIdText,
     ...Type.Omit(AnalysisResult, ['transcript']).properties,
+    sentiment: Type.Union([AnalysisResult.properties.sentiment, Type.Null()]),
+    confidence: Type.Union([AnalysisResult.properties.confidence, Type.Null()]),
+    findings: Type.Optional(
+      Type.Literal('failed', {
+        description: 'There where the words are known and what they mean is not: the call is FAILED.',
+      }),
+    ),
+    findings_error: Type.Optional(Type.String({ description: 'Why.' })),
     ...Transcript.properties,
   },
   { $id: 'CallTranscript' },
 )
 export type CallTranscript = Static<typeof CallTranscript>
 
-export interface WrittenTranscript {
-  readonly digest: AnalysisDigest
+export interface WrittenTranscript<Digest extends WordsDigest = AnalysisDigest> {
+  readonly digest: Digest
   /** JSON, a `CallTranscript` without its `call_id`. */
   readonly text: string
 }
@@ -29,6 +44,20 @@ const itemsAtOnce = 256
 
 /** `coverage` of the call, for a provider that tells no segments. */
 export async function writeTranscript(result: AnalysisResult, coverage: number): Promise<WrittenTranscript> {
+  const { digest, text } = await write(result, coverage)
+  const { sentiment, confidence } = result
+  return { digest: { ...digest, sentiment, confidence }, text }
+}
+
+/** Of a call whose words are known, and what they mean is not. */
+export function writeWords(words: HeardWords, reason: string): Promise<WrittenTranscript<WordsDigest>> {
+  const missing = { sentiment: null, confidence: null, findings: 'failed', findings_error: reason } as const
+  return write({ ...words, ...missing }, words.transcript.coverage)
+}
+
+type Told = Omit<CallTranscript, 'call_id' | 'coverage' | 'segments'> & Pick<AnalysisResult, 'transcript'>
+
+async function write(result: Told, coverage: number): Promise<WrittenTranscript<WordsDigest>> {
   const { transcription, sentiment, confidence, transcript, turns, ...rest } = result
   const { segments, ...whole } = transcript ?? { coverage, segments: wholeText(transcription, coverage) }
   const facts = JSON.stringify({ transcription, sentiment, confidence, ...rest, ...whole })
@@ -40,7 +69,7 @@ export async function writeTranscript(result: AnalysisResult, coverage: number):
   const beginning = beginningOf(transcription, limits.digestCharactersMax)
   const isTruncated = beginning.length < transcription.length
   return {
-    digest: { beginning, isTruncated, sentiment, confidence, bytes: Buffer.byteLength(text) },
+    digest: { beginning, isTruncated, bytes: Buffer.byteLength(text) },
     text,
   }
 }

@@ -17,7 +17,7 @@
 
 import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
-import type { AnalysisDigest } from '../protocol/analysis.js'
+import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
 import type { Detail } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
@@ -87,6 +87,13 @@ export type LifecycleEntry =
       readonly type: 'analysed'
       readonly at: Millis
       readonly digest: AnalysisDigest
+      readonly text: string
+    }
+  /** What was said, where what it means could not be found. The last of these two is the call's transcript. */
+  | {
+      readonly type: 'heard'
+      readonly at: Millis
+      readonly digest: WordsDigest
       readonly text: string
     }
   | { readonly type: 'analysis-failed'; readonly at: Millis; readonly error: string }

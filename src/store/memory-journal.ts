@@ -315,9 +315,8 @@ function hasDetail({ entries }: Call, { name, value }: Detail): boolean {
 }
 
 function transcriptOf({ entries }: Call): string | null {
-  const analysed = entries.findLast(({ entry }) => entry.type === 'analysed')?.entry
-  if (analysed?.type !== 'analysed') return null
-  return analysed.text
+  const told = entries.findLast(({ entry }) => entry.type === 'analysed' || entry.type === 'heard')?.entry
+  return told?.type === 'analysed' || told?.type === 'heard' ? told.text : null
 }
 
 function spokenIn(call: Call): string {

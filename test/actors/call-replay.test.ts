@@ -19,6 +19,7 @@ const recordedEntries = [
   'attempt-started',
   'attempt-failed',
   'attempt-released',
+  'heard',
   'analysed',
   'analysis-failed',
 ] as const
@@ -53,6 +54,7 @@ const road: readonly Step[] = [
   { kind: 'complete', totalPackets: 30 },
   { kind: 'deadline', afterMs: graceMs },
   { kind: 'record', entry: 'attempt-started' },
+  { kind: 'record', entry: 'heard' },
   { kind: 'record', entry: 'analysis-failed' },
   { kind: 'redrive' },
 ]
@@ -77,6 +79,10 @@ function entryOf(name: RecordedEntry, attempts: number, at: number): LifecycleEn
       return { type: name, at, attempt: attempts, error: 'no', spentMs: 17, nextAttemptAt: at + 1000 }
     case 'attempt-released':
       return { type: name, at, attempt: attempts, error: 'down' }
+    case 'heard': {
+      const { beginning, isTruncated, bytes } = outcome.digest
+      return { type: name, at, digest: { beginning, isTruncated, bytes }, text: outcome.text }
+    }
     case 'analysed':
       return { ...outcome, at }
     case 'analysis-failed':

@@ -1,10 +1,12 @@
 /** What every journal owes those who read: packets in order and in pages, calls, deadlines, counts. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Compile } from 'typebox/compile'
 import { callStates } from '../../src/protocol/call-states.js'
 import { type TranscriptFormat, toSrt, toText, toVtt } from '../../src/protocol/subtitles.js'
+import { CallTranscript } from '../../src/protocol/transcript.js'
 import type { DueCall, DueCursor, StoredCall } from '../../src/store/journal.js'
-import { analysed } from '../support/analysed.js'
+import { analysed, heard } from '../support/analysed.js'
 import { callId } from '../support/calls.js'
 import { endedCall, longResult } from '../support/ended-calls.js'
 import {
@@ -100,6 +102,25 @@ export function readerContract(name: string, open: OpenJournal): void {
       assert.equal(await read('text'), toText(transcript?.segments ?? []))
       const other = await journal.transcript(callId('c2'), 'json', asker)
       assert.equal(JSON.parse(Buffer.from(other ?? []).toString()).transcription, 'ünïcode 👂')
+    })
+
+    test('and the words alone where only those are known, until their meaning is', async (t) => {
+      // Guards against words that nobody can read because a model refused to say what they mean.
+      const { journal } = await open(t)
+      const stream = await storedCall(journal, id)
+      await append(journal, stream, [await heard('Hello.')])
+      const read = async () =>
+        JSON.parse(Buffer.from((await journal.transcript(id, 'json', asker)) ?? []).toString())
+      const words = await read()
+      assert.deepEqual(
+        [words.transcription, words.sentiment, words.findings, words.findings_error],
+        ['Hello.', null, 'failed', 'chat: the model refused'],
+      )
+      assert.equal(words.segments.length, 1)
+      assert(Compile(CallTranscript).Check(words))
+      await append(journal, stream, [await analysed(longResult(2))])
+      assert.equal((await read()).findings, undefined)
+      assert.equal((await read()).segments.length, 2)
     })
 
     test('and none of a call that has none', async (t) => {

@@ -6,7 +6,7 @@ import type { CallDetails } from '../../src/protocol/media.js'
 import { textMedia } from '../../src/protocol/media.js'
 import { parseSearch } from '../../src/protocol/search.js'
 import type { CallQuery, LifecycleEntry } from '../../src/store/journal.js'
-import { analysed } from '../support/analysed.js'
+import { analysed, heard } from '../support/analysed.js'
 import { callId } from '../support/calls.js'
 import { type AnyJournal, append, erase, packetEntry, snapshot, storedCall } from '../support/journals.js'
 import type { OpenJournal } from './journal-contract.js'
@@ -48,6 +48,21 @@ const said = (journal: AnyJournal, text: string, query: Partial<CallQuery> = {})
 
 export function searchContract(name: string, open: OpenJournal): void {
   describe(`${name} finds calls`, () => {
+    test('by words whose meaning is not known, and once only when it is', async (t) => {
+      // Guards against words that stay in the index when others take their place.
+      const { journal } = await open(t)
+      const stream = await stored(journal, 'a', [await heard('My first invoice is wrong.', at)])
+      await stored(journal, 'b', [await heard('Another invoice.', at), await heard('Another invoice.', at)])
+      assert.deepEqual(await said(journal, 'invoice'), ['b', 'a'])
+      assert.deepEqual(await said(journal, 'first'), ['a'])
+      await append(journal, stream, [await spoken('My second invoice is wrong.')])
+      assert.deepEqual(await said(journal, 'first'), [])
+      assert.deepEqual(await said(journal, 'invoice'), ['b', 'a'])
+      await erase(journal, stream)
+      assert.deepEqual(await said(journal, 'second'), [])
+      assert.deepEqual(await said(journal, 'invoice'), ['b'])
+    })
+
     test('by what was said of them last, all of it together, newest first in exact pages', async (t) => {
       const { journal } = await open(t)
       for (let i = 0; i < 9; i++)

@@ -12,8 +12,11 @@ interface Step {
   readonly answer: unknown
 }
 
+export class NotKept extends Error {}
+
 export class Ledger {
   readonly #checkpoints: AnalysisCheckpoints
+  readonly #isClosed: boolean
   readonly #steps: Map<string, Step>
   readonly #requests: ProviderRequest[]
   /** At the step that is being taken. */
@@ -24,20 +27,23 @@ export class Ledger {
     steps: Map<string, Step>,
     requests: ProviderRequest[],
     attempt: number,
+    isClosed: boolean,
   ) {
     this.#checkpoints = checkpoints
+    this.#isClosed = isClosed
     this.#steps = steps
     this.#requests = requests
     this.#attempt = attempt
   }
 
-  static async open(checkpoints: AnalysisCheckpoints, attempt: number): Promise<Ledger> {
+  /** A closed one only gives back what is kept, and throws `NotKept` for all other steps. */
+  static async open(checkpoints: AnalysisCheckpoints, attempt: number, isClosed = false): Promise<Ledger> {
     const steps = new Map<string, Step>()
     const requests: ProviderRequest[] = []
     for (const [key, text] of await checkpoints.load())
       if (key.startsWith(requestPrefix)) requests.push(JSON.parse(text))
       else steps.set(key, JSON.parse(text))
-    return new Ledger(checkpoints, steps, requests, attempt)
+    return new Ledger(checkpoints, steps, requests, attempt, isClosed)
   }
 
   /** In the order in which they were made. */
@@ -49,6 +55,7 @@ export class Ledger {
   async step<T>(key: string, take: () => Promise<T>): Promise<T> {
     const kept = this.#steps.get(key)
     if (kept !== undefined) return kept.answer as T
+    if (this.#isClosed) throw new NotKept()
     const answer = await take()
     const text = JSON.stringify({ answer })
     if (key.length + text.length > limits.checkpointCharactersMax)

@@ -10,6 +10,7 @@ import { coverageOf, type SpeechPiece, speechPieces } from '../../audio/speech-p
 import { limits } from '../../limits.js'
 import type {
   AnalysisResult,
+  HeardWords,
   ProviderRequest,
   Transcript,
   TranscriptSegment,
@@ -21,7 +22,7 @@ import { analyseTurns } from './conversation.js'
 import { assertSucceeded, refusedParameter } from './failure.js'
 import type { Findings } from './findings.js'
 import { type HeardSegment, readTranscription } from './heard.js'
-import { Ledger } from './ledger.js'
+import { Ledger, NotKept } from './ledger.js'
 import { spareParameters, transcriptionMessage } from './transcription.js'
 
 export interface OpenAiOptions {
@@ -58,6 +59,21 @@ export class OpenAiProvider implements AnalysisProvider {
     return run.result()
   }
 
+  async heard(request: AnalysisRequest): Promise<HeardWords | null> {
+    const ledger = await Ledger.open(request.checkpoints, request.attempt, true)
+    const { signal } = new AbortController()
+    const run = new OpenAiRun(this.#servers, this.#options, this.#without, request, ledger, signal)
+    try {
+      const transcript = await run.transcript()
+      if (transcript.segments.length === 0) return null
+      const requests = [...ledger.requests]
+      return { transcription: plainText(transcript.segments), transcript, requests }
+    } catch (error) {
+      if (error instanceof NotKept || error instanceof ProviderRejected) return null
+      throw error
+    }
+  }
+
   close(): void {
     this.#servers.transcription.close()
     this.#servers.chat.close()
@@ -90,7 +106,7 @@ class OpenAiRun {
   }
 
   async result(): Promise<AnalysisResult> {
-    const transcript = await this.#transcript()
+    const transcript = await this.transcript()
     const { segments } = transcript
     const turns = turnsOf(segments)
     const findings = turns.length === 0 ? null : await this.#findings(turns)
@@ -131,7 +147,7 @@ class OpenAiRun {
 
   // --- speech to text ---------------------------------------------------------------------------------------------
 
-  async #transcript(): Promise<Transcript> {
+  async transcript(): Promise<Transcript> {
     const { media, packetPages, expectedTotal } = this.#request
     if (media.encoding === 'text') return readTextCall(packetPages(), expectedTotal)
     const format: AudioFormat = {

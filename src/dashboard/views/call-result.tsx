@@ -54,6 +54,9 @@ export function CallResult({ view, session }: CallResultProps) {
           </span>
         )}
       </p>
+      {view.state === 'FAILED' && error !== null && (
+        <p class="quiet">What it means could not be found: {error}</p>
+      )}
       {/* An id that was erased and used again is another call. */}
       <Analysed key={`${view.created_at} ${view.ended_at}`} callId={view.call_id} session={session} />
     </>

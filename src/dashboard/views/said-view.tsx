@@ -41,7 +41,7 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
   if (found.calls.length === 0 && found.cursor === null)
     return (
       <Empty drawing="search" title="Nobody said that">
-        <p>Only calls that are archived have a transcript.</p>
+        <p>Only calls that were heard to their end have a transcript.</p>
         <Grammar />
       </Empty>
     )

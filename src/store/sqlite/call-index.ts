@@ -23,6 +23,7 @@ export class CallIndex {
   readonly #removeDetails: Statement
   readonly #addWords: Statement
   readonly #removeWords: Statement
+  readonly #removeOlderWords: Statement
   readonly #merge: Statement
   readonly #changes: Statement<[], number>
   /** Words of erased calls may be in the segments: also those that the process before this one has left. */
@@ -39,13 +40,20 @@ export class CallIndex {
     this.#removeWords = db.prepare(
       "INSERT INTO words(words, rowid, text) SELECT 'delete', call_key, text FROM transcripts WHERE call_key = ?",
     )
+    this.#removeOlderWords = db.prepare(
+      `INSERT INTO words(words, rowid, text) SELECT 'delete', call_key, text FROM spoken
+       WHERE call_key = ? AND version < ? ORDER BY version DESC LIMIT 1`,
+    )
     this.#merge = db.prepare("INSERT INTO words(words, rank) VALUES ('merge', ?)")
     this.#changes = db.prepare<[], number>('SELECT total_changes()').pluck()
   }
 
   /** In the transaction that journals the entry, after it. */
-  add({ callKey, type, entry }: LifecycleRow): void {
-    if (type === 'analysed') this.#addWords.run(callKey)
+  add({ callKey, version, type, entry }: LifecycleRow): void {
+    if (type === 'analysed' || type === 'heard') {
+      if (this.#removeOlderWords.run(callKey, version).changes > 0) this.#isDirty = true
+      this.#addWords.run(callKey)
+    }
     if (type !== 'described') return
     // Written by this process in this batch.
     const { details } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'described' }>

@@ -42,7 +42,7 @@ const lastEnded = db
 const transcriptText = db
   .prepare<[string], Buffer>(
     `SELECT CAST(text AS BLOB) FROM lifecycle WHERE call_key = (SELECT key FROM calls WHERE call_id = ?)
-     AND entry ->> '$.type' = 'analysed' ORDER BY version DESC LIMIT 1`,
+     AND entry ->> '$.type' IN ('analysed', 'heard') ORDER BY version DESC LIMIT 1`,
   )
   .pluck()
 const keptParts = db.prepare<[string], KeptPart>(

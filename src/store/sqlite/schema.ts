@@ -82,10 +82,14 @@ const tables = `
     PRIMARY KEY (call_key, name)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX details_by_value ON details(name, value, call_key);
-  CREATE VIEW transcripts AS
-    SELECT call_key, iif(octet_length(${transcription}) > ${limits.indexedCharactersMax},
+  CREATE VIEW spoken AS
+    SELECT call_key, version, iif(octet_length(${transcription}) > ${limits.indexedCharactersMax},
       substr(${transcription}, 1, ${limits.indexedCharactersMax}), ${transcription}) AS text
-    FROM lifecycle WHERE entry ->> '$.type' = 'analysed';
+    FROM lifecycle WHERE entry ->> '$.type' IN ('analysed', 'heard');
+  CREATE VIEW transcripts AS
+    SELECT call_key, text FROM spoken WHERE version = (
+      SELECT max(version) FROM lifecycle WHERE lifecycle.call_key = spoken.call_key
+        AND entry ->> '$.type' IN ('analysed', 'heard'));
   CREATE VIRTUAL TABLE words USING fts5(
     text, content = 'transcripts', content_rowid = 'call_key', columnsize = 0,
     tokenize = 'unicode61 remove_diacritics 2'
