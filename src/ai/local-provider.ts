@@ -2,10 +2,13 @@
  * Sentiment without any network, for calls that carry text: VADER, a lexicon of 7,500 words with rules for negation and
  * emphasis (C. J. Hutto, E. Gilbert: VADER, ICWSM 2014). English only. It hears nothing and sums up nothing, and says so.
  */
-import vader from 'vader-sentiment'
+import { createRequire } from 'node:module'
 import type { AnalysisResult, Sentiment, TurnSentiment } from '../protocol/analysis.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderRejected } from './provider.js'
 import { plainText, readTextCall } from './transcript.js'
+
+/** Loaded where it is used: reading the lexicon costs every start 100 ms otherwise. */
+const loadVader = () => createRequire(import.meta.url)('vader-sentiment') as typeof import('vader-sentiment')
 
 /** The paper's own bounds of its compound score. */
 const neutralMax = 0.05
@@ -14,6 +17,7 @@ const charactersMax = 2000
 
 export class LocalProvider implements AnalysisProvider {
   readonly name = 'local'
+  readonly #vader = loadVader()
 
   async analyse(
     { media, packetPages, expectedTotal }: AnalysisRequest,
@@ -27,17 +31,17 @@ export class LocalProvider implements AnalysisProvider {
     const turns: TurnSentiment[] = []
     for (const [index, { text }] of transcript.segments.entries()) {
       signal.throwIfAborted()
-      const score = scoreOf(text)
+      const score = this.#scoreOf(text)
       turns.push({ first_segment: index, last_segment: index, sentiment: labelOf(score), score })
       // A call has up to thousands of turns: others want the loop, too.
       if (index % 16 === 15) await new Promise((resolve) => setImmediate(resolve))
     }
     return { transcription: plainText(transcript.segments), transcript, turns, ...overall(turns) }
   }
-}
 
-function scoreOf(text: string): number {
-  return vader.SentimentIntensityAnalyzer.polarity_scores(text.slice(0, charactersMax)).compound
+  #scoreOf(text: string): number {
+    return this.#vader.SentimentIntensityAnalyzer.polarity_scores(text.slice(0, charactersMax)).compound
+  }
 }
 
 function labelOf(score: number): Sentiment {
