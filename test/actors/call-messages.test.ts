@@ -126,7 +126,9 @@ describe('a call', () => {
         await calls.packet(id, 1).promise
       assert.equal(calls.journal.appends.length, appends, state)
       assert.deepEqual({ ...(await calls.view(id)), duplicate_count: 0 }, view)
-      assert.deepEqual(calls.duplicates, [0])
+      // After the grace period it is compared before the answer, and is no duplicate.
+      const isReceiving = state === 'IN_PROGRESS' || state === 'COMPLETED'
+      assert.deepEqual(calls.duplicates, isReceiving ? [0] : [], state)
     }
   })
 
