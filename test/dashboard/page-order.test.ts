@@ -14,9 +14,7 @@ const idsInOrder = `[...document.querySelectorAll('.row')]
   .map((row) => row.querySelector('.call-id')?.textContent ?? 'gone')`
 
 async function showsOrder(page: Page, ids: readonly string[]): Promise<void> {
-  await page.waitForFunction(`JSON.stringify(${idsInOrder}) === '${JSON.stringify(ids)}'`, null, {
-    timeout: 20_000,
-  })
+  await page.waitForFunction(`JSON.stringify(${idsInOrder}) === '${JSON.stringify(ids)}'`)
 }
 
 describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
@@ -73,7 +71,7 @@ describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
     for (const id of ['need-1', 'need-2', 'need-3']) await client.packet(id, packet(0))
     const { page } = await openPage(browser(), `${service().url}/dashboard`)
     const ours = page.locator('.row', { hasText: 'need-' })
-    await ours.nth(2).waitFor({ timeout: 20_000 })
+    await ours.nth(2).waitFor()
     await page.locator('.row', { hasText: 'need-3' }).hover()
     await sees(page, '.held', 'Order held')
     const placeOf = (id: string) => page.locator(`#row-${id}`).getAttribute('aria-rowindex')
@@ -88,7 +86,7 @@ describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
     await page.getByRole('button', { name: 'Acknowledge call need-3' }).waitFor()
 
     await page.mouse.move(5, 300)
-    await page.locator('#row-need-2').waitFor({ state: 'detached', timeout: 20_000 })
+    await page.locator('#row-need-2').waitFor({ state: 'detached' })
     assert.equal(await page.locator('#row-need-1').count(), 0)
 
     // Of the acknowledged ones, too: what is taken back is still there, and can be opened.

@@ -23,7 +23,7 @@ describe('a call that cannot be read', { skip: skippedWithoutChromium() }, () =>
     await client.packet('shaky', packet(3))
     await sees(page, '.call-figure', /Received\s*4/)
     await page.unroute('**/v1/call/shaky/packets**')
-    await page.locator('.panel .tag-old').waitFor({ state: 'detached', timeout: 20_000 })
+    await page.locator('.panel .tag-old').waitFor({ state: 'detached' })
     assert.equal(await page.locator('.freshness-live').count(), 1)
 
     await page.route('**/v1/call/shaky', (route) => route.fulfill({ status: 503, json: { detail: 'busy' } }))

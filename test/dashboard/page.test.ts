@@ -17,7 +17,7 @@ async function showsFigure(page: Page, name: string, value: string): Promise<voi
   await page
     .locator('.call-figure', { hasText: name })
     .locator('.figure-value', { hasText: new RegExp(`^${value}$`) })
-    .waitFor({ timeout: 20_000 })
+    .waitFor()
 }
 
 /** What the link of this name saves, as the file of that name. */
@@ -98,17 +98,17 @@ describe('the page', { skip }, () => {
     await client.packet('quiet-line', packet(0))
     const { page } = await openPage(browser(), address())
     const row = page.locator('.row', { hasText: 'quiet-line' })
-    await row.waitFor({ timeout: 20_000 })
+    await row.waitFor()
     assert.match(await row.innerText(), /no packets are coming/)
     await row.getByRole('button', { name: 'Acknowledge call quiet-line' }).click()
     await row.getByRole('button', { name: 'Take back for call quiet-line' }).waitFor()
     await page.mouse.move(5, 300)
-    await row.waitFor({ state: 'detached', timeout: 20_000 })
+    await row.waitFor({ state: 'detached' })
     await page.reload()
     await sees(page, '.chip', /Acknowledged\s*1/)
     await client.packet('quiet-line', packet(1))
     await sees(page, '.chip', /Acknowledged\s*0/)
-    await row.waitFor({ timeout: 20_000 })
+    await row.waitFor()
     await client.complete('quiet-line', 2)
     await page.context().close()
   })

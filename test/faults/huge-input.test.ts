@@ -5,6 +5,7 @@ import { residentBytes } from '../support/metrics.js'
 import { RawConnection, rawRequest } from '../support/raw-connection.js'
 import { packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
+import { assertUndisturbed } from '../support/yardstick.js'
 
 const mib = 1024 * 1024
 
@@ -23,16 +24,18 @@ describe('a request with something huge in it', () => {
     for (let i = 0; i < 200; i++) await client.packet(`warm-${i}`, packet(i))
     const before = await residentBytes(service())
     assert(before > 10 * mib, 'the metric is there')
-    let slowest = 0
+    const small: number[] = []
+    const huge: number[] = []
     for (let i = 0; i < 1000; i++) {
+      small.push((await timed(() => client.packet(`small-${i}`, packet(0)))).ms)
       const { result, ms } = await timed(() => client.packet(`huge-${i}`, packet(2 ** 31 - 1 - i)))
       assert.equal(result.status, 202)
       assert.equal(result.body['missing_count'], 2 ** 31 - 1 - i)
-      slowest = Math.max(slowest, ms)
+      huge.push(ms)
     }
     const grown = (await residentBytes(service())) - before
-    t.diagnostic(`slowest ${slowest.toFixed(1)} ms, grown by ${(grown / mib).toFixed(1)} MiB`)
-    assert(slowest < 500, `the slowest took ${slowest} ms`)
+    t.diagnostic(`grown by ${(grown / mib).toFixed(1)} MiB`)
+    assertUndisturbed(t, 'a packet with a huge sequence', huge, small)
     assert(grown < 64 * mib, `1,000 calls with a huge sequence took ${grown} bytes`)
   })
 
@@ -60,20 +63,18 @@ describe('a request with something huge in it', () => {
     const before = await residentBytes(service())
     const connection = await RawConnection.open(service())
     t.after(() => connection.socket.destroy())
-    const { result: answers, ms } = await timed(() => {
-      connection.write(
-        rawRequest({
-          path: '/v1/call/stream/fifty',
-          lines: ['Content-Length: 50000000'],
-          body: '{"sequence":0,"timestamp":1,"data":"',
-        }),
-      )
-      return connection.answered(1)
-    })
+    connection.write(
+      rawRequest({
+        path: '/v1/call/stream/fifty',
+        lines: ['Content-Length: 50000000'],
+        body: '{"sequence":0,"timestamp":1,"data":"',
+      }),
+    )
+    // No more of it is ever sent: the answer does not wait for the rest.
+    const answers = await connection.answered(1)
     assert.equal(answers[0]?.status, 413)
     assert.equal(answers[0].headers.get('connection'), 'close')
     await connection.closed()
-    assert(ms < 1000, `it took ${ms} ms`)
     const grown = (await residentBytes(service())) - before
     assert(grown < 16 * mib, `it took ${grown} bytes`)
     assert.equal((await new HttpClient(t, service()).call('fifty')).status, 404)
@@ -111,9 +112,15 @@ describe('a request with something huge in it', () => {
       // Longer than all header lines may be: refused by the HTTP layer itself.
       [20_000, 431],
     ] as const) {
-      const { result, ms } = await timed(() => client.packet('i'.repeat(characters), packet(0)))
-      assert.equal(result.status, expected)
-      assert(ms < 500, `${ms} ms`)
+      const short: number[] = []
+      const long: number[] = []
+      for (let i = 0; i < 30; i++) {
+        short.push((await timed(() => client.packet('i', packet(i)))).ms)
+        const { result, ms } = await timed(() => client.packet('i'.repeat(characters), packet(0)))
+        assert.equal(result.status, expected)
+        long.push(ms)
+      }
+      assertUndisturbed(t, `a call id of ${characters} characters`, long, short)
     }
   })
 })

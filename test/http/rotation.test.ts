@@ -55,12 +55,11 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
 
   chmodSync(path, 0o600)
   write([`ingest ${pbx} pbx`, `supervisor ${fresh} new`])
-  const closed = once(leaving.socket, 'close', { signal: AbortSignal.timeout(5000) })
-  const askedAt = performance.now()
+  // The reload itself closes it, and no timer: the bound is for a socket that stays.
+  const closed = once(leaving.socket, 'close', { signal: AbortSignal.timeout(30_000) })
   service.kill('SIGHUP')
   const [code] = await closed
   assert.equal(code, 4401)
-  assert(performance.now() - askedAt < 5000)
   assert.deepEqual([await status(old), await status(fresh)], [401, 200])
   assert.equal(issued.status, 200)
   // Raw, because an HTTP client tells nothing of a 101.

@@ -62,7 +62,10 @@ export async function openPage(
   // As text, because these files are compiled for Node, which has no document.
   await page.addInitScript(`document.addEventListener('securitypolicyviolation', (event) =>
     console.error('policy violated: ' + event.violatedDirective + ' ' + event.blockedURI))`)
-  await page.goto(url)
+  const startedAt = performance.now()
+  await page.goto(url, { timeout: 60_000 })
+  // What is waited for is bounded by what this machine took for the first picture, as busy as it is.
+  page.setDefaultTimeout(Math.max(20_000, 20 * (performance.now() - startedAt)))
   return { page, complaints }
 }
 

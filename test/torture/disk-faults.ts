@@ -10,7 +10,7 @@ import { type Random, randomOf } from './random.js'
 import { readEverything } from './read-back.js'
 import { reasonsOf } from './readiness.js'
 import { Connection } from './requests.js'
-import { epochMs, killHard, type Stage, sleep, within } from './stage.js'
+import { endMsMax, epochMs, killHard, type Stage, sleep, within } from './stage.js'
 import { type Fault, Strace, syncCalls } from './strace.js'
 import type { Verdict } from './verdict.js'
 
@@ -34,11 +34,13 @@ export async function runFailingSyncs(stage: Stage, { seed, rounds }: DiskFaultP
   const findings: string[] = []
   let faults = 0
   for (let round = 0; round < rounds; round++) {
+    const beganAt = epochMs()
     const service = await stage.service({ dataDir })
+    const startedMs = epochMs() - beganAt
     const fault = `error=EIO:delay_enter=${holdMs * 1000}:when=${random.integer(3, 25)}`
     const strace = await Strace.attach(stage, service.child.pid as number, { calls: syncCalls, fault })
     driver.start(service.port)
-    const end = await within(15_000, service.exited)
+    const end = await within(60_000, service.exited)
     const exitedAt = epochMs()
     if (end === null) await killHard(service)
     await driver.halt()
@@ -51,7 +53,7 @@ export async function runFailingSyncs(stage: Stage, { seed, rounds }: DiskFaultP
     if (end === null) findings.push(`round ${round}: it went on after an fsync error`)
     else if (end.value === 0 || end.value === null)
       findings.push(`round ${round}: after an fsync error the exit code is ${end.value}`)
-    if (exitedAt > errorAt + exitMsMax)
+    if (exitedAt > errorAt + endMsMax(exitMsMax, startedMs))
       findings.push(`round ${round}: it ended ${Math.round(exitedAt - errorAt)} ms after the error`)
     const afterwards = driver.history().packets.filter((attempt) => isAcknowledgedAfter(attempt, errorAt))
     if (afterwards.length > 0)

@@ -57,6 +57,14 @@ export async function within<T>(ms: number, work: Promise<T>): Promise<{ readonl
 }
 
 /** Milliseconds since 1970 with fractions, comparable with the times of other processes on this machine. */
+/**
+ * What a process may take to end: its bound, and on a busy machine so many times what the same machine took to start it.
+ * `startedMs` is measured in the same round, undisturbed.
+ */
+export function endMsMax(boundMs: number, startedMs: number): number {
+  return Math.max(boundMs, 3 * startedMs)
+}
+
 export function epochMs(): number {
   return performance.timeOrigin + performance.now()
 }
