@@ -77,6 +77,9 @@ describe('a retry', () => {
   test('that was asked for begins another life, with attempts and an end of its own', () => {
     const changes = [...begun, failed, retry, failed, retry, archived]
     assert.deepEqual(kinds({ changes, sightings, completed: ['c1'], retried: ['c1', 'c1'] }), [])
+    // Nobody was told that it began: the process was killed right behind its answer.
+    assert.deepEqual(kinds({ changes: [...begun, failed, archived], retried: ['c1'] }), [])
+    assert.deepEqual(kinds({ changes: [...begun, failed, archived] }), ['ended-twice'])
   })
 
   test('that nobody asked for, or one more than were asked for, is reported', () => {

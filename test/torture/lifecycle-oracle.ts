@@ -95,9 +95,16 @@ function judgeDrives(
   retries: number,
 ): readonly LifecycleViolation[] {
   const drives: StateChange[][] = [[]]
-  for (const change of changes)
-    if (change.from === 'FAILED' && change.to === 'PROCESSING_AI') drives.push([])
-    else drives.at(-1)?.push(change)
+  for (const change of changes) {
+    if (change.from === 'FAILED' && change.to === 'PROCESSING_AI') {
+      drives.push([])
+      continue
+    }
+    // A kill right behind the answer to a retry: nobody was told that it began.
+    const isUntold = change.from === 'PROCESSING_AI' && drives.at(-1)?.at(-1)?.to === 'FAILED'
+    if (isUntold && drives.length <= retries) drives.push([])
+    drives.at(-1)?.push(change)
+  }
   const violations = drives.flatMap((ofDrive) => judgeChanges(call, ofDrive))
   if (drives.length - 1 > retries)
     violations.push({
