@@ -175,7 +175,7 @@ describe('a completion', () => {
   })
 
   test('is refused with any other total', () => {
-    for (const total of ['0', '-1', '1.0', '1e1', '2147483649', '"5"', 'null', '[5]'])
+    for (const total of ['-0', '-1', '1.0', '1e1', '2147483649', '"5"', 'null', '[5]'])
       assert.equal(
         refusedBy(() => decodeCompletion(Buffer.from(`{"total_packets":${total}}`))).code,
         'schema_violation',
