@@ -9,7 +9,7 @@ import { answer, OpenAiServer, type Script, wellBehaved } from '../support/opena
 import { eventually, packet, startService } from '../support/service.js'
 import { sees } from './sees.js'
 
-const refusing: Script = () => answer({ error: { message: 'no', code: 'model_not_found' } }, 400)
+const refusing: Script = () => answer({ error: { message: 'no', code: 'invalid_value' } }, 400)
 
 async function signIn(page: Page, token: string): Promise<void> {
   await page.getByLabel('Supervisor token').fill(token)

@@ -94,7 +94,7 @@ export function reasonOf(error: unknown): string {
 async function problemOf(answer: Response): Promise<{ readonly detail: string; readonly kind: string }> {
   try {
     const { detail, type } = (await answer.json()) as { readonly detail?: unknown; readonly type?: unknown }
-    if (typeof detail === 'string' && typeof type === 'string') return { detail, kind: type }
+    if (typeof detail === 'string') return { detail, kind: typeof type === 'string' ? type : '' }
   } catch {
     // A proxy in between may answer with anything at all; its status says enough.
   }
