@@ -78,7 +78,6 @@ describe('a retry of a failed call', () => {
       const answer = await client.send('POST', path, json, body)
       assertProblem(answer, body === '[]' || body === '"x"' || body === 'null' ? 422 : 400)
     }
-    assertProblem(await client.send('POST', path, {}, '{}'), 415)
     assertProblem(await client.send('POST', path, { 'content-type': 'text/plain' }, '{}'), 415)
     assertProblem(await client.send('POST', path, { 'content-type': 'text/plain' }), 415)
     assertProblem(await client.send('POST', path, json, `{"a":"${'x'.repeat(70_000)}"}`), 413)
@@ -88,6 +87,7 @@ describe('a retry of a failed call', () => {
       [{}, undefined],
       [json, undefined],
       [json, '{}'],
+      [{}, '{}'],
       [{}, ''],
     ] as const) {
       assert.equal((await client.send('POST', path, headers, body)).status, 202)
