@@ -112,7 +112,12 @@ describe('the account of calls', () => {
 describe('the account of analyses', () => {
   test('has the attempts that failed and the calls that ended so', async (t) => {
     const service = await startService(t, {
-      settings: { AI_SIMULATED_FAILURE_RATE: 1, AI_MAX_ATTEMPTS: 2, AI_BACKOFF_BASE_MS: 1 },
+      settings: {
+        AI_SIMULATED_FAILURE_RATE: 1,
+        AI_MAX_ATTEMPTS: 2,
+        AI_BACKOFF_BASE_MS: 1,
+        AI_BREAKER_FAILURES: 0,
+      },
     })
     const client = new HttpClient(t, service)
     await client.packet('c1', packet(0))

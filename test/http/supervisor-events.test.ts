@@ -173,6 +173,7 @@ describe('a supervisor of a call whose analysis fails', () => {
       AI_SIMULATED_FAILURE_RATE: 1,
       AI_MAX_ATTEMPTS: 2,
       AI_BACKOFF_BASE_MS: 20,
+      AI_BREAKER_FAILURES: 0,
     },
   })
 
