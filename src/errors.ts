@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'commit_failed'
   | 'disk_full'
   | 'read_failed'
+  | 'stored_damage'
   | 'starting'
   | 'draining'
   | 'timed_out'
@@ -64,6 +65,11 @@ export class VoiceStreamError extends Error {
       message: shortened(message, messageCharactersMax),
     }))
   }
+}
+
+/** What is stored is not what was written: asking again brings the same. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof VoiceStreamError && error.code === 'stored_damage'
 }
 
 /** What is on disk cannot be read as what was written. The message says where. */

@@ -116,6 +116,8 @@ export const limits = {
    */
   checkpointPages: 13_312,
   readsInFlightMax: 4096,
+  /** Damaged rows that were told: each is told once. */
+  damagesKnownMax: 10_000,
   /** Reads of people that the reader has at a time: those whose asker has gone are dropped before they come to it. */
   looksAtOnce: 4,
   /** A disk that was full is looked at so often; with so much free it takes commits again. */

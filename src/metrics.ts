@@ -43,6 +43,7 @@ export class Metrics {
     callsErased: 0,
     retentionFailures: 0,
     storeDuplicates: 0,
+    damagedRows: 0,
   }
   readonly #callsByState = zeroes()
   readonly #callsEntered = zeroes()
@@ -184,6 +185,11 @@ export class Metrics {
       'store_duplicates_total',
       'Packets that the journal held twice: the first stays, the second is dropped.',
       'storeDuplicates',
+    )
+    total(
+      'damaged_rows_total',
+      'Rows of the database that are not what was written; what they hold is not served.',
+      'damagedRows',
     )
     total('appends_failed_total', 'Appends that were refused because a commit failed.', 'appendsFailed')
     total(

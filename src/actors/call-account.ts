@@ -43,6 +43,7 @@ export function checkAccount(history: StoredHistory): CallAccount {
     return account.result(error.message)
   }
   account.end()
+  for (const fault of history.rowFaults()) account.fault(fault)
   return account.result()
 }
 
@@ -64,26 +65,26 @@ class Account {
 
   take(version: number, entry: ReplayEntry): void {
     if (!this.#isCompared && version > this.#history.snapshotVersion) this.#compare()
-    if (version <= this.#version) this.#fault(`version ${version} stands twice`)
-    else if (version > this.#version + 1) this.#fault(`${range(this.#version + 1, version - 1)} gone`)
+    if (version <= this.#version) this.fault(`version ${version} stands twice`)
+    else if (version > this.#version + 1) this.fault(`${range(this.#version + 1, version - 1)} gone`)
     this.#version = Math.max(this.#version, version)
     if (entry.type === 'packet') this.#takePacket(entry.sequence, entry.receivedAt)
     else if (entry.type === 'dropped') return
     else if (this.#state.can(entry)) this.#state = transition(callMachine, this.#state, entry)[0]
-    else this.#fault(`${entry.type} (version ${version}) does not follow from ${this.#state.value}`)
+    else this.fault(`${entry.type} (version ${version}) does not follow from ${this.#state.value}`)
   }
 
   #takePacket(sequence: number, receivedAt: number): void {
     const { context } = this.#state
-    if (sequence > limits.sequenceMax) return this.#fault(`packet ${sequence} is past ${limits.sequenceMax}`)
-    if (context.log.mark(sequence) === 'duplicate') return this.#fault(`packet ${sequence} is stored twice`)
+    if (sequence > limits.sequenceMax) return this.fault(`packet ${sequence} is past ${limits.sequenceMax}`)
+    if (context.log.mark(sequence) === 'duplicate') return this.fault(`packet ${sequence} is stored twice`)
     context.lastPacketAt = receivedAt
   }
 
   end(): void {
     const { snapshotVersion } = this.#history
     if (this.#version < snapshotVersion)
-      this.#fault(`${range(this.#version + 1, snapshotVersion)} gone, which the snapshot knows`)
+      this.fault(`${range(this.#version + 1, snapshotVersion)} gone, which the snapshot knows`)
     if (!this.#isCompared) this.#compare()
   }
 
@@ -101,7 +102,7 @@ class Account {
       first === 'receive log' || first === 'description'
         ? ''
         : `: ${says[first]}, but ${is[first]} in the journal`
-    this.#fault(`the snapshot says another ${first}${values}`)
+    this.fault(`the snapshot says another ${first}${values}`)
   }
 
   #restore(): CallMachineSnapshot | null {
@@ -109,12 +110,12 @@ class Account {
     try {
       return restoreSnapshot(callId, snapshot)
     } catch {
-      this.#fault('the snapshot cannot be read')
+      this.fault('the snapshot cannot be read')
       return null
     }
   }
 
-  #fault(text: string): void {
+  fault(text: string): void {
     if (this.#faults.length < faultsMax) this.#faults.push(text)
   }
 

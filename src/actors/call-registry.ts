@@ -15,7 +15,14 @@ import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import { callStates } from '../protocol/call-states.js'
-import type { CallReader, CallSnapshot, CallStream, Journal, StoredCall } from '../store/journal.js'
+import type {
+  CallReader,
+  CallSnapshot,
+  CallStream,
+  DamagedCall,
+  Journal,
+  StoredCall,
+} from '../store/journal.js'
 import type { CallPorts } from './call.js'
 import { CallActor } from './call-actor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
@@ -36,6 +43,11 @@ export interface FoundRow {
   readonly snapshot: CallSnapshot
   /** The registry's `mark` from before the read. */
   readonly mark: number
+}
+
+/** Null for a call of which nothing can be read: it may be in memory. */
+export function rowOf(found: StoredCall | DamagedCall | null, mark: number): FoundRow | null {
+  return found === null || found.snapshot === null ? null : { snapshot: found.snapshot, mark }
 }
 
 export interface RegistryPorts {
@@ -114,13 +126,14 @@ export class CallRegistry {
    */
   async read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null> {
     const { mark } = this
-    let found: StoredCall | null = null
+    let found: StoredCall | DamagedCall | null = null
     if (!this.#isInMemory(callId)) {
       found = await this.#ports.reader.call(callId)
       if (found === null && !this.#isInMemory(callId)) return null
     }
-    const row = found === null ? null : { snapshot: found.snapshot, mark }
-    return new Promise((answered, failed) => this.observe(callId, row, look, { answered, failed }))
+    return new Promise((answered, failed) =>
+      this.observe(callId, rowOf(found, mark), look, { answered, failed }),
+    )
   }
 
   /** To be taken before the reader is asked for what is to be shown: `observe` and `wasErasedSince` judge by it. */

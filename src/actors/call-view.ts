@@ -1,7 +1,8 @@
 /** What is read back of a call, live or stored: pure. */
 import { type Millis, rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
-import type { CallView, WaitingFor } from '../protocol/call.js'
+import type { CallState, CallView, DamagedCall, WaitingFor } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
 import type { CallRow } from '../protocol/floor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 
@@ -81,6 +82,11 @@ export function callRow(state: CallMachineSnapshot): CallRow {
       error: analysis.error,
     },
   }
+}
+
+/** In the place of the row or the view of a call that cannot be read as it was written. */
+export function damagedCall(callId: CallId, state: CallState | null): DamagedCall {
+  return { call_id: callId, state, damaged: true }
 }
 
 function time(at: Millis | null): string | null {

@@ -10,6 +10,6 @@ export interface EventFilter {
 
 export const everything: EventFilter = { calls: null, events: null, states: null }
 
-export function admitsCall({ calls, states }: EventFilter, callId: string, state: CallState): boolean {
-  return (calls === null || calls.has(callId)) && (states === null || states.has(state))
+export function admitsCall({ calls, states }: EventFilter, callId: string, state: CallState | null): boolean {
+  return (calls === null || calls.has(callId)) && (states === null || state === null || states.has(state))
 }

@@ -7,7 +7,10 @@ import type { FloorTotals } from '../protocol/floor.js'
 
 export interface RowText {
   readonly callId: string
-  readonly state: CallState
+  /** Null for a call of which nothing can be read. */
+  readonly state: CallState | null
+  /** A mark in the place of a row. */
+  readonly isDamaged?: true
   readonly text: string
 }
 

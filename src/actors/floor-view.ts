@@ -4,6 +4,7 @@
  * that skips ticks gets them merged. Nothing is remembered while nobody looks.
  */
 import type { Clock, Millis } from '../clock.js'
+import { isDamage } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
@@ -113,7 +114,7 @@ export class FloorView {
 
   /** A row that viewers get by another way: one that was looked at before it must not come after it. */
   rowSeen(row: RowText): void {
-    if (this.#changes.has(row.callId)) this.#changes.set(row.callId, row)
+    if (row.isDamaged !== true && this.#changes.has(row.callId)) this.#changes.set(row.callId, row)
   }
 
   // --- ticks ------------------------------------------------------------------------------------------------------
@@ -151,8 +152,10 @@ export class FloorView {
   #lookAt(callId: CallId): void {
     this.#ports.observe(callId, null, rowText, {
       answered: (row) => this.#looked(callId, row),
-      // The disk is stuck or the service overloaded: the call still has changed.
-      failed: () => this.changed(callId),
+      // The disk is stuck or the service overloaded: the call still has changed. What is damaged does not pass.
+      failed: (error) => {
+        if (!isDamage(error)) this.changed(callId)
+      },
     })
   }
 

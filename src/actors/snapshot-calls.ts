@@ -5,15 +5,15 @@
  * the order of the lifecycle, so a call that moves on meanwhile is found in the next one; the calls that ended last come last.
  */
 import type { Clock } from '../clock.js'
-import { VoiceStreamError } from '../errors.js'
+import { isDamage, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { CallReader, StoredCall } from '../store/journal.js'
+import type { CallReader, DamagedCall, StoredCall } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
-import type { FoundRow } from './call-registry.js'
+import { type FoundRow, rowOf } from './call-registry.js'
 import type { ReplyTo } from './call-settlements.js'
-import { callRow } from './call-view.js'
+import { callRow, damagedCall } from './call-view.js'
 import type { RowText } from './feed-messages.js'
 
 export interface SnapshotCallsPorts {
@@ -40,7 +40,7 @@ export interface ScanPlace {
 }
 
 interface FoundCalls {
-  readonly calls: readonly StoredCall[]
+  readonly calls: readonly (StoredCall | DamagedCall)[]
   /** From before they were read. */
   readonly mark: number
 }
@@ -96,13 +96,25 @@ export class SnapshotCalls {
   async show({ calls, mark }: FoundCalls, seen: (row: RowText) => void): Promise<void> {
     for (let i = 0; i < calls.length; i += limits.snapshotLooks) {
       const part = calls.slice(i, i + limits.snapshotLooks)
-      await Promise.all(part.map(({ callId, snapshot }) => this.#look(callId, { snapshot, mark }, seen)))
+      await Promise.all(part.map((call) => this.#look(call, mark, seen)))
       await new Promise<void>((resolve) => this.#ports.soon(resolve))
     }
   }
 
   /** Resolves when the row was told. A call that was erased meanwhile has none. */
-  #look(callId: CallId, found: FoundRow, seen: (row: RowText) => void): Promise<void> {
+  async #look(call: StoredCall | DamagedCall, mark: number, seen: (row: RowText) => void): Promise<void> {
+    const { callId } = call
+    try {
+      await this.#observe(callId, rowOf(call, mark), seen)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      const state = call.snapshot?.state ?? (call as DamagedCall).state
+      const text = JSON.stringify(damagedCall(callId, state))
+      seen({ callId, state, isDamaged: true, text })
+    }
+  }
+
+  #observe(callId: CallId, found: FoundRow | null, seen: (row: RowText) => void): Promise<void> {
     return this.#trying(
       () =>
         new Promise<void>((resolve, reject) =>
@@ -123,7 +135,8 @@ export class SnapshotCalls {
       try {
         return await ask()
       } catch (error) {
-        if (!(error instanceof VoiceStreamError) || tries === limits.snapshotTriesMax) throw error
+        const passes = error instanceof VoiceStreamError && !isDamage(error)
+        if (!passes || tries === limits.snapshotTriesMax) throw error
         await new Promise<void>((resolve) => this.#ports.clock.after(limits.snapshotRetryMs, resolve))
       }
     }

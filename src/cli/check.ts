@@ -61,6 +61,8 @@ class Check {
     ]),
   )
   readonly #faults: string[] = []
+  /** Calls of which not even the state can be said. */
+  #unreadable = 0
   readonly #damaged: { call_id: string; faults: readonly string[] }[] = []
   #largestGaps: { call_id: string; missing: number }[] = []
 
@@ -84,13 +86,19 @@ class Check {
   async addCalls(stored: StoredCalls, checked: (calls: number) => void): Promise<void> {
     let calls = 0
     let turnAt = performance.now()
-    for (const history of stored.histories((fault) => this.addFaults([fault.message]))) {
+    for (const history of stored.histories((fault, callId) => this.#addDamage(fault.message, callId))) {
       this.#add(checkAccount(history))
       checked(++calls)
       if (performance.now() - turnAt < turnMs) continue
       await loopTurn()
       turnAt = performance.now()
     }
+  }
+
+  #addDamage(fault: string, callId: string | undefined): void {
+    if (callId === undefined) return this.addFaults([fault])
+    this.#unreadable++
+    if (this.#damaged.length < damagedListedMax) this.#damaged.push({ call_id: callId, faults: [fault] })
   }
 
   #add({ callId, state, packets, missing, faults }: CallAccount): void {
@@ -113,13 +121,13 @@ class Check {
     const states = [...this.#states.values()]
     const sum = (pick: (report: StateReport) => number) =>
       states.reduce((total, report) => total + pick(report), 0)
-    const damagedCalls = sum((report) => report.damaged_calls)
+    const damagedCalls = sum((report) => report.damaged_calls) + this.#unreadable
     return {
       path,
       schema_version: schemaVersion,
       bytes,
       good: damagedCalls === 0 && this.#faults.length === 0,
-      calls: sum((report) => report.calls),
+      calls: sum((report) => report.calls) + this.#unreadable,
       packets: sum((report) => report.packets),
       missing: sum((report) => report.missing),
       calls_with_gaps: sum((report) => report.calls_with_gaps),

@@ -39,6 +39,10 @@ export function openJournal({
       fullDisk.committed()
       metrics.observeCommit(commit)
     },
+    onDamaged: (damage) => {
+      metrics.counts.damagedRows++
+      log.error({ reason: damage }, 'what is stored is damaged; it is not served: see `voicestream verify`')
+    },
     onCheckpointFailed: (error) => {
       metrics.counts.checkpointsFailed++
       log.warn({ err: error }, 'a checkpoint failed; it is tried again')

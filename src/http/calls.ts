@@ -1,14 +1,16 @@
 /** The way back: calls, their packets and their gaps, live or stored. */
 import Type from 'typebox'
-import type { CallRegistry, FoundRow } from '../actors/call-registry.js'
-import { callView } from '../actors/call-view.js'
+import { type CallRegistry, rowOf } from '../actors/call-registry.js'
+import { callView, damagedCall } from '../actors/call-view.js'
 import { type Millis, rfc3339 } from '../clock.js'
+import { isDamage } from '../errors.js'
 import { limits } from '../limits.js'
 import {
   CallPage,
   CallState,
   type CallView,
   CallView as CallViewSchema,
+  type DamagedCall as DamagedView,
   type FoundCall,
   GapPage,
   PacketPage,
@@ -19,7 +21,7 @@ import { callStates } from '../protocol/call-states.js'
 import { textOf } from '../protocol/decode.js'
 import { Sequence } from '../protocol/packet.js'
 import { integerOf, invalidParameter, oneOf } from '../protocol/query.js'
-import type { CallReader } from '../store/journal.js'
+import type { CallReader, DamagedCall, FoundCall as FoundStoredCall } from '../store/journal.js'
 import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
 import type { Exchange } from './exchange.js'
 import { callNotFound, known, unknownCall } from './known-call.js'
@@ -125,31 +127,49 @@ function readCall({ registry, waitingFor, now }: CallPorts, callId: CallId): Pro
   return registry.read(callId, (state) => callView(state, waitingFor(callId), now()))
 }
 
+type Shown = FoundCall | DamagedView
+
 interface SeenCall {
-  readonly view: FoundCall
+  readonly view: Shown
   /** The registry's, when it was looked at. */
   readonly mark: number
 }
 
 /** Of a call that the reader has found, with what was searched for in it. */
 async function look(
-  { registry, waitingFor, now }: CallPorts,
-  callId: CallId,
-  row: FoundRow,
-  match: FoundCall['match'],
+  ports: CallPorts,
+  call: FoundStoredCall | DamagedCall,
+  mark: number,
 ): Promise<SeenCall | null> {
-  const seen = await new Promise<SeenCall | null>((answered, failed) =>
+  const { callId, snapshot } = call
+  try {
+    const seen = await lookAt(ports, call, mark)
+    if (seen === null || snapshot === null || call.match === undefined) return seen
+    // The words are those of the call that was found, and not of one that has come to its name.
+    if (seen.view.created_at !== rfc3339(snapshot.createdAt)) return null
+    return { ...seen, view: { ...seen.view, match: [...call.match] } }
+  } catch (error) {
+    // One call that cannot be read takes the list from nobody.
+    if (!isDamage(error)) throw error
+    const state = snapshot === null ? call.state : snapshot.state
+    return { view: damagedCall(callId, state), mark: ports.registry.mark }
+  }
+}
+
+function lookAt(
+  { registry, waitingFor, now }: CallPorts,
+  call: FoundStoredCall | DamagedCall,
+  mark: number,
+): Promise<{ readonly view: FoundCall; readonly mark: number } | null> {
+  const { callId } = call
+  return new Promise((answered, failed) =>
     registry.observe(
       callId,
-      row,
+      rowOf(call, mark),
       (state) => ({ view: callView(state, waitingFor(callId), now()), mark: registry.mark }),
       { answered, failed },
     ),
   )
-  if (seen === null || match === undefined) return seen
-  // The words are those of the call that was found, and not of one that has come to its name.
-  if (seen.view.created_at !== rfc3339(row.snapshot.createdAt)) return null
-  return { ...seen, view: { ...seen.view, match } }
 }
 
 async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {
@@ -160,21 +180,19 @@ async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> 
   const search = searchOf(exchange.query('q'))
   const { mark } = ports.registry
   const page = await ports.reader.calls({ state, details, search, cursor, limit })
-  const seen = await Promise.all(
-    page.calls.map(({ callId, snapshot, match }) =>
-      look(ports, callId, { snapshot, mark }, match && [...match]),
-    ),
-  )
+  const seen = await Promise.all(page.calls.map((call) => look(ports, call, mark)))
   // Between the page and the look at each call one may have moved on, and until the last look one may have been erased.
-  const calls = seen.flatMap((call) => {
+  const calls = seen.flatMap((call): readonly Shown[] => {
     if (call === null || ports.registry.wasErasedSince(call.view.call_id as CallId, call.mark)) return []
-    const fits = (state === null || call.view.state === state) && hasDetails(call.view, details)
-    return fits ? [call.view] : []
+    const { view } = call
+    if ('damaged' in view) return [view]
+    const fits = (state === null || view.state === state) && hasDetails(view, details)
+    return fits ? [view] : []
   })
   sendPage(exchange, calls, page.nextCursor)
 }
 
-function sendPage(exchange: Exchange, calls: readonly FoundCall[], nextCursor: number | null): void {
+function sendPage(exchange: Exchange, calls: readonly Shown[], nextCursor: number | null): void {
   exchange.json({ calls, next_cursor: nextCursor === null ? null : nextCursor.toString(36) })
 }
 

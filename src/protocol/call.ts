@@ -150,8 +150,22 @@ const FoundCall = Type.Object({
 })
 export type FoundCall = Static<typeof FoundCall>
 
+export const DamagedCall = Type.Object(
+  {
+    call_id: CallIdText,
+    state: nullable(CallState),
+    damaged: Type.Literal(true),
+  },
+  {
+    $id: 'damaged_call',
+    description:
+      'A call whose row in the database is not what was written, in the place of the row: nothing of it is told. `voicestream verify` names it.',
+  },
+)
+export type DamagedCall = Static<typeof DamagedCall>
+
 export const CallPage = Type.Object(
-  { calls: Type.Array(FoundCall), next_cursor: nullable(Type.String()) },
+  { calls: Type.Array(Type.Union([FoundCall, DamagedCall])), next_cursor: nullable(Type.String()) },
   {
     $id: 'CallPage',
     description: 'Newest first. A page may end early, and be empty; go on while `next_cursor` is not null.',

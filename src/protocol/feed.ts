@@ -3,6 +3,7 @@
  * hole, the picture of the current calls, and the floor. Only a client that asked for `since` or a view gets them.
  */
 import Type, { type Static } from 'typebox'
+import { DamagedCall } from './call.js'
 import { eventSchemas, type SupervisorEvent } from './event.js'
 import { CallRow, FloorTotals } from './floor.js'
 import { CallIdText } from './packet.js'
@@ -46,7 +47,7 @@ export const Reset = Type.Object(
 export const Snapshot = Type.Object(
   {
     ...head('snapshot'),
-    calls: Type.Array(CallRow),
+    calls: Type.Array(Type.Union([CallRow, DamagedCall])),
     is_last: Type.Boolean({ description: 'The picture is complete.' }),
   },
   {

@@ -63,6 +63,8 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   overloaded: { status: '503 Service Unavailable', title: 'Overloaded', retryAfter: 1 },
   commit_failed: { status: '503 Service Unavailable', title: 'Not stored', retryAfter: 1 },
   disk_full: { status: '503 Service Unavailable', title: 'Disk full', retryAfter: 1 },
+  // No Retry-After: it does not pass by itself.
+  stored_damage: { status: '500 Internal Server Error', title: 'Damaged in the store' },
   read_failed: { status: '503 Service Unavailable', title: 'Cannot be read', retryAfter: 1 },
   version_conflict: { status: '503 Service Unavailable', title: 'Changed elsewhere', retryAfter: 1 },
   starting: { status: '503 Service Unavailable', title: 'Starting', retryAfter: 1 },

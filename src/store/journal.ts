@@ -160,7 +160,7 @@ export interface CallHistory {
 export interface Journal {
   /** A handle on a call that the journal does not hold. Nothing is stored before the first append. */
   create(callId: CallId): CallStream
-  /** What a call starts from, or null when the journal does not hold it. */
+  /** What a call starts from, or null when the journal does not hold it. Rejects with `stored_damage`. */
   replay(callId: CallId): Promise<CallHistory | null>
   hasRoom(dataBytes: number): boolean
   /** The first append of a call must bring a snapshot. `entries` may be empty where only the snapshot is new. */
@@ -193,6 +193,13 @@ export interface StoredPacket {
 export interface StoredCall {
   readonly callId: CallId
   readonly snapshot: CallSnapshot
+}
+
+/** What is stored of it is not what was written. Its name and, if it is known, its state are what indexes say. */
+export interface DamagedCall {
+  readonly callId: CallId
+  readonly state: CallState | null
+  readonly snapshot: null
 }
 
 export interface CallQuery {
@@ -243,9 +250,9 @@ export interface Asker {
 
 /** Reads what is committed. Bounded answers only; every page says where the next one starts. */
 export interface CallReader {
-  call(callId: CallId): Promise<StoredCall | null>
+  call(callId: CallId): Promise<StoredCall | DamagedCall | null>
   /** Newest first. Ends early at a bound, of bytes or of calls that were looked at; then it may be empty. */
-  calls(query: CallQuery): Promise<{ calls: readonly FoundCall[]; nextCursor: number | null }>
+  calls(query: CallQuery): Promise<{ calls: readonly (FoundCall | DamagedCall)[]; nextCursor: number | null }>
   /** Ascending from sequence `from`; ends early at a bound of bytes, but never before the first packet. */
   packets(
     callId: CallId,

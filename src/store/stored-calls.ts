@@ -23,6 +23,8 @@ export interface StoredHistory {
   readonly snapshotVersion: number
   /** From the first on, by version: to be read before the next history is asked for. May throw `StoredDamage`. */
   readonly entries: Iterable<StoredEntry>
+  /** What is wrong with its rows and cannot be seen in its entries. */
+  rowFaults(): readonly string[]
 }
 
 /** A call as it was when it was asked for, whatever comes later: each iteration gives the same. */
@@ -41,8 +43,8 @@ export interface StoredCalls {
   logFaults(): readonly string[]
   /** SQLite's own check of the whole file, off this thread. */
   integrityFaults(): Promise<readonly string[]>
-  /** Of all calls, in the order of their creation. `damaged` is told what cannot be said of one call. */
-  histories(damaged: (fault: StoredDamage) => void): Iterable<StoredHistory>
+  /** Of all calls, in the order of their creation. `damaged` is told of a call of which nothing can be said, and of what belongs to none. */
+  histories(damaged: (fault: StoredDamage, callId?: CallId) => void): Iterable<StoredHistory>
   /** What belongs to no call. */
   strayFaults(): readonly string[]
   call(callId: CallId): StoredCallContent | null

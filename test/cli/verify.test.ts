@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib'
 import Database from 'better-sqlite3'
 import type { CheckReport } from '../../src/cli/check.js'
 import { recordEnd, writeRecord } from '../../src/store/sqlite/packet-record.js'
+import { type CallColumns, callChecksum } from '../../src/store/sqlite/row-checksum.js'
 import { bulkLines, numbers, postLines, runCommand } from '../support/command.js'
 import { eventually, get, post, startService, temporaryFolder } from '../support/service.js'
 import { fileOf, whileLocked } from '../support/sqlite.js'
@@ -207,6 +208,9 @@ describe('verify', () => {
     const report = await damage(t, (db) => {
       db.prepare("UPDATE calls SET state = 'FAILED' WHERE call_id = 'ended'").run()
       db.prepare("UPDATE calls SET snapshot = '{' WHERE call_id = 'fresh'").run()
+      // As a fault of this program would have written them.
+      for (const row of db.prepare<[], CallColumns>('SELECT * FROM calls').all())
+        db.prepare('UPDATE calls SET checksum = ? WHERE key = ?').run(callChecksum(row), row.key)
     })
     assert.equal(
       faultsOf(report, 'ended'),

@@ -5,7 +5,7 @@ import { Compile } from 'typebox/compile'
 import { callStates } from '../../src/protocol/call-states.js'
 import { type TranscriptFormat, toSrt, toText, toVtt } from '../../src/protocol/subtitles.js'
 import { CallTranscript } from '../../src/protocol/transcript.js'
-import type { DueCall, DueCursor, StoredCall } from '../../src/store/journal.js'
+import type { DamagedCall, DueCall, DueCursor, StoredCall } from '../../src/store/journal.js'
 import { analysed, heard } from '../support/analysed.js'
 import { callId } from '../support/calls.js'
 import { endedCall, longResult } from '../support/ended-calls.js'
@@ -262,7 +262,7 @@ export function readerContract(name: string, open: OpenJournal): void {
       const journal = await open23(t)
       for (const state of [null, ...states])
         for (const limit of [1, 4, 5, 23, 100]) {
-          const found: StoredCall[] = []
+          const found: (StoredCall | DamagedCall)[] = []
           let cursor: number | null = null
           let pages = 0
           do {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Compile } from 'typebox/compile'
 import { Floor } from '../../src/protocol/floor.js'
+import { isIntact } from '../../src/protocol/intact.js'
 import { FeedClient } from '../support/feed-client.js'
 import { HttpClient } from '../support/http-client.js'
 import { pictureOf } from '../support/picture.js'
@@ -84,7 +85,9 @@ describe('the floor', () => {
     assert.equal(seen()?.queue, 'billing')
     const later = new FeedClient(t, service(), { view: 'floor' })
     await later.live()
-    const rows = later.messages.flatMap(({ message }) => (message.event === 'snapshot' ? message.calls : []))
+    const rows = later.messages.flatMap(({ message }) =>
+      message.event === 'snapshot' ? message.calls.filter(isIntact) : [],
+    )
     const row = rows.find(({ call_id }) => call_id === 'whose')
     assert.deepEqual([row?.agent, row?.queue], ['maria', 'billing'])
   })

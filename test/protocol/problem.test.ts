@@ -35,6 +35,7 @@ const statuses: Record<ErrorCode, number> = {
   commit_failed: 503,
   disk_full: 503,
   read_failed: 503,
+  stored_damage: 500,
   version_conflict: 503,
   starting: 503,
   draining: 503,

@@ -27,12 +27,11 @@ export async function endedCall(
     { type: 'attempt-started', at: endedAt, attempt: 1, provider: 'local' },
     await analysed(result, endedAt),
   ]
-  const first = callMachine.resolveState({
-    value: 'IN_PROGRESS',
-    context: newCall(id, endedAt, endedAt, log),
-  })
+  const packet = packetEntry(0)
+  const context = { ...newCall(id, endedAt, endedAt, log), lastPacketAt: packet.receivedAt }
+  const first = callMachine.resolveState({ value: 'IN_PROGRESS', context })
   const ended = entries.reduce((state, entry) => transition(callMachine, state, entry)[0], first)
-  await append(journal, journal.create(id), [packetEntry(0), ...entries], snapshotOf(ended, true))
+  await append(journal, journal.create(id), [packet, ...entries], snapshotOf(ended, true))
 }
 
 /** As the local provider makes it of a long call: some 250 bytes a segment. */

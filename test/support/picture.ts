@@ -1,5 +1,7 @@
 /** What a client makes of its messages: rows that are replaced, and events applied to them in order. */
+
 import type { FeedMessage } from '../../src/protocol/feed.js'
+import { isIntact } from '../../src/protocol/intact.js'
 
 export interface Seen {
   readonly state: string
@@ -19,7 +21,7 @@ export function pictureOf(messages: readonly FeedMessage[]): Map<string, Seen> {
   }
   for (const message of messages) {
     if (message.event === 'reset') calls.clear()
-    else if (message.event === 'snapshot') replace(message.calls)
+    else if (message.event === 'snapshot') replace(message.calls.filter(isIntact))
     else if (message.event === 'floor') {
       replace(message.changed)
       for (const callId of message.gone) calls.delete(callId)

@@ -2,7 +2,9 @@
  * Is what one client was told a stream without a hole? By the accounts in its events, not by their positions, which mean
  * nothing to a client: in each run of messages without a reset the packets of a call count up by one.
  */
+
 import type { FeedMessage } from '../../src/protocol/feed.js'
+import { isIntact } from '../../src/protocol/intact.js'
 
 export interface StreamFindings {
   readonly findings: readonly string[]
@@ -53,7 +55,7 @@ class StreamAccount implements StreamFindings {
   }
 
   #takeSnapshot({ calls, is_last }: Extract<FeedMessage, { event: 'snapshot' }>): void {
-    for (const { call_id, total_received } of calls) {
+    for (const { call_id, total_received } of calls.filter(isIntact)) {
       this.totals.set(call_id, total_received)
       this.#awaitedRows.delete(call_id)
     }

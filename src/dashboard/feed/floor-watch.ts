@@ -1,6 +1,7 @@
 /** The floor as the page holds it: its picture, the service's clock, the line to it, and what the viewer has seen. */
 import { SupervisorClient, type SupervisorStatus } from '../../client/supervisor-client.js'
 import type { CallRow, FloorTotals } from '../../protocol/floor.js'
+import { isIntact } from '../../protocol/intact.js'
 import { Acknowledgements, type Keep } from '../model/acknowledgements.js'
 import { type Need, needsOf } from '../model/attention.js'
 import { FloorPicture } from '../model/floor-picture.js'
@@ -40,7 +41,7 @@ export class FloorWatch {
       view: 'floor',
       onStatus: (status) => this.#tellStatus(status),
       onReset: () => this.picture.begin(),
-      onSnapshot: ({ at, calls }) => this.#take(at, calls),
+      onSnapshot: ({ at, calls }) => this.#take(at, calls.filter(isIntact)),
       onFloor: ({ at, totals, changed, gone }) => {
         this.picture.totals = totals
         this.picture.remove(gone)

@@ -4,6 +4,7 @@
  */
 import type { Static } from 'typebox'
 import type { CallPage, FoundCall } from '../../protocol/call.js'
+import { isIntact } from '../../protocol/intact.js'
 import type { ApiPath } from './api-path.js'
 
 export const debounceMs = 300
@@ -69,7 +70,13 @@ export class TranscriptSearch {
     try {
       const { calls, next_cursor: cursor } = await this.#read(this.#path(found.cursor))
       if (question !== this.#question) return
-      this.#tell({ ...found, calls: [...found.calls, ...calls], cursor, isAsking: false, reason: null })
+      this.#tell({
+        ...found,
+        calls: [...found.calls, ...calls.filter(isIntact)],
+        cursor,
+        isAsking: false,
+        reason: null,
+      })
     } catch (error) {
       if (question === this.#question) this.#tell({ ...found, isAsking: false, reason: reasonOf(error) })
     }
@@ -86,7 +93,7 @@ export class TranscriptSearch {
     try {
       const { calls, next_cursor: cursor } = await this.#read(this.#path(null))
       if (question === this.#question)
-        this.#tell({ kind: 'found', calls, cursor, isAsking: false, reason: null })
+        this.#tell({ kind: 'found', calls: calls.filter(isIntact), cursor, isAsking: false, reason: null })
     } catch (error) {
       if (question === this.#question) this.#tell({ kind: kindOf(error), reason: reasonOf(error) })
     }

@@ -11,7 +11,10 @@
 import type { Statement } from 'better-sqlite3'
 import { listDetails } from '../../protocol/call-details.js'
 import type { LifecycleEntry } from '../journal.js'
+import { isDamage } from './damaged-calls.js'
 import type { Db } from './schema.js'
+import { isCorrupt } from './sqlite-error.js'
+import { type LifecycleTextRow, lifecycleColumns, textIn } from './stored-lifecycle.js'
 import type { LifecycleRow } from './thread-messages.js'
 
 /** 1 MiB: commits wait meanwhile. */
@@ -19,6 +22,8 @@ const scrubPages = 256
 
 export class CallIndex {
   readonly #db: Db
+  readonly #damaged: (damage: unknown) => void
+  readonly #transcripts: Statement<[number], LifecycleTextRow>
   readonly #addDetail: Statement
   readonly #removeDetails: Statement
   readonly #addWords: Statement
@@ -30,8 +35,12 @@ export class CallIndex {
   #isDirty = true
   #isMerging = false
 
-  constructor(db: Db) {
+  constructor(db: Db, damaged: (damage: unknown) => void = () => {}) {
     this.#db = db
+    this.#damaged = damaged
+    this.#transcripts = db.prepare(
+      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')`,
+    )
     this.#addDetail = db.prepare('INSERT INTO details(call_key, name, value) VALUES (?, ?, ?)')
     this.#removeDetails = db.prepare('DELETE FROM details WHERE call_key = ?')
     this.#addWords = db.prepare(
@@ -50,10 +59,7 @@ export class CallIndex {
 
   /** In the transaction that journals the entry, after it. */
   add({ callKey, version, type, entry }: LifecycleRow): void {
-    if (type === 'analysed' || type === 'heard') {
-      if (this.#removeOlderWords.run(callKey, version).changes > 0) this.#isDirty = true
-      this.#addWords.run(callKey)
-    }
+    if (type === 'analysed' || type === 'heard') this.#putWords(callKey, version)
     if (type !== 'described') return
     // Written by this process in this batch.
     const { details } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'described' }>
@@ -61,9 +67,33 @@ export class CallIndex {
     for (const { name, value } of listDetails(details)) this.#addDetail.run(callKey, name, value)
   }
 
+  /** A damaged index costs its finds, not the commit: `verify --rebuild-index` makes it anew from the lifecycle. */
+  #putWords(callKey: number, version: number): void {
+    try {
+      if (this.#removeOlderWords.run(callKey, version).changes > 0) this.#isDirty = true
+      this.#addWords.run(callKey)
+    } catch (error) {
+      if (!isCorrupt(error)) throw error
+      this.#damaged(error)
+    }
+  }
+
+  /** Words can only be taken out by the text that was put in. Where it has changed, they stay until the index is made anew. */
+  #isTextWhole(callKey: number): boolean {
+    try {
+      for (const row of this.#transcripts.all(callKey)) textIn(row)
+      return true
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#damaged(error)
+      return false
+    }
+  }
+
   /** In the transaction that erases the call, before its lifecycle goes. */
   remove(callKey: number): void {
     this.#removeDetails.run(callKey)
+    if (!this.#isTextWhole(callKey)) return
     if (this.#removeWords.run(callKey).changes > 0) this.#isDirty = true
   }
 

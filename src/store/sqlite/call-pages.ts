@@ -7,12 +7,16 @@ import type { Statement } from 'better-sqlite3'
 import { limits } from '../../limits.js'
 import type { MatchPart, SearchTerm } from '../../protocol/search.js'
 import type { CallQuery } from '../journal.js'
+import { DamagedCalls, isDamage } from './damaged-calls.js'
 import type { Db } from './schema.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
-import type { FoundCallRow, StoredCallRow } from './thread-messages.js'
+import { type LifecycleTextRow, lifecycleColumns, textIn } from './stored-lifecycle.js'
+import type { DamagedCallRow, FoundCallRow, StoredCallRow } from './thread-messages.js'
+
+type Row = StoredCallRow | DamagedCallRow
 
 interface Page {
-  readonly calls: readonly FoundCallRow[]
+  readonly calls: readonly (FoundCallRow | DamagedCallRow)[]
   readonly nextCursor: number | null
 }
 
@@ -35,7 +39,18 @@ export class CallPages {
   readonly #open = randomBytes(9).toString('base64')
   readonly #close = randomBytes(9).toString('base64')
 
-  constructor(db: Db) {
+  readonly #damagedCalls: DamagedCalls
+  readonly #transcript: Statement<[number], LifecycleTextRow>
+  readonly #damaged: (damage: string) => void
+
+  /** `damaged` is told what was met that is not what was written. */
+  constructor(db: Db, damaged: (damage: string) => void = () => {}) {
+    this.#damaged = damaged
+    this.#damagedCalls = new DamagedCalls(db)
+    this.#transcript = db.prepare(
+      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')
+       ORDER BY version DESC LIMIT 1`,
+    )
     this.#callByKey = db.prepare('SELECT * FROM calls WHERE key = ?')
     this.#all = db.prepare<[number], number>('SELECT key FROM calls WHERE key < ? ORDER BY key DESC').pluck()
     this.#ofState = db
@@ -73,27 +88,54 @@ export class CallPages {
     const { calls, nextCursor } = this.#fitting(query, words)
     if (words === null) return { calls, nextCursor }
     const matches = this.#matchesIn(words, calls)
-    return { calls: calls.map((call) => ({ ...call, match: matches.get(call.key) ?? [] })), nextCursor }
+    const found = calls.map((call) =>
+      call.snapshot === null ? call : { ...call, match: matches.get(call.key) ?? [] },
+    )
+    return { calls: found, nextCursor }
   }
 
-  #fitting(query: CallQuery, words: string | null): { calls: StoredCallRow[]; nextCursor: number | null } {
+  #fitting(query: CallQuery, words: string | null): { calls: Row[]; nextCursor: number | null } {
     const { limit } = query
-    const calls: StoredCallRow[] = []
+    const calls: Row[] = []
     let bytes = 0
     let lookedAt = 0
     let last: number | null = null
     for (const key of this.#leading(query, words)) {
       if (calls.length === limit || lookedAt === limits.callsLookedAtMax) return { calls, nextCursor: last }
       lookedAt++
-      const row = this.#fits(key, query) ? this.#callByKey.get(key) : undefined
-      if (row !== undefined) {
-        bytes += row.snapshot.length
+      const call = this.#fits(key, query) && (words === null || this.#isHeard(key)) ? this.#call(key) : null
+      if (call !== null) {
+        bytes += call.snapshot?.body.length ?? 0
         if (calls.length > 0 && bytes > limits.pageBytesMax) return { calls, nextCursor: last }
-        calls.push(storedCall(row))
+        calls.push(call)
       }
       last = key
     }
     return { calls, nextCursor: null }
+  }
+
+  #call(key: number): Row | null {
+    try {
+      const row = this.#callByKey.get(key)
+      return row === undefined ? null : storedCall(row)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#damaged(error instanceof Error ? error.message : String(error))
+      return this.#damagedCalls.find(key)
+    }
+  }
+
+  /** What was found in a transcript that is not what was written is no find. */
+  #isHeard(key: number): boolean {
+    try {
+      const row = this.#transcript.get(key)
+      if (row !== undefined) textIn(row)
+      return row !== undefined
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#damaged(error instanceof Error ? error.message : String(error))
+      return false
+    }
   }
 
   #leading({ state, details: [first] = [], cursor }: CallQuery, words: string | null): Iterable<number> {
@@ -109,7 +151,7 @@ export class CallPages {
     return details.every(({ name, value }) => this.#hasDetail.get(key, name, value) !== undefined)
   }
 
-  #matchesIn(words: string, calls: readonly StoredCallRow[]): ReadonlyMap<number, readonly MatchPart[]> {
+  #matchesIn(words: string, calls: readonly Row[]): ReadonlyMap<number, readonly MatchPart[]> {
     const keys = calls.map(({ key }) => key)
     const [first = 0, last = 0] = [keys.at(-1), keys[0]]
     const rows = this.#matches.all(this.#open, this.#close, words, first, last, JSON.stringify(keys))

@@ -13,6 +13,7 @@ import type { DroppedPacket } from '../journal.js'
 import { recordSequence, recordVersion } from './packet-record.js'
 import type { Db } from './schema.js'
 import { codeOf } from './sqlite-error.js'
+import { insertLifecycle, lifecycleValues } from './stored-lifecycle.js'
 import type { Fold } from './tail.js'
 
 export class Folds {
@@ -25,9 +26,7 @@ export class Folds {
     this.#insertRun = db.prepare(
       'INSERT INTO runs(call_key, first_sequence, last_sequence, last_version, checksum, records) VALUES (?, ?, ?, ?, ?, ?)',
     )
-    this.#insertDropped = db.prepare(
-      'INSERT OR IGNORE INTO lifecycle(call_key, version, entry) VALUES (?, ?, ?)',
-    )
+    this.#insertDropped = db.prepare(insertLifecycle.replace('INSERT', 'INSERT OR IGNORE'))
   }
 
   add({ callKey, records }: Fold): void {
@@ -54,7 +53,8 @@ export class Folds {
 
   #drop(callKey: number, record: Buffer): void {
     const entry: DroppedPacket = { type: 'dropped', sequence: recordSequence(record, 0) }
-    this.#insertDropped.run(callKey, recordVersion(record, 0), JSON.stringify(entry))
+    const row = { callKey, version: recordVersion(record, 0), type: entry.type, entry: JSON.stringify(entry) }
+    this.#insertDropped.run(lifecycleValues({ ...row, text: null }))
     this.#dropped.set(callKey, (this.#dropped.get(callKey) ?? 0) + 1)
   }
 

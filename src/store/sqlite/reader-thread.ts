@@ -3,14 +3,17 @@
  * loop that takes in packets. Every read is one short transaction on what is committed by then.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { StoredDamage } from '../../errors.js'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import { callStates } from '../../protocol/call-states.js'
-import type { DueCall, EndedCall, KeptPart } from '../journal.js'
+import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../journal.js'
 import { transcriptFile } from '../transcript-file.js'
 import { CallPages } from './call-pages.js'
+import { DamagedCalls, isDamage } from './damaged-calls.js'
 import { databasePath, openForReading } from './database.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
+import { factsIn, type LifecycleTextRow, lifecycleColumns, textIn } from './stored-lifecycle.js'
 import { StoredPackets } from './stored-packets.js'
 import type { FromReader, Question, ReadName, Reads, Reply, ToReader } from './thread-messages.js'
 
@@ -19,9 +22,13 @@ type Answers = { [Name in ReadName]: (query: Reads[Name]['query']) => Reads[Name
 const { dataDir } = workerData as { dataDir: string }
 const db = openForReading(databasePath(dataDir))
 const stored = new StoredPackets(db)
-const callPages = new CallPages(db)
+/** Met in this turn. */
+const damaged: string[] = []
+const callPages = new CallPages(db, (damage) => damaged.push(damage))
+const damagedCalls = new DamagedCalls(db)
 
-const callById = db.prepare<[string], CallTableRow>('SELECT * FROM calls WHERE call_id = ?')
+const keyById = db.prepare<[string], number>('SELECT key FROM calls WHERE call_id = ?').pluck()
+const callByKey = db.prepare<[number], CallTableRow>('SELECT * FROM calls WHERE key = ?')
 const dueCalls = db.prepare<{ dueAt: number; key: number; through: number; limit: number }, DueCall>(
   `SELECT key, call_id AS callId, due_at AS dueAt FROM calls
    WHERE due_at IS NOT NULL AND (due_at, key) > (:dueAt, :key) AND due_at <= :through ORDER BY due_at, key LIMIT :limit`,
@@ -39,21 +46,36 @@ const lastEnded = db
     'SELECT call_id FROM calls WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, key DESC LIMIT ?',
   )
   .pluck()
-const transcriptText = db
-  .prepare<[string], Buffer>(
-    `SELECT CAST(text AS BLOB) FROM lifecycle WHERE call_key = (SELECT key FROM calls WHERE call_id = ?)
-     AND entry ->> '$.type' IN ('analysed', 'heard') ORDER BY version DESC LIMIT 1`,
-  )
-  .pluck()
-const keptParts = db.prepare<[string], KeptPart>(
-  `SELECT entry ->> '$.key' AS key, text FROM lifecycle
-   WHERE call_key = (SELECT key FROM calls WHERE call_id = ?) AND entry ->> '$.type' = 'analysis-kept' ORDER BY version`,
-)
+const textsOf = `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle
+   WHERE call_key = (SELECT key FROM calls WHERE call_id = ?) AND type IN (?, ?) ORDER BY version`
+const transcriptText = db.prepare<[string, string, string], LifecycleTextRow>(`${textsOf} DESC LIMIT 1`)
+const keptParts = db.prepare<[string, string, string], LifecycleTextRow>(textsOf)
+
+function keptPart(row: LifecycleTextRow): KeptPart | null {
+  try {
+    const text = textIn(row).toString()
+    const { key } = factsIn(row) as Extract<LifecycleFacts, { type: 'analysis-kept' }>
+    return { key, text }
+  } catch (error) {
+    if (!(error instanceof StoredDamage)) throw error
+    damaged.push(error.message)
+    return null
+  }
+}
 
 const answers: Answers = {
   call({ callId }) {
-    const row = callById.get(callId)
-    return row === undefined ? null : storedCall(row)
+    const key = keyById.get(callId)
+    if (key === undefined) return null
+    try {
+      const row = callByKey.get(key)
+      if (row?.call_id === callId) return storedCall(row)
+      throw new StoredDamage(`the row of the call with key ${key} is damaged`)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      damaged.push(String(error instanceof Error ? error.message : error))
+      return damagedCalls.named(key, callId)
+    }
   },
 
   entries: ({ callKey, afterVersion, pending }) => [
@@ -76,11 +98,13 @@ const answers: Answers = {
   lastEnded: ({ limit }) => lastEnded.all(limit),
 
   transcript({ callId, format }) {
-    const text = transcriptText.get(callId)
-    return text === undefined ? null : transcriptFile(callId, text, format)
+    const row = transcriptText.get(callId, 'analysed', 'heard')
+    return row === undefined ? null : transcriptFile(callId, textIn(row), format)
   },
 
-  kept: ({ callId }) => keptParts.all(callId),
+  /** One that is damaged is asked for again. */
+  kept: ({ callId }) =>
+    [...keptParts.iterate(callId, 'analysis-kept', 'analysis-kept')].flatMap((row) => keptPart(row) ?? []),
 
   stateCounts() {
     const found = new Map(counts.all().map(({ state, count }) => [state, count]))
@@ -106,7 +130,9 @@ function reply({ id, name, query }: Question, transfer: ArrayBuffer[]): Reply {
     if (answer instanceof Uint8Array) transfer.push(answer.buffer as ArrayBuffer)
     return { id, answer }
   } catch (error) {
-    return { id, failure: error instanceof Error ? error.message : String(error) }
+    const failure = error instanceof Error ? error.message : String(error)
+    if (isDamage(error)) damaged.push(failure)
+    return { id, failure, isDamage: isDamage(error) }
   }
 }
 
@@ -118,6 +144,7 @@ port.on('message', (message: ToReader) => {
     return
   }
   const transfer: ArrayBuffer[] = []
-  tell({ type: 'replies', replies: message.questions.map((question) => reply(question, transfer)) }, transfer)
+  const replies = message.questions.map((question) => reply(question, transfer))
+  tell({ type: 'replies', replies, damaged: damaged.splice(0) }, transfer)
 })
 tell({ type: 'opened' })

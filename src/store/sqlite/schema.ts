@@ -36,7 +36,8 @@ const tables = `
     due_at INTEGER,
     ended_at INTEGER,
     is_settled INTEGER NOT NULL CHECK (is_settled IN (0, 1)),
-    snapshot TEXT NOT NULL
+    snapshot TEXT NOT NULL,
+    checksum INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX calls_by_due ON calls(due_at, key) WHERE due_at IS NOT NULL;
   CREATE INDEX calls_by_state ON calls(state, key);
@@ -44,7 +45,10 @@ const tables = `
   CREATE TABLE lifecycle(
     call_key INTEGER NOT NULL,
     version INTEGER NOT NULL,
+    type TEXT NOT NULL,
     entry TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    text_checksum INTEGER,
     text TEXT,
     PRIMARY KEY (call_key, version)
   ) STRICT, WITHOUT ROWID;
@@ -85,11 +89,11 @@ const tables = `
   CREATE VIEW spoken AS
     SELECT call_key, version, iif(octet_length(${transcription}) > ${limits.indexedCharactersMax},
       substr(${transcription}, 1, ${limits.indexedCharactersMax}), ${transcription}) AS text
-    FROM lifecycle WHERE entry ->> '$.type' IN ('analysed', 'heard');
+    FROM lifecycle WHERE type IN ('analysed', 'heard');
   CREATE VIEW transcripts AS
     SELECT call_key, text FROM spoken WHERE version = (
       SELECT max(version) FROM lifecycle WHERE lifecycle.call_key = spoken.call_key
-        AND entry ->> '$.type' IN ('analysed', 'heard'));
+        AND type IN ('analysed', 'heard'));
   CREATE VIRTUAL TABLE words USING fts5(
     text, content = 'transcripts', content_rowid = 'call_key', columnsize = 0,
     tokenize = 'unicode61 remove_diacritics 2'

@@ -4,6 +4,11 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
 }
 
+/** The file does not hold what was written to it. */
+export function isCorrupt(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error))
+}
+
 /** An fsync error, a damaged file, a bug: going on could acknowledge what is not there. A full disk or a lock passes. */
 export function isFatal(code: string): boolean {
   const passing = [

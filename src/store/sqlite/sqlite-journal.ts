@@ -22,6 +22,7 @@ import type {
   CallReader,
   CallSnapshot,
   CallStream,
+  DamagedCall,
   DueCall,
   DueCursor,
   EndedCall,
@@ -40,7 +41,7 @@ import { FileWatch } from './file-watch.js'
 import { type CommitFigures, GroupCommit } from './group-commit.js'
 import { lockPath } from './instance-lock.js'
 import { packetsOf } from './packet-record.js'
-import { SqliteReads } from './sqlite-reads.js'
+import { damagedText, SqliteReads } from './sqlite-reads.js'
 import { SqliteWrites } from './sqlite-writes.js'
 
 export interface SqliteJournalOptions {
@@ -53,6 +54,8 @@ export interface SqliteJournalOptions {
   readonly dueWithin: Readonly<Partial<Record<CallState, Millis>>>
   /** The store cannot go on and nothing more is acknowledged: the process must end. */
   readonly onFatal: (error: Error) => void
+  /** Something that is stored is not what was written. */
+  readonly onDamaged?: (damage: string) => void
   readonly onCommit?: (commit: CommitFigures) => void
   /** The log could not be moved into the database; it is tried again when it has grown further. */
   readonly onCheckpointFailed?: (error: Error) => void
@@ -74,6 +77,7 @@ export class SqliteJournal implements Journal, CallReader {
   #watch: FileWatch | null = null
   readonly #streams = new Map<CallId, Stream>()
   readonly #erasures = new ErasuresUnderWay()
+  readonly #damages = new Set<string>()
   #erasureBacklog = 0
   #nextKey = 1
   #fatal: Error | null = null
@@ -93,6 +97,7 @@ export class SqliteJournal implements Journal, CallReader {
         erasing: (calls) => {
           this.#erasureBacklog = calls
         },
+        damaged: (damage) => this.#damaged(damage),
         died: (error) => this.#end(error),
       },
     )
@@ -110,10 +115,18 @@ export class SqliteJournal implements Journal, CallReader {
     journal.#nextKey = await journal.#writes.opened()
     const { dataDir } = options
     const died = (error: Error) => journal.#end(error)
-    journal.#reads = await SqliteReads.open({ dataDir, atOnce: limits.readsInFlightMax, died })
-    journal.#looks = await SqliteReads.open({ dataDir, atOnce: limits.looksAtOnce, died })
+    const damaged = (damage: string) => journal.#damaged(damage)
+    journal.#reads = await SqliteReads.open({ dataDir, atOnce: limits.readsInFlightMax, died, damaged })
+    journal.#looks = await SqliteReads.open({ dataDir, atOnce: limits.looksAtOnce, died, damaged })
     journal.#watch = new FileWatch(filesOf(dataDir), died)
     return journal
+  }
+
+  /** Told once for each row: it is met again by whoever looks at its call. */
+  #damaged(damage: string): void {
+    if (this.#damages.has(damage)) return
+    if (this.#damages.size < limits.damagesKnownMax) this.#damages.add(damage)
+    this.#options.onDamaged?.(damage)
   }
 
   /** Calls that are erased for all who ask, while some of their bytes are still in the files. */
@@ -135,6 +148,7 @@ export class SqliteJournal implements Journal, CallReader {
     await this.#erasures.settled(callId)
     const row = await this.#ask('call', { callId })
     if (row === null) return null
+    if (row.snapshot === null) throw new VoiceStreamError('stored_damage', damagedText)
     const { key, snapshot } = row
     if (snapshot.isSettled) return { stream: this.#streamOf(callId, key, row.version), snapshot, entries: [] }
     // What is pending first: meanwhile it may be folded, and then stands in both.
@@ -212,7 +226,7 @@ export class SqliteJournal implements Journal, CallReader {
 
   #look: SqliteReads['ask'] = (...asked) => this.#looks?.ask(...asked) ?? isNotOpen()
 
-  async call(callId: CallId): Promise<StoredCall | null> {
+  async call(callId: CallId): Promise<StoredCall | DamagedCall | null> {
     return this.#ask('call', { callId })
   }
 

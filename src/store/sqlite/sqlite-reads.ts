@@ -23,29 +23,34 @@ export interface ReadsOptions {
   readonly atOnce: number
   /** Told when the thread ends by itself; what was asked is refused. */
   readonly died: (error: Error) => void
+  /** What was met is not what was written. */
+  readonly damaged: (damage: string) => void
 }
+
+export const damagedText = 'what is stored is not what was written; `voicestream verify` says what'
 
 export class SqliteReads {
   readonly #worker: Worker
   readonly #exited: Promise<void>
-  readonly #atOnce: number
+  readonly #options: ReadsOptions
   #waiting: Asked[] = []
   readonly #asked = new Map<number, Asked>()
   #isPosting = false
   #nextId = 1
   #isClosed = false
 
-  private constructor(worker: Worker, atOnce: number) {
+  private constructor(worker: Worker, options: ReadsOptions) {
     this.#worker = worker
-    this.#atOnce = atOnce
+    this.#options = options
     worker.on('message', (message: FromReader) => this.#take(message))
     // It may have ended before anybody waits for that.
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
   }
 
-  static open({ dataDir, atOnce, died }: ReadsOptions): Promise<SqliteReads> {
+  static open(options: ReadsOptions): Promise<SqliteReads> {
+    const { dataDir, died } = options
     const worker = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData: { dataDir } })
-    const reads = new SqliteReads(worker, atOnce)
+    const reads = new SqliteReads(worker, options)
     return new Promise((resolve, reject) => {
       worker.once('message', () => resolve(reads))
       worker.once('error', (error) => {
@@ -77,7 +82,7 @@ export class SqliteReads {
 
   /** At the end of this turn of the loop: its questions go together. */
   #postSoon(): void {
-    if (this.#isPosting || this.#asked.size >= this.#atOnce) return
+    if (this.#isPosting || this.#asked.size >= this.#options.atOnce) return
     this.#isPosting = true
     setImmediate(() => {
       this.#isPosting = false
@@ -89,7 +94,7 @@ export class SqliteReads {
     const questions: Question[] = []
     let taken = 0
     for (const asked of this.#waiting) {
-      if (this.#asked.size >= this.#atOnce) break
+      if (this.#asked.size >= this.#options.atOnce) break
       taken++
       if (asked.asker?.isGone === true) {
         asked.reject(new VoiceStreamError('timed_out', 'nobody waits for the answer any more'))
@@ -104,15 +109,18 @@ export class SqliteReads {
 
   #take(message: FromReader): void {
     if (message.type !== 'replies') return
+    for (const damage of message.damaged) this.#options.damaged(damage)
     for (const reply of message.replies) {
       const asked = this.#asked.get(reply.id)
       this.#asked.delete(reply.id)
       if ('answer' in reply) asked?.resolve(reply.answer)
       else
         asked?.reject(
-          new VoiceStreamError('read_failed', 'the database could not be read', {
-            cause: new Error(reply.failure),
-          }),
+          new VoiceStreamError(
+            reply.isDamage ? 'stored_damage' : 'read_failed',
+            reply.isDamage ? damagedText : 'the database could not be read',
+            { cause: new Error(reply.failure) },
+          ),
         )
     }
     if (this.#waiting.length > 0) this.#post()

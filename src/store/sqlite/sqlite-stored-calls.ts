@@ -8,15 +8,17 @@
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { StoredDamage } from '../../errors.js'
+import { StoredDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { CallId } from '../../protocol/call-id.js'
 import type { StoredPacket } from '../journal.js'
 import type { StoredCallContent, StoredCalls, StoredEntry, StoredHistory } from '../stored-calls.js'
+import { DamagedCalls } from './damaged-calls.js'
 import { databasePath, logFaults, openStored } from './database.js'
 import { isInstanceRunning } from './instance-lock.js'
 import { packetsOf, recordStarts, recordVersion } from './packet-record.js'
 import { recoverTail } from './recovered-tail.js'
+import { RowFaults } from './row-faults.js'
 import { type Db, schemaVersionOf } from './schema.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
 import { StoredPackets } from './stored-packets.js'
@@ -29,6 +31,8 @@ export class SqliteStoredCalls implements StoredCalls {
   readonly path: string
   readonly #db: Db
   readonly #packets: StoredPackets
+  readonly #rowFaults: RowFaults
+  readonly #damagedCalls: DamagedCalls
   readonly #nextCall
   readonly #callById
   readonly #lastVersion
@@ -37,6 +41,8 @@ export class SqliteStoredCalls implements StoredCalls {
     this.path = path
     this.#db = db
     this.#packets = new StoredPackets(db)
+    this.#rowFaults = new RowFaults(db)
+    this.#damagedCalls = new DamagedCalls(db)
     this.#nextCall = db.prepare<[number], CallTableRow>(
       'SELECT * FROM calls WHERE key > ? ORDER BY key LIMIT 1',
     )
@@ -83,7 +89,7 @@ export class SqliteStoredCalls implements StoredCalls {
     })
   }
 
-  *histories(damaged: (fault: StoredDamage) => void): Generator<StoredHistory> {
+  *histories(damaged: (fault: StoredDamage, callId?: CallId) => void): Generator<StoredHistory> {
     for (let after: number | null = 0; after !== null; ) {
       this.#db.exec('BEGIN')
       try {
@@ -99,16 +105,38 @@ export class SqliteStoredCalls implements StoredCalls {
   }
 
   /** Returns the key of its last call, or null behind the last of all. */
-  *#slice(after: number, damaged: (fault: StoredDamage) => void): Generator<StoredHistory, number | null> {
+  *#slice(
+    after: number,
+    damaged: (fault: StoredDamage, callId?: CallId) => void,
+  ): Generator<StoredHistory, number | null> {
     const until = performance.now() + sliceMs
     const tail = this.#tail(damaged)
     for (let key = after; ; ) {
       const row = this.#nextCall.get(key)
       if (row === undefined) return null
       key = row.key
-      yield { ...facts(row), entries: this.#packets.entries(key, 0, tail.pendingOf(key)) }
+      const call = this.#factsOf(row, damaged)
+      if (call !== null) yield { ...call, entries: this.#packets.entries(key, 0, tail.pendingOf(key)) }
       if (performance.now() > until) return key
     }
+  }
+
+  #factsOf(
+    row: CallTableRow,
+    damaged: (fault: StoredDamage, callId?: CallId) => void,
+  ): Omit<StoredHistory, 'entries'> | null {
+    try {
+      return this.#facts(row)
+    } catch (error) {
+      if (!(error instanceof StoredDamage)) throw error
+      damaged(error, this.#damagedCalls.find(row.key)?.callId)
+      return null
+    }
+  }
+
+  #facts(row: CallTableRow): Omit<StoredHistory, 'entries'> {
+    const { callId, snapshot, version } = storedCall(row)
+    return { callId, snapshot, snapshotVersion: version, rowFaults: () => this.#rowFaults.of(row.key) }
   }
 
   strayFaults(): readonly string[] {
@@ -141,7 +169,7 @@ export class SqliteStoredCalls implements StoredCalls {
         versions.at(-1) ?? 0,
       )
       return {
-        ...facts(row),
+        ...this.#facts(row),
         entries: { [Symbol.iterator]: () => this.#entriesThrough(row.key, pending, through) },
         packets: { [Symbol.iterator]: () => this.#packetsThrough(row.key, pending, through) },
       }
@@ -166,9 +194,4 @@ export class SqliteStoredCalls implements StoredCalls {
   close(): void {
     this.#db.close()
   }
-}
-
-function facts(row: CallTableRow): Omit<StoredHistory, 'entries'> {
-  const { callId, snapshot, version } = storedCall(row)
-  return { callId, snapshot, snapshotVersion: version }
 }

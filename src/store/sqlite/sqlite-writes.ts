@@ -12,6 +12,7 @@ export interface WriterEvents {
   checkpointFailed(error: Error): void
   dropped(callId: string, packets: number): void
   erasing(calls: number): void
+  damaged(damage: string): void
   /** What the files hold is unknown, or the thread has ended by itself. */
   died(error: Error): void
 }
@@ -106,6 +107,8 @@ export class SqliteWrites {
         return this.#events.dropped(message.callId, message.packets)
       case 'erasing':
         return this.#events.erasing(message.calls)
+      case 'damaged':
+        return this.#events.damaged(message.damage)
       case 'closed':
         this.#isClosed = true
         this.#closing?.resolve()

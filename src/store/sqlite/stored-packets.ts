@@ -10,7 +10,6 @@ import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { StoredDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
-import type { LifecycleFacts } from '../journal.js'
 import {
   recordCallKey,
   recordEnd,
@@ -20,6 +19,7 @@ import {
   recordVersion,
 } from './packet-record.js'
 import type { Db } from './schema.js'
+import { factsIn, type LifecycleTableRow, lifecycleColumns } from './stored-lifecycle.js'
 import type { VersionedEntry } from './thread-messages.js'
 
 interface RunRow {
@@ -45,7 +45,7 @@ export class StoredPackets {
   readonly #runsFrom: Statement<{ callKey: number; from: number }, RunRow>
   readonly #runsAfter: Statement<[number, number], RunRow>
   readonly #foldedThrough: Statement<[number], number | null>
-  readonly #lifecycleAfter: Statement<[number, number], { version: number; entry: string }>
+  readonly #lifecycleAfter: Statement<[number, number], LifecycleTableRow>
 
   constructor(db: Db) {
     this.#runsFrom = db.prepare(
@@ -60,7 +60,7 @@ export class StoredPackets {
       .prepare<[number], number | null>('SELECT max(last_version) FROM runs WHERE call_key = ?')
       .pluck()
     this.#lifecycleAfter = db.prepare(
-      'SELECT version, entry FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version',
+      `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version`,
     )
   }
 
@@ -189,11 +189,6 @@ function packetEntry(record: Buffer): VersionedEntry {
   return { version: recordVersion(record, 0), entry }
 }
 
-function lifecycleEntry({ version, entry }: { version: number; entry: string }): VersionedEntry {
-  try {
-    // Written by this program; what it does not fit is found when it is replayed.
-    return { version, entry: JSON.parse(entry) as LifecycleFacts }
-  } catch (cause) {
-    throw new StoredDamage(`lifecycle entry ${version} is damaged`, { cause })
-  }
+function lifecycleEntry(row: LifecycleTableRow): VersionedEntry {
+  return { version: row.version, entry: factsIn(row) }
 }

@@ -90,6 +90,8 @@ export type FromWriter =
   | { readonly type: 'pending'; readonly id: number; readonly records: ArrayBuffer }
   /** Of that call, because they were stored already. */
   | { readonly type: 'dropped'; readonly callId: string; readonly packets: number }
+  /** What was met is not what was written. */
+  | { readonly type: 'damaged'; readonly damage: string }
   /** So many erased calls have left bytes in the files. */
   | { readonly type: 'erasing'; readonly calls: number }
   | { readonly type: 'close-failed'; readonly message: string }
@@ -107,13 +109,21 @@ export interface StoredCallRow {
   readonly snapshot: CallSnapshot
 }
 
+/** Its row cannot be read as it was written. */
+export interface DamagedCallRow {
+  readonly key: number
+  readonly callId: CallId
+  readonly state: CallState | null
+  readonly snapshot: null
+}
+
 export interface FoundCallRow extends StoredCallRow {
   readonly match?: readonly MatchPart[]
 }
 
 /** Each read and its answer. */
 export interface Reads {
-  call: { query: { callId: CallId }; answer: StoredCallRow | null }
+  call: { query: { callId: CallId }; answer: StoredCallRow | DamagedCallRow | null }
   /** `pending`: packet records of the call that were in the tail, before anything was read here. */
   entries: {
     query: { callKey: number; afterVersion: number; pending: Uint8Array }
@@ -121,7 +131,7 @@ export interface Reads {
   }
   calls: {
     query: CallQuery
-    answer: { calls: readonly FoundCallRow[]; nextCursor: number | null }
+    answer: { calls: readonly (FoundCallRow | DamagedCallRow)[]; nextCursor: number | null }
   }
   packets: {
     query: { callKey: number; from: number; limit: number; pending: Uint8Array }
@@ -143,7 +153,8 @@ export type Question = {
 
 export type Reply =
   | { readonly id: number; readonly answer: unknown }
-  | { readonly id: number; readonly failure: string }
+  /** `isDamage`: what is stored is not what was written. */
+  | { readonly id: number; readonly failure: string; readonly isDamage: boolean }
 
 /** Questions of one turn of the loop go together, and so do their replies: a message costs more than most reads. */
 export type ToReader =
@@ -152,7 +163,12 @@ export type ToReader =
 
 export type FromReader =
   | { readonly type: 'opened' }
-  | { readonly type: 'replies'; readonly replies: readonly Reply[] }
+  /** `damaged`: what was met that is not what was written. */
+  | {
+      readonly type: 'replies'
+      readonly replies: readonly Reply[]
+      readonly damaged: readonly string[]
+    }
   | { readonly type: 'closed' }
 
 export interface CheckpointerData {

@@ -36,6 +36,8 @@ function open(): Writer | null {
     const writer = new Writer(options, {
       dropped: (callId, packets) => tell({ type: 'dropped', callId, packets }),
       erasing: (calls) => tell({ type: 'erasing', calls }),
+      damaged: (damage) =>
+        tell({ type: 'damaged', damage: damage instanceof Error ? damage.message : String(damage) }),
       checkpointFailed,
     })
     isOpen = true

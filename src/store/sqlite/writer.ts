@@ -13,11 +13,14 @@ import { Erasures } from './erasure.js'
 import { Folds } from './folds.js'
 import { recordCallKey, recordEnd, recordStarts } from './packet-record.js'
 import { recoverTail } from './recovered-tail.js'
+import { callChecksum } from './row-checksum.js'
 import type { Db } from './schema.js'
 import { codeOf } from './sqlite-error.js'
+import type { CallTableRow } from './stored-call-row.js'
+import { insertLifecycle, lifecycleValues } from './stored-lifecycle.js'
 import { StoredPackets } from './stored-packets.js'
 import { type ErasurePlan, type FoldPlan, Tail } from './tail.js'
-import type { FromWriter, WriteBatch, WriterData } from './thread-messages.js'
+import type { CallRow, FromWriter, WriteBatch, WriterData } from './thread-messages.js'
 
 /** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
 const foldRecordsMin = 512
@@ -34,6 +37,8 @@ export interface WriterPorts {
   readonly dropped: (callId: string, packets: number) => void
   /** So many erased calls have left bytes in the files. */
   readonly erasing: (calls: number) => void
+  /** What was met is not what was written. */
+  readonly damaged: (damage: unknown) => void
   /** A checkpoint, or what an erasure has to do in the files. */
   readonly checkpointFailed: (code: string, message: string) => void
 }
@@ -60,7 +65,7 @@ export class Writer {
     const db = openForWriting(databasePath(dataDir), acceptDataLoss)
     this.#db = db
     this.#checkpoints = new Checkpoints(db, dataDir, ports.checkpointFailed)
-    this.#index = new CallIndex(db)
+    this.#index = new CallIndex(db, ports.damaged)
     this.#folds = new Folds(db)
     this.#dropped = ports.dropped
     this.#erasures = new Erasures({
@@ -76,15 +81,13 @@ export class Writer {
     this.#rewriteBatch = db.prepare('UPDATE journal SET checksum = ?, records = ? WHERE "offset" = ?')
     this.#deleteBatch = db.prepare('DELETE FROM journal WHERE "offset" = ?')
     this.#upsertCall = db.prepare(
-      `INSERT INTO calls(key, call_id, version, state, created_at, due_at, ended_at, is_settled, snapshot)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO calls(key, call_id, version, state, created_at, due_at, ended_at, is_settled, snapshot, checksum)
+       VALUES (:key, :call_id, :version, :state, :created_at, :due_at, :ended_at, :is_settled, :snapshot, :checksum)
        ON CONFLICT(key) DO UPDATE SET version = excluded.version, state = excluded.state, due_at = excluded.due_at,
-         ended_at = excluded.ended_at, is_settled = excluded.is_settled, snapshot = excluded.snapshot`,
+         ended_at = excluded.ended_at, is_settled = excluded.is_settled, snapshot = excluded.snapshot, checksum = excluded.checksum`,
     )
     this.#callIdOf = db.prepare<[number], string>('SELECT call_id FROM calls WHERE key = ?').pluck()
-    this.#insertLifecycle = db.prepare(
-      'INSERT INTO lifecycle(call_key, version, entry, text) VALUES (?, ?, ?, ?)',
-    )
+    this.#insertLifecycle = db.prepare(insertLifecycle)
   }
 
   /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
@@ -98,10 +101,17 @@ export class Writer {
 
   /** What is left of a deadline is at most its full delay, whatever the wall clock did between two starts (V8). */
   clampDeadlines(nowMs: number, within: WriterData['dueWithin']): void {
-    const clamp = this.#db.prepare(
-      'UPDATE calls SET due_at = :latest WHERE due_at > :latest AND state = :state',
+    const late = this.#db.prepare<[number, string], CallTableRow>(
+      'SELECT * FROM calls WHERE due_at > ? AND state = ?',
     )
-    for (const [state, delayMs] of Object.entries(within)) clamp.run({ state, latest: nowMs + delayMs })
+    const clamp = this.#db.prepare('UPDATE calls SET due_at = ?, checksum = ? WHERE key = ?')
+    for (const [state, delayMs] of Object.entries(within)) {
+      const latest = nowMs + delayMs
+      // A new checksum would make a damaged row a good one.
+      for (const row of late.all(latest, state))
+        if (callChecksum(row) === row.checksum)
+          clamp.run(latest, callChecksum({ ...row, due_at: latest }), row.key)
+    }
   }
 
   nextKey(): number {
@@ -169,20 +179,9 @@ export class Writer {
     try {
       this.#eraseWithin(erasure)
       if (records.length > 0) this.#insertBatch.run(offset, crc32(records), records)
-      for (const { key, callId, version, snapshot } of batch.calls)
-        this.#upsertCall.run(
-          key,
-          callId,
-          version,
-          snapshot.state,
-          snapshot.createdAt,
-          snapshot.dueAt,
-          snapshot.endedAt,
-          snapshot.isSettled ? 1 : 0,
-          snapshot.body,
-        )
+      for (const call of batch.calls) this.#upsertCall.run(columnsOf(call))
       for (const row of batch.lifecycle) {
-        this.#insertLifecycle.run(row.callKey, row.version, row.entry, row.text)
+        this.#insertLifecycle.run(lifecycleValues(row))
         this.#index.add(row)
       }
       for (const fold of plan.folds) this.#folds.add(fold)
@@ -240,4 +239,19 @@ export class Writer {
 function withoutCalls(records: Buffer, callKeys: ReadonlySet<number>): Buffer {
   const kept = [...recordStarts(records)].filter((at) => !callKeys.has(recordCallKey(records, at)))
   return Buffer.concat(kept.map((at) => records.subarray(at, recordEnd(records, at))))
+}
+
+function columnsOf({ key, callId, version, snapshot }: CallRow) {
+  const row = {
+    key,
+    call_id: callId,
+    version,
+    state: snapshot.state,
+    created_at: snapshot.createdAt,
+    due_at: snapshot.dueAt,
+    ended_at: snapshot.endedAt,
+    is_settled: snapshot.isSettled ? (1 as const) : (0 as const),
+    snapshot: snapshot.body,
+  }
+  return { ...row, checksum: callChecksum(row) }
 }

@@ -12,7 +12,7 @@ describe('the database', () => {
     // Guards against NORMAL, with which a 202 does not wait for its fsync; WAL answers with its default before a write.
     const db = openForWriting(fileOf(temporaryFolder(t)), false)
     t.after(() => db.close())
-    db.exec("INSERT INTO calls VALUES (1, 'c1', 1, 'FAILED', 1, NULL, NULL, 1, '{}')")
+    db.exec("INSERT INTO calls VALUES (1, 'c1', 1, 'FAILED', 1, NULL, NULL, 1, '{}', 0)")
     assert.equal(db.pragma('synchronous', { simple: true }), 2)
     assert.equal(db.pragma('journal_mode', { simple: true }), 'wal')
     assert.equal(db.pragma('wal_autocheckpoint', { simple: true }), 0)

@@ -76,6 +76,7 @@ test('a thread that has ended already is not waited for', { timeout: 20_000 }, a
       checkpointFailed: ignore,
       erasing: ignore,
       dropped: ignore,
+      damaged: ignore,
       died: ignore,
     },
   )
@@ -85,7 +86,7 @@ test('a thread that has ended already is not waited for', { timeout: 20_000 }, a
 
   const { journal, dataDir: stored } = await openJournal(t)
   await close(journal)
-  const reads = await SqliteReads.open({ dataDir: stored, atOnce: 1, died: ignore })
+  const reads = await SqliteReads.open({ dataDir: stored, atOnce: 1, died: ignore, damaged: ignore })
   await reads.close()
   await reads.close()
 })
