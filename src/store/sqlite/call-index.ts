@@ -67,7 +67,7 @@ export class CallIndex {
     for (const { name, value } of listDetails(details)) this.#addDetail.run(callKey, name, value)
   }
 
-  /** A damaged index costs its finds, not the commit: `verify --rebuild-index` makes it anew from the lifecycle. */
+  /** A damaged index costs its finds, not the commit. Nothing makes it anew yet. */
   #putWords(callKey: number, version: number): void {
     try {
       if (this.#removeOlderWords.run(callKey, version).changes > 0) this.#isDirty = true

@@ -254,6 +254,6 @@ describe('a damaged database', () => {
   test('refuses to give packets out of a damaged run, and never gives wrong ones', async (t) => {
     const dataDir = await damaged(t, false, 'runs')
     const { journal } = await openJournal(t, { dataDir })
-    await assert.rejects(journal.packets(ids[0] as CallId, 0, 10), { code: 'read_failed' })
+    await assert.rejects(journal.packets(ids[0] as CallId, 0, 10), { code: 'stored_damage' })
   })
 })
