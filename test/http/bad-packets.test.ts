@@ -42,6 +42,7 @@ const malformed: Record<string, string | Buffer> = {
   'a raw U+0000 in a string': body({ data: '"a\0b"' }),
   'a bad escape': body({ data: '"\\x41"' }),
   'half an escape': body({ data: '"\\u12"' }),
+  'two byte order marks': bytes([0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf], body({})),
   'a byte that is no UTF-8': around([0xff]),
   'half a character': around([0xe2, 0x82]),
   'an overlong character': around([0xc0, 0xaf]),
