@@ -7,12 +7,12 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { decodeG711 } from '../../src/audio/g711.js'
 import { parseWav } from '../../src/audio/wav-file.js'
-import type { AnalysisResult } from '../../src/protocol/analysis.js'
+import type { CallTranscript } from '../../src/protocol/transcript.js'
 import { planCall } from '../../src/simulate/impairment.js'
 import { cutPackets } from '../../src/simulate/packets.js'
 import { runCommand } from '../support/command.js'
 import { OpenAiServer } from '../support/openai-server.js'
-import { startService } from '../support/service.js'
+import { get, startService } from '../support/service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
 
 const file = 'examples/support-call.wav'
@@ -86,11 +86,12 @@ test('a file that is played with loss is heard sample by sample, and its transcr
     assert.equal(sent.frames.length, expected.length)
     assert(sent.frames.equals(expected), 'sample by sample')
 
-    const event = ended().find(({ call_id }) => call_id === callId) as unknown as AnalysisResult
+    const { body } = await get(service, `/v1/call/${callId}/transcript`)
+    const found = body as unknown as CallTranscript
     const frames = expected.length / 2
     const seconds = Math.floor(frames / 8000)
     assert.deepEqual(
-      event.transcript?.segments.map(({ start, end, text, coverage }) => [start, end, text, coverage]),
+      found.segments.map(({ start, end, text, coverage }) => [start, end, text, coverage]),
       Array.from({ length: seconds }, (_, second) => [
         second,
         second + 1,
@@ -99,14 +100,14 @@ test('a file that is played with loss is heard sample by sample, and its transcr
       ]),
     )
     const missing = [...lost].reduce((sum) => sum + framesPerPacket, 0)
-    assert.equal(event.transcript?.coverage, Math.floor((1 - missing / frames) * 10_000) / 10_000)
+    assert.equal(found.coverage, Math.floor((1 - missing / frames) * 10_000) / 10_000)
     assert.deepEqual(
-      event.requests?.map(({ what, attempt, status }) => [what, attempt, status]),
+      found.requests?.map(({ what, attempt, status }) => [what, attempt, status]),
       [
         ['transcription', 1, 200],
         ['chat', 1, 200],
       ],
     )
-    assert.equal(event.sentiment, 'positive')
+    assert.equal(found.sentiment, 'positive')
   }
 })
