@@ -1,5 +1,5 @@
 /**
- * Writes what `src/settings.ts` says of the settings into the README's table and into `.env.example`. With `--check` it
+ * Writes what `src/config/settings.ts` says of the settings into the README's table and into `.env.example`. With `--check` it
  * writes nothing and fails where they differ.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -39,7 +39,7 @@ const documents = [
 for (const [path, text] of documents) {
   if (!process.argv.includes('--check')) writeFileSync(path, text)
   else if (readFileSync(path, 'utf8') !== text) {
-    console.error(`${path} does not say what src/settings.ts says: npm run settings`)
+    console.error(`${path} does not say what src/config/settings.ts says: npm run settings`)
     process.exitCode = 1
   }
 }

@@ -139,11 +139,11 @@ export const limits = {
   /** A call's state is written this often even when nothing but packets happens, so that its replay stays short. */
   snapshotPackets: 4096,
 
-  alarmHorizonMs: 30_000,
-  alarmPageCalls: 4096,
-  alarmRetryMs: 1000,
+  deadlineHorizonMs: 30_000,
+  deadlinePageCalls: 4096,
+  deadlineRetryMs: 1000,
   /** Deadlines under way at once: waking a million calls must not keep new calls from being activated. */
-  alarmRingsMax: 256,
+  deadlineDeliveriesMax: 256,
 
   /** Calls that are erased by their age, at a time; after a pause the next ones, and otherwise a look now and then. */
   retentionPageCalls: 64,

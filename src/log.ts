@@ -5,9 +5,9 @@
  * in a pretty line could pass for another line; for the eye: `npm start | npx pino-pretty`.
  */
 import { type DestinationStream, pino } from 'pino'
-import type { Config } from './config.js'
+import type { Config } from './config/config.js'
+import { RateLimit } from './http/gate/rate-limit.js'
 import { limits } from './limits.js'
-import { RateLimit } from './rate-limit.js'
 
 export const logFields = [
   'address',

@@ -1,7 +1,7 @@
 /** What may stand in the log, and what never does. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ProviderRejected, ProviderUnavailable } from '../src/ai/provider.js'
+import { ProviderRejected, ProviderUnavailable } from '../src/analysis/provider.js'
 import { VoiceStreamError } from '../src/errors.js'
 import { limits } from '../src/limits.js'
 import { createLog, type LogFields, serializeError } from '../src/log.js'

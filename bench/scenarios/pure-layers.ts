@@ -1,7 +1,7 @@
 /** Layers that only compute: the receive log, decoding, receipts. */
 import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
 import { ReceiveLog } from '../../src/actors/receive-log.js'
-import { encodeReceipt } from '../../src/http/receipt.js'
+import { encodeReceipt } from '../../src/http/routes/receipt.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
 import { decodeBulkLine, decodePacket } from '../../src/protocol/decode.js'
 import { dataText, packetBody, packetLine } from '../load/packets.js'

@@ -14,7 +14,7 @@ export interface Decision<Answer> {
 
 export type DeadlineDecision =
   | { readonly kind: 'live'; readonly entry: LifecycleEntry }
-  /** Packets moved the deadline without journaling it: it is journaled now, so that the alarm finds it (V8). */
+  /** Packets moved the deadline without journaling it: it is journaled now, so that it is found again (V8). */
   | { readonly kind: 'postpone'; readonly dueAt: Millis }
   /** The journal says so already. */
   | { readonly kind: 'wait'; readonly dueAt: Millis }

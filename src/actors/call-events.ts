@@ -1,10 +1,10 @@
 /** What supervisors are told of an entry of a call's life: pure. */
 import { rfc3339 } from '../clock.js'
 import { unreachable } from '../errors.js'
+import type { LifecycleEvent } from '../feed/event-feed.js'
 import type { AnalysisDigest } from '../protocol/analysis.js'
 import type { LifecycleEntry } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
-import type { LifecycleEvent } from './event-feed.js'
 
 export function eventsOf(
   before: CallMachineSnapshot,

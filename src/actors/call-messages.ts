@@ -49,7 +49,7 @@ export type LifecycleMessage =
   | { readonly type: 'describe'; readonly body: StartBody; readonly replyTo: ReplyTo<DescribeAnswer> }
   /** An administrator has the analysis of a FAILED call made again. */
   | { readonly type: 'redrive'; readonly replyTo: ReplyTo<RedriveAnswer> }
-  /** The alarm: a journaled deadline has come. `failed` when it could not be met: the alarm rings again. */
+  /** A journaled deadline has come. `failed` when it could not be met: it is delivered again. */
   | { readonly type: 'deadline'; readonly replyTo: ReplyTo<void> }
   /** The analysis of the call that was created then reports; the answer says whether its state admitted it. */
   | {

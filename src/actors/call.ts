@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
+import type { LifecycleEvent } from '../feed/event-feed.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
@@ -43,7 +44,6 @@ import {
   type ReplyTo,
   type SettledCall,
 } from './call-settlements.js'
-import type { LifecycleEvent } from './event-feed.js'
 import { ReceiveLog } from './receive-log.js'
 
 export interface CallPorts {

@@ -1,8 +1,8 @@
 /** `voicestream backup`: a copy of the database while the service runs, checked before it gets its name. */
 import { statSync } from 'node:fs'
-import { databasePath } from '../store/sqlite/database.js'
-import { copyDatabase } from '../store/sqlite/database-copy.js'
-import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import { databasePath } from '../store/sqlite/files/database.js'
+import { copyDatabase } from '../store/sqlite/files/database-copy.js'
+import { SqliteStoredCalls } from '../store/sqlite/reading/sqlite-stored-calls.js'
 import { showProgress } from '../terminal/progress.js'
 import { describeDamage } from './check.js'
 import { CommandError, exitCodes } from './exit-codes.js'

@@ -1,6 +1,6 @@
 /** Checks a database of calls: its file, its log, the account of every call. Pure but for the loop that it lets run. */
 import { setImmediate as loopTurn } from 'node:timers/promises'
-import { type CallAccount, checkAccount } from '../actors/call-account.js'
+import { type CallAccount, checkAccount } from '../actors/stored-account.js'
 import { StoredDamage } from '../errors.js'
 import type { CallState } from '../protocol/call.js'
 import { callStates } from '../protocol/call-states.js'

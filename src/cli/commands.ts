@@ -67,7 +67,7 @@ function tell(message: string, code: number, { terminal }: World): number {
 }
 
 async function overview(): Promise<string> {
-  const { helpText } = await import('../config.js')
+  const { helpText } = await import('../config/config.js')
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
   const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
   return [

@@ -1,6 +1,6 @@
 /** How a command ends, after sysexits.h. `simulate` has codes of its own for how an account came out. */
 import { AudioError } from '../audio/audio-format.js'
-import { ConfigError } from '../config.js'
+import { ConfigError } from '../config/config.js'
 import { NoStoredCalls, StoredDamage } from '../errors.js'
 
 export const exitCodes = {

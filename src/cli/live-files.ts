@@ -1,8 +1,8 @@
 /** The files of a service's database, which no command may write over: what was acknowledged since would be lost. */
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { databasePath } from '../store/sqlite/database.js'
-import { isInstanceRunning, lockPath } from '../store/sqlite/instance-lock.js'
+import { databasePath } from '../store/sqlite/files/database.js'
+import { isInstanceRunning, lockPath } from '../store/sqlite/files/instance-lock.js'
 import { CommandError, exitCodes } from './exit-codes.js'
 
 /** What SQLite may put beside a database while it writes it, and the database itself. */

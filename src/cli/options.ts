@@ -1,6 +1,6 @@
 /** The words behind a command: its own flags, and those settings that concern it. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { readSettings } from '../config.js'
+import { readSettings } from '../config/config.js'
 import { shortened } from '../quoted.js'
 import { CommandError, exitCodes } from './exit-codes.js'
 import type { World } from './world.js'

@@ -1,6 +1,6 @@
 /** `voicestream serve`: the service, from its configuration to its exit code. */
 import { type App, startApp } from '../app.js'
-import { ConfigError, helpText, printable, readConfig } from '../config.js'
+import { ConfigError, helpText, printable, readConfig } from '../config/config.js'
 import { limits } from '../limits.js'
 import { createLog, type Log } from '../log.js'
 import { LogOutput } from '../log-output.js'

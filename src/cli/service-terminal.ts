@@ -1,6 +1,6 @@
 /** What a person at a terminal reads of the service, on stderr: its log is for machines. Nothing elsewhere. */
 import { isIPv6 } from 'node:net'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { version } from '../version.js'
 import type { World } from './world.js'
 

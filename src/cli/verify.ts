@@ -1,6 +1,6 @@
 /** `voicestream verify`: is everything there, and does it add up? */
-import { databasePath } from '../store/sqlite/database.js'
-import { SqliteStoredCalls } from '../store/sqlite/sqlite-stored-calls.js'
+import { databasePath } from '../store/sqlite/files/database.js'
+import { SqliteStoredCalls } from '../store/sqlite/reading/sqlite-stored-calls.js'
 import { showProgress } from '../terminal/progress.js'
 import { renderTable } from '../terminal/table.js'
 import { type CheckReport, checkStoredCalls, describeDamage } from './check.js'

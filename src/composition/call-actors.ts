@@ -1,20 +1,21 @@
 /**
- * The calls and what acts on them, built on an open journal. Each of them may need each other (the alarm rings a call, a
- * call arms the alarm): they are all made here, and reach each other only once something happens to a call.
+ * The calls and what acts on them, built on an open journal. Each of them may need each other (a deadline wakes a call, a
+ * call arms the deadlines): they are all made here, and reach each other only once something happens to a call.
  */
-import { Alarm } from '../actors/alarm.js'
+
 import type { CallLife } from '../actors/call-messages.js'
 import { CallRegistry } from '../actors/call-registry.js'
 import type { ReceiptFacts, ReplyTo } from '../actors/call-settlements.js'
+import { Deadlines } from '../actors/deadlines.js'
 import { DuplicateCheck } from '../actors/duplicate-check.js'
 import { Retention } from '../actors/retention.js'
-import type { Supervision } from '../actors/supervision.js'
-import type { AnalysisProvider } from '../ai/provider.js'
+import type { AnalysisProvider } from '../analysis/provider.js'
 import { type Clock, rfc3339 } from '../clock.js'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { VoiceStreamError } from '../errors.js'
+import type { Supervision } from '../feed/supervision.js'
 import type { Log } from '../log.js'
-import type { Metrics } from '../metrics.js'
+import type { Metrics } from '../metrics/metrics.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
@@ -38,7 +39,7 @@ export class CallActors {
   readonly #parts: CallActorsParts
   readonly registry: CallRegistry
   readonly analysis: CallAnalysis
-  readonly alarm: Alarm
+  readonly deadlines: Deadlines
   readonly duplicates: DuplicateCheck
   /** Null when calls are kept for ever. */
   readonly retention: Retention | null
@@ -47,14 +48,14 @@ export class CallActors {
     this.#parts = parts
     this.registry = this.#createRegistry()
     this.analysis = this.#createAnalysis()
-    this.alarm = this.#createAlarm()
+    this.deadlines = this.#createDeadlines()
     this.duplicates = this.#createDuplicateCheck()
     this.retention = this.#createRetention()
   }
 
-  /** From now on deadlines ring, and calls leave the memory and the store when it is time. */
+  /** From now on deadlines are delivered, and calls leave the memory and the store when it is time. */
   start(): void {
-    this.alarm.start()
+    this.deadlines.start()
     this.registry.passivation.start()
     if (this.retention === null) this.#parts.log.warn('calls are kept for ever: RETENTION_DAYS is 0')
     else this.retention.start()
@@ -62,7 +63,7 @@ export class CallActors {
 
   /** Resolves when nothing is under way, and every call is in the journal. */
   async stop(): Promise<void> {
-    this.alarm.stop()
+    this.deadlines.stop()
     this.registry.passivation.stop()
     await this.retention?.stop()
     await this.analysis.analyses.stop()
@@ -91,7 +92,7 @@ export class CallActors {
       publish: (event) => supervision.event(event),
       publishPacket: (facts) => supervision.packet(facts),
       changed: (callId) => supervision.changed(callId),
-      arm: (callId, dueAt) => this.alarm.arm(callId, dueAt),
+      arm: (callId, dueAt) => this.deadlines.arm(callId, dueAt),
       analyse: (life, facts) => this.analysis.analyses.start(life, facts),
       stateChanged: (from, to, context) => {
         metrics.stateChanged(from, to, context)
@@ -118,7 +119,7 @@ export class CallActors {
       reader: journal,
       record: (life, entry) => this.#record(life, entry),
       read: (callId, look) => this.registry.read(callId, look),
-      postpone: (callId, delayMs) => this.alarm.arm(callId, clock.now() + delayMs),
+      postpone: (callId, delayMs) => this.deadlines.arm(callId, clock.now() + delayMs),
       interrupted: (callId, error) => {
         if (isServing())
           log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
@@ -132,12 +133,12 @@ export class CallActors {
     })
   }
 
-  #createAlarm(): Alarm {
+  #createDeadlines(): Deadlines {
     const { clock, log, journal } = this.#parts
-    return new Alarm({
+    return new Deadlines({
       clock,
       reader: journal,
-      ring: (callId, done) =>
+      deliver: (callId, done) =>
         this.registry.tell(callId, {
           type: 'deadline',
           replyTo: { answered: () => done(true), failed: () => done(false) },
@@ -196,7 +197,7 @@ export class CallActors {
   /** The erasure is committed: nothing in memory may go on for the call, or keep it. */
   #erased(callId: CallId, state: CallState): void {
     const { clock, metrics, supervision } = this.#parts
-    this.alarm.disarm(callId)
+    this.deadlines.disarm(callId)
     this.analysis.analyses.forget(callId)
     metrics.erased(state)
     // Before the event: what is told of the call from now on is this alone.

@@ -2,8 +2,9 @@
  * Whether commits fail for lack of space. A commit that succeeds says that they no longer do; where nobody sends any
  * more, as a service that is not ready has no traffic, the free space of the disk says it.
  */
-import type { Space } from '../folder-space.js'
+
 import { limits } from '../limits.js'
+import type { Space } from '../metrics/folder-space.js'
 
 export interface FullDiskPorts {
   look(): Promise<Space>

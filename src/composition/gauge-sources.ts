@@ -1,11 +1,11 @@
 /** Where the gauges look. Everything is asked for at each look: the metrics are there before what they watch. */
 
-import type { EventFeed } from '../actors/event-feed.js'
-import type { FolderSpace } from '../folder-space.js'
-import type { GaugeSources } from '../gauges.js'
-import { type NotReadyReason, notReadyReasons } from '../http/operations.js'
+import type { EventFeed } from '../feed/event-feed.js'
+import { type NotReadyReason, notReadyReasons } from '../http/routes/operations.js'
 import type { Server } from '../http/server.js'
-import type { SupervisorSockets } from '../http/supervisor-socket.js'
+import type { SupervisorSockets } from '../http/sockets/supervisor-socket.js'
+import type { FolderSpace } from '../metrics/folder-space.js'
+import type { GaugeSources } from '../metrics/gauges.js'
 import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
 import { version } from '../version.js'
 import type { CallActors } from './call-actors.js'
@@ -35,7 +35,7 @@ export function gaugeSources({
     activeCallsByState: () => calls().registry.activeByState,
     activatingCalls: () => calls().registry.activatingCount,
     activationMessages: () => calls().registry.waitingMessages,
-    armedDeadlines: () => calls().alarm.armedCount,
+    armedDeadlines: () => calls().deadlines.armedCount,
     runningAnalyses: () => calls().analysis.analyses.runningCount,
     runningAttempts: () => calls().analysis.slots.activeCount,
     waitingAttempts: () => calls().analysis.slots.pendingCount,

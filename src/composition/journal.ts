@@ -1,8 +1,8 @@
 /** The store: the one SQLite journal, and what is told of its commits. */
 import type { Clock } from '../clock.js'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Log } from '../log.js'
-import type { Metrics } from '../metrics.js'
+import type { Metrics } from '../metrics/metrics.js'
 import { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
 import type { FullDisk } from './full-disk.js'
 

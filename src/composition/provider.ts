@@ -1,14 +1,14 @@
 /** Who analyses calls, as the settings say: checked here, so that a bad one stops the start. */
 import { BlockList, isIP } from 'node:net'
-import { LocalProvider } from '../ai/local-provider.js'
-import { Connection } from '../ai/openai/connection.js'
-import { OpenAiProvider } from '../ai/openai/openai-provider.js'
-import type { AnalysisProvider } from '../ai/provider.js'
-import { SimulatedProvider } from '../ai/simulated-provider.js'
-import { type Config, ConfigError } from '../config.js'
+import type { AnalysisProvider } from '../analysis/provider.js'
+import { LocalProvider } from '../analysis/providers/local-provider.js'
+import { Connection } from '../analysis/providers/openai/connection.js'
+import { OpenAiProvider } from '../analysis/providers/openai/openai-provider.js'
+import { SimulatedProvider } from '../analysis/providers/simulated-provider.js'
+import { type Config, ConfigError } from '../config/config.js'
+import { readPrivateFile } from '../config/private-file.js'
 import { unreachable } from '../errors.js'
 import { limits } from '../limits.js'
-import { readPrivateFile } from '../private-file.js'
 
 /** Of an HTTP header: visible, without spaces. */
 const keyPattern = /^[\x21-\x7e]{1,512}$/

@@ -4,10 +4,10 @@
  */
 import { Buffer } from 'node:buffer'
 import { performance } from 'node:perf_hooks'
-import type { Credential } from '../credentials.js'
+import type { Credential } from '../config/credentials.js'
 import type { VoiceStreamError } from '../errors.js'
 import { problemKinds, problemOf } from '../protocol/problem.js'
-import { canonicalAddress } from './client-addresses.js'
+import { canonicalAddress } from './gate/client-addresses.js'
 import type { RequestHead } from './request-body.js'
 import type { HttpResponse } from './uws.js'
 

@@ -1,7 +1,7 @@
 /** What a route is: its place in the table that feeds the server, the 404/405 answers and `/openapi.json`. */
 import type { TSchema } from 'typebox'
-import type { Access } from './access.js'
 import type { Exchange } from './exchange.js'
+import type { Access } from './gate/access.js'
 
 export interface RouteBody {
   readonly mediaType: string

@@ -4,7 +4,7 @@
 
 import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, WebSocket } from 'uWebSockets.js'
 import * as uws from 'uWebSockets.js'
-import type { TlsFiles } from './tls.js'
+import type { TlsFiles } from './gate/tls.js'
 
 export type { HttpRequest, HttpResponse, TemplatedApp, WebSocket }
 export type ListenSocket = us_listen_socket

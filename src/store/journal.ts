@@ -130,7 +130,7 @@ export function factsOf(entry: LifecycleEntry): LifecycleFacts {
 export interface CallSnapshot {
   readonly state: CallState
   readonly createdAt: Millis
-  /** The call's next deadline, indexed for the alarm. */
+  /** The call's next deadline, indexed. */
   readonly dueAt: Millis | null
   /** When the call reached its end; indexed, for those that are kept for a time only. */
   readonly endedAt: Millis | null

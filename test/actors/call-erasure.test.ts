@@ -1,7 +1,7 @@
 /** An erasure among the other messages of a call: what came before goes, what comes after is another call. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Analyses } from '../../src/actors/analysis.js'
+import { Analyses } from '../../src/analysis/analysis.js'
 import { limits } from '../../src/limits.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
@@ -63,7 +63,7 @@ describe('a call that is erased', () => {
       await calls.erase(id).promise
     }
     assert.equal(new Set(keys).size, 2, keys.join(' '))
-    calls.alarm.stop()
+    calls.deadlines.stop()
     await calls.analyses.stop()
   })
 
@@ -123,7 +123,7 @@ describe('a call that is erased', () => {
     assert.equal((await calls.view(id))?.state, 'ARCHIVED')
     assert.deepEqual(calls.interruptions, [])
     assert(calls.analyses instanceof Analyses)
-    calls.alarm.stop()
+    calls.deadlines.stop()
   })
 
   test('gives no words to the next call of its name, which is under analysis, too', async (t) => {
@@ -152,7 +152,7 @@ describe('a call that is erased', () => {
     await calls.clock.advance(2 * limits.analysisRetryMs)
     const { state, ai } = (await calls.view(id)) ?? {}
     assert.deepEqual([state, ai?.transcription], ['PROCESSING_AI', null])
-    calls.alarm.stop()
+    calls.deadlines.stop()
   })
 
   test('has an analysis whose record the next call of its name does not take (V10)', async () => {
@@ -191,7 +191,7 @@ describe('a call that is erased', () => {
     goOn()
     await turns()
     assert.deepEqual(read, ['old', 'old'])
-    calls.alarm.stop()
+    calls.deadlines.stop()
   })
 
   test('at random, among packets, failures, silences and restarts, is what the answers say', async (t) => {

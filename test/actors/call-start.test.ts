@@ -1,7 +1,7 @@
 /** What a PBX says of a call: when it may, what stays, and that it is journaled. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { checkAccount } from '../../src/actors/call-account.js'
+import { checkAccount } from '../../src/actors/stored-account.js'
 import { textMedia } from '../../src/protocol/media.js'
 import { Calls, callId, graceMs, idleMs } from '../support/calls.js'
 

@@ -6,7 +6,7 @@ import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import Database from 'better-sqlite3'
-import { copyDatabase } from '../../src/store/sqlite/database-copy.js'
+import { copyDatabase } from '../../src/store/sqlite/files/database-copy.js'
 import { bulkLines, numbers, postLines, runCommand } from '../support/command.js'
 import {
   eventually,

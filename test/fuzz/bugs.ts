@@ -47,7 +47,7 @@ export const fuzzBugs: readonly FuzzBug[] = [
     name: 'a range of the last 0 bytes is not expected',
     area: 'http',
     edit: {
-      file: 'http/byte-range.js',
+      file: 'http/routes/byte-range.js',
       find: "return length === 0 ? 'unsatisfiable' :",
       replace: 'return length === 0 ? undefined.first :',
     },
@@ -57,7 +57,7 @@ export const fuzzBugs: readonly FuzzBug[] = [
     name: 'a part of a recording ends a byte too late',
     area: 'http',
     edit: {
-      file: 'http/byte-range.js',
+      file: 'http/routes/byte-range.js',
       find: 'Math.min(Number(to), bytes - 1)',
       replace: 'Math.min(Number(to) + (first > 0 ? 1 : 0), bytes - 1)',
     },
@@ -87,7 +87,7 @@ export const fuzzBugs: readonly FuzzBug[] = [
     name: 'a long ping ends the process',
     area: 'ws',
     edit: {
-      file: 'http/supervisor-socket.js',
+      file: 'http/sockets/supervisor-socket.js',
       find: 'open: (socket) => this.#open(socket),',
       replace:
         'open: (socket) => this.#open(socket), ping: (_, message) => { if (message.byteLength > 120) process.abort(); },',
@@ -98,7 +98,7 @@ export const fuzzBugs: readonly FuzzBug[] = [
     name: 'a token is compared by how it begins',
     area: 'auth',
     edit: {
-      file: 'http/access.js',
+      file: 'http/gate/access.js',
       find: 'authorization.slice(prefix[0].length)',
       replace: 'authorization.slice(prefix[0].length, prefix[0].length + 24)',
     },

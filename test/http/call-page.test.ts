@@ -1,8 +1,8 @@
 /** What a page of calls costs beside the page itself. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { callRoutes } from '../../src/http/calls.js'
 import type { Exchange } from '../../src/http/exchange.js'
+import { callRoutes } from '../../src/http/routes/calls.js'
 import { Calls, callId } from '../support/calls.js'
 
 test('a page of stored calls is made of what the page has read of them', async () => {

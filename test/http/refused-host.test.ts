@@ -1,7 +1,7 @@
 /** Without credentials the host says who is asked: one that is not ours is refused, from the first request on. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Origins } from '../../src/http/origins.js'
+import { Origins } from '../../src/http/gate/origins.js'
 import { exchangeRaw, rawRequest } from '../support/raw-connection.js'
 import { suiteService } from '../support/suite-service.js'
 

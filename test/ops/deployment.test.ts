@@ -10,9 +10,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFile
 import { join, resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
-import { readConfig } from '../../src/config.js'
+import { readConfig } from '../../src/config/config.js'
+import { environmentPrefix } from '../../src/config/settings.js'
 import { limits } from '../../src/limits.js'
-import { environmentPrefix } from '../../src/settings.js'
 import { mainPath, startService, temporaryFolder } from '../support/service.js'
 
 const dockerfile = readFileSync('Dockerfile', 'utf8').replaceAll(/\\\n\s*/g, ' ')

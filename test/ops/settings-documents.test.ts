@@ -4,8 +4,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, test } from 'node:test'
-import { readConfig } from '../../src/config.js'
-import { settings } from '../../src/settings.js'
+import { readConfig } from '../../src/config/config.js'
+import { settings } from '../../src/config/settings.js'
 import { temporaryFolder } from '../support/service.js'
 
 const check = (cwd: string) =>

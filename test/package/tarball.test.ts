@@ -101,7 +101,7 @@ describe('the packed package in an empty folder', () => {
     const paths = files.map(({ path }) => path)
     for (const wanted of [
       'dist/main.js',
-      'dist/store/sqlite/writer-thread.js',
+      'dist/store/sqlite/writing/writer-thread.js',
       'dist/client/supervisor-client.js',
       'dist/client/supervisor-client.d.ts',
       'dist/swagger-ui/swagger-ui-bundle.js',

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
 import { createProvider } from '../../src/composition/provider.js'
-import { type Config, readConfig } from '../../src/config.js'
-import { never, requestFor, tone } from '../ai/openai/openai-run.js'
+import { type Config, readConfig } from '../../src/config/config.js'
+import { never, requestFor, tone } from '../analysis/providers/openai/openai-run.js'
 import {
   answer,
   chatAnswer,

@@ -1,9 +1,9 @@
 /** An outage of half an hour in fake time, as an OpenAI-shaped server tells it: all calls end well. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { ProviderAnswer } from '../../src/ai/openai/connection.js'
-import { OpenAiProvider } from '../../src/ai/openai/openai-provider.js'
-import { ProviderUnavailable } from '../../src/ai/provider.js'
+import { ProviderUnavailable } from '../../src/analysis/provider.js'
+import type { ProviderAnswer } from '../../src/analysis/providers/openai/connection.js'
+import { OpenAiProvider } from '../../src/analysis/providers/openai/openai-provider.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
 import { callId } from '../support/calls.js'
 import { FakeClock } from '../support/fake-clock.js'
@@ -90,7 +90,7 @@ describe('an outage of 30 minutes that the server tells with', () => {
       }
       assert(failed > 20 && failed < 60, `${failed} requests in half an hour`)
       assert.equal(calls.outages.length, 2)
-      calls.alarm.stop()
+      calls.deadlines.stop()
       await calls.analyses.stop()
     })
 })

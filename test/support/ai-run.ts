@@ -1,13 +1,13 @@
 /** A run of the retry policy under test: its provider is a script, its time is moved by hand, its story is kept. */
 import type { TestContext } from 'node:test'
-import { runWithRetry } from '../../src/ai/retry.js'
+import { runWithRetry } from '../../src/analysis/retry.js'
 import type {
   FailedAttempt,
   RetryOutcome,
   RetryPolicy,
   RetryProgress,
   RetryTask,
-} from '../../src/ai/retry-task.js'
+} from '../../src/analysis/retry-task.js'
 import { FakeClock } from './fake-clock.js'
 
 export const policy: RetryPolicy = {

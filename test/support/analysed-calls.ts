@@ -1,13 +1,17 @@
-/** Calls with their alarm and their analyses, composed as the service composes them, on a fake clock. */
+/** Calls with their deadlines and their analyses, composed as the service composes them, on a fake clock. */
 import pLimit from 'p-limit'
 import { Compile } from 'typebox/compile'
-import { Alarm } from '../../src/actors/alarm.js'
-import { Analyses } from '../../src/actors/analysis.js'
 import { callView } from '../../src/actors/call-view.js'
+import { Deadlines } from '../../src/actors/deadlines.js'
 import { packetPages } from '../../src/actors/packet-pages.js'
-import { type BreakerPolicy, ProviderBreaker } from '../../src/ai/breaker.js'
-import { type AnalysisProvider, type AnalysisRequest, ProviderUnavailable } from '../../src/ai/provider.js'
-import { runWithRetry } from '../../src/ai/retry.js'
+import { Analyses } from '../../src/analysis/analysis.js'
+import { type BreakerPolicy, ProviderBreaker } from '../../src/analysis/breaker.js'
+import {
+  type AnalysisProvider,
+  type AnalysisRequest,
+  ProviderUnavailable,
+} from '../../src/analysis/provider.js'
+import { runWithRetry } from '../../src/analysis/retry.js'
 import { AnalysisResult } from '../../src/protocol/analysis.js'
 import type { CallView } from '../../src/protocol/call.js'
 import type { CallId } from '../../src/protocol/call-id.js'
@@ -24,7 +28,7 @@ const noBreaker: BreakerPolicy = { failuresMax: 0, ownFailuresMax: 4, probeMs: 5
 const resultCheck = Compile(AnalysisResult)
 
 export class AnalysedCalls extends Calls {
-  readonly alarm: Alarm
+  readonly deadlines: Deadlines
   readonly analyses: Analyses
   readonly interruptions: unknown[] = []
   readonly attempts: string[] = []
@@ -41,13 +45,13 @@ export class AnalysedCalls extends Calls {
     breakerPolicy = noBreaker,
   ) {
     super(journal, clock, {
-      arm: (callId, dueAt) => this.alarm.arm(callId, dueAt),
+      arm: (callId, dueAt) => this.deadlines.arm(callId, dueAt),
       analyse: (life, facts) => this.analyses.start(life, facts),
     })
-    this.alarm = new Alarm({
+    this.deadlines = new Deadlines({
       clock,
       reader: journal,
-      ring: (callId, done) =>
+      deliver: (callId, done) =>
         this.registry.tell(callId, {
           type: 'deadline',
           replyTo: { answered: () => done(true), failed: () => done(false) },
@@ -84,12 +88,12 @@ export class AnalysedCalls extends Calls {
         if (resultCheck.Check(answer)) return answer
         throw new ProviderUnavailable('the provider’s answer is not a result')
       },
-      postpone: (callId, delayMs) => this.alarm.arm(callId, clock.now() + delayMs),
+      postpone: (callId, delayMs) => this.deadlines.arm(callId, clock.now() + delayMs),
       attemptEnded: (outcome) => this.attempts.push(outcome),
       attemptReleased: () => this.attempts.push('released'),
       interrupted: (_, error) => this.interruptions.push(error),
     })
-    this.alarm.start()
+    this.deadlines.start()
   }
 
   override view(id: CallId): Promise<CallView | null> {
@@ -107,7 +111,7 @@ export class AnalysedCalls extends Calls {
 
   /** The process ends; another one starts on what is committed. */
   async restart(analyse: Analyse): Promise<AnalysedCalls> {
-    this.alarm.stop()
+    this.deadlines.stop()
     this.journal.fail()
     await this.analyses.stop()
     this.journal.fail()

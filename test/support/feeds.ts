@@ -1,8 +1,8 @@
 /** A feed under test, with turns of the loop that a test ends by hand, and events for it. */
 import type { ArrivalFacts } from '../../src/actors/call-settlements.js'
-import { EventFeed, type LifecycleEvent } from '../../src/actors/event-feed.js'
-import type { EventFilter } from '../../src/actors/event-filter.js'
-import { EventStream, type StreamStart } from '../../src/actors/event-stream.js'
+import { EventFeed, type LifecycleEvent } from '../../src/feed/event-feed.js'
+import type { EventFilter } from '../../src/feed/event-filter.js'
+import { EventStream, type StreamStart } from '../../src/feed/event-stream.js'
 import type { FeedMessage } from '../../src/protocol/feed.js'
 import { callId } from './calls.js'
 import { FakeClock } from './fake-clock.js'

@@ -10,7 +10,7 @@ import type {
   Settlement,
   StoredCall,
 } from '../../src/store/journal.js'
-import { MemoryJournal } from '../../src/store/memory-journal.js'
+import { MemoryJournal } from './memory-journal.js'
 
 export interface RecordedAppend {
   readonly callId: CallId

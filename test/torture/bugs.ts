@@ -43,7 +43,7 @@ export const bugs: readonly Bug[] = [
     name: 'a batch is told to be committed just before it is',
     edits: [
       {
-        file: 'store/sqlite/writer-thread.js',
+        file: 'store/sqlite/writing/writer-thread.js',
         find: 'tell(writer.commit(message));',
         replace: `${toldAsCommitted} writer.commit(message);`,
       },
@@ -57,7 +57,7 @@ export const bugs: readonly Bug[] = [
     name: 'a batch is told to be committed, and is so 10 ms later',
     edits: [
       {
-        file: 'store/sqlite/writer-thread.js',
+        file: 'store/sqlite/writing/writer-thread.js',
         find: 'tell(writer.commit(message));',
         replace: `${toldAsCommitted} setTimeout(() => writer.commit(message), 10);`,
       },
@@ -71,7 +71,7 @@ export const bugs: readonly Bug[] = [
     name: 'commits are not synced: synchronous is NORMAL',
     edits: [
       {
-        file: 'store/sqlite/database.js',
+        file: 'store/sqlite/files/database.js',
         find: "assert.equal(db.pragma('synchronous', { simple: true }), 2, 'synchronous is FULL');",
         replace: "db.pragma('synchronous = NORMAL');",
       },
@@ -121,11 +121,11 @@ export const bugs: readonly Bug[] = [
     name: 'deadlines are not armed again at a start',
     edits: [
       {
-        file: 'actors/alarm.js',
+        file: 'actors/deadlines.js',
         find: `start() {
         this.#wake();`,
         replace: `start() {
-        this.#readThrough = { dueAt: this.#ports.clock.now() + limits.alarmHorizonMs, key: Number.MAX_SAFE_INTEGER };
+        this.#readThrough = { dueAt: this.#ports.clock.now() + limits.deadlineHorizonMs, key: Number.MAX_SAFE_INTEGER };
         this.#isBehind = false;
         this.#wake();`,
       },
@@ -139,7 +139,7 @@ export const bugs: readonly Bug[] = [
     name: 'a resumed stream leaves out the first event that was missed',
     edits: [
       {
-        file: 'actors/event-stream.js',
+        file: 'feed/event-stream.js',
         find: "start.kind === 'after' ? start.offset :",
         replace: "start.kind === 'after' ? Math.min(start.offset + 1, feed.ring.head) :",
       },
@@ -153,7 +153,7 @@ export const bugs: readonly Bug[] = [
     name: 'a resumed stream begins with the event that was handled last',
     edits: [
       {
-        file: 'actors/event-stream.js',
+        file: 'feed/event-stream.js',
         find: "start.kind === 'after' ? start.offset :",
         replace: "start.kind === 'after' ? Math.max(start.offset - 1, feed.ring.evictedThrough) :",
       },
@@ -167,7 +167,7 @@ export const bugs: readonly Bug[] = [
     name: 'a position that is no longer held is resumed from the oldest that is',
     edits: [
       {
-        file: 'actors/event-stream.js',
+        file: 'feed/event-stream.js',
         find: "return { kind: 'reset', reason: 'evicted' };",
         replace: "return { kind: 'after', offset: feed.ring.evictedThrough };",
       },
@@ -181,7 +181,7 @@ export const bugs: readonly Bug[] = [
     name: 'a position of another run of the service is taken for one of this',
     edits: [
       {
-        file: 'actors/feed-position.js',
+        file: 'feed/feed-position.js',
         find: 'if (found[1] !== epoch)',
         replace: 'if (false)',
       },
@@ -195,7 +195,7 @@ export const bugs: readonly Bug[] = [
     name: 'a supervisor that never reads is never closed',
     edits: [
       {
-        file: 'http/socket-writer.js',
+        file: 'http/sockets/socket-writer.js',
         find: 'if (now - this.#laggingSince > limits.supervisorLagMsMax)',
         replace: 'if (false)',
       },
@@ -218,7 +218,7 @@ export const bugs: readonly Bug[] = [
     name: 'each supervisor has a buffer of its own',
     edits: [
       {
-        file: 'http/socket-writer.js',
+        file: 'http/sockets/socket-writer.js',
         find: 'this.#tooSlow = tooSlow;',
         replace: 'this.#tooSlow = tooSlow; this.buffer = new Uint8Array(131_072).fill(1);',
       },
@@ -240,12 +240,12 @@ export const bugs: readonly Bug[] = [
     name: 'a socket that takes no more is written to all the same',
     edits: [
       {
-        file: 'http/socket-writer.js',
+        file: 'http/sockets/socket-writer.js',
         find: 'return inFlightBytesMax - this.#socket.getBufferedAmount();',
         replace: 'return Number.POSITIVE_INFINITY;',
       },
       {
-        file: 'http/socket-writer.js',
+        file: 'http/sockets/socket-writer.js',
         find: 'if (this.#socket.send(text) !== dropped)',
         replace: 'if (this.#socket.send(text) !== null)',
       },
@@ -257,7 +257,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'the deadline ends with the head of an answer',
-    edits: [{ file: 'ai/openai/connection.js', find: '            signal,\n', replace: '' }],
+    edits: [{ file: 'analysis/providers/openai/connection.js', find: '            signal,\n', replace: '' }],
     scenario: 'provider/faults',
     finding: /an answer was read for|sockets stay open/,
     run: (stage) => runProviderFaults(stage, { callsPerMode: 2, modes: ['headers-then-hang'] }),
@@ -266,7 +266,11 @@ export const bugs: readonly Bug[] = [
   {
     name: 'an answer has no bound',
     edits: [
-      { file: 'ai/openai/connection.js', find: 'if (bytes > responseBytesMax)', replace: 'if (bytes < 0)' },
+      {
+        file: 'analysis/providers/openai/connection.js',
+        find: 'if (bytes > responseBytesMax)',
+        replace: 'if (bytes < 0)',
+      },
     ],
     scenario: 'provider/faults',
     finding: /bytes were taken/,
@@ -275,7 +279,13 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: 'a server may ask for any wait',
-    edits: [{ file: 'ai/openai/failure.js', find: 'Math.min(ms, limits.retryAfterMsMax)', replace: 'ms' }],
+    edits: [
+      {
+        file: 'analysis/providers/openai/failure.js',
+        find: 'Math.min(ms, limits.retryAfterMsMax)',
+        replace: 'ms',
+      },
+    ],
     scenario: 'provider/faults',
     finding: /a call says .*99999999000 ms/,
     run: (stage) => runProviderFaults(stage, { callsPerMode: 2, modes: ['429-for-years'] }),

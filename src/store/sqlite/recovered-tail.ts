@@ -1,9 +1,9 @@
 /** The journal's tail as the file has it: what was committed and is not folded yet. */
 import { crc32 } from 'node:zlib'
 import { StoredDamage } from '../../errors.js'
-import type { Db } from './schema.js'
-import type { StoredPackets } from './stored-packets.js'
-import { Tail } from './tail.js'
+import type { Db } from './files/schema.js'
+import type { StoredPackets } from './reading/stored-packets.js'
+import { Tail } from './writing/tail.js'
 
 export interface RecoveredTail {
   readonly tail: Tail

@@ -34,15 +34,15 @@ import type {
   StoredCall,
   StoredPacket,
 } from '../journal.js'
-import { Stream } from './batch.js'
-import { prepareDataFolder } from './data-folder.js'
-import { databasePath } from './database.js'
-import { FileWatch } from './file-watch.js'
-import { type CommitFigures, GroupCommit } from './group-commit.js'
-import { lockPath } from './instance-lock.js'
+import { prepareDataFolder } from './files/data-folder.js'
+import { databasePath } from './files/database.js'
+import { FileWatch } from './files/file-watch.js'
+import { lockPath } from './files/instance-lock.js'
 import { packetsOf } from './packet-record.js'
-import { damagedText, SqliteReads } from './sqlite-reads.js'
-import { SqliteWrites } from './sqlite-writes.js'
+import { damagedText, SqliteReads } from './reading/sqlite-reads.js'
+import { Stream } from './writing/batch.js'
+import { type CommitFigures, GroupCommit } from './writing/group-commit.js'
+import { SqliteWrites } from './writing/sqlite-writes.js'
 
 export interface SqliteJournalOptions {
   readonly dataDir: string
@@ -70,7 +70,7 @@ export class SqliteJournal implements Journal, CallReader {
   /** What waits for its commit, and how long commits take. */
   readonly commits: GroupCommit
   readonly #writes: SqliteWrites
-  /** What calls and the alarm need, each a row or a few. */
+  /** What calls and the deadlines need, each a row or a few. */
   #reads: SqliteReads | null = null
   /** What people look at. */
   #looks: SqliteReads | null = null

@@ -14,7 +14,7 @@ import type {
   LifecycleEntry,
   ReplayEntry,
 } from '../journal.js'
-import type { RecordPage } from './stored-packets.js'
+import type { RecordPage } from './reading/stored-packets.js'
 
 export interface WriterData {
   readonly dataDir: string

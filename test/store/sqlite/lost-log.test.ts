@@ -4,7 +4,7 @@ import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import Database from 'better-sqlite3'
-import { checkWal, cutRemains } from '../../../src/store/sqlite/wal-check.js'
+import { checkWal, cutRemains } from '../../../src/store/sqlite/files/wal-check.js'
 import { callId } from '../../support/calls.js'
 import { append, packetEntry, storedCall } from '../../support/journals.js'
 import { randomNumbers, seed } from '../../support/property.js'

@@ -5,14 +5,14 @@
 import { appendFileSync, realpathSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
-import type { AnalysisProvider } from '../../../src/ai/provider.js'
+import type { AnalysisProvider } from '../../../src/analysis/provider.js'
 import type { ProviderLine } from '../provider-account.js'
 
 const path = process.env['VSTEST_PROVIDER_ACCOUNT']
 const main = process.argv[1]
 
 if (isMainThread && path !== undefined && main !== undefined) {
-  const module = new URL('./ai/simulated-provider.js', pathToFileURL(realpathSync(main)))
+  const module = new URL('./analysis/providers/simulated-provider.js', pathToFileURL(realpathSync(main)))
   const { SimulatedProvider } = (await import(module.href)) as {
     SimulatedProvider: { prototype: AnalysisProvider }
   }

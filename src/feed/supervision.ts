@@ -1,0 +1,123 @@
+/** Everything that supervisors see, put together: the feed, the floor, its history, and the picture to begin with. */
+
+import type { CallRegistry } from '../actors/call-registry.js'
+import type { ArrivalFacts } from '../actors/call-settlements.js'
+import type { Clock } from '../clock.js'
+import { rfc3339 } from '../clock.js'
+import { limits } from '../limits.js'
+import type { CallState } from '../protocol/call.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { Floor } from '../protocol/floor.js'
+import type { CallReader } from '../store/journal.js'
+import { CallSnapshots } from './call-snapshots.js'
+import { EndedCalls } from './ended-calls.js'
+import { EventFeed, type LifecycleEvent } from './event-feed.js'
+import type { FanOutPorts } from './fan-out.js'
+import { FloorHistory } from './floor-history.js'
+import { FloorView } from './floor-view.js'
+
+export interface SupervisionPorts extends FanOutPorts {
+  readonly epoch: string
+  readonly clock: Clock
+  /** Asked for when they are needed: both are built later. */
+  reader(): CallReader
+  registry(): CallRegistry
+  callsIn(state: CallState): number
+  failed(error: unknown): void
+}
+
+export class Supervision {
+  readonly feed: EventFeed
+  readonly floor: FloorView
+  readonly snapshots: CallSnapshots
+  readonly #ports: SupervisionPorts
+  readonly #history: FloorHistory
+  readonly #ended = new EndedCalls()
+
+  constructor(ports: SupervisionPorts) {
+    this.#ports = ports
+    const { clock } = ports
+    const feed = new EventFeed(ports.epoch, ports)
+    const position = () => feed.positionAt(feed.offset)
+    const observe: CallRegistry['observe'] = (...asked) => ports.registry().observe(...asked)
+    const soon = (task: () => void) => ports.soon(task)
+    this.feed = feed
+    this.#history = new FloorHistory({ clock, callsIn: (state) => ports.callsIn(state) })
+    this.floor = new FloorView({
+      clock,
+      soon,
+      later: (delayMs, task) => ports.later(delayMs, task),
+      ended: this.#ended,
+      observe,
+      totals: () => this.#history.totals(),
+      position,
+    })
+    this.snapshots = new CallSnapshots({
+      reader: {
+        call: (callId) => ports.reader().call(callId),
+        calls: (query) => ports.reader().calls(query),
+      },
+      clock,
+      mark: () => ports.registry().mark,
+      observe,
+      offset: () => feed.offset,
+      positionAt: (offset) => feed.positionAt(offset),
+      endedCalls: () => this.#ended.newestFirst(),
+      rowSeen: (row) => this.floor.rowSeen(row),
+      soon,
+      failed: (error) => ports.failed(error),
+    })
+  }
+
+  /** Before the first packet: the calls that ended last in the runs before. */
+  async start(): Promise<void> {
+    const calls = await this.#ports.reader().lastEnded(limits.endedCallsShownMax)
+    for (const callId of calls.toReversed()) this.#ended.add(callId)
+    this.#history.start()
+  }
+
+  stop(): void {
+    this.#history.stop()
+  }
+
+  // --- told by the calls, in commit order -------------------------------------------------------------------------
+
+  packet(facts: ArrivalFacts): void {
+    this.#history.packet(facts)
+    this.floor.changed(facts.callId)
+    this.feed.publishPacket(facts)
+  }
+
+  event(event: LifecycleEvent): void {
+    if (event.event === 'state_changed') this.floor.stateChanged(event.call_id as CallId, event.to_state)
+    this.feed.publish(event)
+  }
+
+  changed(callId: CallId): void {
+    this.floor.changed(callId)
+  }
+
+  stateChanged(from: CallState | null, to: CallState, missingCount: number): void {
+    this.#history.stateChanged(from, to, missingCount)
+  }
+
+  attemptEnded(outcome: 'succeeded' | 'failed'): void {
+    this.#history.attemptEnded(outcome)
+  }
+
+  /** The call has been erased: nobody is told of it again, and the floor says that it is gone. */
+  forget(callId: CallId): void {
+    this.feed.forget(callId)
+    this.snapshots.forget(callId)
+    this.floor.forget(callId)
+  }
+
+  floorNow(): Floor {
+    return {
+      at: rfc3339(this.#ports.clock.now()),
+      totals: this.#history.totals(),
+      bucket_seconds: limits.floorBucketMs / 1000,
+      history: [...this.#history.buckets()],
+    }
+  }
+}

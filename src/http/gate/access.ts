@@ -1,0 +1,41 @@
+/** Which credential may use which route, and how it is presented: `Authorization: Bearer …` (RFC 6750). */
+import type { Credential, Credentials, Role } from '../../config/credentials.js'
+import { VoiceStreamError } from '../../errors.js'
+
+/**
+ * What a route asks for. Everybody may use a public one. As soon as one role has a token, the routes of all three want
+ * one; a role without any is closed.
+ */
+export type Access = 'public' | Role
+
+/** Who reads may not write packets, and the other way round; administrators read, too. */
+const rolesFor: Readonly<Record<Role, readonly Role[]>> = {
+  ingest: ['ingest'],
+  supervisor: ['supervisor', 'admin'],
+  admin: ['admin'],
+}
+
+// One for all: they are the same for every caller, and where many are refused nothing is made anew.
+const missing = new VoiceStreamError('unauthenticated', 'this wants an Authorization: Bearer header')
+const unknown = new VoiceStreamError('unauthenticated', 'the token is not known')
+const wrongRole: Readonly<Record<Role, VoiceStreamError>> = {
+  ingest: new VoiceStreamError('forbidden', 'this is for ingest credentials'),
+  supervisor: new VoiceStreamError('forbidden', 'this is for supervisor and admin credentials'),
+  admin: new VoiceStreamError('forbidden', 'this is for admin credentials'),
+}
+
+const scheme = /^bearer +/i
+
+/** The credential behind an `Authorization` header. Throws `unauthenticated` (401). */
+export function identify(credentials: Credentials, authorization: string | null): Credential {
+  if (authorization === null) throw missing
+  const prefix = scheme.exec(authorization)
+  const credential = prefix === null ? null : credentials.find(authorization.slice(prefix[0].length))
+  if (credential === null) throw unknown
+  return credential
+}
+
+/** Throws `forbidden` (403). */
+export function assertRole({ role }: Credential, access: Role): void {
+  if (!rolesFor[access].includes(role)) throw wrongRole[access]
+}

@@ -1,0 +1,74 @@
+/** What a call is: the PBX says it when the call begins, or when it knows. */
+import type { DescribeAnswer } from '../../actors/call-messages.js'
+import type { CallRegistry } from '../../actors/call-registry.js'
+import type { ReplyTo } from '../../actors/call-settlements.js'
+import { unreachable, VoiceStreamError } from '../../errors.js'
+import { limits } from '../../limits.js'
+import { type CallId, decodeCallId } from '../../protocol/call-id.js'
+import { decodeStart } from '../../protocol/decode-start.js'
+import { StartBody, StartReceipt } from '../../protocol/media.js'
+import { type Exchange, jsonType } from '../exchange.js'
+import type { Route } from '../routes.js'
+
+export function startRoute(registry: CallRegistry): Route {
+  return {
+    method: 'POST',
+    path: '/v1/call/start/{call_id}',
+    access: 'ingest',
+    tag: 'ingest',
+    summary: 'Say what a call is',
+    description:
+      'Optional, before or after the first packet; it makes the call where there is none. Repeating it changes nothing; another one takes the place of the one before, until the grace period is over. What a first one says of `media` is final once packets are stored.',
+    answers: {
+      202: { description: 'On disk.', schema: StartReceipt },
+      409: {
+        description: 'Other media than the stored packets were said to have, or after the grace period.',
+      },
+    },
+    body: {
+      mediaType: jsonType,
+      schema: StartBody,
+      bytesMax: limits.bodyBytesMax,
+      isOptional: true,
+      take(exchange, bytes) {
+        const callId = decodeCallId(exchange.segment)
+        const body = decodeStart(bytes)
+        const replyTo: ReplyTo<DescribeAnswer> = {
+          answered: (answer) => answerStart(exchange, callId, answer),
+          failed: (error) => exchange.problem(error),
+        }
+        registry.tell(callId, { type: 'describe', body, replyTo })
+      },
+    },
+  }
+}
+
+function answerStart(exchange: Exchange, callId: CallId, answer: DescribeAnswer): void {
+  switch (answer.kind) {
+    case 'described': {
+      const { media } = answer
+      const receipt: StartReceipt = {
+        status: 'accepted',
+        message: 'Call start received',
+        call_id: callId,
+        media,
+      }
+      return exchange.send('202 Accepted', jsonType, JSON.stringify(receipt))
+    }
+    case 'media-is-fixed': {
+      const { encoding, sample_rate, channels } = answer.media
+      return refuse(
+        exchange,
+        `call ${callId} has packets of ${encoding}, ${sample_rate} Hz, ${channels} channels`,
+      )
+    }
+    case 'grace-period-over':
+      return refuse(exchange, `call ${callId} is ${answer.state}: its grace period is over`)
+    default:
+      return unreachable(answer)
+  }
+}
+
+function refuse(exchange: Exchange, detail: string): void {
+  exchange.problem(new VoiceStreamError('call_details_conflict', detail))
+}

@@ -1,0 +1,163 @@
+/** The way in: packets, whole trunks of them, completions. */
+
+import type { CompletionAnswer } from '../../actors/call-messages.js'
+import type { ReceiptFacts, ReplyTo } from '../../actors/call-settlements.js'
+import { VoiceStreamError } from '../../errors.js'
+import { limits } from '../../limits.js'
+import { CompletionBody, CompletionReceipt } from '../../protocol/call.js'
+import { decodeCallId } from '../../protocol/call-id.js'
+import { decodeCompletion, decodePacket } from '../../protocol/decode.js'
+import { BulkLine, BulkResult, PacketBody, Receipt } from '../../protocol/packet.js'
+import { type Exchange, jsonType } from '../exchange.js'
+import type { Route } from '../routes.js'
+import { BulkLane, type BulkPorts } from './bulk.js'
+import { callNotFound } from './known-call.js'
+import { encodeReceipt } from './receipt.js'
+
+class PacketReply implements ReplyTo<ReceiptFacts> {
+  readonly #exchange: Exchange
+  readonly #count: IngestPorts['countPacket']
+
+  constructor(exchange: Exchange, count: IngestPorts['countPacket']) {
+    this.#exchange = exchange
+    this.#count = count
+  }
+
+  answered(facts: ReceiptFacts): void {
+    this.#count(facts.status)
+    this.#exchange.send(
+      facts.status === 'rejected' ? '409 Conflict' : '202 Accepted',
+      jsonType,
+      encodeReceipt(facts),
+    )
+  }
+
+  failed(error: VoiceStreamError): void {
+    this.#exchange.problem(error)
+  }
+}
+
+export interface IngestPorts extends BulkPorts {
+  countPacket(status: ReceiptFacts['status']): void
+}
+
+export function ingestRoutes(ports: IngestPorts): readonly Route[] {
+  const { registry, countPacket } = ports
+  const bulk = new BulkLane(ports)
+  return [
+    {
+      method: 'POST',
+      path: '/v1/call/stream/{call_id}',
+      access: 'ingest',
+      tag: 'ingest',
+      summary: 'Take in one packet',
+      description:
+        'The first packet of an unknown call creates it. The answer comes when the packet is on disk.',
+      answers: {
+        202: { description: 'On disk, now or before (`duplicate`).', schema: Receipt },
+        409: { description: 'Not stored: it came after the grace period (`rejected`).', schema: Receipt },
+      },
+      body: {
+        mediaType: jsonType,
+        schema: PacketBody,
+        bytesMax: limits.bodyBytesMax,
+        take(exchange, body) {
+          const callId = decodeCallId(exchange.segment)
+          registry.tell(callId, {
+            type: 'packet',
+            packet: decodePacket(body),
+            replyTo: new PacketReply(exchange, countPacket),
+          })
+        },
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/packets',
+      access: 'ingest',
+      tag: 'ingest',
+      summary: 'Take in packets of many calls, one a line',
+      description:
+        'For a gateway that forwards a whole trunk. A bad line never spoils the others. After a 503 send all of it again.',
+      answers: { 202: { description: 'All of it has an answer.', schema: BulkResult } },
+      body: {
+        mediaType: 'application/x-ndjson',
+        schema: BulkLine,
+        bytesMax: limits.bulkBodyBytesMax,
+        take(exchange, body, isView) {
+          // It is worked off over several turns of the loop, and a view is gone after this one.
+          bulk.add(exchange, isView ? body.slice() : body)
+        },
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/call/complete/{call_id}',
+      access: 'ingest',
+      tag: 'ingest',
+      summary: 'Complete a call',
+      description:
+        'Starts the grace period. Repeating it with the same total changes nothing, in every state. A total of 0 ends a call that was started and has no packets at once (`no_audio`).',
+      answers: {
+        202: { description: 'The completion is on disk.', schema: CompletionReceipt },
+        ...callNotFound,
+        409: {
+          description: 'Another total, or after the grace period of a call that the idle timeout completed.',
+        },
+      },
+      body: {
+        mediaType: jsonType,
+        schema: CompletionBody,
+        bytesMax: limits.bodyBytesMax,
+        take(exchange, body) {
+          const callId = decodeCallId(exchange.segment)
+          const { totalPackets } = decodeCompletion(body)
+          const replyTo: ReplyTo<CompletionAnswer> = {
+            answered: (answer) => answerCompletion(exchange, callId, totalPackets, answer),
+            failed: (error) => exchange.problem(error),
+          }
+          registry.tell(callId, { type: 'complete', totalPackets, replyTo })
+        },
+      },
+    },
+  ]
+}
+
+const totalOfNothing = new VoiceStreamError(
+  'schema_violation',
+  '/total_packets must be >= 1, unless the call was started and has no packets',
+  {
+    fields: [
+      { path: '/total_packets', message: 'must be >= 1, unless the call was started and has no packets' },
+    ],
+  },
+)
+
+function answerCompletion(
+  exchange: Exchange,
+  callId: string,
+  totalPackets: number,
+  answer: CompletionAnswer,
+): void {
+  // As the schema would say it where no call may be empty.
+  if (answer === 'not-empty' || (answer === 'unknown-call' && totalPackets === 0))
+    return exchange.problem(totalOfNothing)
+  if (answer === 'unknown-call')
+    return exchange.problem(
+      new VoiceStreamError('call_not_found', `no packet of call ${callId} was ever received`),
+    )
+  if (answer === 'conflict')
+    return exchange.problem(
+      new VoiceStreamError(
+        'total_packets_conflict',
+        `call ${callId} has another total, or its grace period is over`,
+      ),
+    )
+  const receipt = {
+    status: 'accepted',
+    message: 'Call completion signal received',
+    call_id: callId,
+    expected_total_packets: totalPackets,
+  }
+  exchange.send('202 Accepted', jsonType, JSON.stringify(receipt))
+}

@@ -1,0 +1,123 @@
+/**
+ * What was said on a call. The reader makes the file, off the loop that takes in packets, and it goes out as fast as it is
+ * taken; what is under way is bounded by its bytes, because somebody may take it slowly.
+ */
+import { setImmediate as loopTurn } from 'node:timers/promises'
+import Type from 'typebox'
+import type { CallMachineSnapshot } from '../../actors/call-machine.js'
+import type { CallRegistry } from '../../actors/call-registry.js'
+import { VoiceStreamError } from '../../errors.js'
+import { limits } from '../../limits.js'
+import { type CallId, decodeCallId } from '../../protocol/call-id.js'
+import { oneOf } from '../../protocol/query.js'
+import { type TranscriptFormat, transcriptFormats } from '../../protocol/subtitles.js'
+import { CallTranscript } from '../../protocol/transcript.js'
+import type { CallReader } from '../../store/journal.js'
+import { type Exchange, jsonType, privateHeaders } from '../exchange.js'
+import type { Route } from '../routes.js'
+import { known, unknownCall } from './known-call.js'
+
+const contentTypes = {
+  json: jsonType,
+  vtt: 'text/vtt; charset=utf-8',
+  srt: 'application/x-subrip; charset=utf-8',
+  text: 'text/plain; charset=utf-8',
+} as const satisfies Record<TranscriptFormat, string>
+
+export function transcriptRoute(registry: CallRegistry, reader: Pick<CallReader, 'transcript'>): Route {
+  const transcripts = new Transcripts(registry, reader)
+  return {
+    method: 'GET',
+    path: '/v1/call/{call_id}/transcript',
+    access: 'supervisor',
+    tag: 'calls',
+    summary: 'What was said on a call, and what it means',
+    description:
+      'All of it, where a call’s `ai.transcription` and the event `ai_completed` have its beginning. 503 while too many bytes of transcripts are being read.',
+    query: [
+      {
+        name: 'format',
+        schema: Type.Union(
+          transcriptFormats.map((format) => Type.Literal(format)),
+          { default: 'json' },
+        ),
+      },
+    ],
+    answers: {
+      200: { description: 'As JSON, WebVTT, SubRip or text.', schema: CallTranscript },
+      404: { description: 'Unknown call, or one that is not analysed (yet).' },
+    },
+    answer: (exchange) => transcripts.answer(exchange),
+  }
+}
+
+class Transcripts {
+  readonly #registry: CallRegistry
+  readonly #reader: Pick<CallReader, 'transcript'>
+  #bytesInFlight = 0
+
+  constructor(registry: CallRegistry, reader: Pick<CallReader, 'transcript'>) {
+    this.#registry = registry
+    this.#reader = reader
+  }
+
+  async answer(exchange: Exchange): Promise<void> {
+    const callId = decodeCallId(exchange.segment)
+    const format = oneOf(exchange.query('format'), 'format', transcriptFormats, 'json')
+    const bytes = await this.#bytesOf(callId)
+    // One that is larger than the bound alone is sent alone.
+    if (this.#bytesInFlight > 0 && this.#bytesInFlight + bytes > limits.transcriptBytesInFlightMax)
+      throw new VoiceStreamError('overloaded', 'too many bytes of transcripts are being read')
+    this.#bytesInFlight += bytes
+    try {
+      await this.#send(exchange, callId, format)
+    } finally {
+      this.#bytesInFlight -= bytes
+    }
+  }
+
+  async #bytesOf(callId: CallId): Promise<number> {
+    const look = ({ value, context }: CallMachineSnapshot) => ({
+      state: value,
+      digest: context.analysis.digest,
+    })
+    const { state, digest } = known(await this.#registry.read(callId, look), callId)
+    if (digest === null)
+      throw new VoiceStreamError('no_transcript', `call ${callId} is ${state}: it has no transcript`)
+    return digest.bytes
+  }
+
+  async #send(exchange: Exchange, callId: CallId, format: TranscriptFormat): Promise<void> {
+    const asker = {
+      get isGone() {
+        return exchange.isEnded
+      },
+    }
+    const { mark } = this.#registry
+    // Null: it was erased meanwhile.
+    const file = known(await this.#reader.transcript(callId, format, asker), callId)
+    this.#refuseErased(callId, mark)
+    if (file.length <= limits.answerPartBytes)
+      return exchange.send('200 OK', contentTypes[format], file, privateHeaders)
+    await exchange.stream(
+      '200 OK',
+      contentTypes[format],
+      privateHeaders,
+      file.length,
+      this.#partsOf(file, callId, mark),
+    )
+  }
+
+  /** Somebody may take it slowly, and the call be erased meanwhile: then the rest is not sent. */
+  async *#partsOf(file: Uint8Array, callId: CallId, mark: number): AsyncGenerator<Uint8Array> {
+    for (let first = 0; first < file.length; first += limits.answerPartBytes) {
+      if (first > 0) await loopTurn()
+      this.#refuseErased(callId, mark)
+      yield file.subarray(first, first + limits.answerPartBytes)
+    }
+  }
+
+  #refuseErased(callId: CallId, mark: number): void {
+    if (this.#registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Pages of calls, newest first: of all, of a state, of what was said of them or in them. The rarest of these leads, the
+ * others are asked for each call that it finds; a page ends early when it has looked at many that do not fit.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Statement } from 'better-sqlite3'
+import { limits } from '../../../limits.js'
+import type { MatchPart, SearchTerm } from '../../../protocol/search.js'
+import type { CallQuery } from '../../journal.js'
+import type { Db } from '../files/schema.js'
+import type { DamagedCallRow, FoundCallRow, StoredCallRow } from '../thread-messages.js'
+import { DamagedCalls, isDamage } from './damaged-calls.js'
+import { type CallTableRow, storedCall } from './stored-call-row.js'
+import { type LifecycleTextRow, lifecycleColumns, textIn } from './stored-lifecycle.js'
+
+type Row = StoredCallRow | DamagedCallRow
+
+interface Page {
+  readonly calls: readonly (FoundCallRow | DamagedCallRow)[]
+  readonly nextCursor: number | null
+}
+
+/** Words around what was found. */
+const matchWords = 24
+
+export class CallPages {
+  readonly #callByKey: Statement<[number], CallTableRow>
+  readonly #all: Statement<[number], number>
+  readonly #ofState: Statement<[string, number], number>
+  readonly #ofDetail: Statement<[string, string, number], number>
+  readonly #ofSearch: Statement<[string, number], number>
+  readonly #hasState: Statement<[string, number], number>
+  readonly #hasDetail: Statement<[number, string, string], number>
+  readonly #matches: Statement<
+    [string, string, string, number, number, string],
+    { key: number; text: string }
+  >
+  /** Around what was found: nobody who speaks can know them. */
+  readonly #open = randomBytes(9).toString('base64')
+  readonly #close = randomBytes(9).toString('base64')
+
+  readonly #damagedCalls: DamagedCalls
+  readonly #transcript: Statement<[number], LifecycleTextRow>
+  readonly #damaged: (damage: string) => void
+
+  /** `damaged` is told what was met that is not what was written. */
+  constructor(db: Db, damaged: (damage: string) => void = () => {}) {
+    this.#damaged = damaged
+    this.#damagedCalls = new DamagedCalls(db)
+    this.#transcript = db.prepare(
+      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')
+       ORDER BY version DESC LIMIT 1`,
+    )
+    this.#callByKey = db.prepare('SELECT * FROM calls WHERE key = ?')
+    this.#all = db.prepare<[number], number>('SELECT key FROM calls WHERE key < ? ORDER BY key DESC').pluck()
+    this.#ofState = db
+      .prepare<[string, number], number>(
+        'SELECT key FROM calls WHERE state = ? AND key < ? ORDER BY key DESC',
+      )
+      .pluck()
+    this.#ofDetail = db
+      .prepare<[string, string, number], number>(
+        'SELECT call_key FROM details WHERE name = ? AND value = ? AND call_key < ? ORDER BY call_key DESC',
+      )
+      .pluck()
+    this.#ofSearch = db
+      .prepare<[string, number], number>(
+        'SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC',
+      )
+      .pluck()
+    this.#hasState = db
+      .prepare<[string, number], number>('SELECT 1 FROM calls WHERE state = ? AND key = ?')
+      .pluck()
+    this.#hasDetail = db
+      .prepare<[number, string, string], number>(
+        'SELECT 1 FROM details WHERE call_key = ? AND name = ? AND value = ?',
+      )
+      .pluck()
+    // The plus keeps SQLite from beginning the search anew for each key: a prefix gathers its words at every beginning.
+    this.#matches = db.prepare(
+      `SELECT rowid AS key, snippet(words, 0, ?, ?, '…', ${matchWords}) AS text FROM words
+       WHERE words MATCH ? AND rowid >= ? AND rowid <= ? AND +rowid IN (SELECT value FROM json_each(?))`,
+    )
+  }
+
+  page(query: CallQuery): Page {
+    const words = query.search == null ? null : matchOf(query.search)
+    const { calls, nextCursor } = this.#fitting(query, words)
+    if (words === null) return { calls, nextCursor }
+    const matches = this.#matchesIn(words, calls)
+    const found = calls.map((call) =>
+      call.snapshot === null ? call : { ...call, match: matches.get(call.key) ?? [] },
+    )
+    return { calls: found, nextCursor }
+  }
+
+  #fitting(query: CallQuery, words: string | null): { calls: Row[]; nextCursor: number | null } {
+    const { limit } = query
+    const calls: Row[] = []
+    let bytes = 0
+    let lookedAt = 0
+    let last: number | null = null
+    for (const key of this.#leading(query, words)) {
+      if (calls.length === limit || lookedAt === limits.callsLookedAtMax) return { calls, nextCursor: last }
+      lookedAt++
+      const call = this.#fits(key, query) && (words === null || this.#isHeard(key)) ? this.#call(key) : null
+      if (call !== null) {
+        bytes += call.snapshot?.body.length ?? 0
+        if (calls.length > 0 && bytes > limits.pageBytesMax) return { calls, nextCursor: last }
+        calls.push(call)
+      }
+      last = key
+    }
+    return { calls, nextCursor: null }
+  }
+
+  #call(key: number): Row | null {
+    try {
+      const row = this.#callByKey.get(key)
+      return row === undefined ? null : storedCall(row)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#damaged(error instanceof Error ? error.message : String(error))
+      return this.#damagedCalls.find(key)
+    }
+  }
+
+  /** What was found in a transcript that is not what was written is no find. */
+  #isHeard(key: number): boolean {
+    try {
+      const row = this.#transcript.get(key)
+      if (row !== undefined) textIn(row)
+      return row !== undefined
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#damaged(error instanceof Error ? error.message : String(error))
+      return false
+    }
+  }
+
+  #leading({ state, details: [first] = [], cursor }: CallQuery, words: string | null): Iterable<number> {
+    const before = cursor ?? Number.MAX_SAFE_INTEGER
+    if (words !== null) return this.#ofSearch.iterate(words, before)
+    if (first !== undefined) return this.#ofDetail.iterate(first.name, first.value, before)
+    return state === null ? this.#all.iterate(before) : this.#ofState.iterate(state, before)
+  }
+
+  /** By the indexes alone: the row of a call that does not fit, with its snapshot, may be many pages long. */
+  #fits(key: number, { state, details = [] }: CallQuery): boolean {
+    if (state !== null && this.#hasState.get(state, key) === undefined) return false
+    return details.every(({ name, value }) => this.#hasDetail.get(key, name, value) !== undefined)
+  }
+
+  #matchesIn(words: string, calls: readonly Row[]): ReadonlyMap<number, readonly MatchPart[]> {
+    const keys = calls.map(({ key }) => key)
+    const [first = 0, last = 0] = [keys.at(-1), keys[0]]
+    const rows = this.#matches.all(this.#open, this.#close, words, first, last, JSON.stringify(keys))
+    return new Map(rows.map(({ key, text }) => [key, this.#partsOf(text)]))
+  }
+
+  #partsOf(text: string): readonly MatchPart[] {
+    return text.split(this.#open).flatMap((part, index) => {
+      const [found = '', rest = ''] = index === 0 ? ['', part] : part.split(this.#close)
+      return [
+        { text: found, found: true },
+        { text: rest, found: false },
+      ].filter(({ text: each }) => each !== '')
+    })
+  }
+}
+
+/** Each term is a string of FTS5's language, in which nothing has a meaning but the quotation mark, which none has. */
+function matchOf(search: readonly SearchTerm[]): string {
+  return search.map(({ text, isPrefix }) => `"${text}"${isPrefix ? ' *' : ''}`).join(' ')
+}

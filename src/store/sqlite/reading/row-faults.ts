@@ -1,0 +1,74 @@
+/**
+ * What of a call's rows no account of its life can see: texts that lie beside its entries, and what it is found by. For
+ * `verify`.
+ */
+import type { Statement } from 'better-sqlite3'
+import { StoredDamage } from '../../../errors.js'
+import { type Detail, listDetails } from '../../../protocol/call-details.js'
+import type { LifecycleFacts } from '../../journal.js'
+import type { Db } from '../files/schema.js'
+import {
+  factsIn,
+  type LifecycleTableRow,
+  type LifecycleTextRow,
+  lifecycleColumns,
+  textIn,
+} from './stored-lifecycle.js'
+
+export class RowFaults {
+  readonly #texts: Statement<[number], LifecycleTextRow>
+  readonly #described: Statement<[number], LifecycleTableRow>
+  readonly #details: Statement<[number], Detail>
+
+  constructor(db: Db) {
+    this.#texts = db.prepare(
+      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle
+       WHERE call_key = ? AND (text IS NOT NULL OR text_checksum IS NOT NULL) ORDER BY version`,
+    )
+    this.#described = db.prepare(
+      `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND type = 'described' ORDER BY version DESC LIMIT 1`,
+    )
+    this.#details = db.prepare('SELECT name, value FROM details WHERE call_key = ? ORDER BY name')
+  }
+
+  of(callKey: number): readonly string[] {
+    return [...this.#textFaults(callKey), ...this.#detailFaults(callKey)]
+  }
+
+  *#textFaults(callKey: number): Generator<string> {
+    for (const row of this.#texts.iterate(callKey)) {
+      const fault = faultOf(() => textIn(row))
+      if (fault !== null) yield fault
+    }
+  }
+
+  *#detailFaults(callKey: number): Generator<string> {
+    const row = this.#described.get(callKey)
+    let said: readonly Detail[] = []
+    const fault = faultOf(() => {
+      if (row !== undefined) said = listDetails((factsIn(row) as Described).details)
+    })
+    // An entry that is damaged is told by the account.
+    if (fault === null && textOf(said) !== textOf(this.#details.all(callKey)))
+      yield 'the rows of `details` are not what was said of it'
+  }
+}
+
+type Described = Extract<LifecycleFacts, { type: 'described' }>
+
+function textOf(details: readonly Detail[]): string {
+  return details
+    .map(({ name, value }) => JSON.stringify([name, value]))
+    .sort()
+    .join()
+}
+
+function faultOf(look: () => unknown): string | null {
+  try {
+    look()
+    return null
+  } catch (error) {
+    if (error instanceof StoredDamage) return error.message
+    throw error
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * What is stored of a call, by whoever has the database open to read it: the reader threads of the service, and the
+ * commands beside it. Packets lie in runs, and those that are not folded yet in the journal's tail, which is given here as
+ * `pending`. What was pending may have been folded since, and then stands in both; it is read once.
+ *
+ * A run holds packets without a hole between them, and no two of a call overlap (`schema.ts`), so a page is one walk over
+ * an index: in the order of the sequences, and as far as the page goes.
+ */
+import { crc32 } from 'node:zlib'
+import type { Statement } from 'better-sqlite3'
+import { StoredDamage } from '../../../errors.js'
+import { limits } from '../../../limits.js'
+import type { Db } from '../files/schema.js'
+import {
+  recordCallKey,
+  recordEnd,
+  recordReceivedAt,
+  recordSequence,
+  recordStarts,
+  recordVersion,
+} from '../packet-record.js'
+import type { VersionedEntry } from '../thread-messages.js'
+import { factsIn, type LifecycleTableRow, lifecycleColumns } from './stored-lifecycle.js'
+
+interface RunRow {
+  readonly key: number
+  readonly callKey: number
+  readonly first: number
+  readonly last: number
+  readonly version: number
+  readonly checksum: number
+  readonly records: Buffer
+}
+
+export interface RecordPage {
+  /** Packet records, one behind the other, by ascending sequence. */
+  readonly records: Uint8Array<ArrayBuffer>
+  readonly nextFrom: number | null
+}
+
+const runColumns = `key, call_key AS callKey, first_sequence AS first, last_sequence AS last, last_version AS version,
+  checksum, records`
+
+export class StoredPackets {
+  readonly #runsFrom: Statement<{ callKey: number; from: number }, RunRow>
+  readonly #runsAfter: Statement<[number, number], RunRow>
+  readonly #foldedThrough: Statement<[number], number | null>
+  readonly #lifecycleAfter: Statement<[number, number], LifecycleTableRow>
+
+  constructor(db: Db) {
+    this.#runsFrom = db.prepare(
+      `SELECT ${runColumns} FROM runs WHERE call_key = :callKey AND first_sequence >= coalesce(
+         (SELECT max(first_sequence) FROM runs WHERE call_key = :callKey AND first_sequence <= :from), :from)
+       ORDER BY first_sequence`,
+    )
+    this.#runsAfter = db.prepare(
+      `SELECT ${runColumns} FROM runs WHERE call_key = ? AND last_version > ? ORDER BY last_version`,
+    )
+    this.#foldedThrough = db
+      .prepare<[number], number | null>('SELECT max(last_version) FROM runs WHERE call_key = ?')
+      .pluck()
+    this.#lifecycleAfter = db.prepare(
+      `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version`,
+    )
+  }
+
+  /** A fold takes all that is pending of a call, so what it has left behind is told by one version a call. */
+  foldedThrough(callKey: number): number {
+    return this.#foldedThrough.get(callKey) ?? 0
+  }
+
+  /** The lowest packets from a sequence on: at most so many, and at most `pageBytesMax`, but for the first one. */
+  page(callKey: number, from: number, limit: number, pending: Buffer): RecordPage {
+    const page: Buffer[] = []
+    let bytes = 0
+    for (const record of this.#ascending(callKey, from, pending)) {
+      if (page.length === limit || (page.length > 0 && bytes + record.length > limits.pageBytesMax))
+        return { records: joined(page, bytes), nextFrom: recordSequence(record, 0) }
+      page.push(record)
+      bytes += record.length
+    }
+    return { records: joined(page, bytes), nextFrom: null }
+  }
+
+  /** Each number once: as it is stored, else as it was appended first. */
+  *#ascending(callKey: number, from: number, pending: Buffer): Generator<Buffer> {
+    const waiting = split(pending)
+      .filter((record) => recordSequence(record, 0) >= from)
+      .sort((a, b) => recordSequence(a, 0) - recordSequence(b, 0))
+    let last = from - 1
+    let next = 0
+    for (const record of this.#folded(callKey, from)) {
+      const sequence = recordSequence(record, 0)
+      for (let first = waiting[next]; first !== undefined; first = waiting[++next]) {
+        if (recordSequence(first, 0) >= sequence) break
+        if (recordSequence(first, 0) > last) yield first
+        last = recordSequence(first, 0)
+      }
+      yield record
+      last = sequence
+    }
+    for (const record of waiting.slice(next)) {
+      if (recordSequence(record, 0) > last) yield record
+      last = Math.max(last, recordSequence(record, 0))
+    }
+  }
+
+  *#folded(callKey: number, from: number): Generator<Buffer> {
+    for (const run of this.#runsFrom.iterate({ callKey, from }))
+      for (const record of recordsOf(run)) if (recordSequence(record, 0) >= from) yield record
+  }
+
+  /** Everything that was appended after a version, by version. One fold at a time is in memory. */
+  *entries(callKey: number, afterVersion: number, pending: Buffer): Generator<VersionedEntry> {
+    const lifecycle = this.#lifecycleAfter.all(callKey, afterVersion)
+    let next = 0
+    for (const packet of this.#packetsAfter(callKey, afterVersion, pending)) {
+      for (
+        let row = lifecycle[next];
+        row !== undefined && row.version < packet.version;
+        row = lifecycle[++next]
+      )
+        yield lifecycleEntry(row)
+      yield packet
+    }
+    for (const row of lifecycle.slice(next)) yield lifecycleEntry(row)
+  }
+
+  *#packetsAfter(callKey: number, afterVersion: number, pending: Buffer): Generator<VersionedEntry> {
+    let folded = afterVersion
+    let fold: VersionedEntry[] = []
+    for (const run of this.#runsAfter.iterate(callKey, afterVersion)) {
+      if (run.version > folded) {
+        yield* byVersion(fold)
+        fold = []
+        folded = run.version
+      }
+      for (const record of recordsOf(run))
+        if (recordVersion(record, 0) > afterVersion) fold.push(packetEntry(record))
+    }
+    yield* byVersion(fold)
+    for (const record of split(pending)) if (recordVersion(record, 0) > folded) yield packetEntry(record)
+  }
+}
+
+/** Throws `StoredDamage`. */
+function recordsOf(run: RunRow): Buffer[] {
+  const { key, first, last, version, checksum } = run
+  if (crc32(run.records) !== checksum) throw new StoredDamage(`run ${key} is damaged`)
+  const records = split(run.records)
+  const isAsSaid =
+    records.length === last - first + 1 &&
+    records.every(
+      (record, index) =>
+        recordSequence(record, 0) === first + index &&
+        recordCallKey(record, 0) === run.callKey &&
+        recordVersion(record, 0) <= version,
+    )
+  if (!isAsSaid) throw new StoredDamage(`run ${key} is not what its row says`)
+  return records
+}
+
+function split(records: Buffer): Buffer[] {
+  try {
+    return [...recordStarts(records)].map((at) => records.subarray(at, recordEnd(records, at)))
+  } catch (cause) {
+    throw new StoredDamage('what should be packets is not', { cause })
+  }
+}
+
+function joined(records: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {
+  const page = new Uint8Array(bytes)
+  let at = 0
+  for (const record of records) {
+    page.set(record, at)
+    at += record.length
+  }
+  return page
+}
+
+const byVersion = (entries: VersionedEntry[]) => entries.sort((a, b) => a.version - b.version)
+
+function packetEntry(record: Buffer): VersionedEntry {
+  const entry = {
+    type: 'packet',
+    sequence: recordSequence(record, 0),
+    receivedAt: recordReceivedAt(record, 0),
+  } as const
+  return { version: recordVersion(record, 0), entry }
+}
+
+function lifecycleEntry(row: LifecycleTableRow): VersionedEntry {
+  return { version: row.version, entry: factsIn(row) }
+}

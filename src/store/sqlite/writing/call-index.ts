@@ -1,0 +1,113 @@
+/**
+ * What calls are found by beside their names: what was said of them, and the words of their transcripts. The writer's side,
+ * within the transactions that journal the one and the other; calls without either cost nothing.
+ *
+ * The words lie in an FTS5 table without content of its own: their text stays in the lifecycle, so what is taken out must
+ * be taken out while it is still there. FTS5 only notes then that words are gone; they leave its segments when these are
+ * merged. `secure-delete` of FTS5 is no way out (SQLite 3.53): of 1,500 erased texts 34 left their words in the
+ * segments' index and 5 in the segments, and each took 10 ms of the writer's time. So after an erasure `scrub` merges all segments
+ * into a new one, some pages at a time, and `secure_delete` of the database overwrites the old ones.
+ */
+import type { Statement } from 'better-sqlite3'
+import { listDetails } from '../../../protocol/call-details.js'
+import type { LifecycleEntry } from '../../journal.js'
+import type { Db } from '../files/schema.js'
+import { isCorrupt } from '../files/sqlite-error.js'
+import { isDamage } from '../reading/damaged-calls.js'
+import { type LifecycleTextRow, lifecycleColumns, textIn } from '../reading/stored-lifecycle.js'
+import type { LifecycleRow } from '../thread-messages.js'
+
+/** 1 MiB: commits wait meanwhile. */
+const scrubPages = 256
+
+export class CallIndex {
+  readonly #db: Db
+  readonly #damaged: (damage: unknown) => void
+  readonly #transcripts: Statement<[number], LifecycleTextRow>
+  readonly #addDetail: Statement
+  readonly #removeDetails: Statement
+  readonly #addWords: Statement
+  readonly #removeWords: Statement
+  readonly #removeOlderWords: Statement
+  readonly #merge: Statement
+  readonly #changes: Statement<[], number>
+  /** Words of erased calls may be in the segments: also those that the process before this one has left. */
+  #isDirty = true
+  #isMerging = false
+
+  constructor(db: Db, damaged: (damage: unknown) => void = () => {}) {
+    this.#db = db
+    this.#damaged = damaged
+    this.#transcripts = db.prepare(
+      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')`,
+    )
+    this.#addDetail = db.prepare('INSERT INTO details(call_key, name, value) VALUES (?, ?, ?)')
+    this.#removeDetails = db.prepare('DELETE FROM details WHERE call_key = ?')
+    this.#addWords = db.prepare(
+      'INSERT INTO words(rowid, text) SELECT call_key, text FROM transcripts WHERE call_key = ?',
+    )
+    this.#removeWords = db.prepare(
+      "INSERT INTO words(words, rowid, text) SELECT 'delete', call_key, text FROM transcripts WHERE call_key = ?",
+    )
+    this.#removeOlderWords = db.prepare(
+      `INSERT INTO words(words, rowid, text) SELECT 'delete', call_key, text FROM spoken
+       WHERE call_key = ? AND version < ? ORDER BY version DESC LIMIT 1`,
+    )
+    this.#merge = db.prepare("INSERT INTO words(words, rank) VALUES ('merge', ?)")
+    this.#changes = db.prepare<[], number>('SELECT total_changes()').pluck()
+  }
+
+  /** In the transaction that journals the entry, after it. */
+  add({ callKey, version, type, entry }: LifecycleRow): void {
+    if (type === 'analysed' || type === 'heard') this.#putWords(callKey, version)
+    if (type !== 'described') return
+    // Written by this process in this batch.
+    const { details } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'described' }>
+    this.#removeDetails.run(callKey)
+    for (const { name, value } of listDetails(details)) this.#addDetail.run(callKey, name, value)
+  }
+
+  /** A damaged index costs its finds, not the commit. Nothing makes it anew yet. */
+  #putWords(callKey: number, version: number): void {
+    try {
+      if (this.#removeOlderWords.run(callKey, version).changes > 0) this.#isDirty = true
+      this.#addWords.run(callKey)
+    } catch (error) {
+      if (!isCorrupt(error)) throw error
+      this.#damaged(error)
+    }
+  }
+
+  /** Words can only be taken out by the text that was put in. Where it has changed, they stay until the index is made anew. */
+  #isTextWhole(callKey: number): boolean {
+    try {
+      for (const row of this.#transcripts.all(callKey)) textIn(row)
+      return true
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#damaged(error)
+      return false
+    }
+  }
+
+  /** In the transaction that erases the call, before its lifecycle goes. */
+  remove(callKey: number): void {
+    this.#removeDetails.run(callKey)
+    if (!this.#isTextWhole(callKey)) return
+    if (this.#removeWords.run(callKey).changes > 0) this.#isDirty = true
+  }
+
+  /**
+   * Whether nothing is left of what was erased before it began. Otherwise a transaction of some pages was written, and it
+   * wants to be called again. What is erased meanwhile waits for the next time.
+   */
+  scrub(): boolean {
+    if (!this.#isDirty && !this.#isMerging) return true
+    const before = this.#changes.get() ?? 0
+    this.#db.transaction(() => this.#merge.run(this.#isMerging ? scrubPages : -scrubPages)).immediate()
+    if (!this.#isMerging) this.#isDirty = false
+    // A merge that has nothing to do changes one row (https://www.sqlite.org/fts5.html#the_merge_command).
+    this.#isMerging = (this.#changes.get() ?? 0) - before > 1
+    return !this.#isMerging
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * Group commit: from an append to its settlement.
+ *
+ * Owns the open batch. Appends are encoded into it as they come; when the writer is free the batch is handed over
+ * whole, so one commit is the latency at low load and many packets share one at high load. At most one batch is with
+ * the writer, at most two are committed and not told yet, and the open one is bounded (V7). When a batch fails,
+ * everything in the open one fails with it, because it may build on what was lost (V6).
+ */
+import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
+import type { VoiceStreamError } from '../../../errors.js'
+import { limits } from '../../../limits.js'
+import { type CallSnapshot, factsOf, type JournalEntry, type Settlement } from '../../journal.js'
+import { recordHeaderBytes, writeRecord } from '../packet-record.js'
+import type { Committed } from '../thread-messages.js'
+import { Batch, type Stream } from './batch.js'
+import { CommittedBatches } from './committed-batches.js'
+
+export interface CommitFigures {
+  readonly packets: number
+  readonly bytes: number
+  readonly commitMs: number
+  readonly tailBytes: number
+  readonly walPages: number
+}
+
+export interface GroupCommitPorts {
+  /** The writer is to commit the batch: answered by `committed`, or by `fail`. */
+  handOver(batch: Batch, records: ArrayBuffer): void
+  readonly onCommit?: ((commit: CommitFigures) => void) | undefined
+  /** So many appends were told that they failed. */
+  readonly onCommitFailed?: ((appends: number, error: VoiceStreamError) => void) | undefined
+}
+
+const commitsAveraged = 8
+
+export class GroupCommit {
+  readonly #ports: GroupCommitPorts
+  readonly #staging = Buffer.allocUnsafeSlow(limits.journalQueueBytesMax)
+  #open = new Batch(1)
+  #sent: Batch | null = null
+  readonly #committed = new CommittedBatches(() => this.#pumpOpen())
+  #isPumping = false
+  #isStopped = false
+  /** Entries of the last batch. */
+  #lastEntries = 0
+  #commitMs = 0
+
+  constructor(ports: GroupCommitPorts) {
+    this.#ports = ports
+  }
+
+  /** Everything that waits for its settlement. Asked for each line of a bulk request. */
+  get queuedEntries(): number {
+    return this.#open.settlements.length + (this.#sent?.settlements.length ?? 0) + this.#committed.untold
+  }
+
+  /** What waits for the next commit. */
+  get openEntries(): number {
+    return this.#open.settlements.length
+  }
+
+  get openBytes(): number {
+    return this.#open.bytes
+  }
+
+  /** For so long the oldest append has waited for its settlement, in milliseconds; 0 when none does. */
+  get lagMs(): number {
+    const oldest = this.#committed.oldest ?? this.#sent ?? this.#open
+    return oldest.isEmpty ? 0 : performance.now() - oldest.openedAt
+  }
+
+  /** What a commit takes at present: rises with a slow one at once, and falls over several. */
+  get commitMs(): number {
+    return this.#commitMs
+  }
+
+  hasRoom(dataBytes: number): boolean {
+    return (
+      this.#open.settlements.length < limits.journalQueueEntriesMax &&
+      this.#open.bytes + this.#open.textBytes + recordHeaderBytes + dataBytes <= limits.journalQueueBytesMax
+    )
+  }
+
+  append(
+    stream: Stream,
+    entries: readonly JournalEntry[],
+    snapshot: CallSnapshot | null,
+    settlement: Settlement,
+  ): void {
+    const batch = this.#open
+    for (const entry of entries) {
+      stream.version++
+      if (entry.type === 'packet') {
+        assert(this.hasRoom(entry.data.length), 'room is asked for before an append')
+        batch.bytes = writeRecord(this.#staging, batch.bytes, stream.key, stream.version, entry)
+        batch.packets++
+      } else {
+        const text = 'text' in entry ? entry.text : null
+        batch.textBytes += text?.length ?? 0
+        batch.lifecycle.push({
+          callKey: stream.key,
+          version: stream.version,
+          type: entry.type,
+          entry: JSON.stringify(factsOf(entry)),
+          text,
+        })
+      }
+    }
+    if (snapshot !== null)
+      batch.calls.push({ key: stream.key, callId: stream.callId, version: stream.version, snapshot })
+    stream.wait(batch, settlement)
+    this.#pumpSoon()
+  }
+
+  erase(stream: Stream, settlement: Settlement): void {
+    this.#open.erasures.push(stream.key)
+    stream.wait(this.#open, settlement)
+    this.#pumpSoon()
+  }
+
+  /** Resolves when everything up to here is settled, whatever came of it. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#open.add({ committed: resolve, failed: () => resolve() })
+      this.#pumpSoon()
+    })
+  }
+
+  /**
+   * When the writer is free: at once, when there is enough for a commit; otherwise at the end of this turn of the loop, so
+   * that what arrived together is committed together. Under load it waits a little longer: each commit costs this
+   * thread some 40 µs beside its packets, and small ones would take the cores from the packets themselves.
+   */
+  #pumpSoon(): void {
+    if (this.#sent !== null) return
+    if (this.#open.settlements.length >= limits.eagerCommitEntries) return this.#pump()
+    if (this.#isPumping) return
+    this.#isPumping = true
+    const pump = () => {
+      this.#isPumping = false
+      this.#pump()
+    }
+    if (this.#lastEntries < limits.groupCommitEntries) setImmediate(pump)
+    else setTimeout(pump, limits.groupCommitMs)
+  }
+
+  #pump(): void {
+    if (this.#isStopped || this.#sent !== null || this.#committed.count > 1 || this.#open.isEmpty) return
+    const batch = this.#open
+    this.#sent = batch
+    this.#lastEntries = batch.settlements.length
+    this.#open = new Batch(batch.id + 1)
+    const { buffer, byteOffset } = this.#staging
+    this.#ports.handOver(batch, buffer.slice(byteOffset, byteOffset + batch.bytes) as ArrayBuffer)
+  }
+
+  #pumpOpen(): void {
+    if (!this.#open.isEmpty) this.#pumpSoon()
+  }
+
+  committed({ id, commitMs, tailBytes, walPages }: Committed): void {
+    // The store has failed while the writer committed: who was told so does not know what is stored, and sends again.
+    if (this.#isStopped) return
+    const batch = this.#sent
+    assert(batch !== null && batch.id === id, 'the writer settles the batch that it has')
+    this.#sent = null
+    this.#commitMs = Math.max(commitMs, this.#commitMs + (commitMs - this.#commitMs) / commitsAveraged)
+    this.#ports.onCommit?.({ packets: batch.packets, bytes: batch.bytes, commitMs, tailBytes, walPages })
+    this.#committed.add(batch)
+    // Where there is enough for a commit, the writer gets it before this one is answered: both threads work.
+    this.#pumpOpen()
+    this.#committed.tell()
+  }
+
+  /** Everything that is not committed fails, and its streams are dead (V6). */
+  fail(error: VoiceStreamError): void {
+    this.#committed.tellAll()
+    const batches = [this.#sent, this.#open].filter((batch) => batch !== null)
+    this.#sent = null
+    this.#open = new Batch(this.#open.id + 1)
+    for (const batch of batches) batch.state = 'failed'
+    const appends = batches.reduce((sum, batch) => sum + batch.settlements.length, 0)
+    this.#ports.onCommitFailed?.(appends, error)
+    for (const batch of batches) {
+      for (const settlement of batch.settlements) settlement.failed(error)
+      batch.letGo()
+    }
+  }
+
+  /** Nothing is handed over any more. */
+  stop(error: VoiceStreamError): void {
+    this.#isStopped = true
+    this.fail(error)
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The writer thread: the only one that writes the database.
+ *
+ * Owns the instance lock and the writer. In comes a batch at a time (the main thread sends the next one when this one is
+ * settled); out goes `committed` or `failed`. After an fsync error nothing is known about the file, so that failure is
+ * fatal (V6); all others leave the database as it was before the batch.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { takeInstanceLock } from '../files/instance-lock.js'
+import { codeOf, isFatal } from '../files/sqlite-error.js'
+import type { FromWriter, ToWriter, WriterData } from '../thread-messages.js'
+import { Writer } from './writer.js'
+
+const port = parentPort
+if (port === null) throw new Error('writer-thread is not a program')
+const options = workerData as WriterData
+const tell = (message: FromWriter) => port.postMessage(message)
+
+function failure(id: number, error: unknown): FromWriter {
+  const code = codeOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  return { type: 'failed', id, code, message, isFatal: isFatal(code) }
+}
+
+/** Commits are safe without it; but an fsync that failed leaves the database in a state that nobody knows. */
+function checkpointFailed(code: string, message: string): void {
+  tell({ type: 'checkpoint-failed', code, message, isFatal: isFatal(code) })
+}
+
+let unlock = () => {}
+
+function open(): Writer | null {
+  let isOpen = false
+  try {
+    unlock = takeInstanceLock(options.dataDir)
+    const writer = new Writer(options, {
+      dropped: (callId, packets) => tell({ type: 'dropped', callId, packets }),
+      erasing: (calls) => tell({ type: 'erasing', calls }),
+      damaged: (damage) =>
+        tell({ type: 'damaged', damage: damage instanceof Error ? damage.message : String(damage) }),
+      checkpointFailed,
+    })
+    isOpen = true
+    writer.recover()
+    writer.clampDeadlines(options.now, options.dueWithin)
+    tell({ type: 'opened', nextKey: writer.nextKey() })
+    writer.resumeErasures()
+    return writer
+  } catch (error) {
+    tell({ type: 'refused', message: error instanceof Error ? error.message : String(error), isOpen })
+    return null
+  }
+}
+
+const writer = open()
+
+async function close(open: Writer): Promise<void> {
+  try {
+    await open.close()
+    tell({ type: 'closed' })
+  } catch (error) {
+    // The log keeps what could not be moved; it must not be closed, or SQLite would try again behind our back.
+    tell({ type: 'close-failed', message: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+port.on('message', (message: ToWriter) => {
+  if (writer === null) return
+  if (message.type === 'close') {
+    void close(writer)
+    return
+  }
+  if (message.type === 'end') {
+    writer.end()
+    unlock()
+    port.close()
+    return
+  }
+  if (message.type === 'pending') {
+    const records = writer.pendingOf(message.callKey)
+    port.postMessage({ type: 'pending', id: message.id, records } satisfies FromWriter, [records])
+    return
+  }
+  try {
+    tell(writer.commit(message))
+  } catch (error) {
+    tell(failure(message.id, error))
+    return
+  }
+  try {
+    writer.committed(message.records.byteLength)
+  } catch (error) {
+    checkpointFailed(codeOf(error), String(error))
+  }
+})

@@ -1,0 +1,47 @@
+/** What a page of calls reads of the database. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import Database from 'better-sqlite3'
+import { parseSearch } from '../../../../src/protocol/search.js'
+import type { CallQuery } from '../../../../src/store/journal.js'
+import { CallPages } from '../../../../src/store/sqlite/reading/call-list.js'
+import { analysed } from '../../../support/analysed.js'
+import { callId } from '../../../support/calls.js'
+import { append, snapshot } from '../../../support/journals.js'
+import { fileOf, openJournal } from '../../../support/sqlite.js'
+
+test('the rows of calls that do not fit are not read, however many are looked at', async (t) => {
+  // Guards against a search with a filter that reads the snapshots of all calls with the word: 0.3 s a page, in which the
+  // reader thread answers nobody else.
+  const { journal, dataDir } = await openJournal(t)
+  const result = { transcription: 'hello', sentiment: 'neutral', confidence: 1 } as const
+  for (let i = 0; i < 40; i++) {
+    const media = { encoding: 'text', sample_rate: 8000, channels: 1 } as const
+    const described = { type: 'described', at: 1, details: { media, agent: `agent ${i % 10}` } } as const
+    const taken = snapshot({ state: i % 20 === 0 ? 'FAILED' : 'ARCHIVED' })
+    await append(journal, journal.create(callId(`c${i}`)), [described, await analysed(result)], taken)
+  }
+  let rowsRead = 0
+  const db = new Database(fileOf(dataDir), {
+    readonly: true,
+    verbose: (sql) => {
+      if (String(sql).startsWith('SELECT * FROM calls')) rowsRead++
+    },
+  })
+  t.after(() => db.close())
+  const pages = new CallPages(db)
+  const found = (query: Partial<CallQuery>) => {
+    rowsRead = 0
+    const { calls } = pages.page({
+      state: null,
+      search: parseSearch('hello'),
+      cursor: null,
+      limit: 50,
+      ...query,
+    })
+    return { calls: calls.length, rowsRead }
+  }
+  assert.deepEqual(found({ details: [{ name: 'agent', value: 'agent 3' }] }), { calls: 4, rowsRead: 4 })
+  assert.deepEqual(found({ state: 'FAILED' }), { calls: 2, rowsRead: 2 })
+  assert.deepEqual(found({}), { calls: 40, rowsRead: 40 })
+})
