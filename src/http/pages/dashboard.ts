@@ -7,7 +7,7 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StaticFile } from './static-file.js'
 
-const folder = fileURLToPath(new URL('../dashboard/', import.meta.url))
+const folder = fileURLToPath(new URL('../../dashboard/', import.meta.url))
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

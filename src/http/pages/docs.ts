@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StaticFile } from './static-file.js'
 
-const folder = fileURLToPath(new URL('../swagger-ui/', import.meta.url))
+const folder = fileURLToPath(new URL('../../swagger-ui/', import.meta.url))
 
 const page = `<!doctype html>
 <html lang="en">

@@ -23,7 +23,9 @@ function packagesOf(program: string): readonly string[] {
 }
 
 test('the threads of the store load SQLite and no other package', () => {
-  const threads = readdirSync(folder).filter((name) => name.endsWith('-thread.js'))
+  const threads = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('-thread.js'),
+  )
   assert(threads.length >= 4, threads.join())
   for (const thread of threads) assert.deepEqual(packagesOf(join(folder, thread)), ['better-sqlite3'], thread)
   assert(packagesOf('dist/app.js').includes('xstate'), 'what is looked for would be found')
