@@ -3,7 +3,7 @@
  * writes nothing and fails where they differ.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { environmentPrefix, settings } from '../dist/settings.js'
+import { environmentPrefix, settings } from '../dist/config/settings.js'
 
 const rows = Object.entries(settings).map(([key, { default: value, description }]) => ({
   key,
