@@ -1,4 +1,4 @@
-/** The commands, and how one is found and its errors told. Each is loaded when it is asked for: `verify` needs no server. */
+/** Finds the command, runs it and prints its errors. Each command is loaded only when it is used: `verify` needs no server. */
 import { quoted } from '../quoted.js'
 import { version } from '../version.js'
 import { exitCodeOf, exitCodes } from './exit-codes.js'
@@ -11,11 +11,11 @@ interface Command {
 
 const commands: Readonly<Record<string, Command>> = {
   serve: {
-    summary: 'run the service; what happens without a command, too',
+    summary: 'run the service; also without a command',
     load: async () => (await import('./serve.js')).serve,
   },
   simulate: {
-    summary: 'play a WAV file into a service as a PBX would, and hold it to account',
+    summary: 'play a WAV file into a service as a PBX would, and check its account of every call',
     load: async () => (await import('./simulate.js')).simulateCalls,
   },
   backup: {
@@ -55,7 +55,7 @@ export async function runCommand(words: readonly string[], world: World): Promis
   } catch (error) {
     const code = exitCodeOf(error)
     if (code === null) throw error
-    // Who reads a pipe to its middle knows it.
+    // A reader that closes the pipe early needs no message.
     if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return code
     return tell(error instanceof Error ? error.message : String(error), code, world)
   }
@@ -71,13 +71,13 @@ async function overview(): Promise<string> {
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
   const rows = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
   return [
-    'VoiceStream: takes in the packets of live calls, keeps them, and has every finished call analysed.',
+    'VoiceStream receives and stores the packets of live calls, and analyses every finished call.',
     '',
     'Usage: voicestream [command] [options]',
     '',
     ...rows,
     '',
-    'voicestream COMMAND --help shows the options of a command, its exit codes and examples; --version the version.',
+    'voicestream COMMAND --help shows the options, exit codes and examples of a command; --version shows the version.',
     '',
     helpText(),
   ].join('\n')

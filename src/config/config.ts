@@ -1,6 +1,6 @@
 /**
- * Configuration: flags, then environment variables, then a `.env` file, then defaults. An unknown or bad setting stops the
- * start with a line that says which and why.
+ * The configuration. Precedence: flags, environment, `.env`, defaults. An unknown or bad setting stops the start with one
+ * line that names it and the reason.
  */
 import { parseEnv } from 'node:util'
 import type { Static, TSchema } from 'typebox'
@@ -22,10 +22,7 @@ export interface ConfigSources {
   readonly dotEnv: string | null
 }
 
-/**
- * What differs from the defaults, as it may be shown: of a secret, and of a URL with a password in it, only that there is
- * one.
- */
+/** The settings that differ from the defaults, safe to print: a secret, or a URL with a password, is shown as `set`. */
 export function printable(config: Config): Record<string, unknown> {
   const isChanged = ([key, value]: readonly [string, unknown]) =>
     value !== (settings[key as keyof typeof settings] as { readonly default?: unknown }).default
@@ -38,7 +35,7 @@ export function printable(config: Config): Record<string, unknown> {
   )
 }
 
-/** Every setting, and whether they fit each other. Throws `ConfigError`. */
+/** Reads every setting and checks that they fit each other. Throws `ConfigError`. */
 export function readConfig(sources: ConfigSources): Config {
   const config = readSettings(sources, Object.keys(settings) as (keyof Config)[])
   if (config.AI_SIMULATED_LATENCY_MIN_MS > config.AI_SIMULATED_LATENCY_MAX_MS)
@@ -46,7 +43,7 @@ export function readConfig(sources: ConfigSources): Config {
   return config
 }
 
-/** Those that concern a command: a bad one of the others is not its business, an unknown one is. Throws `ConfigError`. */
+/** Reads only `keys`, the settings of a command. A bad value of another setting is ignored; an unknown setting is refused. Throws `ConfigError`. */
 export function readSettings<Key extends keyof Config>(
   { args, environment, dotEnv }: ConfigSources,
   keys: readonly Key[],
@@ -82,15 +79,15 @@ function addFlags(texts: Texts, args: readonly string[]): void {
     const arg = args[i] as string
     const [, name, inline] = /^--([a-z][a-z-]*)(?:=(.*))?$/s.exec(arg) ?? []
     const key = name?.replaceAll('-', '_').toUpperCase()
-    // What stands behind = may be a token.
+    // The text behind = may be a token, so it is never shown.
     if (key === undefined || !Object.hasOwn(settings, key))
       throw new ConfigError(`unknown flag ${shortened(arg.split('=', 1)[0] ?? '')}; see --help`)
     if (isSecret(key))
       throw new ConfigError(
-        `--${name} would show its text to everybody on this machine: use ${environmentPrefix}${key} or ${fileOf(key)}`,
+        `--${name} would show the secret to every user of this machine: use ${environmentPrefix}${key} or ${fileOf(key)}`,
       )
     const text = inline ?? args[++i]
-    if (text === undefined) throw new ConfigError(`--${name} wants a value`)
+    if (text === undefined) throw new ConfigError(`--${name} needs a value`)
     texts.set(key, { text, source: `--${name}` })
   }
 }
@@ -117,11 +114,11 @@ function readSetting(
 function boundsOf(schema: TSchema): string {
   const { type, minimum, maximum, anyOf, const: only } = schema as TSchema & Record<string, unknown>
   if (type === 'integer' || type === 'number')
-    return `it is ${type === 'integer' ? 'an integer' : 'a number'} from ${minimum} to ${maximum}`
-  if (type === 'boolean') return 'it is true or false'
+    return `expected ${type === 'integer' ? 'an integer' : 'a number'} from ${minimum} to ${maximum}`
+  if (type === 'boolean') return 'expected true or false'
   if (Array.isArray(anyOf))
-    return `it is one of ${anyOf.map((choice: { const: string }) => choice.const).join(', ')}`
-  return only === undefined ? 'it is text' : `it is ${String(only)}`
+    return `expected one of ${anyOf.map((choice: { const: string }) => choice.const).join(', ')}`
+  return only === undefined ? 'expected text' : `expected ${String(only)}`
 }
 
 export function helpText(): string {
@@ -137,9 +134,9 @@ export function helpText(): string {
   return [
     'Usage: voicestream serve [--setting value …]',
     '',
-    'Takes in the packets of live calls, keeps them, and has every finished call analysed.',
+    'Receives and stores the packets of live calls, and analyses every finished call.',
     '',
-    'Flags come before environment variables, those before a .env file, and that before defaults.',
+    'Precedence: flags, environment, .env, defaults.',
     `The variable of --port is ${environmentPrefix}PORT, and so on.`,
     '',
     ...rows.map(({ flag, text }) => `  ${flag.padEnd(width)}  ${text}`),

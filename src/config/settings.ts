@@ -1,9 +1,9 @@
-/** Every setting: its type, its bounds, its default, and what it is for. The README’s table and `.env.example` are made of them. */
+/** Every setting: type, bounds, default and meaning. `npm run settings` writes docs/settings.md and `.env.example` from them. */
 import Type, { type TSchema } from 'typebox'
 
 const integer = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description })
-/** Never printed, and refused as a flag, which every user of the machine can see; `file` is the setting that names a file. */
+/** Never printed, and refused as a flag, because every user of the machine can read flags. `file` is the setting that names a file. */
 const secret = (file: string, description: string) =>
   Type.String({ default: '', description, isSecret: true, file })
 const text = (description: string) => Type.String({ default: '', description })
@@ -16,83 +16,101 @@ export const settings = {
   DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Folder of the database.' }),
   ACCEPT_DATA_LOSS: Type.Boolean({
     default: false,
-    description: 'Start even where acknowledged packets are known to be missing from the files.',
+    description: 'Start even if acknowledged packets are known to be missing from the files.',
   }),
-  INGEST_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of PBXs, separated by commas: they may write packets.'),
-  SUPERVISOR_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of supervisors: they may read.'),
-  ADMIN_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of administrators: they may read, delete and retry.'),
-  TOKENS_FILE: text('File with lines of "role token [name]", mode 0600; read again on SIGHUP.'),
+  INGEST_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of PBXs, separated by commas. They may write packets.'),
+  SUPERVISOR_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of supervisors. They may read.'),
+  ADMIN_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of administrators. They may read, delete and retry.'),
+  TOKENS_FILE: text('File with lines of "role token [name]", mode 0600. SIGHUP reloads it.'),
   ALLOW_UNAUTHENTICATED: Type.Boolean({
     default: false,
-    description: 'Start without credentials even where the address is not loopback.',
+    description: 'Start without credentials even on an address that is not loopback.',
   }),
-  ALLOWED_ORIGINS: text('Origins (https://host:port, …) whose pages may use the service, beside its own.'),
-  ALLOWED_HOSTS: text('Host names that it answers to without credentials, beside localhost and addresses.'),
-  TRUSTED_PROXIES: text('Addresses and networks (10.0.0.0/8, …) whose X-Forwarded-For is believed.'),
-  TLS_CERT_FILE: text('Certificate chain in PEM: the service ends TLS itself.'),
-  TLS_KEY_FILE: text('Its key, in PEM.'),
-  RATE_LIMIT_INGEST_PER_S: integer(0, 0, 10_000_000, 'Requests of one ingest credential; 0 for no limit.'),
+  ALLOWED_ORIGINS: text('Origins (https://host:port, …) whose pages may use the service, besides its own.'),
+  ALLOWED_HOSTS: text('Host names accepted without credentials, besides localhost and IP addresses.'),
+  TRUSTED_PROXIES: text('Addresses and networks (10.0.0.0/8, …) whose X-Forwarded-For is trusted.'),
+  TLS_CERT_FILE: text('Certificate chain (PEM): the service speaks TLS itself. Read only at the start.'),
+  TLS_KEY_FILE: text('Private key of the certificate (PEM). Read only at the start.'),
+  RATE_LIMIT_INGEST_PER_S: integer(
+    0,
+    0,
+    10_000_000,
+    'Requests per second of one ingest credential; 0 means no limit.',
+  ),
   RATE_LIMIT_READS_PER_S: integer(
     200,
     0,
     1_000_000,
-    'Other requests of one credential or address; 0 for no limit.',
+    'Other requests per second of one credential or address; 0 means no limit.',
   ),
-  AUTH_FAILURES_PER_MIN: integer(10, 0, 1_000_000, 'Unknown tokens of one address; 0 for no limit.'),
-  SOCKETS_PER_CREDENTIAL_MAX: integer(1000, 1, 1_000_000, 'Open supervisor sockets of one credential.'),
-  SOCKETS_PER_ADDRESS_MAX: integer(1000, 1, 1_000_000, 'Open supervisor sockets of one address.'),
+  AUTH_FAILURES_PER_MIN: integer(
+    10,
+    0,
+    1_000_000,
+    'Unknown tokens per minute from one address; 0 means no limit.',
+  ),
+  SOCKETS_PER_CREDENTIAL_MAX: integer(
+    1000,
+    1,
+    1_000_000,
+    'Open supervisor sockets of one credential, at most.',
+  ),
+  SOCKETS_PER_ADDRESS_MAX: integer(1000, 1, 1_000_000, 'Open supervisor sockets from one address, at most.'),
   METRICS_PUBLIC: Type.Boolean({
     default: false,
-    description: 'Let everybody read /metrics, although credentials are set.',
+    description: 'Serve /metrics without credentials, even if credentials are set.',
   }),
-  RETENTION_DAYS: integer(
-    0,
-    0,
-    36_500,
-    'Ended calls are erased when they are so many days old; 0 keeps them for ever.',
-  ),
-  GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call takes late packets.'),
+  RETENTION_DAYS: integer(0, 0, 36_500, 'Erase ended calls after this many days; 0 keeps them forever.'),
+  GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call accepts late packets.'),
   CALL_IDLE_TIMEOUT_MS: integer(
     900_000,
     1000,
     30 * dayMs,
-    'A call without a packet for so long is completed.',
+    'A call without packets for this long is completed.',
   ),
   DEFAULT_ENCODING: Type.Union(
     [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
     {
       default: 'text',
-      description: 'What packets carry of which no start said it: text, mulaw, alaw or pcm_s16le.',
+      description: 'Encoding assumed for calls that sent no `start`: text, mulaw, alaw or pcm_s16le.',
     },
   ),
-  DEFAULT_SAMPLE_RATE: integer(8000, 4000, 192_000, 'Their frames a second.'),
-  DEFAULT_CHANNELS: integer(1, 1, 8, 'Their channels, interleaved.'),
+  DEFAULT_SAMPLE_RATE: integer(
+    8000,
+    4000,
+    192_000,
+    'Sample rate (Hz) assumed for calls that sent no `start`.',
+  ),
+  DEFAULT_CHANNELS: integer(1, 1, 8, 'Channels (interleaved) assumed for calls that sent no `start`.'),
   AI_PROVIDER: Type.Union([Type.Literal('simulated'), Type.Literal('local'), Type.Literal('openai')], {
     default: 'simulated',
-    description: 'Who analyses finished calls: simulated, local (text calls only) or openai (docs/ai.md).',
+    description:
+      'Provider that analyses finished calls: simulated, local (text calls only) or openai (docs/ai.md).',
   }),
-  AI_BASE_URL: text('OpenAI-compatible server, normally ending in /v1; https, or http on this machine.'),
-  AI_API_KEY: secret('AI_API_KEY_FILE', 'Its key; none where the server asks for none.'),
-  AI_API_KEY_FILE: text('File that holds the key instead, mode 0600.'),
+  AI_BASE_URL: text(
+    'OpenAI-compatible server; its URL normally ends in /v1. https, or http to this machine.',
+  ),
+  AI_API_KEY: secret('AI_API_KEY_FILE', 'API key, if the server needs one.'),
+  AI_API_KEY_FILE: text('File with the API key instead, mode 0600.'),
   AI_ALLOW_HTTP: Type.Boolean({
     default: false,
-    description: 'Send audio, transcripts and keys unencrypted over the network, where a URL says http.',
+    description: 'Allow http URLs: audio, transcripts and keys then cross the network unencrypted.',
   }),
   AI_TRANSCRIPTION_MODEL: text('Model for speech to text, as the server names it.'),
   AI_CHAT_MODEL: text('Model for sentiment, summary, topics and action items.'),
-  AI_CHAT_BASE_URL: text('Server of the chat model, where it is another one.'),
-  AI_CHAT_API_KEY: secret('AI_CHAT_API_KEY_FILE', 'Key of that server.'),
-  AI_CHAT_API_KEY_FILE: text('File that holds it instead, mode 0600.'),
+  AI_CHAT_BASE_URL: text('Server of the chat model, if it is a different one.'),
+  AI_CHAT_API_KEY: secret('AI_CHAT_API_KEY_FILE', 'API key of the chat server, if it needs one.'),
+  AI_CHAT_API_KEY_FILE: text('File with the API key of the chat server instead, mode 0600.'),
   AI_LANGUAGE: Type.String({
     default: '',
     pattern: '^([a-z]{2})?$',
-    description: 'What is spoken (ISO 639-1: en, de, …); empty lets the server find out.',
+    description: 'Spoken language (ISO 639-1: en, de, …); empty lets the server detect it.',
   }),
   AI_PIECE_MS: integer(
     300_000,
     60_000,
     1_200_000,
-    'Near this a call’s audio is cut into pieces for transcription, where it is quiet.',
+    'Approximate length of the pieces in which audio is transcribed; cuts are made where it is quiet.',
   ),
   AI_SIMULATED_FAILURE_RATE: Type.Number({
     default: 0.25,
@@ -107,38 +125,38 @@ export const settings = {
     5,
     1,
     100,
-    'Attempts at a call’s analysis, over all restarts; a provider that works in steps has so many for each.',
+    'Attempts to analyse a call, over all restarts. A provider that works in steps has as many for each step.',
   ),
   AI_BUDGET_MS: integer(
     60_000,
     1,
     30 * dayMs,
-    'Time that attempts and waits of one call, or of one step, may use together.',
+    'Total time of the attempts and waits of one call, or of one step.',
   ),
   AI_BACKOFF_BASE_MS: integer(
     1000,
     0,
     3_600_000,
-    'First wait between attempts; each one after it is twice as long.',
+    'First wait between attempts; each later wait is twice as long.',
   ),
   AI_ATTEMPT_TIMEOUT_MS: integer(
     20_000,
     1,
     3_600_000,
-    'Deadline of one attempt, or of one of its steps, the whole answer included.',
+    'Deadline of one attempt, or of one of its steps, including the whole answer.',
   ),
-  AI_CONCURRENCY: integer(64, 1, 10_000, 'Attempts at a time.'),
+  AI_CONCURRENCY: integer(64, 1, 10_000, 'Attempts that run at the same time, at most.'),
   AI_BREAKER_FAILURES: integer(
     10,
     0,
     1000,
-    'Failed attempts in a row, over all calls, after which the provider counts as down; 0: never. One fewer than AI_MAX_ATTEMPTS of a single call are enough.',
+    'Failed attempts in a row, over all calls, after which the provider counts as down; 0 means never. One fewer than AI_MAX_ATTEMPTS of a single call also suffice.',
   ),
   AI_BREAKER_PROBE_MS: integer(
     1000,
     1,
     60_000,
-    'First wait before a provider that is down is asked again; each one after it is twice as long, up to a minute.',
+    'First wait before a provider that is down is tested again; each later wait is twice as long, up to a minute.',
   ),
   LOG_LEVEL: Type.Union(
     [
@@ -149,7 +167,7 @@ export const settings = {
       Type.Literal('debug'),
       Type.Literal('silent'),
     ],
-    { default: 'info', description: 'fatal, error, warn, info, debug or silent.' },
+    { default: 'info', description: 'Lowest level of log lines: fatal, error, warn, info, debug or silent.' },
   ),
 } as const satisfies Record<string, TSchema>
 

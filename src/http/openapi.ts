@@ -23,7 +23,7 @@ export function openApi(routes: readonly Route[]): unknown {
       title: 'VoiceStream',
       version,
       description:
-        'Takes in the packets of live calls, keeps them, and has every finished call analysed. Supervisors receive the events of `x-events` from the WebSocket `/ws/supervisor`, one JSON object a message.',
+        'Receives and stores the packets of live calls, and analyses every finished call. Supervisors receive the events of `x-events` from the WebSocket `/ws/supervisor`, one JSON object a message.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     // Relative to the document itself: a proxy may have the service under a path of its own.

@@ -207,14 +207,14 @@ describe('a setting', () => {
     ])
       assert.match(
         refusal({ args: ['--port', text] }),
-        /^--port: .* is not allowed for PORT; it is an integer from 0 to 65535$/,
+        /^--port: .* is not allowed for PORT; expected an integer from 0 to 65535$/,
       )
     assert.match(
       refusal({ environment: { VOICESTREAM_LOG_LEVEL: 'INFO' } }),
       /VOICESTREAM_LOG_LEVEL \(environment\): "INFO".*fatal, error, warn/,
     )
     for (const text of ['1', 'yes', 'TRUE', ''])
-      assert.match(refusal({ args: [`--accept-data-loss=${text}`] }), /it is true or false$/)
+      assert.match(refusal({ args: [`--accept-data-loss=${text}`] }), /expected true or false$/)
     assert.match(refusal({ environment: { VOICESTREAM_AI_PROVIDER: 'magic' } }), /simulated/)
     assert.match(refusal({ dotEnv: 'VOICESTREAM_HOST=\n' }), /\(\.env\).*HOST/)
     assert.match(refusal({ args: ['--ai-simulated-latency-min-ms', '5000'] }), /MIN_MS is greater than/)
@@ -256,7 +256,7 @@ describe('a name that is no setting', () => {
       refusal({ dotEnv: 'VOICESTREAM_GRACE_MS=1' }),
       /unknown setting VOICESTREAM_GRACE_MS \(\.env\)/,
     )
-    assert.match(refusal({ args: ['--port'] }), /--port wants a value/)
+    assert.match(refusal({ args: ['--port'] }), /--port needs a value/)
   })
 
   test('stops the start even when every object has something of that name', () => {

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/service.js'
 const check = (cwd: string) =>
   spawnSync(process.execPath, ['scripts/settings-documents.mjs', '--check'], { cwd, encoding: 'utf8' })
 
-describe('the README’s table and .env.example', () => {
+describe('docs/settings.md and .env.example', () => {
   test('say what the configuration says', () => {
     const { status, stderr } = check('.')
     assert.equal(status, 0, stderr)
@@ -19,11 +19,11 @@ describe('the README’s table and .env.example', () => {
 
   test('are found out when they differ, and mended', (t) => {
     const copy = temporaryFolder(t)
-    for (const name of ['README.md', '.env.example', 'scripts'])
+    for (const name of ['docs', '.env.example', 'scripts'])
       cpSync(name, join(copy, name), { recursive: true })
     for (const name of ['dist', 'node_modules', 'package.json']) symlinkSync(resolve(name), join(copy, name))
     for (const [name, from, to] of [
-      ['README.md', '`8000`', '`8001`'],
+      ['docs/settings.md', '`8000`', '`8001`'],
       ['.env.example', 'VOICESTREAM_PORT', 'VOICESTREAM_PROT'],
     ] as const) {
       const path = join(copy, name)
@@ -31,7 +31,7 @@ describe('the README’s table and .env.example', () => {
       writeFileSync(path, right.replace(from, to))
       const { status, stderr } = check(copy)
       assert.equal(status, 1)
-      assert.match(stderr, new RegExp(`^${name} does not say`))
+      assert.match(stderr, new RegExp(`^${name} differs from`))
       execFileSync(process.execPath, ['scripts/settings-documents.mjs'], { cwd: copy })
       assert.equal(readFileSync(path, 'utf8'), right)
     }
