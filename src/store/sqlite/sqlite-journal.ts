@@ -116,8 +116,20 @@ export class SqliteJournal implements Journal, CallReader {
     const { dataDir } = options
     const died = (error: Error) => journal.#end(error)
     const damaged = (damage: string) => journal.#damaged(damage)
-    journal.#reads = await SqliteReads.open({ dataDir, atOnce: limits.readsInFlightMax, died, damaged })
-    journal.#looks = await SqliteReads.open({ dataDir, atOnce: limits.looksAtOnce, died, damaged })
+    journal.#reads = await SqliteReads.open({
+      dataDir,
+      yields: false,
+      atOnce: limits.readsInFlightMax,
+      died,
+      damaged,
+    })
+    journal.#looks = await SqliteReads.open({
+      dataDir,
+      yields: true,
+      atOnce: limits.looksAtOnce,
+      died,
+      damaged,
+    })
     journal.#watch = new FileWatch(filesOf(dataDir), died)
     return journal
   }

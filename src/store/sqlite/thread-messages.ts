@@ -156,6 +156,13 @@ export type Reply =
   /** `isDamage`: what is stored is not what was written. */
   | { readonly id: number; readonly failure: string; readonly isDamage: boolean }
 
+/** What a reader thread is made with. */
+export interface ReaderData {
+  readonly dataDir: string
+  /** Gets what other threads leave of a busy core: nobody waits for what it reads but who asked. */
+  readonly yields: boolean
+}
+
 /** Questions of one turn of the loop go together, and so do their replies: a message costs more than most reads. */
 export type ToReader =
   | { readonly type: 'ask'; readonly questions: readonly Question[] }

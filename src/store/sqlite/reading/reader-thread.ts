@@ -10,16 +10,26 @@ import { callStates } from '../../../protocol/call-states.js'
 import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../../journal.js'
 import { transcriptFile } from '../../transcript-file.js'
 import { databasePath, openForReading } from '../files/database.js'
-import type { FromReader, Question, ReadName, Reads, Reply, ToReader } from '../thread-messages.js'
+import type {
+  FromReader,
+  Question,
+  ReaderData,
+  ReadName,
+  Reads,
+  Reply,
+  ToReader,
+} from '../thread-messages.js'
 import { CallPages } from './call-list.js'
 import { DamagedCalls, isDamage } from './damaged-calls.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
 import { factsIn, type LifecycleTextRow, lifecycleColumns, textIn } from './stored-lifecycle.js'
 import { StoredPackets } from './stored-packets.js'
+import { yieldToOthers } from './thread-priority.js'
 
 type Answers = { [Name in ReadName]: (query: Reads[Name]['query']) => Reads[Name]['answer'] }
 
-const { dataDir } = workerData as { dataDir: string }
+const { dataDir, yields } = workerData as ReaderData
+if (yields) yieldToOthers()
 const db = openForReading(databasePath(dataDir))
 const stored = new StoredPackets(db)
 /** Met in this turn. */

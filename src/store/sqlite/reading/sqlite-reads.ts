@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import { VoiceStreamError } from '../../../errors.js'
 import { limits } from '../../../limits.js'
 import type { Asker } from '../../journal.js'
-import type { FromReader, Question, ReadName, Reads, ToReader } from '../thread-messages.js'
+import type { FromReader, Question, ReaderData, ReadName, Reads, ToReader } from '../thread-messages.js'
 
 interface Asked {
   readonly question: Question
@@ -17,8 +17,7 @@ interface Asked {
   reject(error: VoiceStreamError): void
 }
 
-export interface ReadsOptions {
-  readonly dataDir: string
+export interface ReadsOptions extends ReaderData {
   /** Questions that the thread has at a time. */
   readonly atOnce: number
   /** Told when the thread ends by itself; what was asked is refused. */
@@ -48,8 +47,9 @@ export class SqliteReads {
   }
 
   static open(options: ReadsOptions): Promise<SqliteReads> {
-    const { dataDir, died } = options
-    const worker = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData: { dataDir } })
+    const { dataDir, yields, died } = options
+    const workerData: ReaderData = { dataDir, yields }
+    const worker = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData })
     const reads = new SqliteReads(worker, options)
     return new Promise((resolve, reject) => {
       worker.once('message', () => resolve(reads))

@@ -1,0 +1,21 @@
+/**
+ * What a thread may have of the processor while others want it too. Linux schedules threads, not processes, so a thread that
+ * reads lists and transcripts gets what ingest leaves of a busy core (V11). Elsewhere the thread stays as it is.
+ */
+import { readlinkSync } from 'node:fs'
+import { constants, getPriority, setPriority } from 'node:os'
+import { basename } from 'node:path'
+
+/** About a tenth of what another thread gets while both want a core. */
+const nicer = 10
+
+export function yieldToOthers(): void {
+  if (process.platform !== 'linux') return
+  try {
+    // A worker thread can learn its kernel's id in this way only.
+    const thread = Number(basename(readlinkSync('/proc/thread-self')))
+    setPriority(thread, Math.min(getPriority() + nicer, constants.priority.PRIORITY_LOW))
+  } catch {
+    // Without /proc, or where a sandbox forbids it: reads are as urgent as before.
+  }
+}
