@@ -188,7 +188,7 @@ describe('a request without a method', () => {
 })
 
 /**
- * What the parser of uWebSockets.js answers by itself, before any of our code runs: there is no hook (ARCHITECTURE.md has
+ * What the parser of uWebSockets.js answers by itself, before any of our code runs: there is no hook (docs/design/http.md has
  * why). The shipped proxies take most of these (`test/ops/proxies.test.ts`). Held here: it is answered or closed, and has done nothing.
  */
 describe('a request that the HTTP library cannot read', () => {

@@ -26,7 +26,7 @@ const anchors = (path: string) =>
 
 describe('the documents', () => {
   test('that everybody reads are at most 10 kB each', () => {
-    for (const path of ['README.md'])
+    for (const path of ['README.md', 'ARCHITECTURE.md'])
       assert(
         Buffer.byteLength(textOf(path)) <= 10_000,
         `${path} has ${Buffer.byteLength(textOf(path))} bytes`,
@@ -57,6 +57,17 @@ describe('the documents', () => {
         names++
       }
     assert(names > 60, `${names} names`)
+  })
+
+  test('name the files of a packet’s walk as they are', () => {
+    const names = [...prose('ARCHITECTURE.md').matchAll(/`([a-z]+\/[\w./-]+)`/g)].map(([, name = '']) => name)
+    assert(names.length > 25, `${names.length} names`)
+    const missing = names.filter(
+      (name) =>
+        name !== 'voicestream/client' &&
+        !['', '.ts'].some((ending) => existsSync(name) || existsSync(join('src', name + ending))),
+    )
+    assert.deepEqual(missing, [])
   })
 })
 
