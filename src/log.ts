@@ -6,8 +6,8 @@
  */
 import { type DestinationStream, pino } from 'pino'
 import type { Config } from './config/config.js'
-import { RateLimit } from './http/gate/rate-limit.js'
 import { limits } from './limits.js'
+import { RateLimit } from './rate-limit.js'
 
 export const logFields = [
   'address',

@@ -1,10 +1,15 @@
 /** What supervisors are told of an entry of a call's life: pure. */
 import { rfc3339 } from '../clock.js'
 import { unreachable } from '../errors.js'
-import type { LifecycleEvent } from '../feed/event-feed.js'
 import type { AnalysisDigest } from '../protocol/analysis.js'
+import type { SupervisorEvent } from '../protocol/event.js'
 import type { LifecycleEntry } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
+
+/** Distributes over the union, so that each event keeps its own members. */
+type Unplaced<Event> = Event extends unknown ? Omit<Event, 'position'> : never
+export type UnplacedEvent = Unplaced<SupervisorEvent>
+export type LifecycleEvent = Exclude<UnplacedEvent, { readonly event: `packet_${string}` }>
 
 export function eventsOf(
   before: CallMachineSnapshot,

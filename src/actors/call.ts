@@ -9,14 +9,13 @@
 import assert from 'node:assert/strict'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
-import type { LifecycleEvent } from '../feed/event-feed.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { Media } from '../protocol/media.js'
 import type { CallStream, Journal, LifecycleEntry, Settlement } from '../store/journal.js'
 import { completion, type Decision, deadline, description, record, redrive } from './call-decisions.js'
-import { eventsOf } from './call-events.js'
+import { eventsOf, type LifecycleEvent } from './call-events.js'
 import { CallJournal } from './call-journal.js'
 import {
   type AnalysisFacts,

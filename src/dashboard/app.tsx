@@ -136,48 +136,42 @@ const goTo = (hash: string) => {
   location.hash = hash
 }
 
-function Floor({ session, signOut }: { readonly session: Session; readonly signOut: (() => void) | null }) {
-  const watch = useFloor(session)
-  const { place, callId } = useRoute()
+/** What the lists of this place show, and in which order while somebody points at them. */
+function useLists(session: Session, watch: FloorWatch, place: Place) {
   const [query, setQuery] = useState(firstQuery)
   const isInWords = query.searchIn === 'words'
   const search = useTranscriptSearch(session, isInWords ? query.search : '')
-  const [needsFilter, setNeedsFilter] = useState<NeedsFilter>('all')
-  const [isHelpShown, setHelpShown] = useState(false)
-  const [cursorId, setCursorId] = useState<string | null>(null)
-  const isNarrow = useMedia('(max-width: 759px)')
-  const wantsSearch = useRef(false)
+  const [filter, setFilter] = useState<NeedsFilter>('all')
   const hold = useHold()
   const needsOrder = useDrawnOrder(idOfNeed)
   const callsOrder = useDrawnOrder(idOfCall)
-  useEffect(() => {
-    // The field is there only once the list is.
-    if (place === 'calls' && wantsSearch.current) focusSearch()
-    wantsSearch.current = false
-  }, [place])
-  const now = watch.now()
-  const freshness = watch.freshness()
 
   const allNeeds = watch.needs()
-  const openNeeds = shownNeeds(allNeeds, watch.acknowledgements, 'all')
   const isHeld = hold.isHeld() && watch.picture.isComplete
-  const listedNeeds = place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, needsFilter) : []
-  const needs = needsOrder.next({ items: listedNeeds, all: allNeeds }, { isHeld, asked: needsFilter })
+  const listedNeeds = place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, filter) : []
+  const needs = needsOrder.next({ items: listedNeeds, all: allNeeds }, { isHeld, asked: filter })
   const listedCalls = place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query) : []
   const calls = callsOrder.next({ items: listedCalls, all: listedCalls }, { isHeld, asked: query })
   const found = place === 'calls' && search.found.kind === 'found' ? search.found.calls : []
-  const ids =
-    place === 'needs'
-      ? needs.items.map(idOfNeed)
-      : isInWords
-        ? found.map(({ call_id }) => call_id)
-        : calls.items.map(idOfCall)
+  const idsOfCalls = isInWords ? found.map(({ call_id }) => call_id) : calls.items.map(idOfCall)
+  return {
+    ...{ query, setQuery, search, filter, setFilter, hold, isHeld, allNeeds, needs, calls },
+    openNeeds: shownNeeds(allNeeds, watch.acknowledgements, 'all'),
+    ids: place === 'needs' ? needs.items.map(idOfNeed) : idsOfCalls,
+  }
+}
+
+type Lists = ReturnType<typeof useLists>
+
+/** The row that the keys act on. */
+function useCursor(ids: readonly string[], callId: string | null) {
+  const [cursorId, setCursorId] = useState<string | null>(null)
   const cursor = cursorId === null ? -1 : ids.indexOf(cursorId)
   const open = (id: string) => {
     setCursorId(id)
     goTo(callHash(id))
   }
-  const close = () => goTo(placeHash(place))
+  const openCursor = () => cursorId !== null && cursor >= 0 && open(cursorId)
   const move = (by: number) => {
     const next = ids[Math.min(ids.length - 1, Math.max(0, cursor === -1 ? 0 : cursor + by))]
     if (next === undefined) return
@@ -185,37 +179,64 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
     // With a call open beside the list the list leafs through the calls.
     if (callId !== null) location.replace(callHash(next))
   }
-  const acknowledge = (need: Need) => {
-    const at = ids.indexOf(need.call.id)
-    watch.acknowledgements.add(need)
+  /** To the neighbour of a row that is about to go. */
+  const leave = (id: string) => {
+    const at = ids.indexOf(id)
     setCursorId(ids[at + 1] ?? ids[at - 1] ?? null)
   }
+  return { cursor, open, openCursor, move, leave }
+}
+
+type Cursor = ReturnType<typeof useCursor>
+
+/** Goes to the search field, which is there only once the list of calls is. */
+function useSearchField(place: Place): () => void {
+  const isWanted = useRef(false)
+  useEffect(() => {
+    if (place === 'calls' && isWanted.current) focusSearch()
+    isWanted.current = false
+  }, [place])
+  return () => {
+    if (place === 'calls') return focusSearch()
+    isWanted.current = true
+    goTo(placeHash('calls'))
+  }
+}
+
+function Floor({ session, signOut }: { readonly session: Session; readonly signOut: (() => void) | null }) {
+  const watch = useFloor(session)
+  const { place, callId } = useRoute()
+  const lists = useLists(session, watch, place)
+  const cursor = useCursor(lists.ids, callId)
+  const [isHelpShown, setHelpShown] = useState(false)
+  const close = () => goTo(placeHash(place))
+  const acknowledge = (need: Need) => {
+    watch.acknowledgements.add(need)
+    cursor.leave(need.call.id)
+  }
   useKeys({
-    move,
-    open: () => cursorId !== null && cursor >= 0 && open(cursorId),
+    move: cursor.move,
+    open: cursor.openCursor,
     escape: () => (isHelpShown ? setHelpShown(false) : callId !== null && close()),
     go: (to: Place) => goTo(placeHash(to)),
-    search: () => {
-      if (place === 'calls') return focusSearch()
-      wantsSearch.current = true
-      goTo(placeHash('calls'))
-    },
+    search: useSearchField(place),
     acknowledge: () => {
-      const need = place === 'needs' ? needs.items[cursor] : undefined
+      const need = place === 'needs' ? lists.needs.items[cursor.cursor] : undefined
       if (need !== undefined && !watch.acknowledgements.covers(need)) acknowledge(need)
     },
     help: () => setHelpShown((shown) => !shown),
     theme: chooseNextTheme,
   })
 
+  const freshness = watch.freshness()
   const isOld = freshness.kind === 'stale' || freshness.kind === 'offline'
   return (
     <div class={isOld ? 'frame is-old' : 'frame'}>
       <Header
         place={place}
         freshness={freshness}
-        needCount={openNeeds.length}
-        urgentCount={openNeeds.filter(({ concerns }) => concerns[0].level === 3).length}
+        needCount={lists.openNeeds.length}
+        urgentCount={lists.openNeeds.filter(({ concerns }) => concerns[0].level === 3).length}
         callCount={watch.picture.count('IN_PROGRESS')}
         showHelp={() => setHelpShown(true)}
         signOut={signOut}
@@ -228,47 +249,56 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
       <div class={callId === null ? 'content' : 'content has-panel'}>
         <main class="main" id="main">
           {place !== 'calls' && <Figures picture={watch.picture} trend={watch.trend} />}
-          {place === 'needs' && (
-            <NeedsView
-              all={allNeeds}
-              unacknowledged={openNeeds}
-              needs={needs}
-              hold={hold}
-              isHeld={isHeld}
-              acknowledgements={watch.acknowledgements}
-              filter={needsFilter}
-              setFilter={setNeedsFilter}
-              cursor={cursor}
-              callCount={watch.picture.calls.size}
-              isLoading={!watch.picture.wasComplete}
-              now={now}
-              isNarrow={isNarrow}
-              open={({ call }) => open(call.id)}
-              acknowledge={acknowledge}
-            />
+          {place === 'floor' ? (
+            <FloorView session={session} picture={watch.picture} />
+          ) : (
+            <List place={place} watch={watch} lists={lists} cursor={cursor} acknowledge={acknowledge} />
           )}
-          {place === 'calls' && (
-            <CallsView
-              calls={calls}
-              hold={hold}
-              isHeld={isHeld}
-              search={search}
-              picture={watch.picture}
-              query={query}
-              setQuery={setQuery}
-              cursor={cursor}
-              now={now}
-              isNarrow={isNarrow}
-              open={open}
-            />
-          )}
-          {place === 'floor' && <FloorView session={session} picture={watch.picture} />}
         </main>
         {callId !== null && (
-          <CallPanel key={callId} callId={callId} session={session} now={now} close={close} />
+          <CallPanel key={callId} callId={callId} session={session} now={watch.now()} close={close} />
         )}
       </div>
       {isHelpShown && <Help close={() => setHelpShown(false)} />}
     </div>
+  )
+}
+
+interface ListProps {
+  readonly place: Exclude<Place, 'floor'>
+  readonly watch: FloorWatch
+  readonly lists: Lists
+  readonly cursor: Cursor
+  readonly acknowledge: (need: Need) => void
+}
+
+function List({ place, watch, lists, cursor: { cursor, open }, acknowledge }: ListProps) {
+  const { hold, isHeld } = lists
+  const { picture } = watch
+  const shared = { hold, isHeld, cursor, now: watch.now(), isNarrow: useMedia('(max-width: 759px)') }
+  return place === 'needs' ? (
+    <NeedsView
+      {...shared}
+      all={lists.allNeeds}
+      unacknowledged={lists.openNeeds}
+      needs={lists.needs}
+      acknowledgements={watch.acknowledgements}
+      filter={lists.filter}
+      setFilter={lists.setFilter}
+      callCount={picture.calls.size}
+      isLoading={!picture.wasComplete}
+      open={({ call }) => open(call.id)}
+      acknowledge={acknowledge}
+    />
+  ) : (
+    <CallsView
+      {...shared}
+      calls={lists.calls}
+      search={lists.search}
+      picture={picture}
+      query={lists.query}
+      setQuery={lists.setQuery}
+      open={open}
+    />
   )
 }

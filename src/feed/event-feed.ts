@@ -8,14 +8,13 @@
  * An event becomes a text when somebody reads it, once for all who read it at about the same time.
  */
 
+import type { LifecycleEvent } from '../actors/call-events.js'
 import type { ReceiptFacts } from '../actors/call-settlements.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
-import { EventRing, type HeldEvent, type LifecycleEvent, packetEvents } from './event-ring.js'
+import { EventRing, type HeldEvent, packetEvents } from './event-ring.js'
 import { FanOut, type FanOutPorts, type Pumped } from './fan-out.js'
 import { type Place, placeOf, positionOf } from './feed-position.js'
-
-export type { LifecycleEvent, UnplacedEvent } from './event-ring.js'
 
 export class EventFeed {
   readonly #epoch: string

@@ -9,6 +9,7 @@
  *     evictedThrough ◀── held ──▶ head          slot = offset mod slots
  */
 import assert from 'node:assert/strict'
+import type { LifecycleEvent } from '../actors/call-events.js'
 import type { ReceiptFacts } from '../actors/call-settlements.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
@@ -16,11 +17,6 @@ import type { CallId } from '../protocol/call-id.js'
 import { callStates } from '../protocol/call-states.js'
 import type { SupervisorEvent } from '../protocol/event.js'
 import type { EventFilter } from './event-filter.js'
-
-/** Distributes over the union, so that each event keeps its own members. */
-type Unplaced<Event> = Event extends unknown ? Omit<Event, 'position'> : never
-export type UnplacedEvent = Unplaced<SupervisorEvent>
-export type LifecycleEvent = Exclude<UnplacedEvent, { readonly event: `packet_${string}` }>
 
 interface HeldText {
   readonly event: LifecycleEvent['event']

@@ -1,5 +1,6 @@
 /** Everything that supervisors see, put together: the feed, the floor, its history, and the picture to begin with. */
 
+import type { LifecycleEvent } from '../actors/call-events.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import type { ArrivalFacts } from '../actors/call-settlements.js'
 import type { Clock } from '../clock.js'
@@ -11,7 +12,7 @@ import type { Floor } from '../protocol/floor.js'
 import type { CallReader } from '../store/journal.js'
 import { CallSnapshots } from './call-snapshots.js'
 import { EndedCalls } from './ended-calls.js'
-import { EventFeed, type LifecycleEvent } from './event-feed.js'
+import { EventFeed } from './event-feed.js'
 import type { FanOutPorts } from './fan-out.js'
 import { FloorHistory } from './floor-history.js'
 import { FloorView } from './floor-view.js'

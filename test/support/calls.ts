@@ -1,6 +1,7 @@
 /** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
 import assert from 'node:assert/strict'
 import type { CallPorts } from '../../src/actors/call.js'
+import type { UnplacedEvent } from '../../src/actors/call-events.js'
 import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import type {
   CallMessage,
@@ -16,7 +17,7 @@ import { callView } from '../../src/actors/call-view.js'
 import { DuplicateCheck } from '../../src/actors/duplicate-check.js'
 import type { Millis } from '../../src/clock.js'
 import { VoiceStreamError } from '../../src/errors.js'
-import { encodePacketEvent, type UnplacedEvent } from '../../src/feed/event-feed.js'
+import { encodePacketEvent } from '../../src/feed/event-feed.js'
 import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
 import { type StartBody, textMedia } from '../../src/protocol/media.js'

@@ -2,7 +2,13 @@
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net'
 import { ConfigError } from '../../config/config.js'
 import { quoted } from '../../quoted.js'
-import type { Exchange } from '../exchange.js'
+
+/** A request as far as it says whose it is. */
+export interface Sender {
+  /** Of the connection, in its canonical form. */
+  readonly remoteAddress: string
+  readonly head: { readonly forwardedFor: string | null }
+}
 
 export class ClientAddresses {
   readonly #trusted: BlockList | null
@@ -16,9 +22,9 @@ export class ClientAddresses {
    * Of `X-Forwarded-For` the last address that is not itself a trusted proxy: what stands before it is the client's own
    * word. `Forwarded` is not read: a proxy that writes one of the two headers lets the client's other one through.
    */
-  of(exchange: Exchange): string {
-    const { forwardedFor } = exchange.head
-    let address = exchange.remoteAddress
+  of(request: Sender): string {
+    const { forwardedFor } = request.head
+    let address = request.remoteAddress
     if (this.#trusted === null || forwardedFor === null) return address
     for (const part of forwardedFor.split(',').reverse()) {
       if (!this.#isTrusted(address)) break

@@ -6,11 +6,11 @@
 import type { Credential, Credentials } from '../../config/credentials.js'
 import { isLoopback } from '../../config/listening-rules.js'
 import { VoiceStreamError } from '../../errors.js'
+import { RateLimit, rateLimitOf } from '../../rate-limit.js'
 import type { Exchange } from '../exchange.js'
 import { type Access, assertRole, identify } from './access.js'
 import { addressKey, type ClientAddresses } from './client-addresses.js'
 import type { Origins } from './origins.js'
-import { RateLimit, rateLimitOf } from './rate-limit.js'
 import type { Tickets } from './tickets.js'
 
 export interface GatePorts {

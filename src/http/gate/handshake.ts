@@ -5,12 +5,12 @@
 import type { Credential, Credentials } from '../../config/credentials.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
+import { RateLimit } from '../../rate-limit.js'
 import type { Exchange } from '../exchange.js'
 import { readHead } from '../request-body.js'
 import type { HttpRequest } from '../uws.js'
 import { addressKey, type ClientAddresses } from './client-addresses.js'
 import type { Gate } from './gate.js'
-import { RateLimit } from './rate-limit.js'
 
 /** What an open socket was let in with. */
 export interface SocketGrant {

@@ -42,85 +42,95 @@ export interface CallPorts {
 }
 
 export function callRoutes(ports: CallPorts): readonly Route[] {
-  const { registry, reader } = ports
-  return [
-    {
-      method: 'GET',
-      path: '/v1/call/{call_id}',
-      access: 'supervisor',
-      tag: 'calls',
-      summary: 'One call',
-      answers: { 200: { description: 'What is on disk of it.', schema: CallViewSchema }, ...callNotFound },
-      answer: async (exchange) => {
-        const callId = decodeCallId(exchange.segment)
-        exchange.json(known(await readCall(ports, callId), callId))
-      },
+  return [callRoute(ports), callListRoute(ports), packetPageRoute(ports), gapPageRoute(ports)]
+}
+
+function callRoute(ports: CallPorts): Route {
+  return {
+    method: 'GET',
+    path: '/v1/call/{call_id}',
+    access: 'supervisor',
+    tag: 'calls',
+    summary: 'One call',
+    answers: { 200: { description: 'What is on disk of it.', schema: CallViewSchema }, ...callNotFound },
+    answer: async (exchange) => {
+      const callId = decodeCallId(exchange.segment)
+      exchange.json(known(await readCall(ports, callId), callId))
     },
-    {
-      method: 'GET',
-      path: '/v1/calls',
-      access: 'supervisor',
-      tag: 'calls',
-      summary: 'Calls, newest first',
-      description:
-        'A call must fit all that is asked for; `meta.KEY=value` asks for a member of its `metadata`.',
-      query: [
-        { name: 'state', schema: CallState },
-        searchParameter,
-        ...detailParameters,
-        { name: 'cursor', schema: Type.String({ description: 'The `next_cursor` of the page before.' }) },
-        limitParameter(50, limits.callsPageMax),
-      ],
-      answers: { 200: { description: 'A page of calls.', schema: CallPage } },
-      answer: (exchange) => answerCalls(exchange, ports),
+  }
+}
+
+function callListRoute(ports: CallPorts): Route {
+  return {
+    method: 'GET',
+    path: '/v1/calls',
+    access: 'supervisor',
+    tag: 'calls',
+    summary: 'Calls, newest first',
+    description:
+      'A call must fit all that is asked for; `meta.KEY=value` asks for a member of its `metadata`.',
+    query: [
+      { name: 'state', schema: CallState },
+      searchParameter,
+      ...detailParameters,
+      { name: 'cursor', schema: Type.String({ description: 'The `next_cursor` of the page before.' }) },
+      limitParameter(50, limits.callsPageMax),
+    ],
+    answers: { 200: { description: 'A page of calls.', schema: CallPage } },
+    answer: (exchange) => answerCalls(exchange, ports),
+  }
+}
+
+function packetPageRoute({ registry, reader }: CallPorts): Route {
+  return {
+    method: 'GET',
+    path: '/v1/call/{call_id}/packets',
+    access: 'supervisor',
+    tag: 'calls',
+    summary: 'The packets of a call, ascending',
+    query: [fromParameter, limitParameter(100, limits.packetsPageMax)],
+    answers: { 200: { description: 'A page of packets.', schema: PacketPage }, ...callNotFound },
+    answer: async (exchange) => {
+      const callId = decodeCallId(exchange.segment)
+      const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
+      const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
+      const { mark } = registry
+      known(await registry.read(callId, () => true), callId)
+      const { packets, nextFrom } = await reader.packets(callId, from, limit)
+      if (registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
+      exchange.json({
+        packets: packets.map(({ sequence, data, timestamp, receivedAt }) => ({
+          sequence,
+          data: textOf(data),
+          timestamp,
+          received_at: rfc3339(receivedAt),
+        })),
+        next_from: nextFrom,
+      })
     },
-    {
-      method: 'GET',
-      path: '/v1/call/{call_id}/packets',
-      access: 'supervisor',
-      tag: 'calls',
-      summary: 'The packets of a call, ascending',
-      query: [fromParameter, limitParameter(100, limits.packetsPageMax)],
-      answers: { 200: { description: 'A page of packets.', schema: PacketPage }, ...callNotFound },
-      answer: async (exchange) => {
-        const callId = decodeCallId(exchange.segment)
-        const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
-        const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
-        const { mark } = registry
-        known(await registry.read(callId, () => true), callId)
-        const { packets, nextFrom } = await reader.packets(callId, from, limit)
-        if (registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
-        exchange.json({
-          packets: packets.map(({ sequence, data, timestamp, receivedAt }) => ({
-            sequence,
-            data: textOf(data),
-            timestamp,
-            received_at: rfc3339(receivedAt),
-          })),
-          next_from: nextFrom,
-        })
-      },
+  }
+}
+
+function gapPageRoute({ registry }: CallPorts): Route {
+  return {
+    method: 'GET',
+    path: '/v1/call/{call_id}/gaps',
+    access: 'supervisor',
+    tag: 'calls',
+    summary: 'The missing ranges of a call, ascending',
+    query: [fromParameter, limitParameter(100, limits.gapRangesPageMax)],
+    answers: { 200: { description: 'A page of ranges, inclusive.', schema: GapPage }, ...callNotFound },
+    answer: async (exchange) => {
+      const callId = decodeCallId(exchange.segment)
+      const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
+      const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.gapRangesPageMax, 100)
+      const page = known(
+        await registry.read(callId, ({ context }) => context.log.missingRanges(from, limit)),
+        callId,
+      )
+      exchange.json({ gaps: page.ranges.map(({ first, last }) => [first, last]), next_from: page.nextFrom })
     },
-    {
-      method: 'GET',
-      path: '/v1/call/{call_id}/gaps',
-      access: 'supervisor',
-      tag: 'calls',
-      summary: 'The missing ranges of a call, ascending',
-      query: [fromParameter, limitParameter(100, limits.gapRangesPageMax)],
-      answers: { 200: { description: 'A page of ranges, inclusive.', schema: GapPage }, ...callNotFound },
-      answer: async (exchange) => {
-        const callId = decodeCallId(exchange.segment)
-        const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
-        const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.gapRangesPageMax, 100)
-        const page = known(
-          await registry.read(callId, ({ context }) => context.log.missingRanges(from, limit)),
-          callId,
-        )
-        exchange.json({ gaps: page.ranges.map(({ first, last }) => [first, last]), next_from: page.nextFrom })
-      },
-    },
-  ]
+  }
 }
 
 function readCall({ registry, waitingFor, now }: CallPorts, callId: CallId): Promise<CallView | null> {

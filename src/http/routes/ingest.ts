@@ -42,85 +42,91 @@ export interface IngestPorts extends BulkPorts {
 }
 
 export function ingestRoutes(ports: IngestPorts): readonly Route[] {
-  const { registry, countPacket } = ports
-  const bulk = new BulkLane(ports)
-  return [
-    {
-      method: 'POST',
-      path: '/v1/call/stream/{call_id}',
-      access: 'ingest',
-      tag: 'ingest',
-      summary: 'Take in one packet',
-      description:
-        'The first packet of an unknown call creates it. The answer comes when the packet is on disk.',
-      answers: {
-        202: { description: 'On disk, now or before (`duplicate`).', schema: Receipt },
-        409: { description: 'Not stored: it came after the grace period (`rejected`).', schema: Receipt },
-      },
-      body: {
-        mediaType: jsonType,
-        schema: PacketBody,
-        bytesMax: limits.bodyBytesMax,
-        take(exchange, body) {
-          const callId = decodeCallId(exchange.segment)
-          registry.tell(callId, {
-            type: 'packet',
-            packet: decodePacket(body),
-            replyTo: new PacketReply(exchange, countPacket),
-          })
-        },
+  return [packetRoute(ports), bulkRoute(new BulkLane(ports)), completionRoute(ports)]
+}
+
+function packetRoute({ registry, countPacket }: IngestPorts): Route {
+  return {
+    method: 'POST',
+    path: '/v1/call/stream/{call_id}',
+    access: 'ingest',
+    tag: 'ingest',
+    summary: 'Take in one packet',
+    description:
+      'The first packet of an unknown call creates it. The answer comes when the packet is on disk.',
+    answers: {
+      202: { description: 'On disk, now or before (`duplicate`).', schema: Receipt },
+      409: { description: 'Not stored: it came after the grace period (`rejected`).', schema: Receipt },
+    },
+    body: {
+      mediaType: jsonType,
+      schema: PacketBody,
+      bytesMax: limits.bodyBytesMax,
+      take(exchange, body) {
+        const callId = decodeCallId(exchange.segment)
+        registry.tell(callId, {
+          type: 'packet',
+          packet: decodePacket(body),
+          replyTo: new PacketReply(exchange, countPacket),
+        })
       },
     },
-    {
-      method: 'POST',
-      path: '/v1/packets',
-      access: 'ingest',
-      tag: 'ingest',
-      summary: 'Take in packets of many calls, one a line',
-      description:
-        'For a gateway that forwards a whole trunk. A bad line never spoils the others. After a 503 send all of it again.',
-      answers: { 202: { description: 'All of it has an answer.', schema: BulkResult } },
-      body: {
-        mediaType: 'application/x-ndjson',
-        schema: BulkLine,
-        bytesMax: limits.bulkBodyBytesMax,
-        take(exchange, body, isView) {
-          // It is worked off over several turns of the loop, and a view is gone after this one.
-          bulk.add(exchange, isView ? body.slice() : body)
-        },
+  }
+}
+
+function bulkRoute(bulk: BulkLane): Route {
+  return {
+    method: 'POST',
+    path: '/v1/packets',
+    access: 'ingest',
+    tag: 'ingest',
+    summary: 'Take in packets of many calls, one a line',
+    description:
+      'For a gateway that forwards a whole trunk. A bad line never spoils the others. After a 503 send all of it again.',
+    answers: { 202: { description: 'All of it has an answer.', schema: BulkResult } },
+    body: {
+      mediaType: 'application/x-ndjson',
+      schema: BulkLine,
+      bytesMax: limits.bulkBodyBytesMax,
+      take(exchange, body, isView) {
+        // It is worked off over several turns of the loop, and a view is gone after this one.
+        bulk.add(exchange, isView ? body.slice() : body)
       },
     },
-    {
-      method: 'POST',
-      path: '/v1/call/complete/{call_id}',
-      access: 'ingest',
-      tag: 'ingest',
-      summary: 'Complete a call',
-      description:
-        'Starts the grace period. Repeating it with the same total changes nothing, in every state. A total of 0 ends a call that was started and has no packets at once (`no_audio`).',
-      answers: {
-        202: { description: 'The completion is on disk.', schema: CompletionReceipt },
-        ...callNotFound,
-        409: {
-          description: 'Another total, or after the grace period of a call that the idle timeout completed.',
-        },
-      },
-      body: {
-        mediaType: jsonType,
-        schema: CompletionBody,
-        bytesMax: limits.bodyBytesMax,
-        take(exchange, body) {
-          const callId = decodeCallId(exchange.segment)
-          const { totalPackets } = decodeCompletion(body)
-          const replyTo: ReplyTo<CompletionAnswer> = {
-            answered: (answer) => answerCompletion(exchange, callId, totalPackets, answer),
-            failed: (error) => exchange.problem(error),
-          }
-          registry.tell(callId, { type: 'complete', totalPackets, replyTo })
-        },
+  }
+}
+
+function completionRoute({ registry }: IngestPorts): Route {
+  return {
+    method: 'POST',
+    path: '/v1/call/complete/{call_id}',
+    access: 'ingest',
+    tag: 'ingest',
+    summary: 'Complete a call',
+    description:
+      'Starts the grace period. Repeating it with the same total changes nothing, in every state. A total of 0 ends a call that was started and has no packets at once (`no_audio`).',
+    answers: {
+      202: { description: 'The completion is on disk.', schema: CompletionReceipt },
+      ...callNotFound,
+      409: {
+        description: 'Another total, or after the grace period of a call that the idle timeout completed.',
       },
     },
-  ]
+    body: {
+      mediaType: jsonType,
+      schema: CompletionBody,
+      bytesMax: limits.bodyBytesMax,
+      take(exchange, body) {
+        const callId = decodeCallId(exchange.segment)
+        const { totalPackets } = decodeCompletion(body)
+        const replyTo: ReplyTo<CompletionAnswer> = {
+          answered: (answer) => answerCompletion(exchange, callId, totalPackets, answer),
+          failed: (error) => exchange.problem(error),
+        }
+        registry.tell(callId, { type: 'complete', totalPackets, replyTo })
+      },
+    },
+  }
 }
 
 const totalOfNothing = new VoiceStreamError(

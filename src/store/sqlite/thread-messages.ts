@@ -14,7 +14,6 @@ import type {
   LifecycleEntry,
   ReplayEntry,
 } from '../journal.js'
-import type { RecordPage } from './reading/stored-packets.js'
 
 export interface WriterData {
   readonly dataDir: string
@@ -96,6 +95,12 @@ export type FromWriter =
   | { readonly type: 'erasing'; readonly calls: number }
   | { readonly type: 'close-failed'; readonly message: string }
   | { readonly type: 'closed' }
+
+export interface RecordPage {
+  /** Packet records, one behind the other, by ascending sequence. */
+  readonly records: Uint8Array<ArrayBuffer>
+  readonly nextFrom: number | null
+}
 
 export interface VersionedEntry {
   readonly version: number

@@ -19,7 +19,7 @@ import {
   recordStarts,
   recordVersion,
 } from '../packet-record.js'
-import type { VersionedEntry } from '../thread-messages.js'
+import type { RecordPage, VersionedEntry } from '../thread-messages.js'
 import { factsIn, type LifecycleTableRow, lifecycleColumns } from './stored-lifecycle.js'
 
 interface RunRow {
@@ -30,12 +30,6 @@ interface RunRow {
   readonly version: number
   readonly checksum: number
   readonly records: Buffer
-}
-
-export interface RecordPage {
-  /** Packet records, one behind the other, by ascending sequence. */
-  readonly records: Uint8Array<ArrayBuffer>
-  readonly nextFrom: number | null
 }
 
 const runColumns = `key, call_key AS callKey, first_sequence AS first, last_sequence AS last, last_version AS version,

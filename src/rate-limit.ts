@@ -5,7 +5,7 @@
  */
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
-import { limits } from '../../limits.js'
+import { limits } from './limits.js'
 
 export class RateLimit<Key extends object | string> {
   readonly #intervalMs: number
