@@ -11,7 +11,7 @@ export const limits = {
   /** The sequence of a packet is a plain counter that fits 31 bits, as the contract says. */
   sequenceMax: 2 ** 31 - 1,
   totalPacketsMax: 2 ** 31,
-  callIdCharactersMax: 128,
+  callIdCharactersMax: 255,
   dataBytesMax: 32 * kib,
   bodyBytesMax: 64 * kib,
   bulkBodyBytesMax: 4 * mib,

@@ -7,8 +7,7 @@ import { type AudioEncoding, type AudioFormat, audioEncodings, frameBytesOf } fr
 import { linearOf, measureAudio, packetAudio, pieceBytes } from '../audio/packet-audio.js'
 import { wavHeader, wavPadding } from '../audio/wav-file.js'
 import { rfc3339 } from '../clock.js'
-import { VoiceStreamError } from '../errors.js'
-import { type CallId, decodeCallId } from '../protocol/call-id.js'
+import { type CallId, callIdRule, isCallId } from '../protocol/call-id.js'
 import type { Media } from '../protocol/media.js'
 import { quoted } from '../quoted.js'
 import { databasePath } from '../store/sqlite/files/database.js'
@@ -90,13 +89,10 @@ export async function exportCall(words: readonly string[], world: World): Promis
   }
 }
 
+/** As it is shown: nothing is percent-encoded here. */
 function readCallId(text: string): CallId {
-  try {
-    return decodeCallId(text)
-  } catch (error) {
-    if (error instanceof VoiceStreamError) throw usage(error.message, error)
-    throw error
-  }
+  if (!isCallId(text)) throw usage(callIdRule)
+  return text
 }
 
 interface FormatFlags {

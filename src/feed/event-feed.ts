@@ -12,6 +12,7 @@ import type { LifecycleEvent } from '../actors/call-events.js'
 import type { ReceiptFacts } from '../actors/call-settlements.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
+import { escapedCallId } from '../protocol/call-id.js'
 import { EventRing, type HeldEvent, packetEvents } from './event-ring.js'
 import { FanOut, type FanOutPorts, type Pumped } from './fan-out.js'
 import { type Place, placeOf, positionOf } from './feed-position.js'
@@ -126,10 +127,10 @@ function encodeHeld(held: HeldEvent, position: string): string {
   return `{"event":"${event}","position":"${position}",${members.slice(1)}`
 }
 
-/** Packet events are nearly all there are, and none of their members needs an escape. */
+/** Packet events are nearly all there are, and only the name of the call may need an escape. */
 export function encodePacketEvent(facts: ReceiptFacts, position: string): string {
   const { status, callId, sequence, totalReceived, missingSequences, missingCount, receivedAt, state } = facts
   const missing = missingSequences.length === 0 ? '' : missingSequences.join(',')
   const end = status === 'rejected' ? `,"reason":"grace_period_over","state":"${state}"}` : '}'
-  return `{"event":"${packetEvents[status]}","position":"${position}","at":"${rfc3339(receivedAt)}","call_id":"${callId}","sequence":${sequence},"total_received":${totalReceived},"missing_sequences":[${missing}],"missing_count":${missingCount}${end}`
+  return `{"event":"${packetEvents[status]}","position":"${position}","at":"${rfc3339(receivedAt)}","call_id":"${escapedCallId(callId)}","sequence":${sequence},"total_received":${totalReceived},"missing_sequences":[${missing}],"missing_count":${missingCount}${end}`
 }

@@ -1,6 +1,7 @@
 /** The words of ingest: packets, receipts, bulk results. One schema serves validation, types and the documents. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
+import { callIdPattern } from './call-id.js'
 
 export const Sequence = Type.Integer({
   minimum: 0,
@@ -29,8 +30,10 @@ export const PacketBody = Type.Object(
 )
 
 export const CallIdText = Type.String({
-  pattern: `^(?!\\.{1,2}$)[A-Za-z0-9._:-]{1,${limits.callIdCharactersMax}}$`,
-  description: 'Compared case-sensitively; not `.` or `..`.',
+  maxLength: limits.callIdCharactersMax,
+  pattern: callIdPattern,
+  description:
+    'What RFC 3261 allows in a Call-ID, compared case-sensitively; no part between slashes is `.` or `..`. Percent-encoded in paths.',
 })
 
 export const BulkLine = Type.Object(

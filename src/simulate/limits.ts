@@ -12,7 +12,7 @@ export const plannedPacketsMax = 50_000_000
 export const callsMax = 20_000
 export const connectionsMax = 4_096
 export const speedMax = 10_000
-export const callIdCharactersMax = 128
+export const callIdCharactersMax = 255
 /** A page of packets or gaps asked for at once. */
 export const pageLimit = 100
 /** The service lists at most this many missing numbers in a receipt and this many ranges in a call view. */

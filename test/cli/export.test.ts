@@ -55,6 +55,27 @@ describe('export', () => {
     assert.equal((await runCommand([...words, '-o', file, '--force'])).code, 0)
   })
 
+  test('takes the id of a call as it is shown, with quotes, slashes and percent signs', async (t) => {
+    const service = await startService(t)
+    const ids = ['a%41"/\\b@[::1]', 'aA"/\\b@[::1]']
+    for (const [sequence, id] of ids.entries())
+      await post(service, `/v1/call/stream/${encodeURIComponent(id)}`, packet(sequence))
+    for (const [sequence, id] of ids.entries()) {
+      const { code, out } = await runCommand([
+        'export',
+        id,
+        '--format',
+        'ndjson',
+        '--data-dir',
+        service.dataDir,
+      ])
+      assert.equal(code, 0)
+      const line = JSON.parse(String(out).split('\n')[0] ?? '')
+      assert.deepEqual([line.call_id, line.sequence], [id, sequence])
+    }
+    assert.equal((await runCommand(['export', '../x', '--data-dir', service.dataDir])).code, 64)
+  })
+
   test('decodes G.711 for players that do not know it', async (t) => {
     const service = await startService(t)
     await sendSpeech(service)

@@ -1,3 +1,5 @@
+import { isCallIdText } from '../support/call-id-texts.js'
+
 /** The call that a segment of a path names, or null: read by the contract alone. */
 export function callIdOf(segment: string): string | null {
   let text = segment
@@ -6,5 +8,5 @@ export function callIdOf(segment: string): string | null {
   } catch {
     return null
   }
-  return /^[A-Za-z0-9._:-]{1,128}$/.test(text) && text !== '.' && text !== '..' ? text : null
+  return isCallIdText(text) ? text : null
 }

@@ -12,7 +12,9 @@ const callsPerBlock = 3
 
 export function blockOf(seed: number, block: number, area: Area, count: number): readonly FuzzInput[] {
   const random = randomOf(Math.imul(seed + 1, 0x9e3779b1) ^ block)
-  const calls = Array.from({ length: callsPerBlock }, (_, call) => `block-${block}-${call}`)
+  const calls = Array.from({ length: callsPerBlock }, (_, call) =>
+    call === 0 ? `block-${block}-a84b4c@10.0.0.1` : `block-${block}-${call}`,
+  )
   return Array.from({ length: count }, (_, index) =>
     inputFor(area, { random, calls, started: `block-${block}-started`, number: block * blockInputs + index }),
   )

@@ -221,7 +221,7 @@ function sampled({ random, calls }: Ground, hasCallId: boolean): Buffer {
   const named = body
     .toString('latin1')
     .replace(
-      /"call_id"(\s*:\s*)"[A-Za-z0-9._:-]{1,128}"/,
+      /"call_id"(\s*:\s*)"(?:[^"\\]|\\.){1,510}"/,
       (_, colon) => `"call_id"${colon}"${random.pick(calls)}"`,
     )
   return Buffer.from(named, 'latin1')
@@ -289,7 +289,7 @@ function start(ground: Ground): readonly Buffer[] {
 
 function retry(ground: Ground): readonly Buffer[] {
   const { random } = ground
-  const call = random.pick([...Object.values(bystanders), 'nobody', '%', 'a%2Fb'])
+  const call = random.pick([...Object.values(bystanders), 'nobody', '%', 'a%2Fb', 'a%22b%40c'])
   const body = random.pick(['', '{}', random.pick(documents), `{${random.pick(hostile)}}`])
   return framed(ground, `POST /v1/call/retry/${call} HTTP/1.1`, body)
 }

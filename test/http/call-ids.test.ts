@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { sipCallIds } from '../support/call-id-texts.js'
+import { FeedClient } from '../support/feed-client.js'
 import { HttpClient } from '../support/http-client.js'
 import { assertProblem } from '../support/problems.js'
 import { packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
+import { SupervisorClient } from '../support/supervisor-client.js'
 
 /** As they stand in the path; bytes above 0x7F are sent as they are. */
 const refused: Record<string, string> = {
   'U+0000': 'a%00b',
-  'a slash': 'a%2Fb',
-  'a backslash': 'a%5Cb',
+  'a way up': '..%2Fa',
+  'a way up within': 'a%2F..%2Fb',
   'one dot': '.',
   'two dots': '..',
   'an encoded dot': '%2e',
@@ -23,17 +26,15 @@ const refused: Record<string, string> = {
   'a truncated escape': 'a%4',
   'a lone percent sign': 'a%',
   'an escape that is none': 'a%zz',
-  'an escape in an escape': '%2561',
   'a truncated character': '%E0%A4%A',
   'a space': 'a%20b',
   'a line feed': 'a%0Ab',
-  'a tilde': 'a~b',
-  'a plus sign': 'a+b',
   'a semicolon': 'a;v=1',
   'a comma': 'a,b',
-  'an at sign': 'a@b',
-  '129 characters': 'i'.repeat(129),
-  '129 characters, once decoded': `%69${'i'.repeat(128)}`,
+  'two at signs': 'a%40b@c',
+  'an at sign at the end': 'a@',
+  '256 characters': 'i'.repeat(256),
+  '256 characters, once decoded': `%69${'i'.repeat(255)}`,
   '3,000 characters': 'i'.repeat(3000),
 }
 
@@ -77,7 +78,7 @@ describe('a call id', () => {
     assert(status >= 400 && status < 500, `${status}`)
   })
 
-  test('may have every allowed character, and 128 of them', async (t) => {
+  test('may have every allowed character, and 255 of them', async (t) => {
     const client = new HttpClient(t, service())
     const all = 'ABCXYZabcxyz0123456789._:-'
     for (const callId of [
@@ -88,7 +89,7 @@ describe('a call id', () => {
       ':',
       '_',
       '0',
-      'i'.repeat(128),
+      'i'.repeat(255),
       'stream',
       'complete',
       'packets',
@@ -112,6 +113,58 @@ describe('a call id', () => {
       assert.equal((await client.call(written)).body['call_id'], 'plain:call-1')
       assert.equal((await client.get(`/v1/call/${written}/packets`)).status, 200)
     }
+  })
+
+  // Guards against a place that relies on letters without an escape: JSON that is pieced together, a filter, a file.
+  test('of a SIP device is shown as it is, everywhere', async (t) => {
+    const client = new HttpClient(t, service())
+    const filtered = new FeedClient(t, service(), { calls: [...sipCallIds], start: 'now' })
+    await filtered.until(() => filtered.openedAt.length > 0)
+    const all = await SupervisorClient.connect(t, service())
+    await client.packet('bystander', packet(0))
+    for (const callId of sipCallIds) {
+      const path = encodeURIComponent(callId)
+      const started = await client.post(`/v1/call/start/${path}`, '{"agent":"maria"}')
+      assert.equal(started.body['call_id'], callId)
+      const stored = await client.packet(path, packet(1))
+      assert.deepEqual(
+        [stored.status, stored.body['call_id'], stored.body['missing_sequences']],
+        [202, callId, [0]],
+      )
+      assert.equal((await client.packet(path, packet(1))).body['call_id'], callId)
+      const bulk = await client.bulk(JSON.stringify({ call_id: callId, ...packet(1) }))
+      assert.deepEqual((bulk.body['lines'] as { call_id: string }[])[0]?.call_id, callId)
+      for (const route of ['', '/packets', '/gaps'])
+        assert.equal((await client.get(`/v1/call/${path}${route}`)).status, 200)
+      assert.equal((await client.call(path)).body['call_id'], callId)
+      const completed = await client.post(`/v1/call/complete/${path}`, '{"total_packets":2}')
+      assert.equal(completed.body['call_id'], callId)
+    }
+    const { body } = await client.get('/v1/calls?agent=maria')
+    const listed = (body['calls'] as { call_id: string }[]).map(({ call_id }) => call_id)
+    assert.deepEqual(new Set(listed), new Set(sipCallIds))
+    const last = sipCallIds.at(-1) as string
+    const isDone = (events: readonly { event: string; call_id?: string }[]) =>
+      events.some(({ event, call_id }) => event === 'state_changed' && call_id === last)
+    await all.until(() => isDone(all.events))
+    await filtered.until(() => isDone(filtered.events))
+    assert.deepEqual(new Set(filtered.events.map(({ call_id }) => call_id)), new Set(sipCallIds))
+    for (const callId of sipCallIds) {
+      const seen = all
+        .of(callId)
+        .map(({ event }) => event)
+        .slice(0, 5)
+      assert.deepEqual(seen, [
+        'call_started',
+        'packet_received',
+        'packet_duplicate',
+        'packet_duplicate',
+        'state_changed',
+      ])
+    }
+    const erased = await client.send('DELETE', `/v1/call/${encodeURIComponent(last)}`, {})
+    assert.equal(erased.status, 204)
+    assert.equal((await client.call(encodeURIComponent(last))).status, 404)
   })
 
   test('is not the rest of a query', async (t) => {

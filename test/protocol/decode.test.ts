@@ -145,6 +145,7 @@ describe('a bulk line', () => {
   test('names its call', () => {
     assert.equal(decode(line('"a.b:c_d-1"')).callId, 'a.b:c_d-1')
     assert.equal(decode(line('"\\u0041"')).callId, 'A')
+    assert.equal(decode(line('"a/%41\\"@b"')).callId, 'a/%41"@b')
   })
 
   test('is refused without a call id that may be one', () => {
@@ -153,11 +154,12 @@ describe('a bulk line', () => {
       '".."',
       '""',
       '"a b"',
-      '"a/b"',
-      '"%41"',
+      '"a/../b"',
+      '"a@b@c"',
+      '"a,b"',
       '7',
       'null',
-      `"${'x'.repeat(129)}"`,
+      `"${'x'.repeat(256)}"`,
     ])
       assert.equal(refusedBy(() => decode(line(callId))).code, 'schema_violation', callId)
     assert.equal(

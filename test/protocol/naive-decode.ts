@@ -2,6 +2,7 @@
  * What the contract says of a packet's text, by the shortest way: a naive reading of the object, and the rules one by
  * one. It shares no code with the decoder that it judges.
  */
+import { isCallIdText } from '../support/call-id-texts.js'
 import { type NaiveRefusal, naiveObject } from './naive-json.js'
 
 export interface NaivePacket {
@@ -29,7 +30,6 @@ export function naiveDecode(bytes: Uint8Array, hasCallId: boolean): NaiveDecodin
     return 'schema_violation'
   if (Buffer.byteLength(data) > 32_768) return 'schema_violation'
   if (!hasCallId) return { callId: null, sequence, data, timestamp }
-  if (typeof callId !== 'string' || !/^[A-Za-z0-9._:-]{1,128}$/.test(callId)) return 'schema_violation'
-  if (callId === '.' || callId === '..') return 'schema_violation'
+  if (typeof callId !== 'string' || !isCallIdText(callId)) return 'schema_violation'
   return { callId, sequence, data, timestamp }
 }

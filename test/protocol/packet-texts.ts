@@ -1,5 +1,6 @@
 /** Bodies as senders write them, well and badly: for the properties of the decoder. */
 import fc from 'fast-check'
+import { callIdTexts } from '../support/call-id-texts.js'
 
 /** Most senders write none or single spaces; the quick way must meet many bodies that it can take. */
 const spacing = fc.oneof(
@@ -85,7 +86,8 @@ const dataText = fc.oneof(
 )
 
 const callIdText = fc.oneof(
-  { weight: 3, arbitrary: fc.stringMatching(/^[A-Za-z0-9._:-]{1,128}$/).map((text) => `"${text}"`) },
+  { weight: 2, arbitrary: fc.stringMatching(/^[A-Za-z0-9._:-]{1,255}$/).map((text) => `"${text}"`) },
+  { weight: 2, arbitrary: callIdTexts.map((text) => JSON.stringify(text)) },
   fc.constantFrom(
     '"."',
     '".."',

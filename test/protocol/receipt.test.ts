@@ -4,9 +4,12 @@ import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
 import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { encodePacketEvent } from '../../src/feed/event-feed.js'
 import { encodeReceipt } from '../../src/http/routes/receipt.js'
+import type { CallId } from '../../src/protocol/call-id.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import { Receipt } from '../../src/protocol/packet.js'
+import { callIdTexts } from '../support/call-id-texts.js'
 import { callId } from '../support/calls.js'
 import { holds } from '../support/property.js'
 
@@ -14,7 +17,7 @@ const check = Compile(Receipt)
 
 const facts = fc.record({
   status: fc.constantFrom('accepted' as const, 'duplicate' as const, 'rejected' as const),
-  callId: fc.stringMatching(/^[A-Za-z0-9_:-]{1,128}$/).map(callId),
+  callId: callIdTexts.map((text) => text as CallId),
   sequence: fc.nat(2 ** 31 - 1),
   totalReceived: fc.nat(2 ** 31),
   missingSequences: fc
@@ -28,6 +31,14 @@ const facts = fc.record({
 const textOf = (given: ReceiptFacts): string => Buffer.from(encodeReceipt(given)).toString('utf8')
 
 describe('a receipt', () => {
+  // Guards against an id whose quote ends its text: the rest of the id would be members of the receipt, or of the event.
+  test('and the event of its packet name every call as it is', async (t) => {
+    await holds(t, facts, 1000, (given: ReceiptFacts) => {
+      assert.equal(JSON.parse(textOf(given))['call_id'], given.callId)
+      assert.equal(JSON.parse(encodePacketEvent(given, 'p'))['call_id'], given.callId)
+    })
+  })
+
   test('is JSON of its schema that says what the call said', async (t) => {
     await holds(t, facts, 1000, (given: ReceiptFacts) => {
       const receipt = JSON.parse(textOf(given))

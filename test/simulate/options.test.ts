@@ -54,7 +54,7 @@ describe('the command line', () => {
     refuses(['a.wav', '--loss', '60', '--late', '50'], /together, not 110/)
     refuses(['a.wav', '--url', 'https://x'], /--url must be like/)
     refuses(['a.wav', '--prefix', 'a/b'], /--prefix/)
-    refuses(['a.wav', '--prefix', 'p'.repeat(127)], /at most 126/)
+    refuses(['a.wav', '--prefix', 'p'.repeat(254)], /at most 253/)
   })
 
   test('with --help needs no file', () => {

@@ -8,13 +8,13 @@ import { SupervisorClient } from '../../client/supervisor-client.js'
 import type { CallView, GapPage, PacketPage } from '../../protocol/call.js'
 import type { SupervisorEvent } from '../../protocol/event.js'
 import { Arrivals } from '../model/arrivals.js'
+import { isCallName } from '../model/call-name.js'
 import { MissingRanges, type Range } from '../model/missing-ranges.js'
 import { type ApiPath, callPath } from './api-path.js'
 import { NotAnswered, NotSignedIn, reasonOf, type Session } from './session.js'
 
 /** Of the past the last five minutes of audio are read: a call of a day is not to be carried into a tab. */
 const pastPacketsMax = 15_000
-const callIdPattern = /^[A-Za-z0-9._:-]{1,128}$/
 const gapPagesMax = 20
 const pageLimit = 1000
 /** After a read that failed: the line to the events may be whole, so nothing else would bring it up again. */
@@ -63,7 +63,7 @@ export class CallWatch {
     this.callId = callId
     this.#changed = changed
     // A link may name anything; the service would refuse it, again and again.
-    if (!callIdPattern.test(callId)) {
+    if (!isCallName(callId)) {
       this.content = { kind: 'unknown' }
       this.#client = null
       return

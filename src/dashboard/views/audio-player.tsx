@@ -1,8 +1,10 @@
 /** The audio of a call, to play and to keep. Nothing of it is fetched before somebody wants it: it may be hours. */
+
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type ApiPath, callPath } from '../feed/api-path.js'
 import type { Session } from '../feed/session.js'
 import { formatBytes } from '../format.js'
+import { fileNameOf } from '../model/call-name.js'
 
 interface AudioPlayerProps {
   readonly callId: string
@@ -74,7 +76,7 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
         aria-label={`Audio of call ${callId}`}
       />
       <p class="downloads">
-        <a href={audio.source} download={`${callId}.wav`} aria-label="Download the audio as WAV">
+        <a href={audio.source} download={fileNameOf(callId, 'wav')} aria-label="Download the audio as WAV">
           Download WAV ({formatBytes(audio.bytes)})
         </a>
       </p>

@@ -1,10 +1,12 @@
 /** What was said on a call and what it means, once it is analysed. */
+
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { CallView } from '../../protocol/call.js'
 import type { CallTranscript } from '../../protocol/transcript.js'
 import { callPath } from '../feed/api-path.js'
 import type { Session } from '../feed/session.js'
 import { formatCount, formatShare } from '../format.js'
+import { fileNameOf } from '../model/call-name.js'
 import {
   type Doubt,
   doubtOf,
@@ -201,7 +203,7 @@ function Downloads({ callId, session }: { readonly callId: string; readonly sess
         <DownloadLink
           key={format}
           path={`${callPath(callId)}/transcript?format=${format}`}
-          fileName={`${callId}.${ending}`}
+          fileName={fileNameOf(callId, ending)}
           name={name}
           label={`Download the transcript as ${name}`}
           session={session}

@@ -15,6 +15,8 @@ const messages = {
 const digitsMax = 10
 /** More than the words and the numbers beside the list of missing ones take. */
 const wordsMax = 512
+const quote = 0x22
+const backslash = 0x5c
 const comma = 0x2c
 const zero = 0x30
 const sequenceKey = Buffer.from('","sequence":', 'latin1')
@@ -25,7 +27,7 @@ const missingCountKey = Buffer.from('],"missing_count":', 'latin1')
 /** One buffer a status: what stands before the call id is always the same, and stays. */
 class ReceiptWriter {
   readonly #buffer = Buffer.alloc(
-    wordsMax + limits.callIdCharactersMax + limits.missingListedMax * (digitsMax + 1),
+    wordsMax + 2 * limits.callIdCharactersMax + limits.missingListedMax * (digitsMax + 1),
   )
   readonly #callIdAt: number
   readonly #end: Buffer
@@ -38,7 +40,7 @@ class ReceiptWriter {
 
   write({ callId, sequence, totalReceived, missingSequences, missingCount }: ReceiptFacts): Uint8Array {
     const buffer = this.#buffer
-    let at = putAscii(buffer, this.#callIdAt, callId)
+    let at = putCallId(buffer, this.#callIdAt, callId)
     at = putBytes(buffer, at, sequenceKey)
     at = putInteger(buffer, at, sequence)
     at = putBytes(buffer, at, totalReceivedKey)
@@ -54,10 +56,15 @@ class ReceiptWriter {
   }
 }
 
-/** A call id is ASCII without anything that JSON escapes. */
-function putAscii(buffer: Buffer, first: number, text: string): number {
-  for (let i = 0; i < text.length; i++) buffer[first + i] = text.charCodeAt(i)
-  return first + text.length
+/** A call id is ASCII, of which JSON escapes the quote and the backslash. */
+function putCallId(buffer: Buffer, first: number, text: string): number {
+  let at = first
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === quote || code === backslash) buffer[at++] = backslash
+    buffer[at++] = code
+  }
+  return at
 }
 
 /** Short ones: a loop is quicker than `set`, which leaves the compiled code. */

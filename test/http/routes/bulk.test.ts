@@ -44,7 +44,7 @@ describe('a bulk request', () => {
       line('ended', 1),
       line('ended', 0),
       '{"sequence":2,"data":"x","timestamp":1}',
-      '{"call_id":"a/b","sequence":2,"data":"x","timestamp":1}',
+      '{"call_id":"a/../b","sequence":2,"data":"x","timestamp":1}',
       '{"call_id":"..","sequence":2,"data":"x","timestamp":1}',
       line('fresh', 3),
       line('fresh', 3),
