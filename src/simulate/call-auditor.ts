@@ -143,7 +143,7 @@ async function auditRanges(
   const paged: Range[] = []
   for (let from: number | null = 0; from !== null; ) {
     const page = decodeGapsPage(
-      await fetchOk(desk, `/v1/call/${callId}/gaps?from=${from}&limit=${pageLimit}`),
+      await fetchOk(desk, `/v1/call/${encodeURIComponent(callId)}/gaps?from=${from}&limit=${pageLimit}`),
     )
     paged.push(...page.gaps)
     from = advance(from, page.nextFrom)
@@ -159,7 +159,10 @@ async function auditPackets(desk: Desk, call: SimulatedCall): Promise<Difference
   })
   for (let from: number | null = 0; from !== null && differences.length < differencesKept; ) {
     const page = decodePacketsPage(
-      await fetchOk(desk, `/v1/call/${call.callId}/packets?from=${from}&limit=${pageLimit}`),
+      await fetchOk(
+        desk,
+        `/v1/call/${encodeURIComponent(call.callId)}/packets?from=${from}&limit=${pageLimit}`,
+      ),
     )
     differences.push(...compareStoredPage({ log: call.log, expectedPacket, from, page }))
     from = advance(from, page.nextFrom)
@@ -176,7 +179,7 @@ function advance(from: number, nextFrom: number | null): number | null {
 
 async function sightCall(desk: Desk, callId: string): Promise<Sighting> {
   try {
-    const body = await fetchOk(desk, `/v1/call/${callId}`, pollPatienceMs)
+    const body = await fetchOk(desk, `/v1/call/${encodeURIComponent(callId)}`, pollPatienceMs)
     return { kind: 'seen', view: decodeCallView(body) }
   } catch (error) {
     if (error instanceof SimulateError) return { kind: 'unseen', error }

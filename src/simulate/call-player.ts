@@ -90,7 +90,7 @@ export async function playCall(call: SimulatedCall, line: Line): Promise<void> {
 async function startCall({ callId }: SimulatedCall, line: Line): Promise<void> {
   if (line.startBody === null) return
   stopIfInterrupted(line)
-  const path = `/v1/call/start/${callId}`
+  const path = `/v1/call/start/${encodeURIComponent(callId)}`
   const answer = await line.client.send({ method: 'POST', path, body: line.startBody })
   if (answer.status !== 202 && answer.status !== 404)
     throw new SimulateError(
@@ -122,7 +122,7 @@ async function sendPacket(
   if (packet === undefined) throw new RangeError(`no packet ${sequence}`)
   const answer = await line.client.send({
     method: 'POST',
-    path: `/v1/call/stream/${call.callId}`,
+    path: `/v1/call/stream/${encodeURIComponent(call.callId)}`,
     body: bodyOf(packet, timestampOf(call.startWallMs, sequence)),
   })
   if (answer.status !== 202 && answer.status !== 409)
@@ -154,7 +154,7 @@ async function completeCall(call: SimulatedCall, line: Line): Promise<void> {
   stopIfInterrupted(line)
   const answer = await line.client.send({
     method: 'POST',
-    path: `/v1/call/complete/${call.callId}`,
+    path: `/v1/call/complete/${encodeURIComponent(call.callId)}`,
     body: `{"total_packets":${call.log.packetCount}}`,
   })
   if (answer.status !== 202)

@@ -128,6 +128,11 @@ export function readTokens(environment: Readonly<Record<string, string | undefin
   return { ingest: read(tokenVariables.ingest), supervisor: read(tokenVariables.supervisor) }
 }
 
+const word = '[A-Za-z0-9\\-.!%*_+`\'~()<>:\\\\"/\\[\\]?{}]+'
+/** As the contract has it: what RFC 3261 allows, without a part between slashes that a path takes for a way up. */
+const callIdPattern = new RegExp(`^${word}(?:@${word})?$`)
+const goesUp = /(?:^|\/)\.{1,2}(?:\/|$)/
+
 /** Call ids are numbered with as many digits as the last one needs, so that they sort. */
 export function callIdOf(prefix: string, callIndex: number, callCount: number): string {
   return prefix + String(callIndex + 1).padStart(String(callCount).length, '0')
@@ -190,8 +195,11 @@ function readUrl(text: string): URL {
 
 function readPrefix(prefix: string, callCount: number): string {
   const lengthMax = callIdCharactersMax - String(callCount).length
-  if (!/^[A-Za-z0-9._:-]*$/.test(prefix) || prefix.length > lengthMax)
-    throw usage(`--prefix must be at most ${lengthMax} of A-Z a-z 0-9 . _ : -, not ${quoted(prefix)}`)
+  const first = callIdOf(prefix, 0, callCount)
+  if (!callIdPattern.test(first) || goesUp.test(first) || prefix.length > lengthMax)
+    throw usage(
+      `--prefix must be at most ${lengthMax} characters with which a SIP Call-ID may begin, not ${quoted(prefix)}`,
+    )
   return prefix
 }
 

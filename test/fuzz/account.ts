@@ -99,7 +99,7 @@ export class Account {
   }
 
   async #startFindings(connection: Connection, call: string): Promise<readonly string[]> {
-    const answer = await connection.get(`/v1/call/${call}`)
+    const answer = await connection.get(`/v1/call/${encodeURIComponent(call)}`)
     if (answer.kind !== 'answered') throw new Error(`${call} cannot be read: ${answer.reason}`)
     const of = (attempt: { call: string }) => attempt.call === call
     const view = answer.status === 200 ? JSON.parse(answer.text) : null

@@ -116,7 +116,7 @@ const readTargets = [
 function anyRoute(ground: Ground, lines: readonly string[]): Buffer {
   const { random } = ground
   const body = packetText(ground)
-  const line = `{"call_id":"${random.pick(ground.calls)}",${body.slice(1)}`
+  const line = `{"call_id":${JSON.stringify(random.pick(ground.calls))},${body.slice(1)}`
   const withBody = (target: string, text: string, type?: string) =>
     request(`POST ${target} HTTP/1.1`, [`Content-Length: ${text.length}`, ...lines], text, type)
   return random.pick([

@@ -26,7 +26,8 @@ export function inputOf(
 export const packetText = ({ number }: Ground): string =>
   `{"sequence":${number},"data":"fuzz ${number}","timestamp":1700000000.5}`
 
-export const packetPath = ({ random, calls }: Ground): string => `/v1/call/stream/${random.pick(calls)}`
+export const packetPath = ({ random, calls }: Ground): string =>
+  `/v1/call/stream/${encodeURIComponent(random.pick(calls))}`
 
 export function request(
   line: string,

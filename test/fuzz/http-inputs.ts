@@ -131,7 +131,7 @@ function oddLine(ground: Ground): readonly Buffer[] {
   const { random } = ground
   const target = random.chance(0.8)
     ? random.pick(targets)
-    : `/v1/call/stream/${'x'.repeat(random.pick([128, 129, 2000, 4090, 9000]))}`
+    : `/v1/call/stream/${'x'.repeat(random.pick([255, 256, 2000, 4090, 9000]))}`
   const chosen = random.chance(0.5) ? 'GET' : random.pick([...methods, 'POST', 'A'.repeat(5000)])
   // Where there are no credentials everybody may erase, and the bystanders must stay.
   const method = chosen === 'DELETE' && target.includes('bystander') ? 'GET' : chosen

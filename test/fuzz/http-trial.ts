@@ -79,7 +79,20 @@ function judgeAnswer(request: ExpectedRequest, answer: Answer): readonly string[
   }
   const wrong = method === 'HEAD' ? null : fault(answer)
   if (wrong !== null) return [`read: ${wrong}`]
+  if (method !== 'HEAD' && saysJson.test(answer.head) && !isJson(body))
+    return [`no JSON: ${status} ${body.slice(0, 200)}`]
   return lines === null || status !== 202 ? [] : judgeLines(lines, body)
+}
+
+const saysJson = /^content-type: application\/(?:problem\+)?json\b/im
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function judgeLines({ numbers, invalid }: ExpectedLines, body: string): readonly string[] {

@@ -8,13 +8,12 @@ import { jsonInput } from './json-inputs.js'
 import { websocketInput } from './websocket-inputs.js'
 
 export const blockInputs = 250
-const callsPerBlock = 3
+/** As a small PBX, a SIP device, and somebody who looks for a place that does not expect it name calls. */
+const callNames = ['1', 'a84b4c@10.0.0.1', '%41/"\\<{[::1]}>']
 
 export function blockOf(seed: number, block: number, area: Area, count: number): readonly FuzzInput[] {
   const random = randomOf(Math.imul(seed + 1, 0x9e3779b1) ^ block)
-  const calls = Array.from({ length: callsPerBlock }, (_, call) =>
-    call === 0 ? `block-${block}-a84b4c@10.0.0.1` : `block-${block}-${call}`,
-  )
+  const calls = callNames.map((name) => `block-${block}-${name}`)
   return Array.from({ length: count }, (_, index) =>
     inputFor(area, { random, calls, started: `block-${block}-started`, number: block * blockInputs + index }),
   )

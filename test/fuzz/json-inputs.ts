@@ -153,7 +153,7 @@ function oddPacket(ground: Ground, callId = ''): string {
   const data = random.chance(0.6) ? `"fuzz ${number}"` : random.pick(texts)
   const timestamp = random.chance(0.7) ? '1700000000.5' : random.pick(numbers)
   const members = [`"sequence":${sequence}`, `"data":${data}`, `"timestamp":${timestamp}`]
-  if (callId !== '') members.push(`"call_id":"${callId}"`)
+  if (callId !== '') members.push(`"call_id":${JSON.stringify(callId)}`)
   if (random.chance(0.4)) members.push(random.pick(hostile))
   if (random.chance(0.15)) members.push(`"x":${nested(ground)}`)
   if (random.chance(0.1)) members.push(`"${random.pick(keys)}":${random.pick(numbers)}`)
@@ -222,7 +222,7 @@ function sampled({ random, calls }: Ground, hasCallId: boolean): Buffer {
     .toString('latin1')
     .replace(
       /"call_id"(\s*:\s*)"(?:[^"\\]|\\.){1,510}"/,
-      (_, colon) => `"call_id"${colon}"${random.pick(calls)}"`,
+      (_, colon) => `"call_id"${colon}${JSON.stringify(random.pick(calls))}`,
     )
   return Buffer.from(named, 'latin1')
 }
@@ -237,7 +237,7 @@ function lines(ground: Ground): Buffer {
     return Buffer.from(
       oddPacket(
         ground,
-        random.chance(0.9) ? random.pick(calls) : random.pick(['', '.', '..', 'a b', 'é', 'x'.repeat(129)]),
+        random.chance(0.9) ? random.pick(calls) : random.pick(['', '.', '..', 'a b', 'é', 'x'.repeat(256)]),
       ),
     )
   }
@@ -282,7 +282,8 @@ function framed({ random }: Ground, line: string, body: string | Buffer, given?:
 function start(ground: Ground): readonly Buffer[] {
   const { random, calls, started } = ground
   const body = startBody(ground)
-  const line = `POST /v1/call/start/${random.pick([...calls, started, started, bystanders.done])} HTTP/1.1`
+  const call = encodeURIComponent(random.pick([...calls, started, started, bystanders.done]))
+  const line = `POST /v1/call/start/${call} HTTP/1.1`
   if (body.length === 0 && random.chance(0.5)) return [Buffer.from(`${line}\r\nHost: localhost\r\n\r\n`)]
   return framed(ground, line, body, random.chance(0.95) ? undefined : 'text/plain')
 }

@@ -58,7 +58,7 @@ function rangeLines(random: Random): readonly string[] {
 const callOf = ({ random, calls, started }: Ground): string =>
   random.chance(0.7)
     ? random.pick([bystanders.sound, bystanders.sound, bystanders.done, bystanders.open])
-    : random.pick([...calls, started, 'nobody', random.pick(segments)])
+    : random.pick([...calls.map(encodeURIComponent), started, 'nobody', random.pick(segments)])
 
 const escaped = (text: string) => encodeURIComponent(text)
 /** Some bytes of a query as they are, others not even well escaped. */

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sipCallIds } from '../support/call-id-texts.js'
 import { FeedClient } from '../support/feed-client.js'
+import { supervisorHandshake } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { assertProblem } from '../support/problems.js'
+import { RawConnection } from '../support/raw-connection.js'
 import { packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
@@ -165,6 +167,22 @@ describe('a call id', () => {
     const erased = await client.send('DELETE', `/v1/call/${encodeURIComponent(last)}`, {})
     assert.equal(erased.status, 204)
     assert.equal((await client.call(encodeURIComponent(last))).status, 404)
+  })
+
+  // Guards against the rule of forms, where a plus sign is a space: no call has one.
+  test('stands in the filter of a socket as it is, or percent-encoded', async (t) => {
+    for (const [query, callId] of [
+      ['a+b@c', 'a+b@c'],
+      ['a%2Bb%40c', 'a+b@c'],
+      ['%2541', '%41'],
+    ]) {
+      const connection = await RawConnection.open(service())
+      t.after(() => connection.end())
+      connection.write(supervisorHandshake(`?call=${query},other`))
+      await connection.receivedText((text) => text.includes('101 Switching Protocols'))
+      await new HttpClient(t, service()).packet(encodeURIComponent(callId as string), packet(7))
+      await connection.receivedText((text) => text.includes(`"call_id":"${callId}"`))
+    }
   })
 
   test('is not the rest of a query', async (t) => {

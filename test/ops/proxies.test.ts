@@ -245,6 +245,7 @@ for (const name of proxyNames)
     const targets = [
       '/v1/call/a%2Fb%40c%25d',
       '/v1/call/%3F%23%3b%2e',
+      '/v1/call/%22%5C%3C%5b%3A%3A1%5D%7B%60%40%2F%2Fx',
       "/v1/call/a:b@c!$&'()*+,=~",
       '/v1/call/x/packets?from=%20&q=a%2Bb+c',
     ]

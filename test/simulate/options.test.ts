@@ -53,7 +53,8 @@ describe('the command line', () => {
     refuses(['a.wav', '--loss=-1'], /--loss/)
     refuses(['a.wav', '--loss', '60', '--late', '50'], /together, not 110/)
     refuses(['a.wav', '--url', 'https://x'], /--url must be like/)
-    refuses(['a.wav', '--prefix', 'a/b'], /--prefix/)
+    for (const prefix of ['../', 'a/../', '@', 'a@b@', 'a b', 'a,', 'é'])
+      refuses(['a.wav', '--prefix', prefix], /--prefix must be .* with which a SIP Call-ID may begin/)
     refuses(['a.wav', '--prefix', 'p'.repeat(254)], /at most 253/)
   })
 

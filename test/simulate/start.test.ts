@@ -13,6 +13,9 @@ import { temporaryFolder } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 import { chunk, formatChunk, muLaw, riff, speechOf } from '../support/wav-files.js'
 
+/** Each letter that a path or a text must not hold as it is. */
+const prefix = 'wav/%41"\\@[::1]-'
+
 describe('a simulated call', () => {
   const service = suiteService({
     settings: {
@@ -40,7 +43,7 @@ describe('a simulated call', () => {
       '--grace',
       '200',
       '--prefix',
-      'wav-',
+      prefix,
     ]
     const world = {
       clock: systemClock,
@@ -65,7 +68,7 @@ describe('a simulated call', () => {
     for (const token of Object.values(environment)) assert(!told.includes(token))
     const view = await new HttpClient(t, service()).send(
       'GET',
-      '/v1/call/wav-1',
+      `/v1/call/${encodeURIComponent(`${prefix}1`)}`,
       bearer(tokens.supervisor[0]),
     )
     assert.deepEqual(view.body['media'], { encoding: 'mulaw', sample_rate: 8000, channels: 1 })

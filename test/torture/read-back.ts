@@ -51,7 +51,7 @@ export async function readViews(port: number): Promise<readonly View[]> {
 export async function readAllGaps(connection: Connection, call: string): Promise<readonly Range[]> {
   const gaps: Range[] = []
   for (let from: number | null = 0; from !== null; ) {
-    const path: string = `/v1/call/${call}/gaps?from=${from}&limit=${pageMax}`
+    const path: string = `/v1/call/${encodeURIComponent(call)}/gaps?from=${from}&limit=${pageMax}`
     const page: { gaps: Range[]; next_from: number | null } | null = await read(connection, path)
     gaps.push(...(page?.gaps ?? []))
     from = page?.next_from ?? null
@@ -62,14 +62,14 @@ export async function readAllGaps(connection: Connection, call: string): Promise
 export async function readCall(connection: Connection, call: string): Promise<ReadBackCall> {
   const packets: { sequence: number; contentHash: string }[] = []
   for (let from: number | null = 0; from !== null; ) {
-    const path: string = `/v1/call/${call}/packets?from=${from}&limit=${pageMax}`
+    const path: string = `/v1/call/${encodeURIComponent(call)}/packets?from=${from}&limit=${pageMax}`
     const page: PacketPage | null = await read(connection, path)
     for (const { sequence, data, timestamp } of page?.packets ?? [])
       packets.push({ sequence, contentHash: contentHash(data, timestamp) })
     from = page?.next_from ?? null
   }
   const gaps = await readAllGaps(connection, call)
-  return { call, packets, gaps, view: await read<View>(connection, `/v1/call/${call}`) }
+  return { call, packets, gaps, view: await read<View>(connection, `/v1/call/${encodeURIComponent(call)}`) }
 }
 
 /** The content of single packets, or null where one is not stored. */
@@ -83,7 +83,7 @@ export async function readStored(
     for (const { call, sequence } of wanted) {
       const page: PacketPage | null = await read(
         connection,
-        `/v1/call/${call}/packets?from=${sequence}&limit=1`,
+        `/v1/call/${encodeURIComponent(call)}/packets?from=${sequence}&limit=1`,
       )
       const [packet] = page?.packets ?? []
       found.push(packet?.sequence === sequence ? contentHash(packet.data, packet.timestamp) : null)

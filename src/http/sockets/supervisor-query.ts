@@ -40,9 +40,9 @@ export const supervisorParameters: readonly QueryParameter[] = [
 /** `ticket` is the handshake's. */
 const names = [...supervisorParameters.map(({ name }) => name), 'ticket']
 
-/** Throws `invalid_query`. */
+/** Throws `invalid_query`. A plus sign is itself, not a space: call ids have the one and nothing here has the other. */
 export function supervisorQuery(text: string): SupervisorQuery {
-  const search = new URLSearchParams(text)
+  const search = new URLSearchParams(text.replaceAll('+', '%2B'))
   for (const name of search.keys()) {
     if (!names.includes(name)) throw invalid(name, `is not a parameter; there are ${names.join(', ')}`)
     if (search.getAll(name).length > 1) throw invalid(name, 'stands there twice')
