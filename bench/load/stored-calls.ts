@@ -9,7 +9,7 @@ import { snapshotOf } from '../../src/actors/call-replay.js'
 import { ReceiveLog } from '../../src/actors/receive-log.js'
 import { systemClock } from '../../src/clock.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
-import type { CallSnapshot } from '../../src/store/journal.js'
+import { type CallSnapshot, settlementOf } from '../../src/store/journal.js'
 import { SqliteJournal } from '../../src/store/sqlite/sqlite-journal.js'
 
 const packets = 100
@@ -70,12 +70,10 @@ export async function storeCalls(dataDir: string, count: number): Promise<void> 
 function store(journal: SqliteJournal, callId: string, snapshot: CallSnapshot): Promise<void> {
   const stream = journal.create(decodeCallId(callId))
   return new Promise((resolve, reject) => {
-    journal.append(stream, 0, [], snapshot, {
-      committed: () => {
-        journal.release(stream)
-        resolve()
-      },
-      failed: reject,
-    })
+    const answered = () => {
+      journal.release(stream)
+      resolve()
+    }
+    journal.append(stream, 0, [], snapshot, settlementOf({ answered, failed: reject }, undefined))
   })
 }

@@ -1,5 +1,5 @@
 /** Layers that only compute: the receive log, decoding, receipts. */
-import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
+import type { ReceiptFacts } from '../../src/actors/call-facts.js'
 import { ReceiveLog } from '../../src/actors/receive-log.js'
 import { encodeReceipt } from '../../src/http/routes/receipt.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'

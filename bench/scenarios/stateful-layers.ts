@@ -1,15 +1,15 @@
 /** Layers with a state of their own: the actor over a journal in memory, the feed, the journal on SQLite. */
 import type { CallPorts } from '../../src/actors/call.js'
 import { CallActor } from '../../src/actors/call-actor.js'
+import type { ReceiptFacts } from '../../src/actors/call-facts.js'
 import type { PacketMessage } from '../../src/actors/call-messages.js'
-import type { ReceiptFacts } from '../../src/actors/call-settlements.js'
 import { CallSystem } from '../../src/actors/call-system.js'
 import { systemClock } from '../../src/clock.js'
 import { EventFeed } from '../../src/feed/event-feed.js'
 import { EventStream } from '../../src/feed/event-stream.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
 import { textMedia } from '../../src/protocol/media.js'
-import type { CallSnapshot } from '../../src/store/journal.js'
+import { type CallSnapshot, settlementOf } from '../../src/store/journal.js'
 import { SqliteJournal } from '../../src/store/sqlite/sqlite-journal.js'
 import { MemoryJournal } from '../../test/support/memory-journal.js'
 import { dataText } from '../load/packets.js'
@@ -183,12 +183,10 @@ async function commitAll(
   for (let first = 0; first < packets; first += size)
     await new Promise<void>((resolve, reject) => {
       let pending = size
-      const settlement = {
-        committed: () => {
-          if (--pending === 0) resolve()
-        },
-        failed: reject,
+      const answered = () => {
+        if (--pending === 0) resolve()
       }
+      const settlement = settlementOf({ answered, failed: reject }, undefined)
       for (let i = first; i < first + size; i++) {
         const stream = streams[i % streams.length]
         if (stream === undefined) return reject(new Error('there is no stream'))

@@ -2,7 +2,6 @@
  * The journal as one call sees it. Owns what the journal's row of the call says, or will say once all that was appended is
  * committed; so it knows when an append brings a snapshot, and whether a passivation has anything to write.
  */
-import type { Millis } from '../clock.js'
 import { limits } from '../limits.js'
 import type {
   CallStream,
@@ -14,12 +13,10 @@ import type {
 } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { snapshotOf } from './call-replay.js'
-import { AnnouncingSettlement, type SettledCall } from './call-settlements.js'
 
 export class CallJournal {
   readonly #journal: Journal
   readonly #stream: CallStream
-  readonly #call: SettledCall
   #isNew: boolean
   /** The row shows all that was appended. */
   #isSettled: boolean
@@ -31,13 +28,11 @@ export class CallJournal {
   constructor(
     journal: Journal,
     stream: CallStream,
-    call: SettledCall,
     replayed: CallMachineSnapshot | null,
     isSettled: boolean,
   ) {
     this.#journal = journal
     this.#stream = stream
-    this.#call = call
     this.#isNew = replayed === null
     this.#isSettled = isSettled
     this.#duplicates = replayed?.context.duplicateCount ?? 0
@@ -90,16 +85,16 @@ export class CallJournal {
     isSettled: boolean,
     settlement: Settlement,
   ): void {
-    const first = this.#isNew ? this.#creation(state.context.dueAt as Millis, settlement) : settlement
     this.#isNew = false
     this.#packetsSinceSnapshot = 0
     this.#isSettled = isSettled
     this.#duplicates = state.context.duplicateCount
-    this.#journal.append(this.#stream, this.#stream.version, entries, snapshotOf(state, isSettled), first)
-  }
-
-  /** The first append also makes the call: its deadline is armed and its state counted with that commit. */
-  #creation(dueAt: Millis, settlement: Settlement): Settlement {
-    return new AnnouncingSettlement(() => this.#call.created(dueAt), settlement)
+    this.#journal.append(
+      this.#stream,
+      this.#stream.version,
+      entries,
+      snapshotOf(state, isSettled),
+      settlement,
+    )
   }
 }

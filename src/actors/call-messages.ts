@@ -5,9 +5,9 @@ import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { Media, StartBody } from '../protocol/media.js'
-import type { LifecycleEntry } from '../store/journal.js'
+import type { LifecycleEntry, ReplyTo } from '../store/journal.js'
+import type { ReceiptFacts } from './call-facts.js'
 import type { CallMachineSnapshot } from './call-machine.js'
-import type { ReceiptFacts, ReplyTo } from './call-settlements.js'
 
 /** One call, and no other one that comes to its name once it is erased. */
 export interface CallLife {

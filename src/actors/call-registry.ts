@@ -21,6 +21,7 @@ import type {
   CallStream,
   DamagedCall,
   Journal,
+  ReplyTo,
   StoredCall,
 } from '../store/journal.js'
 import type { CallPorts } from './call.js'
@@ -28,7 +29,6 @@ import { CallActor } from './call-actor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { begins, type CallLife, type CallMessage, detached, findNothing } from './call-messages.js'
 import { replay, restoreSnapshot } from './call-replay.js'
-import type { ReplyTo } from './call-settlements.js'
 import { CallSystem } from './call-system.js'
 import { Departures } from './departures.js'
 import { Passivation, type WatchedCall } from './passivation.js'

@@ -13,9 +13,17 @@ import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { Media } from '../protocol/media.js'
-import type { CallStream, Journal, LifecycleEntry, Settlement } from '../store/journal.js'
+import {
+  type CallStream,
+  type Journal,
+  type LifecycleEntry,
+  type ReplyTo,
+  type SettledCall,
+  settlementOf,
+} from '../store/journal.js'
 import { completion, type Decision, deadline, description, record, redrive } from './call-decisions.js'
 import { eventsOf, type LifecycleEvent } from './call-events.js'
+import { type ArrivalFacts, type CallFacts, packetFacts, type ReceiptFacts } from './call-facts.js'
 import { CallJournal } from './call-journal.js'
 import {
   type AnalysisFacts,
@@ -33,16 +41,6 @@ import {
   type PacketMessage,
   type ReadMessage,
 } from './call-messages.js'
-import {
-  AnnouncingSettlement,
-  Answer,
-  type ArrivalFacts,
-  DroppingSettlement,
-  PacketReceipt,
-  type ReceiptFacts,
-  type ReplyTo,
-  type SettledCall,
-} from './call-settlements.js'
 import { ReceiveLog } from './receive-log.js'
 
 export interface CallPorts {
@@ -98,7 +96,7 @@ export class Call implements SettledCall {
     this.#ports = ports
     this.#callId = callId
     this.initial = state ?? this.#newCall()
-    this.#journal = new CallJournal(ports.journal, stream, this, state, isSettled)
+    this.#journal = new CallJournal(ports.journal, stream, state, isSettled)
   }
 
   #newCall(): CallMachineSnapshot {
@@ -122,7 +120,7 @@ export class Call implements SettledCall {
       case 'record':
         return this.#follow(state, record(state, message), message.replyTo, move)
       case 'deadline':
-        return this.#meetDeadline(state, now, move, new Answer(message.replyTo, undefined))
+        return this.#meetDeadline(state, now, move, message.replyTo)
       case 'passivate':
         this.#passivate(state, message.replyTo)
         return state
@@ -136,7 +134,7 @@ export class Call implements SettledCall {
 
   show(state: CallMachineSnapshot, { look, replyTo }: ReadMessage): void {
     look(state)
-    this.#journal.settled(new Answer(replyTo, undefined))
+    this.#journal.settled(settlementOf(replyTo, undefined))
   }
 
   // --- packets ----------------------------------------------------------------------------------------------------
@@ -158,10 +156,14 @@ export class Call implements SettledCall {
     const missingBefore = context.log.missingCount
     const arrival = context.log.mark(packet.sequence)
     context.lastPacketAt = receivedAt
-    const settlement = new PacketReceipt('accepted', state, packet.sequence, receivedAt, this, replyTo)
-    if (arrival !== 'in-order') settlement.arrived(arrival, missingBefore)
     const { sequence, data, timestamp } = packet
-    this.#journal.appendPacket(state, { type: 'packet', receivedAt, sequence, data, timestamp }, settlement)
+    const facts = packetFacts('accepted', state, sequence, receivedAt, {
+      isFirst: this.#journal.isNew,
+      isLate: arrival === 'late',
+      skippedCount: Math.max(0, context.log.missingCount - missingBefore),
+    })
+    const entry = { type: 'packet', receivedAt, sequence, data, timestamp } as const
+    this.#journal.appendPacket(state, entry, settlementOf<ReceiptFacts>(replyTo, facts, this, facts))
   }
 
   #refusePacket(state: CallMachineSnapshot, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void {
@@ -190,12 +192,8 @@ export class Call implements SettledCall {
   ): void {
     if (status === 'duplicate') state.context.duplicateCount++
     const now = this.#ports.clock.now()
-    this.#journal.settled(new PacketReceipt(status, state, sequence, now, this, replyTo))
-  }
-
-  received(facts: ArrivalFacts): void {
-    if (facts.isLate) this.#ports.late()
-    this.#ports.publishPacket(facts)
+    const facts = packetFacts(status, state, sequence, now)
+    this.#journal.settled(settlementOf<ReceiptFacts>(replyTo, facts, this, facts))
   }
 
   // --- lifecycle --------------------------------------------------------------------------------------------------
@@ -206,19 +204,23 @@ export class Call implements SettledCall {
     replyTo: ReplyTo<T>,
     move: Move,
   ): CallMachineSnapshot {
-    const told = new Answer(replyTo, answer)
-    if (entries.length > 0) return this.#live(state, entries, move, told)
-    this.#journal.settled(told)
+    if (entries.length > 0) return this.#live(state, entries, move, replyTo, answer)
+    this.#journal.settled(settlementOf(replyTo, answer))
     return state
   }
 
-  #meetDeadline(state: CallMachineSnapshot, now: Millis, move: Move, met: Settlement): CallMachineSnapshot {
+  #meetDeadline(
+    state: CallMachineSnapshot,
+    now: Millis,
+    move: Move,
+    replyTo: ReplyTo<void>,
+  ): CallMachineSnapshot {
     const decision = deadline(state, now, this.#ports)
     switch (decision.kind) {
       case 'live':
-        return this.#live(state, [decision.entry], move, met)
+        return this.#live(state, [decision.entry], move, replyTo, undefined)
       case 'postpone':
-        return this.#postpone(state, decision.dueAt, met)
+        return this.#postpone(state, decision.dueAt, replyTo)
       case 'wait':
         this.#ports.arm(this.#callId, decision.dueAt)
         break
@@ -230,7 +232,7 @@ export class Call implements SettledCall {
       default:
         return unreachable(decision)
     }
-    met.committed()
+    replyTo.answered()
     return state
   }
 
@@ -238,22 +240,23 @@ export class Call implements SettledCall {
     this.#ports.analyse({ callId, createdAt }, analysis)
   }
 
-  #postpone(state: CallMachineSnapshot, dueAt: Millis, met: Settlement): CallMachineSnapshot {
-    if (!this.#journal.hasRoom(0)) return this.#full(state, met)
+  #postpone(state: CallMachineSnapshot, dueAt: Millis, replyTo: ReplyTo<void>): CallMachineSnapshot {
+    if (!this.#journal.hasRoom(0)) return this.#full(state, replyTo)
     const postponed = stateOf(state.value, { ...state.context, dueAt })
-    this.#append(postponed, [], [], met)
+    this.#append(postponed, [], [], replyTo, undefined)
     return postponed
   }
 
   /** Moves the machine and appends the entries, in one turn (V2). */
-  #live(
+  #live<T>(
     state: CallMachineSnapshot,
     entries: readonly LifecycleEntry[],
     move: Move,
-    answer: Settlement,
+    replyTo: ReplyTo<T>,
+    answer: T,
   ): CallMachineSnapshot {
     // Asked before the move, which changes the log in place.
-    if (!this.#journal.hasRoom(0)) return this.#full(state, answer)
+    if (!this.#journal.hasRoom(0)) return this.#full(state, replyTo)
     let last = state
     const events = entries.flatMap((entry) => {
       assert(last.can(entry))
@@ -262,32 +265,33 @@ export class Call implements SettledCall {
       last = next
       return told
     })
-    this.#append(last, entries, events, answer)
+    this.#append(last, entries, events, replyTo, answer)
     return last
   }
 
-  #full(state: CallMachineSnapshot, answer: Settlement): CallMachineSnapshot {
+  #full(state: CallMachineSnapshot, replyTo: ReplyTo<never>): CallMachineSnapshot {
     // Without its first append there is no call.
     if (this.#journal.isNew) this.failed()
-    answer.failed(noRoom())
+    replyTo.failed(noRoom())
     return state
   }
 
-  #append(
+  #append<T>(
     next: CallMachineSnapshot,
     entries: readonly LifecycleEntry[],
     events: readonly LifecycleEvent[],
-    answer: Settlement,
+    replyTo: ReplyTo<T>,
+    answer: T,
   ): void {
-    const told = new AnnouncingSettlement(() => this.#committed(next, events), answer)
-    this.#journal.append(next, entries, new DroppingSettlement(this, told))
+    const facts: CallFacts = { kind: 'lived', isFirst: this.#journal.isNew, next, events }
+    this.#journal.append(next, entries, settlementOf(replyTo, answer, this, facts))
   }
 
   #passivate(state: CallMachineSnapshot, replyTo: ReplyTo<void>): void {
-    const answer = new Answer(replyTo, undefined)
-    if (this.#journal.isPassive(state)) this.#journal.settled(answer)
-    else if (this.#journal.hasRoom(0)) this.#journal.passivate(state, new DroppingSettlement(this, answer))
-    else replyTo.failed(noRoom())
+    const facts: CallFacts = { kind: 'passive' }
+    if (this.#journal.isPassive(state)) this.#journal.settled(settlementOf(replyTo, undefined))
+    else if (!this.#journal.hasRoom(0)) replyTo.failed(noRoom())
+    else this.#journal.passivate(state, settlementOf(replyTo, undefined, this, facts))
   }
 
   /** In every state, a live one included: whoever erases wants nothing to be left, and what arrives later is a new fact. */
@@ -296,17 +300,43 @@ export class Call implements SettledCall {
     { endedThrough, replyTo }: Extract<LifecycleMessage, { type: 'erase' }>,
   ): void {
     const isDue = endedThrough === null || (context.endedAt !== null && context.endedAt <= endedThrough)
-    if (!isDue) return this.#journal.settled(new Answer<ErasureAnswer>(replyTo, 'kept'))
+    if (!isDue) return this.#journal.settled(settlementOf<ErasureAnswer>(replyTo, 'kept'))
     if (!this.#journal.hasRoom(0)) return replyTo.failed(noRoom())
-    const answer = new Answer<ErasureAnswer>(replyTo, 'erased')
+    const facts: CallFacts = { kind: 'erased', state: value }
     // The actor leaves now: a failure leaves the call as the journal has it.
-    this.#journal.erase(new AnnouncingSettlement(() => this.#ports.erased(this.#callId, value), answer))
+    this.#journal.erase(settlementOf<ErasureAnswer>(replyTo, 'erased', this, facts))
     this.#ports.leave(this.#callId)
   }
 
-  // --- told by settlements ----------------------------------------------------------------------------------------
+  // --- told by the journal, once it is settled ---------------------------------------------------------------------
 
-  #committed(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
+  /** Behind the answer, and in commit order over all calls. */
+  committed(facts: CallFacts): void {
+    switch (facts.kind) {
+      case 'packet':
+        if (facts.isFirst) this.#begun()
+        if (facts.isLate) this.#ports.late()
+        return this.#ports.publishPacket(facts)
+      case 'lived':
+        if (facts.isFirst) this.#begun()
+        return this.#lived(facts.next, facts.events)
+      case 'erased':
+        return this.#ports.erased(this.#callId, facts.state)
+      case 'passive':
+        return
+      default:
+        return unreachable(facts)
+    }
+  }
+
+  /** The call is in the journal: its deadline is armed and its state counted. */
+  #begun(): void {
+    const { context } = this.initial
+    this.#ports.arm(this.#callId, context.dueAt as Millis)
+    this.#ports.stateChanged(null, 'IN_PROGRESS', context)
+  }
+
+  #lived(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
     this.#ports.changed(this.#callId)
     for (const event of events) {
       this.#ports.publish(event)
@@ -315,11 +345,6 @@ export class Call implements SettledCall {
     }
     const { dueAt } = next.context
     if (dueAt !== null) this.#ports.arm(this.#callId, dueAt)
-  }
-
-  created(dueAt: Millis): void {
-    this.#ports.arm(this.#callId, dueAt)
-    this.#ports.stateChanged(null, 'IN_PROGRESS', this.initial.context)
   }
 
   failed(): void {

@@ -3,9 +3,9 @@
  * call arms the deadlines): they are all made here, and reach each other only once something happens to a call.
  */
 
+import type { ReceiptFacts } from '../actors/call-facts.js'
 import type { CallLife } from '../actors/call-messages.js'
 import { CallRegistry } from '../actors/call-registry.js'
-import type { ReceiptFacts, ReplyTo } from '../actors/call-settlements.js'
 import { Deadlines } from '../actors/deadlines.js'
 import { DuplicateCheck } from '../actors/duplicate-check.js'
 import { Retention } from '../actors/retention.js'
@@ -19,7 +19,7 @@ import type { Metrics } from '../metrics/metrics.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
-import type { CallReader, Journal, LifecycleEntry } from '../store/journal.js'
+import type { CallReader, Journal, LifecycleEntry, ReplyTo } from '../store/journal.js'
 import { type CallAnalysis, createCallAnalysis } from './call-analysis.js'
 
 const dayMs = 86_400_000

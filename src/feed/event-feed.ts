@@ -9,7 +9,7 @@
  */
 
 import type { LifecycleEvent } from '../actors/call-events.js'
-import type { ReceiptFacts } from '../actors/call-settlements.js'
+import type { ReceiptFacts } from '../actors/call-facts.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
 import { escapedCallId } from '../protocol/call-id.js'

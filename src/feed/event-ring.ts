@@ -10,7 +10,7 @@
  */
 import assert from 'node:assert/strict'
 import type { LifecycleEvent } from '../actors/call-events.js'
-import type { ReceiptFacts } from '../actors/call-settlements.js'
+import type { ReceiptFacts } from '../actors/call-facts.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'

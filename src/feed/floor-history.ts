@@ -3,7 +3,7 @@
  * plain numbers; a look at the clock is taken once a second. Since the start of the process, not from the store.
  */
 
-import type { ArrivalFacts } from '../actors/call-settlements.js'
+import type { ArrivalFacts } from '../actors/call-facts.js'
 import type { Clock, Millis } from '../clock.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'

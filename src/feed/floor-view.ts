@@ -5,13 +5,13 @@
  */
 
 import type { CallMachineSnapshot } from '../actors/call-machine.js'
-import type { ReplyTo } from '../actors/call-settlements.js'
 import type { Clock, Millis } from '../clock.js'
 import { isDamage } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { FloorTotals } from '../protocol/floor.js'
+import type { ReplyTo } from '../store/journal.js'
 import type { EndedCalls } from './ended-calls.js'
 import { FanOut, type FanOutPorts, type Pumped } from './fan-out.js'
 import { floorText, type RowText } from './feed-messages.js'

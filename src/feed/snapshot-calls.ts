@@ -7,14 +7,13 @@
 
 import type { CallMachineSnapshot } from '../actors/call-machine.js'
 import { type FoundRow, rowOf } from '../actors/call-registry.js'
-import type { ReplyTo } from '../actors/call-settlements.js'
 import { callRow, damagedCall } from '../actors/call-view.js'
 import type { Clock } from '../clock.js'
 import { isDamage, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import type { CallReader, DamagedCall, StoredCall } from '../store/journal.js'
+import type { CallReader, DamagedCall, ReplyTo, StoredCall } from '../store/journal.js'
 import type { RowText } from './feed-messages.js'
 
 export interface SnapshotCallsPorts {

@@ -1,8 +1,8 @@
 /** Everything that supervisors see, put together: the feed, the floor, its history, and the picture to begin with. */
 
 import type { LifecycleEvent } from '../actors/call-events.js'
+import type { ArrivalFacts } from '../actors/call-facts.js'
 import type { CallRegistry } from '../actors/call-registry.js'
-import type { ArrivalFacts } from '../actors/call-settlements.js'
 import type { Clock } from '../clock.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'

@@ -5,7 +5,7 @@ import type { Settlement } from './journal.js'
 export class ErasuresUnderWay {
   readonly #settled = new Map<CallId, Promise<void>>()
 
-  /** The settlement to be told instead of `settlement`, which it tells. */
+  /** The settlement to be told instead of `settlement`. */
   begin(callId: CallId, settlement: Settlement): Settlement {
     let resolve = () => {}
     const settled = new Promise<void>((done) => {
@@ -16,14 +16,18 @@ export class ErasuresUnderWay {
       if (this.#settled.get(callId) === settled) this.#settled.delete(callId)
       resolve()
     }
+    const { replyTo } = settlement
     return {
-      committed: () => {
-        end()
-        settlement.committed()
-      },
-      failed: (error) => {
-        end()
-        settlement.failed(error)
+      ...settlement,
+      replyTo: {
+        answered: (answer) => {
+          end()
+          replyTo.answered(answer)
+        },
+        failed: (error) => {
+          end()
+          replyTo.failed(error)
+        },
       },
     }
   }

@@ -2,7 +2,7 @@
  * The journal: the truth about calls, as an ordered stream of entries for each.
  *
  * - **Order.** Entries of a call are stored in the order of their appends. Settlements are told in commit order.
- * - **Durability.** `committed` is told after the fsync of the commit that holds the append, and not before (V3).
+ * - **Durability.** A settlement is told as committed after the fsync of the commit that holds the append (V3).
  * - **Failure.** After a failed commit everything that was appended and not committed is told `failed`, and its
  *   streams are dead: the caller replays them (V6). Nothing of a failed append is ever found by a later replay.
  * - **Concurrency.** An append names the version that it builds on. If the call has moved on, it is told `failed` with
@@ -145,9 +145,48 @@ export interface CallStream {
   readonly version: number
 }
 
-export interface Settlement {
-  committed(): void
+export interface ReplyTo<Answer> {
+  answered(answer: Answer): void
   failed(error: VoiceStreamError): void
+}
+
+/** The call that has appended. */
+export interface SettledCall {
+  /** It passes on what is committed: to the feed, the deadlines, the counts. */
+  committed(facts: unknown): void
+  /** Its memory is ahead of the journal (V6). */
+  failed(): void
+}
+
+/**
+ * What is told once an append is settled: a record that lies in the batch until then. Of a commit the asker is told first,
+ * and then the call; of a failure first the call, which is dropped, and then the asker. Made by `settlementOf`.
+ */
+export interface Settlement {
+  readonly replyTo: ReplyTo<unknown>
+  readonly answer: unknown
+  /** Null where nothing has changed that anybody else would be told of. */
+  readonly call: SettledCall | null
+  readonly facts: unknown
+}
+
+export function settlementOf<Answer>(
+  replyTo: ReplyTo<Answer>,
+  answer: Answer,
+  call: SettledCall | null = null,
+  facts: unknown = null,
+): Settlement {
+  return { replyTo, answer, call, facts }
+}
+
+export function tellCommitted({ replyTo, answer, call, facts }: Settlement): void {
+  replyTo.answered(answer)
+  if (call !== null) call.committed(facts)
+}
+
+export function tellFailed({ replyTo, call }: Settlement, error: VoiceStreamError): void {
+  if (call !== null) call.failed()
+  replyTo.failed(error)
 }
 
 export interface CallHistory {

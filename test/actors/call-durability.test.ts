@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { VoiceStreamError } from '../../src/errors.js'
+import { settlementOf } from '../../src/store/journal.js'
 import { Calls, callId } from '../support/calls.js'
 import { turns } from '../support/fake-clock.js'
 import { HeldJournal } from '../support/held-journal.js'
@@ -228,13 +229,13 @@ describe('a call that somebody else has written', () => {
     assert(history)
     // Another writer's append, as a cluster would have it: the actor's next one names a version that is past.
     const stream = history.stream as { version: number }
-    const appended = new Promise<void>((committed, failed) =>
+    const appended = new Promise<void>((answered, failed) =>
       calls.journal.append(
         history.stream,
         stream.version,
         [{ type: 'packet', sequence: 7, data: Buffer.from('theirs'), timestamp: 1, receivedAt: 1 }],
         null,
-        { committed, failed },
+        settlementOf({ answered, failed }, undefined),
       ),
     )
     await appended

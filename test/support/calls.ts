@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { CallPorts } from '../../src/actors/call.js'
 import type { UnplacedEvent } from '../../src/actors/call-events.js'
+import type { ReceiptFacts } from '../../src/actors/call-facts.js'
 import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import type {
   CallMessage,
@@ -12,7 +13,6 @@ import type {
   RedriveAnswer,
 } from '../../src/actors/call-messages.js'
 import { CallRegistry } from '../../src/actors/call-registry.js'
-import type { ReceiptFacts, ReplyTo } from '../../src/actors/call-settlements.js'
 import { callView } from '../../src/actors/call-view.js'
 import { DuplicateCheck } from '../../src/actors/duplicate-check.js'
 import type { Millis } from '../../src/clock.js'
@@ -21,7 +21,7 @@ import { encodePacketEvent } from '../../src/feed/event-feed.js'
 import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
 import { type StartBody, textMedia } from '../../src/protocol/media.js'
-import type { LifecycleEntry } from '../../src/store/journal.js'
+import type { LifecycleEntry, ReplyTo } from '../../src/store/journal.js'
 import { analysed } from './analysed.js'
 import { FakeClock } from './fake-clock.js'
 import { HeldJournal } from './held-journal.js'

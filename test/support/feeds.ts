@@ -1,7 +1,6 @@
 /** A feed under test, with turns of the loop that a test ends by hand, and events for it. */
-
 import type { LifecycleEvent } from '../../src/actors/call-events.js'
-import type { ArrivalFacts } from '../../src/actors/call-settlements.js'
+import type { ArrivalFacts } from '../../src/actors/call-facts.js'
 import { EventFeed } from '../../src/feed/event-feed.js'
 import type { EventFilter } from '../../src/feed/event-filter.js'
 import { EventStream, type StreamStart } from '../../src/feed/event-stream.js'

@@ -2,17 +2,18 @@
 import type { VoiceStreamError } from '../../src/errors.js'
 import type { CallState } from '../../src/protocol/call.js'
 import type { CallId } from '../../src/protocol/call-id.js'
-import type {
-  CallReader,
-  CallSnapshot,
-  CallStream,
-  Journal,
-  JournalEntry,
-  LifecycleEntry,
-  PacketEntry,
-  ReplayEntry,
-  Settlement,
-  StoredPacket,
+import {
+  type CallReader,
+  type CallSnapshot,
+  type CallStream,
+  type Journal,
+  type JournalEntry,
+  type LifecycleEntry,
+  type PacketEntry,
+  type ReplayEntry,
+  type Settlement,
+  type StoredPacket,
+  settlementOf,
 } from '../../src/store/journal.js'
 
 export type AnyJournal = Journal & CallReader
@@ -52,17 +53,21 @@ export function append(
   taken: CallSnapshot | null = null,
   version = stream.version,
 ): Promise<void> {
-  return new Promise((committed, failed) =>
-    journal.append(stream, version, entries, taken, { committed, failed }),
+  return new Promise((answered, failed) =>
+    journal.append(stream, version, entries, taken, settlementOf({ answered, failed }, undefined)),
   )
 }
 
 export function erase(journal: Journal, stream: CallStream, version = stream.version): Promise<void> {
-  return new Promise((committed, failed) => journal.erase(stream, version, { committed, failed }))
+  return new Promise((answered, failed) =>
+    journal.erase(stream, version, settlementOf({ answered, failed }, undefined)),
+  )
 }
 
 export function settled(journal: Journal, stream: CallStream): Promise<void> {
-  return new Promise((committed, failed) => journal.settled(stream, { committed, failed }))
+  return new Promise((answered, failed) =>
+    journal.settled(stream, settlementOf({ answered, failed }, undefined)),
+  )
 }
 
 /** A new call that holds these packets, committed. */
@@ -84,10 +89,8 @@ export async function storedCall(
 
 /** Tells into a list, so that the order of settlements can be seen. */
 export function telling(story: string[], name: string): Settlement {
-  return {
-    committed: () => story.push(name),
-    failed: (error: VoiceStreamError) => story.push(`${name} ${error.code}`),
-  }
+  const failed = (error: VoiceStreamError) => story.push(`${name} ${error.code}`)
+  return settlementOf({ answered: () => story.push(name), failed }, undefined)
 }
 
 /** Of a packet a replay owes what the call remembers; an implementation may give more. */

@@ -30,6 +30,8 @@ import {
   type Settlement,
   type StoredCall,
   type StoredPacket,
+  tellCommitted,
+  tellFailed,
 } from '../../src/store/journal.js'
 import { transcriptFile } from '../../src/store/transcript-file.js'
 import { findTerms } from './transcript-scan.js'
@@ -118,7 +120,7 @@ export class MemoryJournal implements Journal, CallReader {
   ): void {
     const stream = handle as MemoryStream
     if (stream.isDead || this.#streams.get(stream.callId) !== stream || expectedVersion !== stream.version)
-      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+      return tellFailed(settlement, new VoiceStreamError('version_conflict', 'the call has moved on'))
     assert(this.hasRoom(), 'room is asked for before an append')
     assert(stream.version > 0 || snapshot !== null, 'the first append of a call brings a snapshot')
     const versioned = entries.map((entry) => ({
@@ -135,7 +137,7 @@ export class MemoryJournal implements Journal, CallReader {
   erase(handle: CallStream, expectedVersion: number, settlement: Settlement): void {
     const stream = handle as MemoryStream
     if (stream.isDead || this.#streams.get(stream.callId) !== stream || expectedVersion !== stream.version)
-      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+      return tellFailed(settlement, new VoiceStreamError('version_conflict', 'the call has moved on'))
     assert(this.hasRoom(), 'room is asked for before an append')
     this.#streams.delete(stream.callId)
     stream.version++
@@ -146,8 +148,8 @@ export class MemoryJournal implements Journal, CallReader {
   settled(handle: CallStream, settlement: Settlement): void {
     const stream = handle as MemoryStream
     if (stream.isDead)
-      settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
-    else if (stream.pending === 0) settlement.committed()
+      tellFailed(settlement, new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+    else if (stream.pending === 0) tellCommitted(settlement)
     else this.#enqueue({ change: null, stream, settlement })
   }
 
@@ -181,7 +183,7 @@ export class MemoryJournal implements Journal, CallReader {
     }
     for (const { stream, settlement } of queue) {
       stream.pending--
-      settlement.committed()
+      tellCommitted(settlement)
     }
   }
 
@@ -191,7 +193,7 @@ export class MemoryJournal implements Journal, CallReader {
     for (const { stream } of queue) stream.isDead = true
     for (const { stream, settlement } of queue) {
       stream.pending--
-      settlement.failed(new VoiceStreamError('commit_failed', 'the packet could not be stored'))
+      tellFailed(settlement, new VoiceStreamError('commit_failed', 'the packet could not be stored'))
     }
   }
 

@@ -85,16 +85,10 @@ export const bugs: readonly Bug[] = [
     name: 'an event is published before its commit',
     edits: [
       {
-        file: 'actors/call-settlements.js',
-        find: `this.state = state.value;
-        this.#call = call;`,
-        replace: 'this.state = state.value; this.#call = call; call.received(this);',
-      },
-      {
-        file: 'actors/call-settlements.js',
-        find: `this.#replyTo.answered(this);
-        this.#call.received(this);`,
-        replace: 'this.#replyTo.answered(this);',
+        file: 'actors/call.js',
+        find: 'this.#journal.appendPacket(state, entry, settlementOf(replyTo, facts, this, facts));',
+        replace: `this.committed(facts);
+        this.#journal.appendPacket(state, entry, settlementOf(replyTo, facts, this, { kind: 'passive' }));`,
       },
     ],
     scenario: 'events/kills',
@@ -108,8 +102,8 @@ export const bugs: readonly Bug[] = [
       { file: 'actors/call.js', find: 'this.#ports.drop(this.#callId);', replace: '' },
       {
         file: 'store/sqlite/sqlite-journal.js',
-        find: "settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'));",
-        replace: 'settlement.committed();',
+        find: "tellFailed(settlement, new VoiceStreamError('commit_failed', 'what came before could not be stored'));",
+        replace: 'tellCommitted(settlement);',
       },
     ],
     scenario: 'disk/failing-write',

@@ -4,12 +4,13 @@
  * one could not be stored, all of it is "unknown, send it again".
  */
 import { performance } from 'node:perf_hooks'
+import type { ReceiptFacts } from '../../actors/call-facts.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
-import type { ReceiptFacts, ReplyTo } from '../../actors/call-settlements.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type BulkPacket, decodeBulkLine } from '../../protocol/decode.js'
 import type { BulkLineResult, BulkResult } from '../../protocol/packet.js'
+import type { ReplyTo } from '../../store/journal.js'
 import { type Exchange, jsonType } from '../exchange.js'
 
 const sliceMs = 2

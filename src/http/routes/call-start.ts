@@ -1,12 +1,12 @@
 /** What a call is: the PBX says it when the call begins, or when it knows. */
 import type { DescribeAnswer } from '../../actors/call-messages.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
-import type { ReplyTo } from '../../actors/call-settlements.js'
 import { unreachable, VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
 import { decodeStart } from '../../protocol/decode-start.js'
 import { StartBody, StartReceipt } from '../../protocol/media.js'
+import type { ReplyTo } from '../../store/journal.js'
 import { type Exchange, jsonType } from '../exchange.js'
 import type { Route } from '../routes.js'
 

@@ -1,13 +1,14 @@
 /** The way in: packets, whole trunks of them, completions. */
 
+import type { ReceiptFacts } from '../../actors/call-facts.js'
 import type { CompletionAnswer } from '../../actors/call-messages.js'
-import type { ReceiptFacts, ReplyTo } from '../../actors/call-settlements.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { CompletionBody, CompletionReceipt } from '../../protocol/call.js'
 import { decodeCallId } from '../../protocol/call-id.js'
 import { decodeCompletion, decodePacket } from '../../protocol/decode.js'
 import { BulkLine, BulkResult, PacketBody, Receipt } from '../../protocol/packet.js'
+import type { ReplyTo } from '../../store/journal.js'
 import { type Exchange, jsonType } from '../exchange.js'
 import type { Route } from '../routes.js'
 import { BulkLane, type BulkPorts } from './bulk.js'

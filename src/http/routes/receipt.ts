@@ -3,7 +3,7 @@
  * and copied twice on its way into the socket.
  */
 import { Buffer } from 'node:buffer'
-import type { ReceiptFacts } from '../../actors/call-settlements.js'
+import type { ReceiptFacts } from '../../actors/call-facts.js'
 import { limits } from '../../limits.js'
 
 const messages = {

@@ -15,24 +15,26 @@ import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import type { TranscriptFormat } from '../../protocol/subtitles.js'
 import { ErasuresUnderWay } from '../erasures-under-way.js'
-import type {
-  Asker,
-  CallHistory,
-  CallQuery,
-  CallReader,
-  CallSnapshot,
-  CallStream,
-  DamagedCall,
-  DueCall,
-  DueCursor,
-  EndedCall,
-  EndedCursor,
-  Journal,
-  JournalEntry,
-  KeptPart,
-  Settlement,
-  StoredCall,
-  StoredPacket,
+import {
+  type Asker,
+  type CallHistory,
+  type CallQuery,
+  type CallReader,
+  type CallSnapshot,
+  type CallStream,
+  type DamagedCall,
+  type DueCall,
+  type DueCursor,
+  type EndedCall,
+  type EndedCursor,
+  type Journal,
+  type JournalEntry,
+  type KeptPart,
+  type Settlement,
+  type StoredCall,
+  type StoredPacket,
+  tellCommitted,
+  tellFailed,
 } from '../journal.js'
 import { prepareDataFolder } from './files/data-folder.js'
 import { databasePath } from './files/database.js'
@@ -90,8 +92,6 @@ export class SqliteJournal implements Journal, CallReader {
     this.#writes = new SqliteWrites(
       { dataDir, acceptDataLoss, now, dueWithin },
       {
-        committed: (commit) => this.commits.committed(commit),
-        commitFailed: (cause) => this.commits.fail(notStored(cause)),
         checkpointFailed: (error) => onCheckpointFailed?.(error),
         dropped: (callId, packets) => onDropped?.(callId, packets),
         erasing: (calls) => {
@@ -102,7 +102,7 @@ export class SqliteJournal implements Journal, CallReader {
       },
     )
     this.commits = new GroupCommit({
-      handOver: (batch, records) => this.#writes.commit(batch, records),
+      handOver: (batch, records, outcome) => this.#writes.commit(batch, records, outcome),
       onCommit,
       onCommitFailed,
     })
@@ -194,18 +194,18 @@ export class SqliteJournal implements Journal, CallReader {
     settlement: Settlement,
   ): void {
     const stream = handle as Stream
-    if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
+    if (this.#fatal !== null) return tellFailed(settlement, failedBy(this.#fatal))
     if (stream.isDead || expectedVersion !== stream.version)
-      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+      return tellFailed(settlement, new VoiceStreamError('version_conflict', 'the call has moved on'))
     assert(stream.version > 0 || snapshot !== null, 'the first append of a call brings a snapshot')
     this.commits.append(stream, entries, snapshot, settlement)
   }
 
   erase(handle: CallStream, expectedVersion: number, settlement: Settlement): void {
     const stream = handle as Stream
-    if (this.#fatal !== null) return settlement.failed(failedBy(this.#fatal))
+    if (this.#fatal !== null) return tellFailed(settlement, failedBy(this.#fatal))
     if (stream.isDead || expectedVersion !== stream.version)
-      return settlement.failed(new VoiceStreamError('version_conflict', 'the call has moved on'))
+      return tellFailed(settlement, new VoiceStreamError('version_conflict', 'the call has moved on'))
     assert(this.commits.hasRoom(0), 'room is asked for before an append')
     stream.isReleased = true
     if (this.#streams.get(stream.callId) === stream) this.#streams.delete(stream.callId)
@@ -217,8 +217,8 @@ export class SqliteJournal implements Journal, CallReader {
     const { batch } = stream
     if (batch !== null && stream.isPending) stream.wait(batch, settlement)
     else if (batch?.state === 'failed')
-      settlement.failed(new VoiceStreamError('commit_failed', 'what came before could not be stored'))
-    else settlement.committed()
+      tellFailed(settlement, new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+    else tellCommitted(settlement)
   }
 
   hasPending(handle: CallStream): boolean {
@@ -321,12 +321,6 @@ function isNotOpen(): Promise<never> {
 function filesOf(dataDir: string): readonly string[] {
   const path = databasePath(dataDir)
   return [path, `${path}-wal`, lockPath(dataDir)]
-}
-
-function notStored(cause: Error): VoiceStreamError {
-  return cause.message.startsWith('SQLITE_FULL')
-    ? new VoiceStreamError('disk_full', 'the disk is full: what was sent could not be stored', { cause })
-    : new VoiceStreamError('commit_failed', 'the packet could not be stored', { cause })
 }
 
 function failedBy(cause: Error): VoiceStreamError {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { limits } from '../../../src/limits.js'
+import { settlementOf } from '../../../src/store/journal.js'
 import { callId } from '../../support/calls.js'
 import { append, packetEntry, pagesOf, settled, snapshot, storedCall } from '../../support/journals.js'
 import { inspect, openJournal, whileLocked } from '../../support/sqlite.js'
@@ -13,7 +14,8 @@ describe('the open batch', () => {
     const { journal } = await openJournal(t)
     const stream = await storedCall(journal, id)
     let committed = 0
-    const settlement = { committed: () => committed++, failed: (error: Error) => assert.fail(error) }
+    const replyTo = { answered: () => committed++, failed: (error: Error) => assert.fail(error) }
+    const settlement = settlementOf(replyTo, undefined)
     // The first ones are with the writer at once.
     const entries = limits.eagerCommitEntries + limits.journalQueueEntriesMax
     for (let i = 1; i <= entries; i++) {

@@ -1,5 +1,5 @@
 /**
- * Group commit: from an append to its settlement.
+ * Group commit: from an append to its commit.
  *
  * Owns the open batch. Appends are encoded into it as they come; when the writer is free the batch is handed over
  * whole, so one commit is the latency at low load and many packets share one at high load. At most one batch is with
@@ -10,11 +10,17 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import type { VoiceStreamError } from '../../../errors.js'
 import { limits } from '../../../limits.js'
-import { type CallSnapshot, factsOf, type JournalEntry, type Settlement } from '../../journal.js'
+import {
+  type CallSnapshot,
+  factsOf,
+  type JournalEntry,
+  type Settlement,
+  settlementOf,
+} from '../../journal.js'
 import { recordHeaderBytes, writeRecord } from '../packet-record.js'
 import type { Committed } from '../thread-messages.js'
 import { Batch, type Stream } from './batch.js'
-import { CommittedBatches } from './committed-batches.js'
+import { Teller } from './teller.js'
 
 export interface CommitFigures {
   readonly packets: number
@@ -24,9 +30,15 @@ export interface CommitFigures {
   readonly walPages: number
 }
 
+/** What becomes of the batch that was handed over. */
+export interface CommitOutcome {
+  committed(commit: Committed): void
+  fail(error: VoiceStreamError): void
+}
+
 export interface GroupCommitPorts {
-  /** The writer is to commit the batch: answered by `committed`, or by `fail`. */
-  handOver(batch: Batch, records: ArrayBuffer): void
+  /** The writer is to commit the batch, and to tell what came of it. */
+  handOver(batch: Batch, records: ArrayBuffer, outcome: CommitOutcome): void
   readonly onCommit?: ((commit: CommitFigures) => void) | undefined
   /** So many appends were told that they failed. */
   readonly onCommitFailed?: ((appends: number, error: VoiceStreamError) => void) | undefined
@@ -34,12 +46,12 @@ export interface GroupCommitPorts {
 
 const commitsAveraged = 8
 
-export class GroupCommit {
+export class GroupCommit implements CommitOutcome {
   readonly #ports: GroupCommitPorts
   readonly #staging = Buffer.allocUnsafeSlow(limits.journalQueueBytesMax)
   #open = new Batch(1)
   #sent: Batch | null = null
-  readonly #committed = new CommittedBatches(() => this.#pumpOpen())
+  readonly #teller = new Teller(() => this.#pumpOpen())
   #isPumping = false
   #isStopped = false
   /** Entries of the last batch. */
@@ -52,7 +64,7 @@ export class GroupCommit {
 
   /** Everything that waits for its settlement. Asked for each line of a bulk request. */
   get queuedEntries(): number {
-    return this.#open.settlements.length + (this.#sent?.settlements.length ?? 0) + this.#committed.untold
+    return this.#open.settlements.length + (this.#sent?.settlements.length ?? 0) + this.#teller.untold
   }
 
   /** What waits for the next commit. */
@@ -66,7 +78,7 @@ export class GroupCommit {
 
   /** For so long the oldest append has waited for its settlement, in milliseconds; 0 when none does. */
   get lagMs(): number {
-    const oldest = this.#committed.oldest ?? this.#sent ?? this.#open
+    const oldest = this.#teller.oldest ?? this.#sent ?? this.#open
     return oldest.isEmpty ? 0 : performance.now() - oldest.openedAt
   }
 
@@ -122,7 +134,7 @@ export class GroupCommit {
   /** Resolves when everything up to here is settled, whatever came of it. */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
-      this.#open.add({ committed: resolve, failed: () => resolve() })
+      this.#open.add(settlementOf({ answered: resolve, failed: () => resolve() }, undefined))
       this.#pumpSoon()
     })
   }
@@ -146,13 +158,13 @@ export class GroupCommit {
   }
 
   #pump(): void {
-    if (this.#isStopped || this.#sent !== null || this.#committed.count > 1 || this.#open.isEmpty) return
+    if (this.#isStopped || this.#sent !== null || this.#teller.count > 1 || this.#open.isEmpty) return
     const batch = this.#open
     this.#sent = batch
     this.#lastEntries = batch.settlements.length
     this.#open = new Batch(batch.id + 1)
     const { buffer, byteOffset } = this.#staging
-    this.#ports.handOver(batch, buffer.slice(byteOffset, byteOffset + batch.bytes) as ArrayBuffer)
+    this.#ports.handOver(batch, buffer.slice(byteOffset, byteOffset + batch.bytes) as ArrayBuffer, this)
   }
 
   #pumpOpen(): void {
@@ -167,25 +179,22 @@ export class GroupCommit {
     this.#sent = null
     this.#commitMs = Math.max(commitMs, this.#commitMs + (commitMs - this.#commitMs) / commitsAveraged)
     this.#ports.onCommit?.({ packets: batch.packets, bytes: batch.bytes, commitMs, tailBytes, walPages })
-    this.#committed.add(batch)
+    this.#teller.add(batch)
     // Where there is enough for a commit, the writer gets it before this one is answered: both threads work.
     this.#pumpOpen()
-    this.#committed.tell()
+    this.#teller.tell()
   }
 
   /** Everything that is not committed fails, and its streams are dead (V6). */
   fail(error: VoiceStreamError): void {
-    this.#committed.tellAll()
+    this.#teller.tellAll()
     const batches = [this.#sent, this.#open].filter((batch) => batch !== null)
     this.#sent = null
     this.#open = new Batch(this.#open.id + 1)
     for (const batch of batches) batch.state = 'failed'
     const appends = batches.reduce((sum, batch) => sum + batch.settlements.length, 0)
     this.#ports.onCommitFailed?.(appends, error)
-    for (const batch of batches) {
-      for (const settlement of batch.settlements) settlement.failed(error)
-      batch.letGo()
-    }
+    for (const batch of batches) this.#teller.fail(batch, error)
   }
 
   /** Nothing is handed over any more. */

@@ -3,12 +3,11 @@ import { Worker } from 'node:worker_threads'
 import { unreachable, VoiceStreamError } from '../../../errors.js'
 import { databasePath, openGuard } from '../files/database.js'
 import type { Db } from '../files/schema.js'
-import type { Committed, FromWriter, ToWriter, WriterData } from '../thread-messages.js'
+import type { FromWriter, ToWriter, WriterData } from '../thread-messages.js'
 import type { Batch } from './batch.js'
+import type { CommitOutcome } from './group-commit.js'
 
 export interface WriterEvents {
-  committed(commit: Committed): void
-  commitFailed(error: Error): void
   checkpointFailed(error: Error): void
   dropped(callId: string, packets: number): void
   erasing(calls: number): void
@@ -27,6 +26,8 @@ export class SqliteWrites {
   readonly #questions = new Map<number, { resolve(records: Buffer): void; reject(error: Error): void }>()
   #nextQuestion = 1
   #closing: { resolve(): void; reject(error: Error): void } | null = null
+  /** Of the batch that the thread has. */
+  #outcome: CommitOutcome | null = null
   /** Why nothing is answered any more. */
   #endedBy: Error | null = null
   /** Everything is in the database, which is marked as closed. */
@@ -78,8 +79,10 @@ export class SqliteWrites {
     if (message.type === 'refused' && message.isOpen) this.#guard = openGuard(databasePath(this.#dataDir))
   }
 
-  /** One at a time: `committed` or `commitFailed` comes before the next one. */
-  commit({ id, packets, calls, lifecycle, erasures }: Batch, records: ArrayBuffer): void {
+  /** One at a time: `outcome` is told before the next one. */
+  commit(batch: Batch, records: ArrayBuffer, outcome: CommitOutcome): void {
+    this.#outcome = outcome
+    const { id, packets, calls, lifecycle, erasures } = batch
     const message = { type: 'batch', id, records, packets, calls, lifecycle, erasures } satisfies ToWriter
     this.#worker.postMessage(message, [records])
   }
@@ -95,7 +98,7 @@ export class SqliteWrites {
   #take(message: FromWriter): void {
     switch (message.type) {
       case 'committed':
-        return this.#events.committed(message)
+        return this.#outcome?.committed(message)
       case 'failed':
       case 'checkpoint-failed':
         return this.#failed(message)
@@ -132,7 +135,7 @@ export class SqliteWrites {
   }: Extract<FromWriter, { type: 'failed' | 'checkpoint-failed' }>): void {
     const error = new Error(`${code}: ${message}`)
     if (isFatal) this.#died(error)
-    else if (type === 'failed') this.#events.commitFailed(error)
+    else if (type === 'failed') this.#outcome?.fail(notStored(error))
     else this.#events.checkpointFailed(error)
   }
 
@@ -168,6 +171,12 @@ export class SqliteWrites {
     } else void this.#worker.terminate()
     await this.#exited
   }
+}
+
+function notStored(cause: Error): VoiceStreamError {
+  return cause.message.startsWith('SQLITE_FULL')
+    ? new VoiceStreamError('disk_full', 'the disk is full: what was sent could not be stored', { cause })
+    : new VoiceStreamError('commit_failed', 'the packet could not be stored', { cause })
 }
 
 function hasEnded(cause: Error | null): VoiceStreamError {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { VoiceStreamError } from '../../../../src/errors.js'
-import type { LifecycleEntry } from '../../../../src/store/journal.js'
+import { type LifecycleEntry, settlementOf } from '../../../../src/store/journal.js'
 import { SqliteReads } from '../../../../src/store/sqlite/reading/sqlite-reads.js'
 import { Stream } from '../../../../src/store/sqlite/writing/batch.js'
 import { GroupCommit } from '../../../../src/store/sqlite/writing/group-commit.js'
@@ -22,10 +22,15 @@ test('a commit that comes back after the store has failed is no fault, and tells
   const handedOver: number[] = []
   const commits = new GroupCommit({ handOver: ({ id }) => handedOver.push(id) })
   const told: string[] = []
-  commits.append(new Stream(callId('c1'), 1, 0), [packetEntry(0)], snapshot(), {
-    committed: () => told.push('committed'),
-    failed: ({ code }) => told.push(code),
-  })
+  commits.append(
+    new Stream(callId('c1'), 1, 0),
+    [packetEntry(0)],
+    snapshot(),
+    settlementOf(
+      { answered: () => told.push('committed'), failed: ({ code }) => told.push(code) },
+      undefined,
+    ),
+  )
   await turns()
   assert.equal(handedOver.length, 1)
   commits.stop(new VoiceStreamError('commit_failed', 'the store has failed'))
@@ -48,7 +53,7 @@ for (const outcome of ['committed', 'failed'] as const)
         stream,
         [packetEntry(0), analysed],
         { ...snapshot(), body },
-        { committed: count, failed: count },
+        settlementOf({ answered: count, failed: count }, undefined),
       )
     await turns()
     if (outcome === 'committed')
@@ -71,8 +76,6 @@ test('a thread that has ended already is not waited for', { timeout: 20_000 }, a
   const writes = new SqliteWrites(
     { dataDir, acceptDataLoss: false, now: 0, dueWithin: {} },
     {
-      committed: ignore,
-      commitFailed: ignore,
       checkpointFailed: ignore,
       erasing: ignore,
       dropped: ignore,

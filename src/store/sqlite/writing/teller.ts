@@ -1,23 +1,25 @@
 /**
- * Batches that are committed and not told to everybody yet. Settlements are told batch by batch, in the order of their
- * appends (V3), in slices: the answers of a large commit must not hold the loop.
+ * The teller: what was committed is answered and passed on, batch by batch and in the order of the appends (V3), in slices,
+ * because the answers of a large commit must not hold the loop.
  */
+import type { VoiceStreamError } from '../../../errors.js'
+import { type Settlement, tellCommitted, tellFailed } from '../../journal.js'
 import type { Batch } from './batch.js'
 
-/** The loop is held so long by settlements at a time; looking at the clock costs, and a settlement takes about 5 µs. */
+/** The loop is held so long at a time; looking at the clock costs, and a settlement takes about 5 µs. */
 const tellMs = 2
 const tellMsMax = 50
 const settlementsPerLook = 32
 
-export class CommittedBatches {
+export class Teller {
   readonly #batches: Batch[] = []
-  /** A slice of settlements is to come. */
+  /** A slice is to come. */
   #isTelling = false
   /** When the last slice ended. */
   #toldAt = 0
   readonly #told: () => void
 
-  /** `told`: everybody who waited for the oldest one has been told. */
+  /** `told`: everybody who waited for the oldest batch has been told. */
   constructor(told: () => void) {
     this.#told = told
   }
@@ -37,6 +39,7 @@ export class CommittedBatches {
     return count
   }
 
+  /** Its commit is on disk. */
   add(batch: Batch): void {
     this.#batches.push(batch)
   }
@@ -52,6 +55,12 @@ export class CommittedBatches {
     this.#tellUntil(Number.POSITIVE_INFINITY)
   }
 
+  /** Its commit has failed, and what came before it has been told. */
+  fail(batch: Batch, error: VoiceStreamError): void {
+    for (const settlement of batch.settlements) tellFailed(settlement, error)
+    batch.letGo()
+  }
+
   /** Where the turns of the loop are long, so are the slices, because answers that are due go before what comes in. */
   #tellSlice(): void {
     const now = performance.now()
@@ -63,7 +72,7 @@ export class CommittedBatches {
   #tellUntil(until: number): void {
     for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
       while (batch.told < batch.settlements.length) {
-        batch.settlements[batch.told++]?.committed()
+        tellCommitted(batch.settlements[batch.told++] as Settlement)
         if (batch.told % settlementsPerLook !== 0 || performance.now() < until) continue
         this.#isTelling = true
         // Unless a failure has told everything meanwhile.
