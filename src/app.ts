@@ -1,9 +1,8 @@
 /**
- * From a configuration to a running service, and back: builds everything bottom-up and takes it apart top-down. What
- * belongs together is wired in composition/; nothing else but cli/ imports adapters.
+ * From a configuration to a running service, and back: journal, feed, calls, server, each built on those before it, and
+ * taken apart from the top. What belongs together is wired in composition/; nothing else but cli/ imports adapters.
  */
 import { randomBytes } from 'node:crypto'
-import type { AnalysisProvider } from './analysis/provider.js'
 import { type Clock, systemClock } from './clock.js'
 import { CallActors } from './composition/call-actors.js'
 import { FullDisk } from './composition/full-disk.js'
@@ -42,208 +41,159 @@ export interface AppPorts {
 
 /** Rejects with a message for people when the data folder or the port cannot be had. */
 export async function startApp(config: Config, { log, onFatal }: AppPorts): Promise<App> {
-  const app = new Composition(config, log, systemClock, onFatal)
-  return app.start()
+  const clock = systemClock
+  const life = new Life()
+  const metrics = new Metrics()
+  const credentials = new Credentials(config)
+  const provider = createProvider(config)
+  const entrance = createEntrance({ config, credentials, clock, log, isDraining: () => life.is('draining') })
+  await warnOfExposure(config, credentials, entrance, log)
+
+  const space = new FolderSpace(config.DATA_DIR)
+  const fullDisk = new FullDisk({
+    look: () => space.look(),
+    later: (delayMs, task) => void setTimeout(task, delayMs).unref(),
+  })
+  const journal = await openJournal({
+    config,
+    clock,
+    log,
+    metrics,
+    fullDisk,
+    onFatal: (error) => {
+      life.state = 'store_failed'
+      onFatal(error)
+    },
+  })
+  metrics.setStates(await journal.stateCounts())
+  await space.read()
+
+  const supervision = createSupervision(journal, metrics, clock, log)
+  const isServing = () => life.is('serving')
+  const calls = new CallActors({ config, provider, clock, log, metrics, journal, supervision, isServing })
+  await supervision.start(calls.registry)
+
+  const server = createServer(entrance, journal, metrics, log)
+  const sockets = createSockets(server, supervision, entrance, metrics, clock)
+  const notReady = () => notReadyReasonsOf(life, fullDisk, journal, server)
+  metrics.watch(gaugeSources({ space, feed: supervision.feed, journal, calls, server, sockets, notReady }))
+  server.serve(createRoutes({ config, clock, entrance, metrics, journal, calls, supervision, notReady }))
+
+  const port = await listen(server, journal, config)
+  calls.start()
+  life.state = 'serving'
+  return {
+    host: config.HOST,
+    port,
+    reloadCredentials() {
+      credentials.reload()
+      sockets.closeRevoked()
+    },
+    async stop() {
+      life.state = 'draining'
+      sockets.closeAll()
+      supervision.stop()
+      await server.drain(limits.drainMsMax)
+      await calls.stop()
+      await journal.close()
+      server.close()
+    },
+  }
 }
 
-class Composition {
-  readonly #config: Config
-  readonly #log: Log
-  readonly #clock: Clock
-  readonly #onFatal: (error: Error) => void
-  readonly #supervision: Supervision
-  readonly #credentials: Credentials
-  readonly #provider: AnalysisProvider
-  readonly #entrance: Entrance
-  readonly #metrics: Metrics
-  readonly #server: Server
-  readonly #sockets: SupervisorSockets
-  readonly #space: FolderSpace
-  readonly #fullDisk: FullDisk
-  #journal!: SqliteJournal
-  #calls!: CallActors
-  #state: 'starting' | 'serving' | 'store_failed' | 'draining' = 'starting'
+class Life {
+  state: 'starting' | 'serving' | 'store_failed' | 'draining' = 'starting'
 
-  /** What needs no store. It is asked for nothing before `start` has built the rest. */
-  constructor(config: Config, log: Log, clock: Clock, onFatal: (error: Error) => void) {
-    this.#config = config
-    this.#log = log
-    this.#clock = clock
-    this.#onFatal = onFatal
-    this.#credentials = new Credentials(config)
-    this.#provider = createProvider(config)
-    this.#space = new FolderSpace(config.DATA_DIR)
-    this.#fullDisk = new FullDisk({
-      look: () => this.#space.look(),
-      later: (delayMs, task) => void setTimeout(task, delayMs).unref(),
-    })
-    this.#entrance = createEntrance({
-      config,
-      credentials: this.#credentials,
-      clock,
-      log,
-      isDraining: () => this.#state === 'draining',
-    })
-    this.#supervision = this.#createSupervision()
-    this.#metrics = this.#createMetrics()
-    this.#server = this.#createServer()
-    this.#sockets = new SupervisorSockets(this.#server.app, {
-      feed: this.#supervision.feed,
-      floor: this.#supervision.floor,
-      snapshots: this.#supervision.snapshots,
-      clock,
-      owner: this.#server,
-      handshake: this.#entrance.handshake,
-      dropped: () => {
-        this.#metrics.counts.supervisorsDropped++
-      },
-    })
+  is(state: Life['state']): boolean {
+    return this.state === state
   }
+}
 
-  async start(): Promise<App> {
-    const { HOST, PORT } = this.#config
-    await this.#checkExposure()
-    this.#journal = await this.#openJournal()
-    this.#calls = this.#createCalls()
-    this.#metrics.setStates(await this.#journal.stateCounts())
-    await this.#supervision.start()
-    await this.#space.read()
-    this.#serve()
-    const port = await this.#listen(HOST, PORT)
-    this.#calls.start()
-    this.#state = 'serving'
-    return { host: HOST, port, stop: () => this.#stop(), reloadCredentials: () => this.#reloadCredentials() }
-  }
+async function warnOfExposure(
+  config: Config,
+  credentials: Credentials,
+  entrance: Entrance,
+  log: Log,
+): Promise<void> {
+  const warnings = await checkExposure({
+    host: config.HOST,
+    hasCredentials: !credentials.isEmpty,
+    allowsUnauthenticated: config.ALLOW_UNAUTHENTICATED,
+    hasTls: entrance.tls !== null,
+  })
+  for (const warning of warnings) log.warn(warning)
+}
 
-  async #stop(): Promise<void> {
-    this.#state = 'draining'
-    this.#sockets.closeAll()
-    this.#supervision.stop()
-    await this.#server.drain(limits.drainMsMax)
-    await this.#calls.stop()
-    await this.#journal.close()
-    this.#server.close()
-  }
+function createSupervision(journal: SqliteJournal, metrics: Metrics, clock: Clock, log: Log): Supervision {
+  return new Supervision({
+    epoch: randomBytes(6).toString('base64url'),
+    clock,
+    soon: setImmediate,
+    later: (delayMs, task) => void setTimeout(task, delayMs),
+    reader: journal,
+    callsIn: (state) => metrics.callsIn(state),
+    failed: (error) => log.error({ err: error }, 'the current calls could not be read for supervisors'),
+  })
+}
 
-  #reloadCredentials(): void {
-    this.#credentials.reload()
-    this.#sockets.closeRevoked()
-  }
+function createServer(entrance: Entrance, journal: SqliteJournal, metrics: Metrics, log: Log): Server {
+  return new Server({
+    log,
+    gate: entrance.gate,
+    refusals: entrance.refusals,
+    tls: entrance.tls,
+    ended: (route, status, seconds) => {
+      metrics.countResponse(status)
+      if (route.startsWith('/v1/')) metrics.observeRequest(route, seconds)
+    },
+    isCongested: () => {
+      const { lagMs, commitMs } = journal.commits
+      return lagMs > Math.max(limits.standingMsMax, limits.standingCommitsMax * commitMs)
+    },
+  })
+}
 
-  async #checkExposure(): Promise<void> {
-    const warnings = await checkExposure({
-      host: this.#config.HOST,
-      hasCredentials: !this.#credentials.isEmpty,
-      allowsUnauthenticated: this.#config.ALLOW_UNAUTHENTICATED,
-      hasTls: this.#entrance.tls !== null,
-    })
-    for (const warning of warnings) this.#log.warn(warning)
+function createSockets(
+  server: Server,
+  { feed, floor, snapshots }: Supervision,
+  { handshake }: Entrance,
+  metrics: Metrics,
+  clock: Clock,
+): SupervisorSockets {
+  const dropped = () => {
+    metrics.counts.supervisorsDropped++
   }
+  return new SupervisorSockets(server.app, {
+    feed,
+    floor,
+    snapshots,
+    clock,
+    owner: server,
+    handshake,
+    dropped,
+  })
+}
 
-  #createSupervision(): Supervision {
-    return new Supervision({
-      epoch: randomBytes(6).toString('base64url'),
-      clock: this.#clock,
-      soon: setImmediate,
-      later: (delayMs, task) => void setTimeout(task, delayMs),
-      reader: () => this.#journal,
-      registry: () => this.#calls.registry,
-      callsIn: (state) => this.#metrics.callsIn(state),
-      failed: (error) =>
-        this.#log.error({ err: error }, 'the current calls could not be read for supervisors'),
-    })
+async function listen(server: Server, journal: SqliteJournal, { HOST, PORT }: Config): Promise<number> {
+  try {
+    return await server.listen(HOST, PORT)
+  } catch (error) {
+    await journal.close()
+    throw error
   }
+}
 
-  #createMetrics(): Metrics {
-    return new Metrics(
-      gaugeSources({
-        space: this.#space,
-        feed: this.#supervision.feed,
-        journal: () => this.#journal,
-        calls: () => this.#calls,
-        server: () => this.#server,
-        sockets: () => this.#sockets,
-        notReady: () => this.#notReady(),
-      }),
-    )
-  }
-
-  #createServer(): Server {
-    return new Server({
-      log: this.#log,
-      gate: this.#entrance.gate,
-      refusals: this.#entrance.refusals,
-      tls: this.#entrance.tls,
-      ended: (route, status, seconds) => this.#requestEnded(route, status, seconds),
-      isCongested: () => {
-        const { lagMs, commitMs } = this.#journal.commits
-        return lagMs > Math.max(limits.standingMsMax, limits.standingCommitsMax * commitMs)
-      },
-    })
-  }
-
-  #openJournal(): Promise<SqliteJournal> {
-    return openJournal({
-      config: this.#config,
-      clock: this.#clock,
-      log: this.#log,
-      metrics: this.#metrics,
-      fullDisk: this.#fullDisk,
-      onFatal: (error) => {
-        this.#state = 'store_failed'
-        this.#onFatal(error)
-      },
-    })
-  }
-
-  #createCalls(): CallActors {
-    return new CallActors({
-      config: this.#config,
-      provider: this.#provider,
-      clock: this.#clock,
-      log: this.#log,
-      metrics: this.#metrics,
-      journal: this.#journal,
-      supervision: this.#supervision,
-      isServing: () => this.#state === 'serving',
-    })
-  }
-
-  #serve(): void {
-    this.#server.serve(
-      createRoutes({
-        config: this.#config,
-        clock: this.#clock,
-        entrance: this.#entrance,
-        metrics: this.#metrics,
-        journal: this.#journal,
-        calls: this.#calls,
-        supervision: this.#supervision,
-        notReady: () => this.#notReady(),
-      }),
-    )
-  }
-
-  async #listen(host: string, port: number): Promise<number> {
-    try {
-      return await this.#server.listen(host, port)
-    } catch (error) {
-      await this.#journal.close()
-      throw error
-    }
-  }
-
-  #notReady(): readonly NotReadyReason[] {
-    const reasons: NotReadyReason[] = []
-    if (this.#state !== 'serving') reasons.push(this.#state)
-    if (this.#fullDisk.isFull) reasons.push('disk_full')
-    if (!this.#journal.hasRoom(limits.dataBytesMax)) reasons.push('journal_full')
-    if (this.#server.isOverloaded) reasons.push('overloaded')
-    return reasons
-  }
-
-  #requestEnded(route: string, status: number, seconds: number): void {
-    this.#metrics.countResponse(status)
-    if (route.startsWith('/v1/')) this.#metrics.observeRequest(route, seconds)
-  }
+function notReadyReasonsOf(
+  life: Life,
+  fullDisk: FullDisk,
+  journal: SqliteJournal,
+  server: Server,
+): readonly NotReadyReason[] {
+  const reasons: NotReadyReason[] = []
+  const { state } = life
+  if (state !== 'serving') reasons.push(state)
+  if (fullDisk.isFull) reasons.push('disk_full')
+  if (!journal.hasRoom(limits.dataBytesMax)) reasons.push('journal_full')
+  if (server.isOverloaded) reasons.push('overloaded')
+  return reasons
 }

@@ -1,4 +1,4 @@
-/** Where the gauges look. Everything is asked for at each look: the metrics are there before what they watch. */
+/** Where the gauges look. */
 
 import type { EventFeed } from '../feed/event-feed.js'
 import { type NotReadyReason, notReadyReasons } from '../http/routes/operations.js'
@@ -13,10 +13,10 @@ import type { CallActors } from './call-actors.js'
 export interface GaugedParts {
   readonly space: FolderSpace
   readonly feed: EventFeed
-  journal(): SqliteJournal
-  calls(): CallActors
-  server(): Server
-  sockets(): SupervisorSockets
+  readonly journal: SqliteJournal
+  readonly calls: CallActors
+  readonly server: Server
+  readonly sockets: SupervisorSockets
   notReady(): readonly NotReadyReason[]
 }
 
@@ -31,29 +31,29 @@ export function gaugeSources({
 }: GaugedParts): GaugeSources {
   return {
     version,
-    activeCalls: () => calls().registry.activeCount,
-    activeCallsByState: () => calls().registry.activeByState,
-    activatingCalls: () => calls().registry.activatingCount,
-    activationMessages: () => calls().registry.waitingMessages,
-    armedDeadlines: () => calls().deadlines.armedCount,
-    runningAnalyses: () => calls().analysis.analyses.runningCount,
-    runningAttempts: () => calls().analysis.slots.activeCount,
-    waitingAttempts: () => calls().analysis.slots.pendingCount,
-    breakerState: () => calls().analysis.breaker.state,
-    parkedAttempts: () => calls().analysis.breaker.parkedCount,
-    supervisors: () => sockets().count,
-    supervisorQueuedBytes: () => sockets().queuedBytes,
+    activeCalls: () => calls.registry.activeCount,
+    activeCallsByState: () => calls.registry.activeByState,
+    activatingCalls: () => calls.registry.activatingCount,
+    activationMessages: () => calls.registry.waitingMessages,
+    armedDeadlines: () => calls.deadlines.armedCount,
+    runningAnalyses: () => calls.analysis.analyses.runningCount,
+    runningAttempts: () => calls.analysis.slots.activeCount,
+    waitingAttempts: () => calls.analysis.slots.pendingCount,
+    breakerState: () => calls.analysis.breaker.state,
+    parkedAttempts: () => calls.analysis.breaker.parkedCount,
+    supervisors: () => sockets.count,
+    supervisorQueuedBytes: () => sockets.queuedBytes,
     events: () => feed.offset,
-    requestsInFlight: () => server().inFlightCount,
-    queuedEntries: () => journal().commits.queuedEntries,
-    openEntries: () => journal().commits.openEntries,
-    openBytes: () => journal().commits.openBytes,
+    requestsInFlight: () => server.inFlightCount,
+    queuedEntries: () => journal.commits.queuedEntries,
+    openEntries: () => journal.commits.openEntries,
+    openBytes: () => journal.commits.openBytes,
     space: () => space.latest,
     notReady: () => {
       const reasons = notReady()
       return Object.fromEntries(notReadyReasons.map((reason) => [reason, reasons.includes(reason)]))
     },
-    erasureBacklog: () => journal().erasureBacklog,
-    oldestEndedCall: () => (calls().retention?.oldestEndedAt ?? 0) / 1000,
+    erasureBacklog: () => journal.erasureBacklog,
+    oldestEndedCall: () => (calls.retention?.oldestEndedAt ?? 0) / 1000,
   }
 }

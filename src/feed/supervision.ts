@@ -17,14 +17,20 @@ import type { FanOutPorts } from './fan-out.js'
 import { FloorHistory } from './floor-history.js'
 import { FloorView } from './floor-view.js'
 
+/** The calls, as supervisors look at them. */
+export type ObservedCalls = Pick<CallRegistry, 'mark' | 'observe'>
+
 export interface SupervisionPorts extends FanOutPorts {
   readonly epoch: string
   readonly clock: Clock
-  /** Asked for when they are needed: both are built later. */
-  reader(): CallReader
-  registry(): CallRegistry
+  readonly reader: CallReader
   callsIn(state: CallState): number
   failed(error: unknown): void
+}
+
+const noCalls: ObservedCalls = {
+  mark: 0,
+  observe: (_callId, _row, _look, replyTo) => replyTo.answered(null),
 }
 
 export class Supervision {
@@ -34,13 +40,15 @@ export class Supervision {
   readonly #ports: SupervisionPorts
   readonly #history: FloorHistory
   readonly #ended = new EndedCalls()
+  /** The calls tell the feed, so they come after it. */
+  #calls: ObservedCalls = noCalls
 
   constructor(ports: SupervisionPorts) {
     this.#ports = ports
-    const { clock } = ports
+    const { clock, reader } = ports
     const feed = new EventFeed(ports.epoch, ports)
     const position = () => feed.positionAt(feed.offset)
-    const observe: CallRegistry['observe'] = (...asked) => ports.registry().observe(...asked)
+    const observe: ObservedCalls['observe'] = (...asked) => this.#calls.observe(...asked)
     const soon = (task: () => void) => ports.soon(task)
     this.feed = feed
     this.#history = new FloorHistory({ clock, callsIn: (state) => ports.callsIn(state) })
@@ -54,12 +62,9 @@ export class Supervision {
       position,
     })
     this.snapshots = new CallSnapshots({
-      reader: {
-        call: (callId) => ports.reader().call(callId),
-        calls: (query) => ports.reader().calls(query),
-      },
+      reader,
       clock,
-      mark: () => ports.registry().mark,
+      mark: () => this.#calls.mark,
       observe,
       offset: () => feed.offset,
       positionAt: (offset) => feed.positionAt(offset),
@@ -70,10 +75,11 @@ export class Supervision {
     })
   }
 
-  /** Before the first packet: the calls that ended last in the runs before. */
-  async start(): Promise<void> {
-    const calls = await this.#ports.reader().lastEnded(limits.endedCallsShownMax)
-    for (const callId of calls.toReversed()) this.#ended.add(callId)
+  /** Before the first packet. What is shown first are the calls that ended last in the runs before. */
+  async start(calls: ObservedCalls): Promise<void> {
+    this.#calls = calls
+    const ended = await this.#ports.reader.lastEnded(limits.endedCallsShownMax)
+    for (const callId of ended.toReversed()) this.#ended.add(callId)
     this.#history.start()
   }
 

@@ -81,11 +81,9 @@ export class Metrics {
   #walPages = 0
   #tailBytes = 0
 
-  constructor(sources: GaugeSources) {
+  constructor() {
     for (const histogram of [this.#requestSeconds, this.#attemptSeconds, this.#finishSeconds])
       this.#registry.add(histogram)
-    registerGauges(this.#registry, sources)
-    this.#registerCalls(sources)
     this.#registerByLabel()
     this.#registerTotals()
     const gauge = this.#registry.gauge.bind(this.#registry)
@@ -93,7 +91,10 @@ export class Metrics {
     gauge('wal_bytes', 'The write-ahead log at the last look.', () => this.#walPages * walPageBytes)
   }
 
-  #registerCalls({ activeCallsByState }: GaugeSources): void {
+  /** To be called once, when all that is looked at is there. */
+  watch(sources: GaugeSources): void {
+    registerGauges(this.#registry, sources)
+    const { activeCallsByState } = sources
     const all = this.#callsByState
     this.#registry.gauges('calls', 'Calls by state, stored ones included.', 'state', () =>
       Object.entries(all),
