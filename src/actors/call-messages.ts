@@ -121,5 +121,5 @@ export function findNothing(message: CallMessage): void {
 }
 
 export function erasedMeanwhile(): VoiceStreamError {
-  return new VoiceStreamError('read_failed', 'the call was erased while its packet was compared')
+  return new VoiceStreamError('read_failed', 'the call was erased during the comparison')
 }

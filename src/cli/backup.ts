@@ -14,19 +14,19 @@ import type { World } from './world.js'
 
 export const helpText = `Usage: voicestream backup FILE [--data-dir DIR] [--force]
 
-Copies the database into one FILE (mode 0600) that a service can start from, while the service runs and writes: the
-copy is the database as it was when the backup began, everything acknowledged before included. It is verified like
-“voicestream verify” does, and gets its name only then.
+Copies the database into one FILE (mode 0600) from which a service can start. The service may run and write meanwhile: the
+copy has the state at the begin of the backup, including everything acknowledged before. The copy is verified as by
+“voicestream verify” before it gets its name.
 
-  FILE             where to; it must not be there
+  FILE             the copy; it must not exist
   --data-dir DIR   the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
-  --force          replace FILE, once the new backup is whole; never a file of a service’s database
+  --force          replace FILE when the new backup is complete; never a file of a service’s database
   --help, -h       show this
 
 To restore, stop the service, put FILE as voicestream.db into an empty DATA_DIR, and start it.
-While pages are copied the write-ahead log of the service grows; it starts anew afterwards.
+The write-ahead log of the service grows during the copy and shrinks afterwards.
 
-Exit codes: 0 done, 1 the database or its copy is damaged, 64 wrong usage, 66 no such database, 73 FILE is there already,
+Exit codes: 0 done, 1 the database or its copy is damaged, 64 wrong usage, 66 no such database, 73 FILE already exists,
 74 cannot be read or written, 78 bad configuration. Ctrl-C and SIGTERM leave nothing behind.
 
 Examples
@@ -48,7 +48,7 @@ export async function backup(words: readonly string[], world: World): Promise<nu
     return exitCodes.ok
   }
   const [path, ...more] = positionals
-  if (path === undefined || more.length > 0) throw usage('one FILE to write is wanted')
+  if (path === undefined || more.length > 0) throw usage('give one FILE to write')
   const source = databasePath(readDataDir(values['data-dir'], world))
   assertNothingLost(source)
   const summary = await writeNewFile({ path, force: values.force, database: source }, world, (temporary) =>
@@ -63,7 +63,7 @@ function assertNothingLost(source: string): void {
   const stored = SqliteStoredCalls.open(source)
   try {
     const faults = stored.logFaults()
-    if (faults.length > 0) throw new CommandError(exitCodes.failed, `nothing is copied: ${faults.join('; ')}`)
+    if (faults.length > 0) throw new CommandError(exitCodes.failed, `no copy was made: ${faults.join('; ')}`)
   } finally {
     stored.close()
   }
@@ -77,7 +77,9 @@ async function copyAndCheck(source: string, temporary: string, world: World): Pr
   if (!report.good)
     throw new CommandError(
       exitCodes.failed,
-      ['the copy is damaged, and so is its source; nothing is kept', ...describeDamage(report)].join('\n'),
+      ['the source is damaged, and so is the copy; the copy was deleted', ...describeDamage(report)].join(
+        '\n',
+      ),
     )
   const { size } = statSync(temporary)
   return [

@@ -20,21 +20,21 @@ import type { World } from './world.js'
 
 export const helpText = `Usage: voicestream export CALL_ID [options]
 
-Writes a call out of the database, read-only and beside the running service too: as WAV, missing packets as silence of
-their length, or as its packets, one JSON object a line, which POST /v1/packets takes back.
+Writes a call from the database, read-only, also beside the running service: as WAV, with missing packets as silence of
+their length, or as its packets, one JSON object a line, as POST /v1/packets accepts them.
 
   --format wav|ndjson   (wav)
-  --encoding NAME       what the packets hold: mulaw, alaw or pcm_s16le, as base64   (the call’s media)
+  --encoding NAME       encoding of the packets: mulaw, alaw or pcm_s16le, as base64 (the call’s media)
   --rate HZ             samples a second                                             (the call’s media)
-  --channels N          samples of so many channels side by side                     (the call’s media)
+  --channels N          number of interleaved channels                               (the call’s media)
   --decode              write 16-bit PCM, which every player knows, instead of G.711
-  --output, -o FILE     where to (mode 0600); it must not be there                   (standard output)
+  --output, -o FILE     the file to write (mode 0600); it must not exist             (standard output)
   --force               replace FILE; never a file of a service’s database
   --data-dir DIR        the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
   --help, -h            show this
 
-Exit codes: 0 done, 1 the call is damaged, 64 wrong usage, 65 the packets are no such audio, 66 no such database or
-call, 73 FILE is there already, 74 cannot be read or written, 78 bad configuration.
+Exit codes: 0 done, 1 the call is damaged, 64 wrong usage, 65 the packets are not such audio, 66 no such database or
+call, 73 FILE already exists, 74 cannot be read or written, 78 bad configuration.
 
 Examples
   voicestream export call_001 --decode -o call_001.wav
@@ -67,17 +67,17 @@ export async function exportCall(words: readonly string[], world: World): Promis
     return exitCodes.ok
   }
   const [callIdText, ...more] = positionals
-  if (callIdText === undefined || more.length > 0) throw usage('one CALL_ID is wanted')
+  if (callIdText === undefined || more.length > 0) throw usage('give one CALL_ID')
   const callId = readCallId(callIdText)
   const asked = readAudioFormat(values)
   const isWav = readChoice('format', values.format, ['wav', 'ndjson']) === 'wav'
   if (isWav && values.output === undefined && world.outIsScreen)
-    throw usage('audio is not written to a terminal: give -o FILE, or a pipe')
+    throw usage('audio is not written to a terminal; use -o FILE or a pipe')
   const database = databasePath(readDataDir(values['data-dir'], world))
   const stored = SqliteStoredCalls.open(database)
   try {
     const call = stored.call(callId)
-    if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is not known`)
+    if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is unknown`)
     const { expectedTotal, media } = accountOf(call, world)
     const chunks = isWav
       ? await wavOf(call, formatOf(media, asked), expectedTotal, values.decode)
@@ -118,20 +118,20 @@ function formatOf({ encoding, sample_rate, channels }: Media, asked: Partial<Aud
   if (encoding !== 'text') return { ...format, encoding }
   throw new CommandError(
     exitCodes.badData,
-    'the call carries text: use --format ndjson, or --encoding NAME if its packets hold audio that no start described',
+    'the call carries text: use --format ndjson, or --encoding NAME if its packets contain audio',
   )
 }
 
 function readChoice<T extends string>(name: string, text: string, choices: readonly T[]): T {
   const choice = choices.find((known) => known === text)
-  if (choice === undefined) throw usage(`--${name} is one of ${choices.join(', ')}, not ${quoted(text)}`)
+  if (choice === undefined) throw usage(`--${name} must be one of ${choices.join(', ')}, not ${quoted(text)}`)
   return choice
 }
 
 function readInteger(name: string, text: string, maximum: number): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
   if (value >= 1 && value <= maximum) return value
-  throw usage(`--${name} is an integer from 1 to ${maximum}, not ${quoted(text)}`)
+  throw usage(`--${name} must be an integer from 1 to ${maximum}, not ${quoted(text)}`)
 }
 
 /** What is damaged is told, and what is left of the call is written all the same: it may be all that there is. */

@@ -26,7 +26,7 @@ export function assertNotLive(path: string, database: string): void {
   if (isOneOfThem || isTakenName(basename(path), folder, folders, files))
     throw new CommandError(
       exitCodes.usage,
-      `${path} is a file of a service’s database, or would pass for one: choose another place`,
+      `${path} is a file of a service’s database, or has the name of one; choose another path`,
     )
 }
 

@@ -49,7 +49,7 @@ export async function writeNewFile<Result>(
 
 function assertFree(path: string, force: boolean): void {
   if (!force && existsSync(path))
-    throw new CommandError(exitCodes.exists, `${path} is there already; --force replaces it`)
+    throw new CommandError(exitCodes.exists, `${path} already exists; --force replaces it`)
 }
 
 /** The new name is durable once its folder is. */

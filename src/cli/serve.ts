@@ -19,20 +19,20 @@ export async function serve(words: readonly string[], world: World): Promise<num
   const config = readConfig({ args: words, environment, dotEnv: world.readDotEnv() })
   const output = new LogOutput(standardOutput)
   const log = createLog(config.LOG_LEVEL, output)
-  output.onRecovered = () => log.warn('lines were dropped: nobody read the log, or its disk was full')
+  output.onRecovered = () => log.warn('log lines were dropped: the log was not read, or its disk was full')
   const end = (code: number) => endAfterLog(code, output, world)
   world.onUncaught((error) => {
     log.fatal({ err: error }, 'an unexpected error; the next start recovers')
     void end(exitCodes.failed)
   })
   log.info({ version, node: world.nodeVersion, config: printable(config) }, 'starting')
-  if (world.isRoot) log.warn('running as root: a user of its own could do less harm')
+  if (world.isRoot) log.warn('running as root; use a separate user')
   let app: App
   try {
     app = await startApp(config, {
       log,
       onFatal: (error) => {
-        log.fatal({ err: error }, 'the store has failed; nothing more is acknowledged')
+        log.fatal({ err: error }, 'the store has failed; the service stops')
         void end(exitCodes.io)
       },
     })
@@ -70,11 +70,11 @@ async function endAtOnceAfterLog(output: LogOutput, world: World): Promise<void>
 function reloadCredentials(app: App, log: Log): void {
   try {
     app.reloadCredentials()
-    log.info('the tokens were read again')
+    log.info('the tokens were reloaded')
   } catch (error) {
     // What is wrong with the file is the operator's to mend, and no stack says more of it.
     const cause = error instanceof ConfigError ? { reason: error.message } : { err: error }
-    log.error(cause, 'the tokens cannot be read; they stay as they were')
+    log.error(cause, 'the tokens could not be reloaded; the old ones stay valid')
   }
 }
 
@@ -93,14 +93,14 @@ function stopOnSignals({ app, log, end, endAtOnce }: Stopping, world: World): vo
   const stop = (signal: string) => {
     if (stoppingAt !== null) {
       if (performance.now() - stoppingAt < samePressMs) return
-      log.warn({ signal }, 'asked again: ending at once')
+      log.warn({ signal }, 'second signal: ending at once')
       void endAtOnce()
       return
     }
     stoppingAt = performance.now()
     log.info({ signal }, 'draining')
     setTimeout(() => {
-      log.fatal('the stop takes too long: ending at once; the next start recovers')
+      log.fatal('the stop took too long; ending at once; the next start recovers')
       void endAtOnce()
     }, limits.stopMsMax).unref()
     app.stop().then(

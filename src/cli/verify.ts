@@ -12,15 +12,15 @@ import type { World } from './world.js'
 export const helpText = `Usage: voicestream verify [FILE | --data-dir DIR] [--json]
 
 Checks a database of calls, read-only: SQLite’s own integrity check, the write-ahead log, and the account of every
-call: what is stored, packet by packet, must be what its journal and its snapshot say, each packet once. Works beside
-the running service and on a backup.
+call: its stored packets must match its journal and its snapshot, each packet once. Works beside the running service
+and on a backup.
 
   FILE             a database file, for example a backup
   --data-dir DIR   the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
   --json           one JSON document instead of a table
   --help, -h       show this
 
-Missing packets (lost on the way here) are counted and are no damage.
+Missing packets (lost on the way to the service) are counted; they are not damage.
 
 Exit codes: 0 good, 1 damaged, 64 wrong usage, 66 no such database, 74 cannot be read, 78 bad configuration.
 
@@ -44,9 +44,8 @@ export async function verify(words: readonly string[], world: World): Promise<nu
     return exitCodes.ok
   }
   const [file, ...more] = positionals
-  if (more.length > 0) throw usage('one FILE is checked at a time')
-  if (file !== undefined && values['data-dir'] !== undefined)
-    throw usage('either FILE or --data-dir is given')
+  if (more.length > 0) throw usage('give only one FILE')
+  if (file !== undefined && values['data-dir'] !== undefined) throw usage('give either FILE or --data-dir')
   const path = file ?? databasePath(readDataDir(values['data-dir'], world))
   const report = await checkFile(path, world)
   terminal.out.write(values.json ? `${JSON.stringify(report)}\n` : renderReport(report))
@@ -91,7 +90,7 @@ function renderReport(report: CheckReport): string {
     ...(gaps.length > 0 ? [`most missing: ${gaps.join(', ')}`] : []),
     ...describeDamage(report),
     report.good
-      ? 'good: the file is whole, and the account of every call adds up'
+      ? 'good: the file is intact, and the account of every call is correct'
       : `damaged: calls ${formatCount(report.damaged_calls)}, faults of the file ${report.faults.length}`,
     '',
   ].join('\n')

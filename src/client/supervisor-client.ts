@@ -71,7 +71,7 @@ export class SupervisorClient {
 
   constructor(options: SupervisorClientOptions) {
     const Socket = options.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket
-    if (Socket === undefined) throw new Error('there is no WebSocket here: pass one as `WebSocket`')
+    if (Socket === undefined) throw new Error('this platform has no WebSocket; pass one as `WebSocket`')
     this.#Socket = Socket
     this.#options = options
     this.#backoff = new Backoff(options)
@@ -159,7 +159,7 @@ export class SupervisorClient {
     try {
       message = JSON.parse(String(data))
     } catch {
-      return this.#lost('something came that is no message')
+      return this.#lost('an invalid message was received')
     }
     // Before it is handed over: whoever throws there has had it.
     this.#since = message.position

@@ -57,7 +57,7 @@ export class CallActors {
   start(): void {
     this.deadlines.start()
     this.registry.passivation.start()
-    if (this.retention === null) this.#parts.log.warn('calls are kept for ever: RETENTION_DAYS is 0')
+    if (this.retention === null) this.#parts.log.warn('calls are kept forever: RETENTION_DAYS is 0')
     else this.retention.start()
   }
 
@@ -122,7 +122,7 @@ export class CallActors {
       postpone: (callId, delayMs) => this.deadlines.arm(callId, clock.now() + delayMs),
       interrupted: (callId, error) => {
         if (isServing())
-          log.warn({ call_id: callId, err: error }, 'an analysis was broken off; it goes on later')
+          log.warn({ call_id: callId, err: error }, 'an analysis was interrupted; it continues later')
       },
     })
   }
@@ -168,7 +168,7 @@ export class CallActors {
         metrics.counts.duplicateMismatches++
         log.warn(
           { call_id: callId, sequence },
-          'a duplicate has other content than the stored packet; the first stays',
+          'a duplicate differs from the stored packet; the stored one is kept',
         )
       },
     })

@@ -56,14 +56,14 @@ function createBreaker(
     withSlot: (attempt) => slots(attempt),
     opened: (reason, cause) => {
       metrics.breakerOpens[cause]++
-      if (cause === 'provider') log.error({ reason }, 'the AI provider is down; calls wait for it')
+      if (cause === 'provider') log.error({ reason }, 'the AI provider is down; calls wait until it answers')
       else
         log.error(
           { reason, kind: cause },
-          'the AI provider refuses every call; they wait until somebody has mended what `kind` says',
+          'the AI provider refuses every call; they wait until you correct the cause in `kind`',
         )
     },
-    closed: (downMs) => log.info({ down_ms: downMs }, 'the AI provider answers again; calls go on'),
+    closed: (downMs) => log.info({ down_ms: downMs }, 'the AI provider answers again; calls continue'),
   })
 }
 

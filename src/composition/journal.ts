@@ -41,24 +41,27 @@ export function openJournal({
     },
     onDamaged: (damage) => {
       metrics.counts.damagedRows++
-      log.error({ reason: damage }, 'what is stored is damaged; it is not served: see `voicestream verify`')
+      log.error({ reason: damage }, 'stored data is damaged and is not served; run `voicestream verify`')
     },
     onCheckpointFailed: (error) => {
       metrics.counts.checkpointsFailed++
-      log.warn({ err: error }, 'a checkpoint failed; it is tried again')
+      log.warn({ err: error }, 'a checkpoint failed; trying again')
     },
     onDropped: (call_id, packets) => {
       metrics.counts.storeDuplicates += packets
       log.error(
         { call_id, total: packets },
-        'packets were in the journal twice: the first of each stays, the others were dropped',
+        'packets were in the journal twice; the first copy of each was kept',
       )
     },
     onCommitFailed: (appends, error) => {
       fullDisk.commitFailed(error.code)
       metrics.counts.commitsFailed++
       metrics.counts.appendsFailed += appends
-      log.error({ err: error, appends }, 'a commit failed; its senders were told to send again')
+      log.error(
+        { err: error, appends },
+        'a commit failed; its packets were answered 503 and must be sent again',
+      )
     },
   })
 }

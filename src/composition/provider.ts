@@ -72,7 +72,9 @@ function openAiProvider(config: Config): OpenAiProvider {
 function chatConnection(config: Config): Connection | null {
   if (config.AI_CHAT_BASE_URL !== '') return connectionTo(config, 'AI_CHAT_BASE_URL', 'AI_CHAT_API_KEY')
   if (config.AI_CHAT_API_KEY !== '' || config.AI_CHAT_API_KEY_FILE !== '')
-    throw new ConfigError('AI_CHAT_API_KEY is for the server that AI_CHAT_BASE_URL names, and it names none')
+    throw new ConfigError(
+      'AI_CHAT_API_KEY is for the server that AI_CHAT_BASE_URL names, and which is not set',
+    )
   return null
 }
 
@@ -93,12 +95,14 @@ function connectionTo(
 function readUrl(setting: string, text: string, allowsHttp: boolean): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !['http:', 'https:'].includes(url.protocol))
-    throw new ConfigError(`${setting} is no URL of http or https`)
+    throw new ConfigError(`${setting} is not an http or https URL`)
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
-    throw new ConfigError(`${setting} may have no user, password, query or fragment; a key is AI_API_KEY`)
+    throw new ConfigError(
+      `${setting} must not contain a user, password, query or fragment; put the key into AI_API_KEY`,
+    )
   if (url.protocol === 'http:' && !isLoopback(url.hostname) && !allowsHttp)
     throw new ConfigError(
-      `${setting} is http and not on this machine: what is said on calls would travel unencrypted; use https, or AI_ALLOW_HTTP=true in a network that you trust`,
+      `${setting} is http to another machine: calls would cross the network unencrypted; use https, or AI_ALLOW_HTTP=true in a network that you trust`,
     )
   return url
 }
@@ -112,10 +116,10 @@ function isLoopback(hostname: string): boolean {
 function readKey(config: Config, setting: 'AI_API_KEY' | 'AI_CHAT_API_KEY'): string {
   const path = config[`${setting}_FILE`]
   if (path !== '' && config[setting] !== '')
-    throw new ConfigError(`${setting} and ${setting}_FILE are both set: one of them is enough`)
+    throw new ConfigError(`${setting} and ${setting}_FILE are both set; set only one of them`)
   const key = path === '' ? config[setting] : readPrivateFile(`${setting}_FILE`, path).trim()
   if (path !== '' && key === '') throw new ConfigError(`${setting}_FILE ${path} is empty`)
   if (key !== '' && !keyPattern.test(key))
-    throw new ConfigError(`${setting} holds what no key can: it has up to 512 visible characters, no spaces`)
+    throw new ConfigError(`${setting} is not a valid key: at most 512 visible characters, no spaces`)
   return key
 }

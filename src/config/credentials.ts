@@ -83,7 +83,7 @@ function readAll(sources: CredentialSources): readonly Credential[] {
   }
   if (sources.TOKENS_FILE !== '') addFile(found, sources.TOKENS_FILE)
   if (found.length > limits.credentialsMax)
-    throw new ConfigError(`there are ${found.length} tokens; at most ${limits.credentialsMax} are allowed`)
+    throw new ConfigError(`${found.length} tokens are set; the maximum is ${limits.credentialsMax}`)
   return found
 }
 
@@ -98,12 +98,12 @@ function addFile(found: Credential[], path: string): void {
     const role = roles.find((known) => known === roleText)
     // The words are not shown: whoever mixes them up has a token where the role should be.
     if (role === undefined || rest.length > 0)
-      throw new ConfigError(`${where}: a line is "role token [name]", and a role is ${roles.join(', ')}`)
-    if (!namePattern.test(name)) throw new ConfigError(`${where}: a name is 1 to 64 of A–Z a–z 0–9 . _ -`)
+      throw new ConfigError(`${where}: expected "role token [name]"; roles are ${roles.join(', ')}`)
+    if (!namePattern.test(name)) throw new ConfigError(`${where}: a name has 1 to 64 of A–Z a–z 0–9 . _ -`)
     addToken(found, where, role, token, name)
   })
   // With none left after a reload the service would stand open.
-  if (found.length === before) throw new ConfigError(`TOKENS_FILE ${path} holds no token`)
+  if (found.length === before) throw new ConfigError(`TOKENS_FILE ${path} contains no token`)
 }
 
 function addToken(found: Credential[], where: string, role: Role, token: string, name: string): void {
@@ -112,10 +112,10 @@ function addToken(found: Credential[], where: string, role: Role, token: string,
       `${where}: a token has ${tokenCharactersMin} to ${limits.tokenCharactersMax} characters; make one with: openssl rand -base64 32`,
     )
   if (!tokenPattern.test(token))
-    throw new ConfigError(`${where}: a token is of A–Z a–z 0–9 . _ ~ + / - and =`)
+    throw new ConfigError(`${where}: a token may contain only A–Z a–z 0–9 . _ ~ + / - and =`)
   const key = hash('sha256', token, 'hex')
   const digest = Buffer.from(key, 'latin1')
   if (found.some((other) => other.digest.equals(digest)))
-    throw new ConfigError(`${where}: the token was given before; each belongs to one role`)
+    throw new ConfigError(`${where}: duplicate token; each token has one role`)
   found.push({ role, name, digest, key })
 }

@@ -35,16 +35,14 @@ export async function checkExposure({
   if (addresses.every(({ address }) => isLoopback(address))) return []
   const warnings: string[] = []
   if (!hasTls)
-    warnings.push(
-      'plain HTTP on an address that is not loopback: set TLS_CERT_FILE, or keep it behind a proxy',
-    )
+    warnings.push('plain HTTP on an address that is not loopback; set TLS_CERT_FILE, or use a proxy')
   if (hasCredentials) return warnings
   if (!allowsUnauthenticated)
     throw new ConfigError(
-      `HOST ${host} is not a loopback address and no credentials are set: set INGEST_TOKENS, SUPERVISOR_TOKENS and ADMIN_TOKENS or TOKENS_FILE, or ALLOW_UNAUTHENTICATED=true to let everybody in`,
+      `HOST ${host} is not a loopback address and no credentials are set: set INGEST_TOKENS, SUPERVISOR_TOKENS and ADMIN_TOKENS or TOKENS_FILE, or ALLOW_UNAUTHENTICATED=true to allow everybody`,
     )
   return [
     ...warnings,
-    'no credentials are set: everybody who reaches this address may write, read and delete',
+    'no credentials are set; everybody who reaches this address may write, read and delete',
   ]
 }

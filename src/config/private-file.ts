@@ -13,6 +13,6 @@ export function readPrivateFile(setting: string, path: string): string {
     throw new ConfigError(`${setting} ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }
   if ((mode & 0o077) !== 0)
-    throw new ConfigError(`${setting} ${path} is open to others than its owner: chmod 600 it`)
+    throw new ConfigError(`${setting} ${path} is readable by other users; run chmod 600`)
   return text.replace(/^\ufeff/, '')
 }

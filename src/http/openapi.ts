@@ -8,7 +8,7 @@ import { jsonType, problemType } from './exchange.js'
 import type { Route, RouteAnswer } from './routes.js'
 
 const bearerDescription =
-  'A token of the role that the operation names; a supervisor’s operation takes an administrator’s token, too. Where the service has no credentials, none is wanted.'
+  'A token of the role that the operation names; a supervisor’s operation also accepts an administrator’s token. A service without credentials needs none.'
 
 export function openApi(routes: readonly Route[]): unknown {
   const paths: Record<string, Record<string, unknown>> = {}

@@ -65,7 +65,7 @@ export function readHead(req: HttpRequest): RequestHead {
   req.forEach(takeHeader)
   if (contentLengths > 1) throw malformed('two Content-Length headers')
   const length = contentLengths === 0 ? null : digitsOf(contentLength)
-  if (Number.isNaN(length)) throw malformed('Content-Length is not a number')
+  if (Number.isNaN(length)) throw malformed('a Content-Length that is not a number')
   if (transferEncoding !== null && contentLengths > 0)
     throw malformed('both Content-Length and Transfer-Encoding')
   if (transferEncoding !== null && (transferEncoding as string).trim().toLowerCase() !== 'chunked')

@@ -85,7 +85,7 @@ export class Server implements ExchangeOwner {
     for (const [path, file] of [...docsFiles(), ...dashboardFiles()]) this.#registerFile(path, file)
     this.app.any('/*', (res, req) => {
       this.#begin(res, req, '', 'public', isHead(req))?.problem(
-        new VoiceStreamError('not_found', 'there is no such route; see /docs'),
+        new VoiceStreamError('not_found', 'unknown route; see /docs'),
       )
     })
   }
@@ -259,7 +259,7 @@ export class Server implements ExchangeOwner {
       if (!exchange.isReceived) {
         if (age >= limits.bodyMsMax) exchange.cut()
       } else if (now - exchange.progressAt >= limits.answerMsMax)
-        exchange.problem(new VoiceStreamError('timed_out', 'there was no answer in time'))
+        exchange.problem(new VoiceStreamError('timed_out', 'the request was not answered in time'))
     }
   }
 
@@ -283,7 +283,7 @@ export class Server implements ExchangeOwner {
 }
 
 /** One for all: under load nobody needs where each came from. */
-const overloaded = new VoiceStreamError('overloaded', 'more packets wait than can be stored in time')
+const overloaded = new VoiceStreamError('overloaded', 'too many packets wait to be stored')
 
 /** GET, HEAD and OPTIONS have no effect here. */
 function changesSomething(method: string): boolean {

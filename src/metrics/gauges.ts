@@ -50,7 +50,7 @@ function registerService(registry: MetricRegistry, sources: GaugeSources): void 
   registry.gauge('requests_in_flight', 'Requests without an answer.', sources.requestsInFlight)
   registry.counter(
     'event_loop_busy_seconds_total',
-    'Time that the main thread has worked; a rate near 1 means that it has no more to give.',
+    'Time that the main thread has worked; a rate near 1 means that it is saturated.',
     () => performance.eventLoopUtilization().active / 1000,
   )
 }
@@ -60,7 +60,7 @@ function registerCalls(registry: MetricRegistry, sources: GaugeSources): void {
   registry.gauge('calls_activating', 'Calls that are being replayed.', sources.activatingCalls)
   registry.gauge(
     'activation_queue_messages',
-    'Packets and other messages that wait until their call is in memory.',
+    'Messages that wait for their call to be loaded into memory.',
     sources.activationMessages,
   )
   registry.gauge('deadlines_armed', 'Deadlines in memory.', sources.armedDeadlines)
@@ -72,12 +72,12 @@ function registerJournal(registry: MetricRegistry, sources: GaugeSources): void 
   registry.gauge('journal_open_bytes', 'Bytes that wait for the next commit.', sources.openBytes)
   registry.gauge(
     'erasure_backlog_calls',
-    'Erased calls of which bytes are still in the files.',
+    'Erased calls whose bytes are still in the files.',
     sources.erasureBacklog,
   )
   registry.gauge(
     'oldest_ended_call_timestamp_seconds',
-    'End of the ended call that is kept longest; 0 while none is, or while nothing is erased by age.',
+    'End time of the oldest ended call; 0 without such a call, or without erasing by age.',
     sources.oldestEndedCall,
   )
   registry.gauge('data_used_bytes', 'Files in the data folder.', () => sources.space().usedBytes)
@@ -88,7 +88,7 @@ function registerAnalyses(registry: MetricRegistry, sources: GaugeSources): void
   registry.gauge('ai_parked_calls', 'Calls that wait for a provider that is down.', sources.parkedAttempts)
   registry.gauges(
     'ai_breaker',
-    'The circuit breaker around the provider: 1 for the state that it is in.',
+    'State of the circuit breaker around the provider: 1 for the current state.',
     'state',
     () => breakerStates.map((state) => [state, state === sources.breakerState() ? 1 : 0]),
   )

@@ -64,13 +64,13 @@ export class Metrics {
   )
   readonly #finishSeconds = new HotHistogram(
     'voicestream_call_finish_seconds',
-    'Time from a call’s completion to its end, the grace period included.',
+    'Time from a call’s completion to its end, including the grace period.',
     'state',
     finishBuckets,
   )
   readonly #commitSeconds = this.#registry.histogram(
     'commit_seconds',
-    'Time of a journal commit, its fsync included.',
+    'Time of a journal commit, including its fsync.',
     latencyBuckets,
   )
   readonly #commitPackets = this.#registry.histogram(
@@ -96,7 +96,7 @@ export class Metrics {
     registerGauges(this.#registry, sources)
     const { activeCallsByState } = sources
     const all = this.#callsByState
-    this.#registry.gauges('calls', 'Calls by state, stored ones included.', 'state', () =>
+    this.#registry.gauges('calls', 'Calls by state, including stored ones.', 'state', () =>
       Object.entries(all),
     )
     this.#registry.gauges(
@@ -116,7 +116,7 @@ export class Metrics {
     counters('packets_total', 'Packets by outcome.', 'status', () => Object.entries(this.packets))
     counters(
       'ai_breaker_opens_total',
-      'How often the provider was found to be down, by what has to be mended: it, or the account’s key, quota, …',
+      'How often the provider was found to be down, by cause: the provider itself, or the account’s key, quota, …',
       'cause',
       () => Object.entries(this.breakerOpens),
     )
@@ -134,7 +134,7 @@ export class Metrics {
     )
     counters(
       'calls_completed_total',
-      'Completed calls by reason; idle_timeout for those whose sender never said so, no_audio for those that had no packets.',
+      'Completed calls by reason: idle_timeout if no completion came, no_audio for calls without packets.',
       'reason',
       () => Object.entries(this.#callsCompleted),
     )
@@ -167,7 +167,7 @@ export class Metrics {
     )
     total(
       'duplicates_unchecked_total',
-      'Duplicates that came too fast to compare their content.',
+      'Duplicates that arrived too fast to compare their content.',
       'duplicatesUnchecked',
     )
     total(
@@ -184,14 +184,10 @@ export class Metrics {
     )
     total(
       'store_duplicates_total',
-      'Packets that the journal held twice: the first stays, the second is dropped.',
+      'Packets that the journal held twice: the first is kept, the second dropped.',
       'storeDuplicates',
     )
-    total(
-      'damaged_rows_total',
-      'Rows of the database that are not what was written; what they hold is not served.',
-      'damagedRows',
-    )
+    total('damaged_rows_total', 'Damaged rows of the database; they are not served.', 'damagedRows')
     total('appends_failed_total', 'Appends that were refused because a commit failed.', 'appendsFailed')
     total(
       'checkpoints_failed_total',

@@ -13,7 +13,7 @@ export const Sentiment = Type.Union([
 export type Sentiment = Static<typeof Sentiment>
 
 export const Truncated = Type.Optional(
-  Type.Literal(true, { description: 'There where `transcription` is only its beginning.' }),
+  Type.Literal(true, { description: 'Present if `transcription` is only the beginning.' }),
 )
 
 const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description })
@@ -45,7 +45,7 @@ export type TurnSentiment = Static<typeof TurnSentiment>
 export const ProviderRequest = Type.Object({
   what: Type.Union([Type.Literal('transcription'), Type.Literal('chat')]),
   attempt: Type.Integer({ minimum: 1 }),
-  status: Type.Integer({ minimum: 0, description: 'Of HTTP; 0 where no answer came.' }),
+  status: Type.Integer({ minimum: 0, description: 'HTTP status; 0 if no answer came.' }),
   latency_ms: Type.Integer({ minimum: 0 }),
   bytes_sent: Type.Integer({ minimum: 0 }),
   bytes_received: Type.Integer({ minimum: 0 }),

@@ -25,7 +25,7 @@ export const CompletionReason = Type.Union(
   [Type.Literal('completed'), Type.Literal('idle_timeout'), Type.Literal('no_audio')],
   {
     description:
-      'Why the call left IN_PROGRESS: the PBX said so, no packet came for the idle timeout, or the PBX said that it never had one.',
+      'Why the call left IN_PROGRESS: the PBX completed it, no packet came for the idle timeout, or the PBX reported a call without packets.',
   },
 )
 export type CompletionReason = Static<typeof CompletionReason>
@@ -36,7 +36,7 @@ export const CompletionBody = Type.Object(
       minimum: 0,
       maximum: limits.totalPacketsMax,
       description:
-        'How many packets the call has; missing numbers are counted against it from now on. 0 only for a call that was started and has none.',
+        'How many packets the call has. Missing numbers are counted up to it. 0 is allowed only for a started call without packets.',
     }),
   },
   { $id: 'Completion', examples: [{ total_packets: 10 }] },
@@ -59,25 +59,24 @@ export const WaitingFor = Type.Union(
   [Type.Literal('slot'), Type.Literal('retry'), Type.Literal('provider')],
   {
     description:
-      'What a call in PROCESSING_AI waits for while no attempt is under way: a free slot, its next attempt, or a provider that is down for everybody.',
+      'The reason why a call in PROCESSING_AI waits: for a free slot, its next attempt, or a provider that is down for all calls. Null during an attempt.',
   },
 )
 export type WaitingFor = Static<typeof WaitingFor>
 
 export const AnalysisView = Type.Object({
-  attempts: Type.Integer({ minimum: 0, description: 'Those that count, since the last redrive.' }),
-  attempts_total: Type.Integer({ minimum: 0, description: 'Every attempt in the call’s life.' }),
+  attempts: Type.Integer({ minimum: 0, description: 'Attempts that count, since the last retry by hand.' }),
+  attempts_total: Type.Integer({ minimum: 0, description: 'All attempts in the call’s life.' }),
   redrives: Type.Integer({ minimum: 0 }),
   waiting_for: nullable(WaitingFor),
   next_attempt_at: Type.Union([Time, Type.Null()], {
-    description:
-      'When a call that waits for a retry is tried again; null for one that waits for something else.',
+    description: 'Time of the next attempt; null if the call does not wait for one.',
   }),
   provider: nullable(Type.String()),
   transcription: nullable(
     Type.String({
       maxLength: limits.digestCharactersMax,
-      description: `What was said: the first ${limits.digestCharactersMax.toLocaleString('en')} characters. \`GET …/transcript\` has all of it.`,
+      description: `The first ${limits.digestCharactersMax.toLocaleString('en')} characters of the transcript. \`GET …/transcript\` has all of it.`,
     }),
   ),
   truncated: Truncated,
@@ -105,7 +104,7 @@ export const CallView = Type.Object(
     duplicate_count: Type.Integer({
       minimum: 0,
       description:
-        'Duplicates leave nothing on disk; those since the last snapshot of the call are not counted after a crash.',
+        'Duplicates are not stored. After a crash, those since the last snapshot of the call are not counted.',
     }),
     created_at: Time,
     last_packet_at: nullable(Time),
@@ -130,7 +129,7 @@ export const EmptyBody = Type.Object({}, { $id: 'Empty' })
 export const RetryReceipt = Type.Object(
   {
     status: Type.Union([Type.Literal('accepted'), Type.Literal('under_way')], {
-      description: '`under_way`: the call is in PROCESSING_AI already, and nothing was changed.',
+      description: '`under_way`: the call is already in PROCESSING_AI; nothing was changed.',
     }),
     message: Type.String(),
     call_id: CallIdText,
@@ -144,7 +143,7 @@ const FoundCall = Type.Object({
   ...CallView.properties,
   match: Type.Optional(
     Type.Array(MatchPart, {
-      description: 'Where transcripts were searched: a part of this one, with what was found in it.',
+      description: 'Only for a search in transcripts: a part of the transcript, with the found words.',
     }),
   ),
 })
@@ -159,7 +158,7 @@ export const DamagedCall = Type.Object(
   {
     $id: 'damaged_call',
     description:
-      'A call whose row in the database is not what was written, in the place of the row: nothing of it is told. `voicestream verify` names it.',
+      'Stands for a call whose row in the database is damaged. Nothing of the row is shown. `voicestream verify` names it.',
   },
 )
 export type DamagedCall = Static<typeof DamagedCall>
@@ -168,7 +167,8 @@ export const CallPage = Type.Object(
   { calls: Type.Array(Type.Union([FoundCall, DamagedCall])), next_cursor: nullable(Type.String()) },
   {
     $id: 'CallPage',
-    description: 'Newest first. A page may end early, and be empty; go on while `next_cursor` is not null.',
+    description:
+      'Newest first. A page may end early, and may be empty: continue while `next_cursor` is not null.',
   },
 )
 
@@ -181,7 +181,10 @@ export const StoredPacket = Type.Object({
 
 export const PacketPage = Type.Object(
   { packets: Type.Array(StoredPacket), next_from: nullable(Sequence) },
-  { $id: 'PacketPage', description: 'Ascending. A page may end early; go on while `next_from` is not null.' },
+  {
+    $id: 'PacketPage',
+    description: 'Ascending. A page may end early: continue while `next_from` is not null.',
+  },
 )
 
 export const GapPage = Type.Object(

@@ -11,12 +11,12 @@ export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes]
 export const closeCodeMeanings: Readonly<
   Record<CloseCode, { readonly when: string; readonly reaction: string }>
 > = {
-  1001: { when: 'the service shuts down', reaction: 'connect again with backoff; a new run answers `reset`' },
-  1008: { when: 'the client sent too much', reaction: 'send less; connecting again at once does not help' },
-  1013: { when: 'the picture of the calls could not be read', reaction: 'connect again with backoff' },
+  1001: { when: 'the service shuts down', reaction: 'reconnect with backoff; the new run answers `reset`' },
+  1008: { when: 'the client sent too much', reaction: 'send less; reconnecting at once does not help' },
+  1013: { when: 'the snapshot of the calls could not be read', reaction: 'reconnect with backoff' },
   4008: {
     when: 'the client read too slowly',
-    reaction: 'connect again and resume from the last position: what was missed is still held',
+    reaction: 'reconnect and resume from the last position; the missed events are still held',
   },
   4401: { when: 'the credential is missing, wrong or no longer valid', reaction: 'get a new ticket first' },
 }

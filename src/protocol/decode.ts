@@ -92,7 +92,7 @@ export function parseObject(body: Uint8Array): ParsedObject {
     case 'not-an-object':
       throw violation([{ path: '', message: 'must be an object' }])
     case 'duplicate-key':
-      throw malformed('a key stands twice')
+      throw malformed('duplicate key')
     case 'too-deep':
       throw malformed(`nests deeper than ${limits.jsonDepthMax} levels`)
     case 'members':

@@ -80,31 +80,31 @@ const introduction = `# Events
 <!-- Written by \`npm run docs\` from src/protocol. Do not edit. -->
 
 \`/ws/supervisor\` carries one JSON object a message. \`event\` names its kind; ignore kinds and members that you do not
-know. Events are told after the commit that contains them, in commit order. A \`position\` is a short token, opaque to
+know. Events are sent after the commit that contains them, in commit order. A \`position\` is a short token, opaque to
 clients. Times are RFC 3339, UTC, with milliseconds.
 
 | Parameter | |
 | --- | --- |
-| \`since\` | Resume: exactly the events after this position, then live, without a gap or a repeat. Empty: from now. \`snapshot\`: the picture of the current calls first. Take the position of the last message that you have handled, of whatever kind. |
+| \`since\` | Resume: exactly the events after this position, then live, without a gap or a repeat. Empty: from now. \`snapshot\`: the current calls first. Use the position of the last message that you handled, of any kind. |
 | \`call\` | Only these calls, separated by commas, at most 100. |
 | \`event\` | Only these events of calls, separated by commas. |
-| \`state\` | Only calls in these states, separated by commas; a change of state is told when either side of it is named. |
-| \`view\` | \`events\` (default), or \`floor\`: rows and totals, conflated, at most 4 messages a second. The floor takes no \`since\` and no filters. |
+| \`state\` | Only calls in these states, separated by commas. A change of state is sent if its old or its new state is listed. |
+| \`view\` | \`events\` (default), or \`floor\`: rows and totals, conflated, at most 4 messages a second. \`floor\` allows neither \`since\` nor filters. |
 
-A parameter that is not understood is answered 400 before the upgrade.
+An unknown parameter is answered 400 before the upgrade.
 
-Without \`since\` and \`view=floor\` a socket carries the events of calls from now on and nothing else. With either, the
-messages of the stream come too, in this order:
+Without \`since\` and \`view=floor\` a socket carries only the events of calls from now on. With either, it also carries the
+messages of the stream, in this order:
 
 - \`hello\`, the missed events, \`live\`, then events as they happen;
 - or \`reset\`, \`snapshot\` parts with the events of the meantime between them, \`live\`, then events as they happen;
 - with \`view=floor\`: \`hello\`, \`snapshot\` parts with \`floor\` messages between them, \`live\`, then \`floor\` messages;
-- and a \`heartbeat\` whenever nothing else was sent for 5 s. A client that hears nothing for 12 s should connect again.
+- and a \`heartbeat\` whenever nothing else was sent for 5 s. A client that receives nothing for 12 s should reconnect.
 
-A restart of the service begins a new epoch: positions from before it are answered \`reset\` with \`other_epoch\`, because
-what was told last before a crash can no longer be known exactly. A client that was cut off within a snapshot has half
-a picture and asks with \`since=snapshot\` again. What a client sends is ignored.
+A restart of the service begins a new epoch. Earlier positions are answered \`reset\` with \`other_epoch\`, because after a crash
+nobody knows exactly which events were sent. A client that was cut off within a snapshot connects with \`since=snapshot\` again.
+The service ignores messages of the client.
 
-Figures in events and rows are absolute: whoever applies what comes in order has the account of each call. One figure
-moves without an event: a completion may make \`missing_count\` rise by the lost tail. Rows have it at once, events with
+Figures in events and rows are absolute: a client that applies messages in order has the account of each call. One figure
+changes without an event: a completion may raise \`missing_count\` by the lost tail. Rows have it at once, events with
 the next packet of the call.`

@@ -28,11 +28,11 @@ export const PacketReceived = Type.Object(
 )
 export const PacketDuplicate = Type.Object(
   { ...head('packet_duplicate'), ...account },
-  { $id: 'packet_duplicate', description: 'A packet came again; the first one stays.' },
+  { $id: 'packet_duplicate', description: 'A packet arrived again; the first one is kept.' },
 )
 export const PacketRejected = Type.Object(
   { ...head('packet_rejected'), ...account, reason: Type.Literal('grace_period_over'), state: CallState },
-  { $id: 'packet_rejected', description: 'A packet came after the grace period and is not stored.' },
+  { $id: 'packet_rejected', description: 'A packet arrived after the grace period and is not stored.' },
 )
 export const StateChanged = Type.Object(
   {
@@ -54,7 +54,7 @@ export const AiCompleted = Type.Object(
     ...head('ai_completed'),
     transcription: Type.String({
       maxLength: limits.digestCharactersMax,
-      description: `What was said: the first ${limits.digestCharactersMax.toLocaleString('en')} characters. \`GET …/transcript\` has all of it.`,
+      description: `The first ${limits.digestCharactersMax.toLocaleString('en')} characters of the transcript. \`GET …/transcript\` has all of it.`,
     }),
     truncated: Truncated,
     sentiment: Sentiment,
@@ -69,18 +69,18 @@ export const AiAttemptFailed = Type.Object(
     error: Type.String(),
     next_attempt_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
       description:
-        'Null: the provider is down for everybody. The call waits for it, and the attempt does not count.',
+        'Null if the provider is down for all calls: the call waits for it, and the attempt does not count.',
     }),
     wait_ms: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
   },
   {
     $id: 'ai_attempt_failed',
-    description: 'An attempt at the analysis has failed; there will be another one.',
+    description: 'An attempt at the analysis failed; another one follows.',
   },
 )
 export const AiFailed = Type.Object(
   { ...head('ai_failed'), reason: Type.String() },
-  { $id: 'ai_failed', description: 'The analysis has failed for good.' },
+  { $id: 'ai_failed', description: 'The analysis failed finally.' },
 )
 
 export const CallStarted = Type.Object(
@@ -88,12 +88,12 @@ export const CallStarted = Type.Object(
   {
     $id: 'call_started',
     description:
-      'The PBX has said what the call is; it comes again when the PBX says something else. A call of which it says nothing begins with its first packet.',
+      'The PBX described the call. Sent again when the description changes. A call without a description begins with its first packet.',
   },
 )
 export const CallDeleted = Type.Object(
   { ...head('call_deleted') },
-  { $id: 'call_deleted', description: 'The call was erased, with all that was known of it.' },
+  { $id: 'call_deleted', description: 'The call was erased completely.' },
 )
 
 export const eventSchemas = [

@@ -10,14 +10,14 @@ import { CallIdText } from './packet.js'
 
 const head = <Name extends string>(name: Name) => ({
   event: Type.Literal(name),
-  position: Type.String({ description: 'Where the stream stands; what follows comes after it.' }),
+  position: Type.String({ description: 'The current place in the stream; later messages come after it.' }),
   at: Type.String({ format: 'date-time' }),
 })
 
 export const Hello = Type.Object(head('hello'), {
   $id: 'hello',
   description:
-    'The first message where the stream goes on without a hole: with `since=POSITION` it has that position and every missed event follows; with `since=` it has the current one.',
+    'The first message of a stream that continues without a hole. With `since=POSITION` it has that position, and every missed event follows. With `since=` it has the current position.',
 })
 
 export const ResetReason = Type.Union(
@@ -31,7 +31,7 @@ export const ResetReason = Type.Union(
   ],
   {
     description:
-      'evicted: so old that its successors are no longer held. other_epoch: from another run of the service. future: ahead of the stream. malformed: no position at all. requested: by `since=snapshot`. fell_behind: a floor view that read so slowly that it begins anew.',
+      'evicted: the events after the position are no longer held. other_epoch: the position is from another run of the service. future: it is ahead of the stream. malformed: it is not a position. requested: by `since=snapshot`. fell_behind: a floor view read so slowly that it starts over.',
   },
 )
 export type ResetReason = Static<typeof ResetReason>
@@ -41,44 +41,43 @@ export const Reset = Type.Object(
   {
     $id: 'reset',
     description:
-      'The stream cannot go on where the client stands: forget every call; a snapshot follows, and between its parts what happens meanwhile. The first message, unless a floor view fell behind.',
+      'The stream cannot continue at the client’s position: forget every call. A snapshot follows, with the events of the meantime between its parts. This is the first message, unless a floor view fell behind.',
   },
 )
 export const Snapshot = Type.Object(
   {
     ...head('snapshot'),
     calls: Type.Array(Type.Union([CallRow, DamagedCall])),
-    is_last: Type.Boolean({ description: 'The picture is complete.' }),
+    is_last: Type.Boolean({ description: 'The snapshot is complete.' }),
   },
   {
     $id: 'snapshot',
     description:
-      'A part of the picture: the calls that have not ended, and the ones that ended last. Each row is right at its place in the stream, so what is applied in order is right; calls that begin meanwhile are told by their events or changes alone. A client that reads slowly gets the rest when it has read what it has; a row may come again.',
+      'A part of the snapshot: the calls that have not ended, and those that ended last. Each row is correct at its place in the stream, so apply messages in order. Calls that begin meanwhile appear only in events or changes. A slow client receives the rest after it has read the earlier parts. A row may come again.',
   },
 )
 export const Live = Type.Object(head('live'), {
   $id: 'live',
   description:
-    'Caught up: what was missed, or the snapshot, is through, and what follows is told as it happens.',
+    'Caught up: all missed events, or the snapshot, were sent. Later messages are sent as they happen.',
 })
 export const Heartbeat = Type.Object(head('heartbeat'), {
   $id: 'heartbeat',
   description:
-    'Nothing else has been sent for a while. Its position is where to resume, also where a filter keeps every event back.',
+    'Nothing else was sent for a while. Resume from its position, even if a filter holds back every event.',
 })
 export const FloorChange = Type.Object(
   {
     ...head('floor'),
     totals: FloorTotals,
     changed: Type.Array(CallRow, {
-      description: 'Calls that have changed since the message before, new ones too.',
+      description: 'Calls that changed since the previous message, including new ones.',
     }),
     gone: Type.Array(CallIdText, {
-      description:
-        'Calls that are no longer in the picture: erased, or ended before the ones that ended last.',
+      description: 'Calls to remove: erased, or ended before those that are shown.',
     }),
   },
-  { $id: 'floor', description: 'At most 4 a second and at least one, only with `view=floor`.' },
+  { $id: 'floor', description: 'At least one and at most 4 a second; only with `view=floor`.' },
 )
 
 export const feedSchemas = [Hello, Reset, Snapshot, Live, Heartbeat, FloorChange] as const

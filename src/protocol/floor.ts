@@ -17,8 +17,8 @@ export const CallRow = Type.Object(
     last_packet_at: nullable(Time),
     completed_at: nullable(Time),
     ended_at: nullable(Time),
-    agent: nullable(Type.String({ description: 'As the PBX said it; null while nobody has.' })),
-    queue: nullable(Type.String({ description: 'The same.' })),
+    agent: nullable(Type.String({ description: 'Agent from `start`; null if unknown.' })),
+    queue: nullable(Type.String({ description: 'Queue from `start`; null if unknown.' })),
     total_received: Count,
     expected_total_packets: nullable(Count),
     missing_count: Count,
@@ -29,14 +29,14 @@ export const CallRow = Type.Object(
       attempts: Count,
       next_attempt_at: nullable(Time),
       error: nullable(
-        Type.String({ description: 'Of the last attempt that failed; null once one succeeded.' }),
+        Type.String({ description: 'Error of the last failed attempt; null after a success.' }),
       ),
     }),
   },
   {
     $id: 'call_row',
     description:
-      'One call in a snapshot or on the floor, as of its place in the stream: absolute figures, so that a row replaces whatever was known of the call.',
+      'One call in a snapshot or on the floor, as of its place in the stream. Figures are absolute: a row replaces everything known of the call.',
   },
 )
 export type CallRow = Static<typeof CallRow>
@@ -47,7 +47,7 @@ export const FloorTotals = Type.Object(
   {
     calls: Type.Object(
       { IN_PROGRESS: Count, COMPLETED: Count, PROCESSING_AI: Count, ARCHIVED: Count, FAILED: Count },
-      { description: 'All calls that are stored, by state.' },
+      { description: 'All stored calls, by state.' },
     ),
     packets_per_second: PerSecond,
     duplicates_per_second: PerSecond,
@@ -56,7 +56,7 @@ export const FloorTotals = Type.Object(
     skipped_per_second: PerSecond,
     ai_queue: Type.Integer({
       minimum: 0,
-      description: 'Calls that wait for their analysis or are under it.',
+      description: 'Calls that wait for their analysis or are being analysed.',
     }),
     last_hour: Type.Object({
       packets: Count,
@@ -82,7 +82,7 @@ export const FloorBucket = Type.Object(
     late: Type.Integer({ minimum: 0, description: 'Packets that closed a gap.' }),
     skipped: Type.Integer({
       minimum: 0,
-      description: 'Numbers that a packet jumped over: gaps that opened.',
+      description: 'Numbers that packets skipped: gaps that opened.',
     }),
     lost: Type.Integer({ minimum: 0, description: 'Still missing when the grace period was over.' }),
     calls_started: Count,

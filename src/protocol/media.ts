@@ -16,11 +16,15 @@ export const Media = Type.Object({
     [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
     {
       description:
-        'What `data` of a packet is: text, or base64 of samples (ITU-T G.711, or linear, 16 bits, little-endian).',
+        'Encoding of `data` in packets: text, or base64 of samples (ITU-T G.711, or linear, 16 bits, little-endian).',
     },
   ),
-  sample_rate: Type.Integer({ minimum: 4000, maximum: 192_000, description: 'Frames a second.' }),
-  channels: Type.Integer({ minimum: 1, maximum: 8, description: 'Interleaved, one sample of each a frame.' }),
+  sample_rate: Type.Integer({ minimum: 4000, maximum: 192_000, description: 'Frames a second (Hz).' }),
+  channels: Type.Integer({
+    minimum: 1,
+    maximum: 8,
+    description: 'Interleaved channels: a frame has one sample of each.',
+  }),
 })
 export type Media = Static<typeof Media>
 

@@ -12,7 +12,7 @@ export const Sequence = Type.Integer({
 
 export const PacketTimestamp = Type.Number({
   exclusiveMinimum: 0,
-  description: 'The sender’s time in seconds. Stored and given back; it never drives a deadline.',
+  description: 'The sender’s time in seconds. It is stored and returned; it never affects a deadline.',
 })
 
 export const PacketData = Type.String({
@@ -63,7 +63,7 @@ export const Receipt = Type.Object(
     missing_count: Type.Integer({ minimum: 0 }),
     duplicate: Type.Boolean(),
   },
-  { $id: 'Receipt', description: 'Sent once the packet is on disk: a 202 means durable.' },
+  { $id: 'Receipt', description: 'Sent when the packet is on disk: a 202 means durable.' },
 )
 export type Receipt = Static<typeof Receipt>
 
@@ -85,7 +85,7 @@ export const BulkResult = Type.Object(
     invalid: Type.Integer({ minimum: 0 }),
     lines: Type.Array(BulkLineResult, {
       maxItems: limits.bulkLinesListedMax,
-      description: `The lines that were not simply accepted, the first ${limits.bulkLinesListedMax}.`,
+      description: `The lines with another result than \`accepted\`, the first ${limits.bulkLinesListedMax}.`,
     }),
   },
   { $id: 'BulkResult' },

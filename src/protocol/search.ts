@@ -16,7 +16,7 @@ export interface SearchTerm {
 
 export const MatchPart = Type.Object({
   text: Type.String(),
-  found: Type.Boolean({ description: 'It is one of the words that were searched for.' }),
+  found: Type.Boolean({ description: 'The text matches the search.' }),
 })
 export type MatchPart = Static<typeof MatchPart>
 

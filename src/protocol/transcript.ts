@@ -23,10 +23,10 @@ export const CallTranscript = Type.Object(
     confidence: Type.Union([AnalysisResult.properties.confidence, Type.Null()]),
     findings: Type.Optional(
       Type.Literal('failed', {
-        description: 'There where the words are known and what they mean is not: the call is FAILED.',
+        description: 'Present if the words are known and their meaning is not: the call is FAILED.',
       }),
     ),
-    findings_error: Type.Optional(Type.String({ description: 'Why.' })),
+    findings_error: Type.Optional(Type.String({ description: 'The reason.' })),
     ...Transcript.properties,
   },
   { $id: 'CallTranscript' },

@@ -24,12 +24,12 @@ export interface SimulateOptions {
 
 export type Command = { kind: 'help' } | { kind: 'simulate'; options: SimulateOptions }
 
-export const helpText = `Plays a WAV file into VoiceStream as a PBX would, many calls at once, then holds the service's
-account of every call against its own log of what it sent.
+export const helpText = `Plays a WAV file into VoiceStream as a PBX would, many calls at once. Then it compares the service's
+account of every call with its own log of the packets that it sent.
 
   voicestream simulate FILE.wav [options]
 
-FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits; it is cut into packets of 20 ms.
+FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits. It is cut into packets of 20 ms.
 
   --url URL             the service                                       (http://127.0.0.1:8000)
   --calls N             calls at once                                     (10)
@@ -39,7 +39,7 @@ FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits; it is cut into packe
   --duplicate PERCENT   packets sent twice                                (0)
   --late PERCENT        packets sent after the completion                 (0)
   --seed N              the same seed gives the same faults               (random)
-  --prefix TEXT         what call ids begin with; new for every run       (sim-TIME-)
+  --prefix TEXT         prefix of the call ids; new for every run         (sim-TIME-)
   --connections N       keep-alive connections, and requests in flight    (64)
   --grace MS            the service's GRACE_PERIOD_MS                     (3000)
   --timeout SECONDS     wait this long for the calls to end               (120)
@@ -48,11 +48,11 @@ FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits; it is cut into packe
   --all                 show every call, not only the first 20
   --help                show this
 
-Where the service wants tokens: SIMULATE_INGEST_TOKEN for what is sent, SIMULATE_SUPERVISOR_TOKEN for what is read, both in
-the environment, because everybody on the machine sees what stands on a command line.
+If the service requires tokens, set SIMULATE_INGEST_TOKEN for sending and SIMULATE_SUPERVISOR_TOKEN for reading. Both are
+environment variables, because every user of the machine can read command lines.
 
 Exit code: 0 every account is exact · 1 an account differs · 2 the options or the file are wrong ·
-3 calls did not end in time, or the service could not be reached · 130 interrupted
+3 calls did not end in time, or the service was unreachable · 130 interrupted
 
 Examples
   voicestream simulate examples/support-call.wav
@@ -92,7 +92,7 @@ export function readCommand(
   if (values.help) return { kind: 'help' }
   const [file, ...more] = positionals
   if (file === undefined) throw usage('no WAV file given')
-  if (more.length > 0) throw usage(`one WAV file is played at a time, but ${positionals.length} are given`)
+  if (more.length > 0) throw usage(`give only one WAV file, not ${positionals.length}`)
   const callCount = readNumber(values, 'calls', { least: 1, most: callsMax, isWhole: true })
   const options: SimulateOptions = {
     file,
@@ -122,7 +122,7 @@ const tokenVariables = { ingest: 'SIMULATE_INGEST_TOKEN', supervisor: 'SIMULATE_
 export function readTokens(environment: Readonly<Record<string, string | undefined>>): Tokens {
   const read = (name: string) => {
     const token = environment[name] ?? ''
-    if (!/^[\x21-\x7e]*$/.test(token)) throw usage(`${name} holds what no token has`)
+    if (!/^[\x21-\x7e]*$/.test(token)) throw usage(`${name} contains a character that no token has`)
     return token === '' ? null : token
   }
   return { ingest: read(tokenVariables.ingest), supervisor: read(tokenVariables.supervisor) }

@@ -120,7 +120,7 @@ describe('a backup', () => {
     const refused = await runCommand(words)
     assert.deepEqual(
       [refused.code, refused.err],
-      [73, `voicestream: ${file} is there already; --force replaces it\n`],
+      [73, `voicestream: ${file} already exists; --force replaces it\n`],
     )
     assert.equal(readFileSync(file, 'utf8'), 'mine')
     assert.equal((await runCommand([...words, '--force'])).code, 0)

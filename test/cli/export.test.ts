@@ -126,9 +126,9 @@ describe('export', () => {
     assert.match(isText.err, /^voicestream: the call carries text: use --format ndjson.*\n$/)
     const noAudio = await runCommand(['export', 'words', '--encoding', 'mulaw', ...words])
     assert.deepEqual([noAudio.code, noAudio.out.length], [65, 0])
-    assert.equal(noAudio.err, 'voicestream: packet 1 is not base64, so it is no audio\n')
+    assert.equal(noAudio.err, 'voicestream: packet 1 is not audio: it is not base64\n')
     const unknown = await runCommand(['export', 'nobody', ...words])
-    assert.deepEqual([unknown.code, unknown.err], [66, 'voicestream: call nobody is not known\n'])
+    assert.deepEqual([unknown.code, unknown.err], [66, 'voicestream: call nobody is unknown\n'])
   })
 
   test('takes what the packets hold from the call’s own media; flags come first', async (t) => {

@@ -69,7 +69,7 @@ describe('a file of the database of a running service', () => {
     ]) {
       const { code, err } = await runCommand(words)
       assert.equal(code, 64, `${words.join(' ')}: ${err}`)
-      assert.match(err, /choose another place/)
+      assert.match(err, /choose another path/)
       assert.equal(err.trim().split('\n').length, 1)
     }
     assert.deepEqual(identities(dataDir), before)

@@ -124,7 +124,7 @@ describe('verify', () => {
     const { code, out } = await runCommand(['verify', fileOf(copyOf(t))])
     assert.equal(code, 0)
     assert.match(out.toString(), /total\s+│\s+4 │\s+1,002 │\s+14 │\s+3 │\s+0 │/)
-    assert.match(out.toString(), /\ngood: the file is whole, and the account of every call adds up\n$/)
+    assert.match(out.toString(), /\ngood: the file is intact, and the account of every call is correct\n$/)
   })
 
   test('finds a flipped byte in a run', async (t) => {

@@ -214,6 +214,6 @@ describe('the typed client', () => {
   test('throws where there is no WebSocket and none was passed', () => {
     const given = (globalThis as { WebSocket?: unknown }).WebSocket
     if (given === undefined)
-      assert.throws(() => new SupervisorClient({ url: 'http://localhost' }), /there is no WebSocket here/)
+      assert.throws(() => new SupervisorClient({ url: 'http://localhost' }), /this platform has no WebSocket/)
   })
 })

@@ -73,15 +73,15 @@ describe('credentials', () => {
     assert.match(ingest('canary'), /^INGEST_TOKENS, token 1: a token has 16 to 256 characters/)
     assert.match(ingest(`${first},`), /^INGEST_TOKENS, token 2: a token has 16/)
     assert.match(ingest(`canary${'x'.repeat(256)}`), /a token has 16 to 256/)
-    assert.match(ingest('canary with words in it'), /a token is of/)
-    assert.match(ingest('canary-é-canary-é-canary'), /a token is of/)
-    assert.match(ingest(`${first},${first}`), /token 2: the token was given before/)
+    assert.match(ingest('canary with words in it'), /a token may contain only/)
+    assert.match(ingest('canary-é-canary-é-canary'), /a token may contain only/)
+    assert.match(ingest(`${first},${first}`), /token 2: duplicate token/)
     assert.match(
       refusal(() => new Credentials({ ...none, INGEST_TOKENS: first, SUPERVISOR_TOKENS: first })),
-      /^SUPERVISOR_TOKENS, token 1: the token was given before; each belongs to one role/,
+      /^SUPERVISOR_TOKENS, token 1: duplicate token; each token has one role/,
     )
     const many = Array.from({ length: limits.credentialsMax + 1 }, (_, n) => `canary-token-number-${n}`)
-    assert.match(ingest(many.join(',')), /there are 65 tokens; at most 64/)
+    assert.match(ingest(many.join(',')), /65 tokens are set; the maximum is 64/)
   })
 
   test('come from a file of role, token and name, with comments', (t) => {
@@ -103,16 +103,16 @@ describe('credentials', () => {
       return refusal(() => new Credentials({ ...none, TOKENS_FILE }))
     }
     for (const mode of [0o640, 0o604, 0o622])
-      assert.match(file(`ingest ${first}\n`, mode), /open to others than its owner: chmod 600/, String(mode))
+      assert.match(file(`ingest ${first}\n`, mode), /readable by other users; run chmod 600/, String(mode))
     assert.match(
       refusal(() => new Credentials({ ...none, TOKENS_FILE: '/no/such/file' })),
       /TOKENS_FILE \/no\/such\/file cannot be read \(ENOENT\)/,
     )
-    assert.match(file('# nothing\n'), /holds no token/)
-    assert.match(file(`${first} ingest\n`), /line 1: a line is "role token \[name\]"/)
-    assert.match(file(`\ningest ${first} a b\n`), /line 2: a line is/)
+    assert.match(file('# nothing\n'), /contains no token/)
+    assert.match(file(`${first} ingest\n`), /line 1: expected "role token \[name\]"/)
+    assert.match(file(`\ningest ${first} a b\n`), /line 2: expected "role token/)
     assert.match(file('ingest\n'), /line 1: a token has 16/)
-    assert.match(file(`ingest ${first} na/me\n`), /line 1: a name is/)
+    assert.match(file(`ingest ${first} na/me\n`), /line 1: a name has/)
   })
 
   test('are read anew from their file, and stay as they were when it is bad', (t) => {

@@ -25,7 +25,7 @@ function warningsOf({ log }: Service): readonly string[] {
   return log
     .filter(({ level }) => level === 40)
     .map(({ msg }) => String(msg))
-    .filter((text) => !/running as root|kept for ever/.test(text))
+    .filter((text) => !/running as root|kept forever/.test(text))
 }
 
 describe('without credentials', () => {

@@ -76,7 +76,7 @@ describe('the provider', () => {
       '128.0.0.1',
     ]) {
       const settings = { ...whole, AI_BASE_URL: `http://${host}/v1` }
-      assert.match(refusal(settings), /^AI_BASE_URL is http and not on this machine/)
+      assert.match(refusal(settings), /^AI_BASE_URL is http to another machine/)
       providerOf({ ...settings, AI_ALLOW_HTTP: 'true' }).close?.()
     }
     assert.match(refusal({ ...whole, AI_CHAT_BASE_URL: 'http://10.0.0.7/v1' }), /^AI_CHAT_BASE_URL is http/)
@@ -84,11 +84,11 @@ describe('the provider', () => {
 
   test('wants a URL that is nothing but one', () => {
     for (const url of ['api.example.com', 'file:///etc/passwd', 'ftp://host/', 'https://'])
-      assert.match(refusal({ ...whole, AI_BASE_URL: url }), /^AI_BASE_URL is no URL of http or https$/)
+      assert.match(refusal({ ...whole, AI_BASE_URL: url }), /^AI_BASE_URL is not an http or https URL$/)
     for (const url of [`https://u:${canary}@h/v1`, `https://h/v1?key=${canary}`, `https://h/v1#${canary}`])
       assert.match(
         refusal({ ...whole, AI_BASE_URL: url }),
-        /no user, password, query or fragment|may have no/,
+        /no user, password, query or fragment|must not contain/,
       )
   })
 
@@ -97,15 +97,15 @@ describe('the provider', () => {
     providerOf({ ...whole, AI_API_KEY: '', AI_API_KEY_FILE }).close?.()
     assert.match(refusal({ ...whole, AI_API_KEY_FILE }), /both set/)
     const with_ = (path: string) => refusal({ ...whole, AI_API_KEY: '', AI_API_KEY_FILE: path })
-    assert.match(with_(keyFile(t, canary, 0o644)), /AI_API_KEY_FILE .* is open to others than its owner/)
+    assert.match(with_(keyFile(t, canary, 0o644)), /AI_API_KEY_FILE .* is readable by other users/)
     assert.match(with_('/no/such/file'), /AI_API_KEY_FILE \/no\/such\/file cannot be read \(ENOENT\)/)
     assert.match(with_(keyFile(t, ' \n')), /is empty/)
-    assert.match(with_(keyFile(t, `${canary}\nand another line`)), /holds what no key can/)
+    assert.match(with_(keyFile(t, `${canary}\nand another line`)), /is not a valid key/)
   })
 
   test('refuses a key that would break a header', () => {
     for (const key of [`${canary}\r\nX-Evil: 1`, `${canary} x`, `${canary}ü`, canary.repeat(50)])
-      assert.match(refusal({ ...whole, AI_API_KEY: key }), /holds what no key can/)
+      assert.match(refusal({ ...whole, AI_API_KEY: key }), /is not a valid key/)
   })
 
   test('has a key of its own for a chat server of its own, and none without one', () => {

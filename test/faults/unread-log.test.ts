@@ -121,7 +121,7 @@ describe('a service', () => {
   test('writes one line each for some of what a PBX does wrong often, and counts the rest', async (t) => {
     const service = await startService(t)
     await sendWhatIsLogged(service)
-    const kind = 'a duplicate has other content than the stored packet; the first stays'
+    const kind = 'a duplicate differs from the stored packet; the stored one is kept'
     const logged = () => service.log.filter(({ msg }) => msg === kind).length
     const metrics = await (await fetch(`${service.url}/metrics`)).text()
     const differing = Number(/^voicestream_duplicate_mismatches_total (\d+)$/m.exec(metrics)?.[1])

@@ -46,7 +46,7 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   service.kill('SIGHUP')
   await reloaded(3)
   assert.deepEqual([await status(old), await status(fresh)], [200, 200])
-  const refused = service.log.filter(({ msg }) => /cannot be read/.test(String(msg)))
+  const refused = service.log.filter(({ msg }) => /could not be reloaded/.test(String(msg)))
   assert.deepEqual(
     refused.map(({ reason, err }) => [typeof reason, err]),
     Array(2).fill(['string', undefined]),

@@ -46,7 +46,7 @@ describe('the members of an object', () => {
     assert(found > 1000)
   })
 
-  test('are refused when a key stands twice, written differently too', () => {
+  test('are refused when duplicate key, written differently too', () => {
     for (const text of ['{"a":1,"a":1}', '{"a":1,"b":[{"a":3}],"\\u0061":2}', '{"":1,"":2}']) {
       const scan = scanMembers(text)
       assert.equal(scan.kind, 'duplicate-key')

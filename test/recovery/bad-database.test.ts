@@ -70,7 +70,7 @@ describe('a database that is not to be touched', { concurrency: 2 }, () => {
   for (const [what, change, reason] of [
     ['a schema that is newer than the program', 'PRAGMA user_version = 1000', /schema version 1000/],
     ['a schema that is older than the program', 'PRAGMA user_version = 0', /schema version 0/],
-    ['tables of another layout', 'DROP TABLE erasures', /another layout than this program: erasures/],
+    ['tables of another layout', 'DROP TABLE erasures', /the layout of this program: erasures/],
     ['the id of another program', 'PRAGMA application_id = 42', /another program/],
   ] as const)
     test(`${what} stops the start, and neither the database nor its log changes`, async (t) => {

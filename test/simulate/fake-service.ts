@@ -89,7 +89,7 @@ export async function startFakeService(behaviour: Partial<FakeBehaviour> = {}): 
       if (url.pathname === '/') return reply(response, 200, { service: 'fake' })
       if (first !== 'call') return reply(response, 404, { title: 'no such page' })
       if (second === 'stream') return takePacket(callId, body, response)
-      if (call === undefined) return reply(response, 404, { title: `call ${callId} is not known` })
+      if (call === undefined) return reply(response, 404, { title: `call ${callId} is unknown` })
       if (second === 'complete') return completeCall(call, callId, JSON.parse(body), response)
       const from = Number(url.searchParams.get('from') ?? 0)
       const limit = Number(url.searchParams.get('limit') ?? 100)

@@ -43,7 +43,7 @@ describe('the command line', () => {
 
   test('that is unknown, bad or contradictory is refused with the option and what it may be', () => {
     refuses([], /no WAV file given/)
-    refuses(['a.wav', 'b.wav'], /2 are given/)
+    refuses(['a.wav', 'b.wav'], /only one WAV file, not 2/)
     refuses(['a.wav', '--los', '2'], /^Unknown option '--los'$/)
     refuses(['a.wav', '--calls'], /--calls/)
     refuses(['a.wav', '--calls', '0'], /--calls must be a whole number from 1 to 20000, not "0"/)

@@ -80,7 +80,7 @@ describe('a simulated call', () => {
     assert.match(told, /401/)
     const bad = await run(t, { SIMULATE_INGEST_TOKEN: 'se cret\n' })
     assert.equal(bad.exitCode, 2)
-    assert.match(bad.told, /SIMULATE_INGEST_TOKEN holds what no token has/)
+    assert.match(bad.told, /SIMULATE_INGEST_TOKEN contains a character that no token has/)
     assert(!bad.told.includes('cret'))
   })
 })

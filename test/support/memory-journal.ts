@@ -148,7 +148,7 @@ export class MemoryJournal implements Journal, CallReader {
   settled(handle: CallStream, settlement: Settlement): void {
     const stream = handle as MemoryStream
     if (stream.isDead)
-      tellFailed(settlement, new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+      tellFailed(settlement, new VoiceStreamError('commit_failed', 'an earlier append failed'))
     else if (stream.pending === 0) tellCommitted(settlement)
     else this.#enqueue({ change: null, stream, settlement })
   }

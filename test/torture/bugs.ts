@@ -102,7 +102,7 @@ export const bugs: readonly Bug[] = [
       { file: 'actors/call.js', find: 'this.#ports.drop(this.#callId);', replace: '' },
       {
         file: 'store/sqlite/sqlite-journal.js',
-        find: "tellFailed(settlement, new VoiceStreamError('commit_failed', 'what came before could not be stored'));",
+        find: "tellFailed(settlement, new VoiceStreamError('commit_failed', 'an earlier append failed'));",
         replace: 'tellCommitted(settlement);',
       },
     ],

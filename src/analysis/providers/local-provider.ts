@@ -24,9 +24,7 @@ export class LocalProvider implements AnalysisProvider {
     signal: AbortSignal,
   ): Promise<AnalysisResult> {
     if (media.encoding !== 'text')
-      throw new ProviderRejected(
-        `AI_PROVIDER=local analyses calls of text, and this one is ${media.encoding}`,
-      )
+      throw new ProviderRejected(`AI_PROVIDER=local analyses only text; this call is ${media.encoding}`)
     const transcript = await readTextCall(packetPages(), expectedTotal)
     const turns: TurnSentiment[] = []
     for (const [index, { text }] of transcript.segments.entries()) {

@@ -16,12 +16,12 @@ const rolesFor: Readonly<Record<Role, readonly Role[]>> = {
 }
 
 // One for all: they are the same for every caller, and where many are refused nothing is made anew.
-const missing = new VoiceStreamError('unauthenticated', 'this wants an Authorization: Bearer header')
-const unknown = new VoiceStreamError('unauthenticated', 'the token is not known')
+const missing = new VoiceStreamError('unauthenticated', 'an Authorization: Bearer header is required')
+const unknown = new VoiceStreamError('unauthenticated', 'the token is unknown')
 const wrongRole: Readonly<Record<Role, VoiceStreamError>> = {
-  ingest: new VoiceStreamError('forbidden', 'this is for ingest credentials'),
-  supervisor: new VoiceStreamError('forbidden', 'this is for supervisor and admin credentials'),
-  admin: new VoiceStreamError('forbidden', 'this is for admin credentials'),
+  ingest: new VoiceStreamError('forbidden', 'this needs an ingest token'),
+  supervisor: new VoiceStreamError('forbidden', 'this needs a supervisor or admin token'),
+  admin: new VoiceStreamError('forbidden', 'this needs an admin token'),
 }
 
 const scheme = /^bearer +/i

@@ -51,7 +51,7 @@ function parseNetworks(text: string): BlockList {
         throw new Error('no network')
       networks.addSubnet(address, bits, family)
     } catch {
-      throw new ConfigError(`TRUSTED_PROXIES: ${quoted(network)} is no address and no network`)
+      throw new ConfigError(`TRUSTED_PROXIES: ${quoted(network)} is neither an address nor a network`)
     }
   }
   return networks

@@ -26,15 +26,18 @@ export interface GatePorts {
 
 const hostRefused = new VoiceStreamError(
   'host_refused',
-  'this service answers to addresses, localhost and the names of ALLOWED_HOSTS',
+  'this Host is not allowed; use an IP address, localhost or a name of ALLOWED_HOSTS',
 )
-const originRefused = new VoiceStreamError('origin_refused', 'pages of this origin may not do that')
+const originRefused = new VoiceStreamError(
+  'origin_refused',
+  'pages of this origin are not allowed to do this',
+)
 const originMissing = new VoiceStreamError(
   'origin_refused',
-  'a ticket is for a browser, which names its origin',
+  'a ticket works only in a browser, which sends an Origin',
 )
-const ticketRefused = new VoiceStreamError('unauthenticated', 'the ticket is unknown, used or too old')
-const rateLimited = new VoiceStreamError('rate_limited', 'more requests than are allowed')
+const ticketRefused = new VoiceStreamError('unauthenticated', 'the ticket is unknown, used or expired')
+const rateLimited = new VoiceStreamError('rate_limited', 'too many requests')
 const tooManyFailures = new VoiceStreamError(
   'too_many_failures',
   'too many unknown credentials came from this address',

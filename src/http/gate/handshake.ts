@@ -123,7 +123,7 @@ class SocketCount {
 
 function checkUpgrade(req: HttpRequest): void {
   if (req.getHeader('sec-websocket-version') !== '13')
-    throw new VoiceStreamError('upgrade_required', 'only version 13 of the WebSocket protocol is spoken here')
+    throw new VoiceStreamError('upgrade_required', 'only version 13 of the WebSocket protocol is supported')
   if (!hasWord(req.getHeader('upgrade'), 'websocket') || !hasWord(req.getHeader('connection'), 'upgrade'))
     throw new VoiceStreamError('upgrade_required', 'connect with a WebSocket')
   if (!keyPattern.test(req.getHeader('sec-websocket-key')))

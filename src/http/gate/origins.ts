@@ -91,13 +91,13 @@ function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || url.origin !== text || !/^https?:$/.test(url.protocol))
     throw new ConfigError(
-      `ALLOWED_ORIGINS: ${quoted(text)} is no origin; one looks like https://voice.example.com or http://10.0.0.5:8000`,
+      `ALLOWED_ORIGINS: ${quoted(text)} is not an origin; examples: https://voice.example.com or http://10.0.0.5:8000`,
     )
   return url
 }
 
 function parseHost(text: string): string {
   if (!/^[A-Za-z0-9._-]{1,253}$/.test(text))
-    throw new ConfigError(`ALLOWED_HOSTS: ${quoted(text)} is no host name; a port is not part of it`)
+    throw new ConfigError(`ALLOWED_HOSTS: ${quoted(text)} is not a host name; give it without a port`)
   return text.toLowerCase()
 }

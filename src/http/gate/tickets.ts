@@ -72,7 +72,8 @@ export function ticketRoute(tickets: Tickets): Route {
     access: 'supervisor',
     tag: 'supervisors',
     summary: 'A one-use ticket for a browser’s socket',
-    description: 'A browser cannot put a header on a WebSocket; a token in its address would stay in logs.',
+    description:
+      'A browser cannot send a header with a WebSocket, and a token in its address would stay in logs.',
     answers: { 200: { description: 'The ticket.', schema: TicketAnswer } },
     body: {
       mediaType: jsonType,

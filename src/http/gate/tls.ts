@@ -12,14 +12,14 @@ export interface TlsFiles {
 export function tlsFiles(certFile: string, keyFile: string): TlsFiles | null {
   if (certFile === '' && keyFile === '') return null
   if (certFile === '' || keyFile === '')
-    throw new ConfigError('TLS_CERT_FILE and TLS_KEY_FILE belong together: one of them is not set')
+    throw new ConfigError('TLS_CERT_FILE and TLS_KEY_FILE belong together; set both or neither')
   const cert = read('TLS_CERT_FILE', certFile)
   const key = read('TLS_KEY_FILE', keyFile)
   try {
     createSecureContext({ cert, key })
   } catch (error) {
     throw new ConfigError(
-      `TLS_CERT_FILE ${certFile} and TLS_KEY_FILE ${keyFile} are no certificate in PEM with its key (${(error as NodeJS.ErrnoException).code})`,
+      `TLS_CERT_FILE ${certFile} and TLS_KEY_FILE ${keyFile} are not a matching PEM certificate and key (${(error as NodeJS.ErrnoException).code})`,
     )
   }
   return { certFile, keyFile }

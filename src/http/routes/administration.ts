@@ -24,10 +24,10 @@ export function administrationRoutes({ registry, countRedrive }: AdministrationP
       tag: 'administration',
       summary: 'Analyse a failed call again',
       description:
-        'Takes a FAILED call back to PROCESSING_AI with fresh attempts and a fresh budget. Repeating it while the analysis is under way changes nothing.',
+        'Moves a FAILED call back to PROCESSING_AI with fresh attempts and a fresh budget. Repeating it during the analysis changes nothing.',
       answers: {
         202: {
-          description: 'On disk: the analysis begins, or it is under way already.',
+          description: 'On disk: the analysis begins, or is already running.',
           schema: RetryReceipt,
         },
         ...callNotFound,
@@ -61,10 +61,10 @@ export function administrationRoutes({ registry, countRedrive }: AdministrationP
       tag: 'administration',
       summary: 'Erase a call',
       description:
-        'Erases packets, transcript, lifecycle and name, in every state of the call. After the answer nothing of it is served; within 60 seconds nothing of it is left in the files. A packet that comes later begins a new call.',
+        'Erases packets, transcript, lifecycle and call id, in any state of the call. After the answer nothing of it is served; within 60 seconds nothing of it is left in the files. A packet that arrives later begins a new call.',
       answers: {
-        204: { description: 'The call is erased, also from the next start on.' },
-        404: { description: 'Unknown call, or erased before.' },
+        204: { description: 'The call is erased, and stays erased after a restart.' },
+        404: { description: 'Unknown or already erased call.' },
       },
       answer(exchange) {
         const callId = decodeCallId(exchange.segment)
@@ -89,7 +89,7 @@ function answerRetry(exchange: Exchange, callId: CallId, answer: RedriveAnswer):
       return exchange.problem(
         new VoiceStreamError(
           'call_not_failed',
-          `call ${callId} is ${answer.state}; only a FAILED one is retried`,
+          `call ${callId} is ${answer.state}; only a FAILED call can be retried`,
         ),
       )
     case 'unknown-call':

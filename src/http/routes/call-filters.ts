@@ -12,7 +12,7 @@ export const searchParameter: QueryParameter = {
   name: 'q',
   schema: Type.String({
     maxLength: limits.searchCharactersMax,
-    description: `Searches in transcripts: words, "phrases" and prefix*, all of which must be there. Case and accents do not matter. Of a long transcript the first ${limits.indexedCharactersMax.toLocaleString('en')} characters are searched.`,
+    description: `Searches in transcripts: words, "phrases" and prefix*; all of them must occur. Case and accents do not matter. Only the first ${limits.indexedCharactersMax.toLocaleString('en')} characters of a transcript are searched.`,
   }),
 }
 

@@ -16,13 +16,13 @@ export function startRoute(registry: CallRegistry): Route {
     path: '/v1/call/start/{call_id}',
     access: 'ingest',
     tag: 'ingest',
-    summary: 'Say what a call is',
+    summary: 'Describe a call',
     description:
-      'Optional, before or after the first packet; it makes the call where there is none. Repeating it changes nothing; another one takes the place of the one before, until the grace period is over. What a first one says of `media` is final once packets are stored.',
+      'Optional, before or after the first packet. It creates the call if it does not exist. Repeating it changes nothing. A later start replaces the earlier one, until the grace period is over. The `media` of the first start are final once packets are stored.',
     answers: {
       202: { description: 'On disk.', schema: StartReceipt },
       409: {
-        description: 'Other media than the stored packets were said to have, or after the grace period.',
+        description: 'The media differ from those of the stored packets, or the grace period is over.',
       },
     },
     body: {

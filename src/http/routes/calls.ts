@@ -52,7 +52,10 @@ function callRoute(ports: CallPorts): Route {
     access: 'supervisor',
     tag: 'calls',
     summary: 'One call',
-    answers: { 200: { description: 'What is on disk of it.', schema: CallViewSchema }, ...callNotFound },
+    answers: {
+      200: { description: 'The stored state of the call.', schema: CallViewSchema },
+      ...callNotFound,
+    },
     answer: async (exchange) => {
       const callId = decodeCallId(exchange.segment)
       exchange.json(known(await readCall(ports, callId), callId))
@@ -67,13 +70,12 @@ function callListRoute(ports: CallPorts): Route {
     access: 'supervisor',
     tag: 'calls',
     summary: 'Calls, newest first',
-    description:
-      'A call must fit all that is asked for; `meta.KEY=value` asks for a member of its `metadata`.',
+    description: 'A call must match every parameter. `meta.KEY=value` matches a member of its `metadata`.',
     query: [
       { name: 'state', schema: CallState },
       searchParameter,
       ...detailParameters,
-      { name: 'cursor', schema: Type.String({ description: 'The `next_cursor` of the page before.' }) },
+      { name: 'cursor', schema: Type.String({ description: 'The `next_cursor` of the previous page.' }) },
       limitParameter(50, limits.callsPageMax),
     ],
     answers: { 200: { description: 'A page of calls.', schema: CallPage } },

@@ -10,7 +10,7 @@ export function floorRoute(floorNow: () => Floor): Route {
     tag: 'supervisors',
     summary: 'The floor: totals and the last hour',
     description:
-      'Counted since the start of the process, the last hour at most. Live: `/ws/supervisor?view=floor`.',
+      'Counts since the start of the process, at most the last hour. Live: `/ws/supervisor?view=floor`.',
     answers: { 200: { description: 'Totals and history.', schema: Floor } },
     answer: (exchange) => exchange.json(floorNow()),
   }

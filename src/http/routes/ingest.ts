@@ -52,9 +52,9 @@ function packetRoute({ registry, countPacket }: IngestPorts): Route {
     path: '/v1/call/stream/{call_id}',
     access: 'ingest',
     tag: 'ingest',
-    summary: 'Take in one packet',
+    summary: 'Send one packet',
     description:
-      'The first packet of an unknown call creates it. The answer comes when the packet is on disk.',
+      'The first packet of an unknown call creates the call. The answer is sent when the packet is on disk.',
     answers: {
       202: { description: 'On disk, now or before (`duplicate`).', schema: Receipt },
       409: { description: 'Not stored: it came after the grace period (`rejected`).', schema: Receipt },
@@ -81,10 +81,10 @@ function bulkRoute(bulk: BulkLane): Route {
     path: '/v1/packets',
     access: 'ingest',
     tag: 'ingest',
-    summary: 'Take in packets of many calls, one a line',
+    summary: 'Send packets of many calls, one a line',
     description:
-      'For a gateway that forwards a whole trunk. A bad line never spoils the others. After a 503 send all of it again.',
-    answers: { 202: { description: 'All of it has an answer.', schema: BulkResult } },
+      'For a gateway that forwards a whole trunk. A bad line does not affect the others. After a 503 send the whole request again.',
+    answers: { 202: { description: 'Every line has a result.', schema: BulkResult } },
     body: {
       mediaType: 'application/x-ndjson',
       schema: BulkLine,
@@ -105,12 +105,13 @@ function completionRoute({ registry }: IngestPorts): Route {
     tag: 'ingest',
     summary: 'Complete a call',
     description:
-      'Starts the grace period. Repeating it with the same total changes nothing, in every state. A total of 0 ends a call that was started and has no packets at once (`no_audio`).',
+      'Starts the grace period. Repeating it with the same total changes nothing, in any state. A total of 0 ends a started call without packets at once (`no_audio`).',
     answers: {
       202: { description: 'The completion is on disk.', schema: CompletionReceipt },
       ...callNotFound,
       409: {
-        description: 'Another total, or after the grace period of a call that the idle timeout completed.',
+        description:
+          'The call was completed with another total, or by the idle timeout and its grace period is over.',
       },
     },
     body: {
@@ -151,13 +152,16 @@ function answerCompletion(
     return exchange.problem(totalOfNothing)
   if (answer === 'unknown-call')
     return exchange.problem(
-      new VoiceStreamError('call_not_found', `no packet of call ${callId} was ever received`),
+      new VoiceStreamError(
+        'call_not_found',
+        `call ${callId} is unknown: no packet and no start was received`,
+      ),
     )
   if (answer === 'conflict')
     return exchange.problem(
       new VoiceStreamError(
         'total_packets_conflict',
-        `call ${callId} has another total, or its grace period is over`,
+        `call ${callId} was completed with another total, or its grace period is over`,
       ),
     )
   const receipt = {

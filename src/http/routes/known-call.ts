@@ -5,7 +5,7 @@ import type { CallId } from '../../protocol/call-id.js'
 export const callNotFound = { 404: { description: 'Unknown call.' } } as const
 
 export function unknownCall(callId: CallId): VoiceStreamError {
-  return new VoiceStreamError('call_not_found', `call ${callId} is not known`)
+  return new VoiceStreamError('call_not_found', `call ${callId} is unknown`)
 }
 
 /** Throws `call_not_found`. */

@@ -43,7 +43,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       summary: 'Service information',
       answers: {
         200: { description: 'Name, status and version.', schema: ServiceInformation },
-        302: { description: 'A browser (`Accept: text/html`) goes on to the page.' },
+        302: { description: 'A browser (`Accept: text/html`) is redirected to the page.' },
       },
       answer: (exchange) => {
         if (!exchange.accept.includes('text/html'))
@@ -60,7 +60,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       path: '/health/live',
       access: 'public',
       tag: 'operations',
-      summary: 'Does the process live?',
+      summary: 'Is the process alive?',
       answers: { 200: { description: 'Yes.', schema: Type.Object({ status: Type.Literal('live') }) } },
       answer: (exchange) => exchange.json({ status: 'live' }),
     },
@@ -69,7 +69,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
       path: '/health/ready',
       access: 'public',
       tag: 'operations',
-      summary: 'Can it take packets now?',
+      summary: 'Can the service accept packets now?',
       answers: {
         200: { description: 'Yes.', schema: Readiness },
         503: { description: 'No, with reasons.', mediaType: jsonType, schema: Readiness },

@@ -35,13 +35,13 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader): Rout
     tag: 'calls',
     summary: 'A call as a WAV file',
     description:
-      'Missing packets are silence of their length. Takes a `Range` of bytes. Not before the grace period is over, because late packets would move what comes after them.',
+      'Missing packets are silence of their length. Supports a `Range` of bytes. Available after the grace period, because late packets would shift the audio behind them.',
     answers: {
       200: { description: 'The whole file.', mediaType: wavType },
-      206: { description: 'The part that was asked for.', mediaType: wavType },
-      404: { description: 'Unknown call, or one that is no audio.' },
+      206: { description: 'The requested part.', mediaType: wavType },
+      404: { description: 'Unknown call, or one without audio.' },
       409: { description: 'The call is still receiving.' },
-      416: { description: 'The range begins behind the end.' },
+      416: { description: 'The range begins after the end.' },
     },
     answer: (exchange) => recordings.answer(exchange),
   }
@@ -62,11 +62,12 @@ class Recordings {
   async answer(exchange: Exchange): Promise<void> {
     const callId = decodeCallId(exchange.segment)
     const call = known(await this.#registry.read(callId, recorded), callId)
-    if (call.media.encoding === 'text') throw new VoiceStreamError('no_audio', `call ${callId} carries text`)
+    if (call.media.encoding === 'text')
+      throw new VoiceStreamError('no_audio', `call ${callId} carries text, not audio`)
     if (call.isReceiving)
       throw new VoiceStreamError(
         'still_receiving',
-        `call ${callId} may still get packets; ask again when it has ended`,
+        `call ${callId} may still receive packets; ask again when it has ended`,
       )
     if (this.#reading >= limits.recordingsReadMax)
       throw new VoiceStreamError('overloaded', 'too many recordings are being read')
@@ -117,8 +118,7 @@ class Recordings {
         // A listener may take minutes: the call may be erased, and another one come to its name.
         if (!(await registry.isThere(life))) throw unknownCall(life.callId)
         // What ended early would be taken for the whole call, and kept.
-        if (exchange.isEnded)
-          throw new VoiceStreamError('timed_out', 'nobody waits for the recording any more')
+        if (exchange.isEnded) throw new VoiceStreamError('timed_out', 'the client has gone')
         exchange.progressAt = performance.now()
         yield page
       }
@@ -134,7 +134,8 @@ function recorded(state: CallMachineSnapshot): RecordedCall {
 
 async function openAudio(callId: CallId, call: RecordedCall, pages: PagesFrom): Promise<CallAudio> {
   const { media, expectedTotal } = call
-  if (media.encoding === 'text') throw new VoiceStreamError('no_audio', `call ${callId} carries text`)
+  if (media.encoding === 'text')
+    throw new VoiceStreamError('no_audio', `call ${callId} carries text, not audio`)
   const { encoding, sample_rate: sampleRate, channels } = media
   try {
     return await CallAudio.open(pages, { encoding, sampleRate, channels }, expectedTotal)

@@ -31,9 +31,9 @@ export function transcriptRoute(registry: CallRegistry, reader: Pick<CallReader,
     path: '/v1/call/{call_id}/transcript',
     access: 'supervisor',
     tag: 'calls',
-    summary: 'What was said on a call, and what it means',
+    summary: 'The transcript of a call and its findings',
     description:
-      'All of it, where a call’s `ai.transcription` and the event `ai_completed` have its beginning. 503 while too many bytes of transcripts are being read.',
+      'The whole transcript; `ai.transcription` of a call and the event `ai_completed` have only its beginning. 503 while too many bytes of transcripts are being read.',
     query: [
       {
         name: 'format',
@@ -45,7 +45,7 @@ export function transcriptRoute(registry: CallRegistry, reader: Pick<CallReader,
     ],
     answers: {
       200: { description: 'As JSON, WebVTT, SubRip or text.', schema: CallTranscript },
-      404: { description: 'Unknown call, or one that is not analysed (yet).' },
+      404: { description: 'Unknown call, or no transcript (yet).' },
     },
     answer: (exchange) => transcripts.answer(exchange),
   }
@@ -83,7 +83,7 @@ class Transcripts {
     })
     const { state, digest } = known(await this.#registry.read(callId, look), callId)
     if (digest === null)
-      throw new VoiceStreamError('no_transcript', `call ${callId} is ${state}: it has no transcript`)
+      throw new VoiceStreamError('no_transcript', `call ${callId} is ${state} and has no transcript`)
     return digest.bytes
   }
 

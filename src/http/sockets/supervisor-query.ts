@@ -45,12 +45,12 @@ export function supervisorQuery(text: string): SupervisorQuery {
   const search = new URLSearchParams(text.replaceAll('+', '%2B'))
   for (const name of search.keys()) {
     if (!names.includes(name)) throw invalid(name, `is not a parameter; there are ${names.join(', ')}`)
-    if (search.getAll(name).length > 1) throw invalid(name, 'stands there twice')
+    if (search.getAll(name).length > 1) throw invalid(name, 'is given twice')
   }
   const view = search.get('view') ?? 'events'
   if (view === 'floor') {
     const surplus = [...search.keys()].find((name) => name !== 'view' && name !== 'ticket')
-    if (surplus !== undefined) throw invalid(surplus, 'does not go with view=floor, which is the whole floor')
+    if (surplus !== undefined) throw invalid(surplus, 'cannot be combined with view=floor')
     return { view }
   }
   if (view !== 'events') throw invalid('view', 'must be events or floor')

@@ -217,7 +217,7 @@ export class SqliteJournal implements Journal, CallReader {
     const { batch } = stream
     if (batch !== null && stream.isPending) stream.wait(batch, settlement)
     else if (batch?.state === 'failed')
-      tellFailed(settlement, new VoiceStreamError('commit_failed', 'what came before could not be stored'))
+      tellFailed(settlement, new VoiceStreamError('commit_failed', 'an earlier append failed'))
     else tellCommitted(settlement)
   }
 

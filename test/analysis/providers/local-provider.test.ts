@@ -42,7 +42,7 @@ describe('the local provider', () => {
     const media = { encoding: 'mulaw', sample_rate: 8000, channels: 1 } as const
     await assert.rejects(
       new LocalProvider().analyse(requestFor({ packets: ['/w=='], media }), never()),
-      (thrown) => thrown instanceof ProviderRejected && /analyses calls of text/.test(thrown.message),
+      (thrown) => thrown instanceof ProviderRejected && /analyses only text/.test(thrown.message),
     )
   })
 })

@@ -106,7 +106,7 @@ describe('with a certificate', () => {
   })
 })
 
-describe('files that are no certificate with its key', () => {
+describe('files that are not a matching certificate and key', () => {
   test('are refused with a line that names them and shows nothing of them', (t) => {
     const { certFile, keyFile } = certificate(t)
     const other = certificate(t)
@@ -119,10 +119,10 @@ describe('files that are no certificate with its key', () => {
       ['', keyFile, /belong together/],
       ['/no/such/cert.pem', keyFile, /TLS_CERT_FILE \/no\/such\/cert\.pem cannot be read \(ENOENT\)/],
       [certFile, '/no/such/key.pem', /TLS_KEY_FILE \/no\/such\/key\.pem cannot be read \(ENOENT\)/],
-      [certFile, other.keyFile, /are no certificate in PEM with its key/],
-      [keyFile, keyFile, /are no certificate in PEM/],
-      [certFile, certFile, /are no certificate in PEM/],
-      [empty, empty, /are no certificate in PEM/],
+      [certFile, other.keyFile, /are not a matching PEM certificate and key/],
+      [keyFile, keyFile, /are not a matching PEM certificate and key/],
+      [certFile, certFile, /are not a matching PEM certificate and key/],
+      [empty, empty, /are not a matching PEM certificate and key/],
     ] as const)
       assert.throws(
         () => tlsFiles(cert, key),

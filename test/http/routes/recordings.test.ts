@@ -102,7 +102,7 @@ describe('the recording of a call', () => {
     await client.complete('noise', 1)
     await ended(client, 'noise')
     const { detail } = assertProblem(await client.get('/v1/call/noise/audio.wav'), 404)
-    assert.match(detail, /packet 0 is not base64/)
+    assert.match(detail, /packet 0 is not audio: it is not base64/)
   })
 
   test('is read no faster than its reader takes it, and a reader who leaves frees it', async (t) => {

@@ -151,7 +151,10 @@ function assertAllowed(address: string): void {
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (refused.check(address, family) || (mapped !== undefined && refused.check(mapped, 'ipv4')))
-    throw new AccountRefused('the server’s name leads to a link-local address, which is refused', 'address')
+    throw new AccountRefused(
+      'the server’s name resolves to a link-local address, which is refused',
+      'address',
+    )
 }
 
 const lookupAllowed: LookupFunction = (hostname, options, done) => {

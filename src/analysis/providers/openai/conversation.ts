@@ -76,9 +76,9 @@ async function askInSomeForm(
     assertSucceeded(repaired, 'chat')
     const second = readFindings(repaired)
     if (second.kind === 'found') return second.findings
-    throw new ProviderRejected('schema: no answer of the chat model fits')
+    throw new ProviderRejected('schema: no answer of the chat model was valid')
   }
-  throw new ProviderRejected('schema: the server takes no form of answer')
+  throw new ProviderRejected('schema: the server supports no answer format')
 }
 
 /** Once more without each parameter that the server does not take. */

@@ -60,7 +60,7 @@ export function readFindings(answer: Pick<ProviderAnswer, 'headers' | 'text'>): 
   const finish = member(choice, 'finish_reason')
   if (isRefusal(message) || finish === 'content_filter') throw new ProviderRejected('chat: the model refused')
   if (typeof content === 'string' && content.trim() === '') {
-    if (finish === 'length') throw new ProviderRejected('chat: the answer ended before it began')
+    if (finish === 'length') throw new ProviderRejected('chat: the answer was cut off before its content')
     throw new ProviderUnavailable('chat: 200 without content')
   }
   const text = typeof content === 'string' ? content : JSON.stringify(content)
@@ -112,7 +112,7 @@ function problemOf(content: unknown): string {
     const [first] = [...check.Errors(knownMembers(object))]
     return `${first?.instancePath || 'the object'} ${first?.message}`
   }
-  return 'there is no JSON object with these members in it'
+  return 'it contains no JSON object with these members'
 }
 
 /** A bound for texts of many braces, each of which may begin an object. */

@@ -160,7 +160,7 @@ class OpenAiRun {
       return await this.#hear(format, measure)
     } catch (error) {
       // What the packets hold does not change by trying again.
-      if (error instanceof AudioError) throw new ProviderRejected(`the call is no audio: ${error.message}`)
+      if (error instanceof AudioError) throw new ProviderRejected(`the call is not audio: ${error.message}`)
       throw error
     }
   }

@@ -11,7 +11,7 @@ export function prepareDataFolder(path: string): void {
   const { mode } = statSync(path)
   // Whoever may write could have put a database there, and may put a log beside ours.
   if ((mode & othersMayWrite) !== 0)
-    throw new Error(`everybody can write into the data folder ${path}: chmod 700 it, or choose another`)
+    throw new Error(`everybody can write to the data folder ${path}; run chmod 700, or choose another folder`)
   tighten(path)
   for (const name of readdirSync(path)) if (name.startsWith('voicestream.')) tighten(join(path, name))
 }
@@ -25,7 +25,7 @@ function makeFolder(path: string): void {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
     // Another process may have made it meanwhile.
-    if (code !== 'EEXIST') throw new Error(`cannot make the data folder ${path} (${code})`, { cause })
+    if (code !== 'EEXIST') throw new Error(`cannot create the data folder ${path} (${code})`, { cause })
   }
 }
 

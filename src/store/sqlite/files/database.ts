@@ -169,7 +169,7 @@ function assertSqliteVersion(db: Db): void {
 
 /** Of a service that may be running, or of a backup: read-only. Throws `NoStoredCalls`, or `StoredDamage` where there is something else. */
 export function openStored(path: string): Db {
-  if (!existsSync(path)) throw new NoStoredCalls(`there is no database ${path}`)
+  if (!existsSync(path)) throw new NoStoredCalls(`no database ${path}`)
   if (statSync(path).size === 0) throw new StoredDamage(`the database ${path} is empty`)
   let db: Db | null = null
   try {

@@ -121,12 +121,12 @@ export function assertSchema(db: Db): void {
   const version = schemaVersionOf(db)
   if (version !== schemaVersion)
     throw new Error(
-      `the database has schema version ${version}, and this program knows ${schemaVersion} alone`,
+      `the database has schema version ${version}, and this program supports only ${schemaVersion}`,
     )
   for (const [name, sql] of expectedLayout())
     if (found.get(name) !== sql)
       throw new Error(
-        `the database has another layout than this program: ${name} ${found.has(name) ? 'differs' : 'is not there'}`,
+        `the database does not have the layout of this program: ${name} ${found.has(name) ? 'differs' : 'is missing'}`,
       )
 }
 

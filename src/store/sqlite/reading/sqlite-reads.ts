@@ -97,7 +97,7 @@ export class SqliteReads {
       if (this.#asked.size >= this.#options.atOnce) break
       taken++
       if (asked.asker?.isGone === true) {
-        asked.reject(new VoiceStreamError('timed_out', 'nobody waits for the answer any more'))
+        asked.reject(new VoiceStreamError('timed_out', 'the client has gone'))
         continue
       }
       this.#asked.set(asked.question.id, asked)

@@ -175,7 +175,7 @@ export class SqliteWrites {
 
 function notStored(cause: Error): VoiceStreamError {
   return cause.message.startsWith('SQLITE_FULL')
-    ? new VoiceStreamError('disk_full', 'the disk is full: what was sent could not be stored', { cause })
+    ? new VoiceStreamError('disk_full', 'the disk is full; the packet could not be stored', { cause })
     : new VoiceStreamError('commit_failed', 'the packet could not be stored', { cause })
 }
 

@@ -175,7 +175,8 @@ describe('a server that fails', () => {
     const { server, provider } = await startBench(t)
     await assert.rejects(
       provider.analyse(requestFor({ packets: ['audio_chunk_0'] }), never()),
-      (thrown) => thrown instanceof ProviderRejected && /packet 0 is not base64/.test(thrown.message),
+      (thrown) =>
+        thrown instanceof ProviderRejected && /packet 0 is not audio: it is not base64/.test(thrown.message),
     )
     assert.equal(server.requests.length, 0)
   })

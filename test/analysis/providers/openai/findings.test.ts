@@ -128,7 +128,7 @@ const meant: readonly (readonly [name: string, reply: Reply, requests: number, e
     'thoughts that used up its length',
     message({ content: '' }, { finish_reason: 'length' }),
     1,
-    /before it began/,
+    /cut off before its content/,
   ],
 ]
 

@@ -45,7 +45,7 @@ describe('the data folder', () => {
   test('that cannot be made is refused at once', { skip: !existsSync('/proc/self') }, async () => {
     assert.throws(
       () => prepareDataFolder('/proc/voicestream/data'),
-      /cannot make the data folder \/proc\/voicestream \(/,
+      /cannot create the data folder \/proc\/voicestream \(/,
     )
   })
 
@@ -53,9 +53,9 @@ describe('the data folder', () => {
     const dataDir = temporaryFolder(t)
     for (const mode of [0o777, 0o1777, 0o702]) {
       chmodSync(dataDir, mode)
-      assert.throws(() => prepareDataFolder(dataDir), /everybody can write into the data folder/)
+      assert.throws(() => prepareDataFolder(dataDir), /everybody can write to the data folder/)
     }
-    await assert.rejects(startService(t, { dataDir }), /everybody can write into the data folder/)
+    await assert.rejects(startService(t, { dataDir }), /everybody can write to the data folder/)
     assert.deepEqual(readdirSync(dataDir), [])
   })
 })

@@ -35,14 +35,14 @@ describe('the database', () => {
   })
 
   for (const [what, statement, reason] of [
-    ['of a newer version', 'PRAGMA user_version = 5', /schema version 5, and this program knows 1 alone/],
-    ['of an older version', 'PRAGMA user_version = 0', /schema version 0, and this program knows 1 alone/],
+    ['of a newer version', 'PRAGMA user_version = 5', /schema version 5, and this program supports only 1/],
+    ['of an older version', 'PRAGMA user_version = 0', /schema version 0, and this program supports only 1/],
     [
       'that lacks a column',
       'DROP INDEX calls_by_end; ALTER TABLE calls DROP COLUMN ended_at',
-      /another layout than this program: calls/,
+      /the layout of this program: calls/,
     ],
-    ['that lacks a table', 'DROP TABLE erasures', /another layout than this program: erasures is not there/],
+    ['that lacks a table', 'DROP TABLE erasures', /the layout of this program: erasures is missing/],
   ] as const)
     test(`${what} is refused and left as it is`, async (t) => {
       // Guards against a program that writes what another one no longer understands.
