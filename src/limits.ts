@@ -123,6 +123,8 @@ export const limits = {
   /** A disk that was full is looked at so often; with so much free it takes commits again. */
   fullDiskLookMs: 1000,
   fullDiskBytesMin: mib,
+  /** Pages of packets that are on their way between the threads, by their bytes; the others wait. */
+  packetReadBytesMax: 16 * mib,
   /** Recordings that are read at once, and those whose measure is kept (some 50 KiB for an hour). */
   recordingsReadMax: 64,
   recordingsKeptMax: 64,
@@ -260,6 +262,7 @@ export const limits = {
 assert(limits.bulkBodyBytesMax <= limits.journalQueueBytesMax / 2, 'a bulk request must fit the open batch')
 assert(limits.dataBytesMax < limits.bodyBytesMax, 'the largest data must fit a body')
 assert(limits.dataBytesMax <= limits.runBytesMax, 'the largest packet must fit a run')
+assert(limits.pageBytesMax <= limits.packetReadBytesMax, 'a page of packets must come to its turn')
 assert(limits.runPackets <= limits.packetsPageMax, 'a page must hold at least one run')
 assert(
   limits.requestsInFlightMax <= limits.journalQueueEntriesMax,

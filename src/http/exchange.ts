@@ -86,6 +86,11 @@ export class Exchange {
     return canonicalAddress(Buffer.from(this.#res.getRemoteAddressAsText()).toString('latin1'))
   }
 
+  /** As who asks for a read. */
+  get isGone(): boolean {
+    return this.isEnded
+  }
+
   query(name: string): string | undefined {
     return this.search.get(name) ?? undefined
   }

@@ -298,6 +298,8 @@ export interface CallReader {
     from: number,
     limit: number,
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
+  /** Such a page as a file to be sent, made by who reads it. Null when there is no such call. */
+  packetPage(callId: CallId, from: number, limit: number, asker: Asker): Promise<Uint8Array | null>
   /** Deadlines behind `after` up to `through`, earliest first. */
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
   /** Calls that ended behind `after` up to `through`, the first to end first. */

@@ -33,6 +33,7 @@ import {
   tellCommitted,
   tellFailed,
 } from '../../src/store/journal.js'
+import { packetPageFile } from '../../src/store/packet-page-file.js'
 import { transcriptFile } from '../../src/store/transcript-file.js'
 import { findTerms } from './transcript-scan.js'
 
@@ -259,6 +260,12 @@ export class MemoryJournal implements Journal, CallReader {
       .filter(({ sequence }) => sequence >= from)
       .sort((a, b) => a.sequence - b.sequence)
     return { packets: found.slice(0, limit), nextFrom: found[limit]?.sequence ?? null }
+  }
+
+  async packetPage(callId: CallId, from: number, limit: number): Promise<Uint8Array | null> {
+    if (!this.#calls.has(callId)) return null
+    const { packets, nextFrom } = await this.packets(callId, from, limit)
+    return packetPageFile(packets, nextFrom)
   }
 
   async due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]> {

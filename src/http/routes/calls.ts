@@ -18,11 +18,10 @@ import {
 } from '../../protocol/call.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
 import { callStates } from '../../protocol/call-states.js'
-import { textOf } from '../../protocol/decode.js'
 import { Sequence } from '../../protocol/packet.js'
 import { integerOf, invalidParameter, oneOf } from '../../protocol/query.js'
 import type { CallReader, DamagedCall, FoundCall as FoundStoredCall } from '../../store/journal.js'
-import type { Exchange } from '../exchange.js'
+import { type Exchange, jsonType } from '../exchange.js'
 import type { Route } from '../routes.js'
 import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
 import { callNotFound, known, unknownCall } from './known-call.js'
@@ -98,17 +97,9 @@ function packetPageRoute({ registry, reader }: CallPorts): Route {
       const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
       const { mark } = registry
       known(await registry.read(callId, () => true), callId)
-      const { packets, nextFrom } = await reader.packets(callId, from, limit)
+      const page = known(await reader.packetPage(callId, from, limit, exchange), callId)
       if (registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
-      exchange.json({
-        packets: packets.map(({ sequence, data, timestamp, receivedAt }) => ({
-          sequence,
-          data: textOf(data),
-          timestamp,
-          received_at: rfc3339(receivedAt),
-        })),
-        next_from: nextFrom,
-      })
+      exchange.send('200 OK', jsonType, page)
     },
   }
 }

@@ -88,14 +88,9 @@ class Transcripts {
   }
 
   async #send(exchange: Exchange, callId: CallId, format: TranscriptFormat): Promise<void> {
-    const asker = {
-      get isGone() {
-        return exchange.isEnded
-      },
-    }
     const { mark } = this.#registry
     // Null: it was erased meanwhile.
-    const file = known(await this.#reader.transcript(callId, format, asker), callId)
+    const file = known(await this.#reader.transcript(callId, format, exchange), callId)
     this.#refuseErased(callId, mark)
     if (file.length <= limits.answerPartBytes)
       return exchange.send('200 OK', contentTypes[format], file, privateHeaders)

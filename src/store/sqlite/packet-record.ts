@@ -70,6 +70,12 @@ export function readRecord(source: Buffer, at: number): PacketRecord {
   }
 }
 
+/** As a record without data. */
+export function copyHead(source: Buffer, at: number, target: Buffer, to: number): void {
+  source.copy(target, to, at, at + recordHeaderBytes)
+  target.writeUInt32LE(0, to + 32)
+}
+
 /** Nothing is left but its length. */
 export function eraseRecord(target: Buffer, at: number): void {
   const end = recordEnd(target, at)

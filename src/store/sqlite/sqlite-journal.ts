@@ -41,6 +41,7 @@ import { databasePath } from './files/database.js'
 import { FileWatch } from './files/file-watch.js'
 import { lockPath } from './files/instance-lock.js'
 import { packetsOf } from './packet-record.js'
+import { PacketReads } from './reading/packet-reads.js'
 import { damagedText, SqliteReads } from './reading/sqlite-reads.js'
 import { Stream } from './writing/batch.js'
 import { type CommitFigures, GroupCommit } from './writing/group-commit.js'
@@ -76,6 +77,10 @@ export class SqliteJournal implements Journal, CallReader {
   #reads: SqliteReads | null = null
   /** What people look at. */
   #looks: SqliteReads | null = null
+  readonly #packets = new PacketReads({
+    pending: (query) => this.#writes.pendingPage(query),
+    read: (...asked) => this.#look(...asked),
+  })
   #watch: FileWatch | null = null
   readonly #streams = new Map<CallId, Stream>()
   readonly #erasures = new ErasuresUnderWay()
@@ -164,7 +169,7 @@ export class SqliteJournal implements Journal, CallReader {
     const { key, snapshot } = row
     if (snapshot.isSettled) return { stream: this.#streamOf(callId, key, row.version), snapshot, entries: [] }
     // What is pending first: meanwhile it may be folded, and then stands in both.
-    const pending = await this.#writes.pendingOf(key)
+    const pending = await this.#writes.pendingHeads(key, row.version)
     const entries = await this.#ask('entries', { callKey: key, afterVersion: row.version, pending })
     const version = entries.at(-1)?.version ?? row.version
     return {
@@ -251,15 +256,22 @@ export class SqliteJournal implements Journal, CallReader {
     from: number,
     limit: number,
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
+    const callKey = await this.#keyOf(callId)
+    if (callKey === null) return { packets: [], nextFrom: null }
+    const { records, nextFrom } = await this.#packets.page('packets', { callKey, from, limit })
+    return { packets: packetsOf(Buffer.from(records.buffer)), nextFrom }
+  }
+
+  async packetPage(callId: CallId, from: number, limit: number, asker: Asker): Promise<Uint8Array | null> {
+    const callKey = await this.#keyOf(callId)
+    return callKey === null ? null : this.#packets.page('packetPage', { callKey, from, limit }, asker)
+  }
+
+  async #keyOf(callId: CallId): Promise<number | null> {
     const known = this.#streams.get(callId)
     // A dead one may have been of a call that was never stored, in the place of one that its erasure has left.
-    const isAlive = known !== undefined && !known.isDead
-    const key = isAlive ? known.key : (await this.#ask('call', { callId }))?.key
-    if (key === undefined) return { packets: [], nextFrom: null }
-    // What is pending first: meanwhile it may be folded, and then stands in both.
-    const pending = await this.#writes.pendingOf(key)
-    const { records, nextFrom } = await this.#look('packets', { callKey: key, from, limit, pending })
-    return { packets: packetsOf(Buffer.from(records.buffer)), nextFrom }
+    if (known !== undefined && !known.isDead) return known.key
+    return (await this.#ask('call', { callId }))?.key ?? null
   }
 
   due(after: DueCursor, through: number, limit: number): Promise<readonly DueCall[]> {

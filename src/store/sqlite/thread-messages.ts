@@ -49,10 +49,23 @@ export interface WriteBatch {
   readonly erasures: readonly number[]
 }
 
+/** A page of a call's packets. */
+export interface PacketQuery {
+  readonly callKey: number
+  readonly from: number
+  readonly limit: number
+}
+
 export type ToWriter =
   | WriteBatch
-  /** Asks for what is committed of a call and not in its runs yet. */
-  | { readonly type: 'pending'; readonly id: number; readonly callKey: number }
+  /** Both ask for what is committed of a call and not in its runs yet. */
+  | ({ readonly type: 'pending-page'; readonly id: number } & PacketQuery)
+  | {
+      readonly type: 'pending-heads'
+      readonly id: number
+      readonly callKey: number
+      readonly afterVersion: number
+    }
   /** Moves everything into the database and marks it as closed. */
   | { readonly type: 'close' }
   /** After `closed`: ends the connection, the lock and the thread. */
@@ -85,8 +98,8 @@ export type FromWriter =
       readonly message: string
       readonly isFatal: boolean
     }
-  /** Packet records, in the order of their appends. */
-  | { readonly type: 'pending'; readonly id: number; readonly records: ArrayBuffer }
+  /** Of heads there is one page. */
+  | ({ readonly type: 'pending'; readonly id: number } & RecordPage)
   /** Of that call, because they were stored already. */
   | { readonly type: 'dropped'; readonly callId: string; readonly packets: number }
   /** What was met is not what was written. */
@@ -99,6 +112,7 @@ export type FromWriter =
 export interface RecordPage {
   /** Packet records, one behind the other, by ascending sequence. */
   readonly records: Uint8Array<ArrayBuffer>
+  /** Where the next page starts, or null when this one was the last. */
   readonly nextFrom: number | null
 }
 
@@ -129,19 +143,17 @@ export interface FoundCallRow extends StoredCallRow {
 /** Each read and its answer. */
 export interface Reads {
   call: { query: { callId: CallId }; answer: StoredCallRow | DamagedCallRow | null }
-  /** `pending`: packet records of the call that were in the tail, before anything was read here. */
+  /** `pending`: what was in the tail of the call's packets, before anything was read here. It is transferred. */
   entries: {
-    query: { callKey: number; afterVersion: number; pending: Uint8Array }
+    query: { callKey: number; afterVersion: number; pending: RecordPage }
     answer: readonly VersionedEntry[]
   }
   calls: {
     query: CallQuery
     answer: { calls: readonly (FoundCallRow | DamagedCallRow)[]; nextCursor: number | null }
   }
-  packets: {
-    query: { callKey: number; from: number; limit: number; pending: Uint8Array }
-    answer: RecordPage
-  }
+  packets: { query: PacketQuery & { pending: RecordPage }; answer: RecordPage }
+  packetPage: { query: PacketQuery & { pending: RecordPage }; answer: Uint8Array<ArrayBuffer> }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
   ended: { query: { after: EndedCursor; through: number; limit: number }; answer: readonly EndedCall[] }
   lastEnded: { query: { limit: number }; answer: readonly CallId[] }

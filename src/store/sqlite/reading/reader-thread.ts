@@ -8,8 +8,10 @@ import type { CallState } from '../../../protocol/call.js'
 import type { CallId } from '../../../protocol/call-id.js'
 import { callStates } from '../../../protocol/call-states.js'
 import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../../journal.js'
+import { packetPageFile } from '../../packet-page-file.js'
 import { transcriptFile } from '../../transcript-file.js'
 import { databasePath, openForReading } from '../files/database.js'
+import { packetsOf } from '../packet-record.js'
 import type {
   FromReader,
   Question,
@@ -89,13 +91,17 @@ const answers: Answers = {
   },
 
   entries: ({ callKey, afterVersion, pending }) => [
-    ...stored.entries(callKey, afterVersion, Buffer.from(pending.buffer, pending.byteOffset, pending.length)),
+    ...stored.entries(callKey, afterVersion, pending.records),
   ],
 
   calls: (query) => callPages.page(query),
 
-  packets: ({ callKey, from, limit, pending }) =>
-    stored.page(callKey, from, limit, Buffer.from(pending.buffer, pending.byteOffset, pending.length)),
+  packets: ({ callKey, from, limit, pending }) => stored.page(callKey, from, limit, pending),
+
+  packetPage({ callKey, from, limit, pending }) {
+    const { records, nextFrom } = stored.page(callKey, from, limit, pending)
+    return packetPageFile(packetsOf(Buffer.from(records.buffer)), nextFrom)
+  },
 
   due({ after, through, limit }) {
     // SQLite has no infinities to bind for integers to be compared with.

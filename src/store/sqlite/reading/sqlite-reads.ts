@@ -26,6 +26,11 @@ export interface ReadsOptions extends ReaderData {
   readonly damaged: (damage: string) => void
 }
 
+/** Nobody here needs it any more. */
+function broughtBy({ query }: Question): ArrayBuffer[] {
+  return 'pending' in query ? [query.pending.records.buffer] : []
+}
+
 export const damagedText = 'what is stored is not what was written; `voicestream verify` says what'
 
 export class SqliteReads {
@@ -104,7 +109,8 @@ export class SqliteReads {
       questions.push(asked.question)
     }
     this.#waiting.splice(0, taken)
-    if (questions.length > 0) this.#worker.postMessage({ type: 'ask', questions } satisfies ToReader)
+    if (questions.length > 0)
+      this.#worker.postMessage({ type: 'ask', questions } satisfies ToReader, questions.flatMap(broughtBy))
   }
 
   #take(message: FromReader): void {

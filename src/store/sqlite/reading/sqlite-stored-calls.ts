@@ -16,7 +16,7 @@ import type { StoredCallContent, StoredCalls, StoredEntry, StoredHistory } from 
 import { databasePath, logFaults, openStored } from '../files/database.js'
 import { isInstanceRunning } from '../files/instance-lock.js'
 import { type Db, schemaVersionOf } from '../files/schema.js'
-import { packetsOf, recordStarts, recordVersion } from '../packet-record.js'
+import { packetsOf } from '../packet-record.js'
 import { recoverTail } from '../recovered-tail.js'
 import type { Tail } from '../writing/tail.js'
 import { DamagedCalls } from './damaged-calls.js'
@@ -116,7 +116,7 @@ export class SqliteStoredCalls implements StoredCalls {
       if (row === undefined) return null
       key = row.key
       const call = this.#factsOf(row, damaged)
-      if (call !== null) yield { ...call, entries: this.#packets.entries(key, 0, tail.pendingOf(key)) }
+      if (call !== null) yield { ...call, entries: this.#packets.entries(key, 0, tail.headsAfter(key, 0)) }
       if (performance.now() > until) return key
     }
   }
@@ -159,33 +159,36 @@ export class SqliteStoredCalls implements StoredCalls {
     return this.#db.transaction(() => {
       const row = this.#callById.get(callId)
       if (row === undefined) return null
-      const pending = this.#tail((fault) => {
+      const tail = this.#tail((fault) => {
         throw fault
-      }).pendingOf(row.key)
-      const versions = [...recordStarts(pending)].map((at) => recordVersion(pending, at))
+      })
+      const heads = tail.headsAfter(row.key, 0)
       const through = Math.max(
         row.version,
         this.#lastVersion.get({ key: row.key }) ?? 0,
-        versions.at(-1) ?? 0,
+        ...packetsOf(Buffer.from(heads.buffer))
+          .slice(-1)
+          .map(({ version }) => version),
       )
       return {
         ...this.#facts(row),
-        entries: { [Symbol.iterator]: () => this.#entriesThrough(row.key, pending, through) },
-        packets: { [Symbol.iterator]: () => this.#packetsThrough(row.key, pending, through) },
+        entries: { [Symbol.iterator]: () => this.#entriesThrough(row.key, heads, through) },
+        packets: { [Symbol.iterator]: () => this.#packetsThrough(row.key, tail, through) },
       }
     })()
   }
 
-  *#entriesThrough(callKey: number, pending: Buffer, through: number): Generator<StoredEntry> {
+  *#entriesThrough(callKey: number, pending: Uint8Array, through: number): Generator<StoredEntry> {
     for (const entry of this.#packets.entries(callKey, 0, pending)) {
       if (entry.version > through) return
       yield entry
     }
   }
 
-  *#packetsThrough(callKey: number, pending: Buffer, through: number): Generator<StoredPacket> {
+  *#packetsThrough(callKey: number, tail: Tail, through: number): Generator<StoredPacket> {
     for (let from: number | null = 0; from !== null; ) {
-      const page = this.#packets.page(callKey, from, limits.packetsPageMax, pending)
+      const limit = limits.packetsPageMax
+      const page = this.#packets.page(callKey, from, limit, tail.page(callKey, from, limit))
       yield* packetsOf(Buffer.from(page.records.buffer)).filter(({ version }) => version <= through)
       from = page.nextFrom
     }

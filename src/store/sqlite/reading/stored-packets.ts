@@ -1,7 +1,7 @@
 /**
  * What is stored of a call, by whoever has the database open to read it: the reader threads of the service, and the
- * commands beside it. Packets lie in runs, and those that are not folded yet in the journal's tail, which is given here as
- * `pending`. What was pending may have been folded since, and then stands in both; it is read once.
+ * commands beside it. Packets lie in runs, and those that are not folded yet in the journal's tail, of which as much as is
+ * needed is given here. What was pending may have been folded since, and then stands in both; it is read once.
  *
  * A run holds packets without a hole between them, and no two of a call overlap (`schema.ts`), so a page is one walk over
  * an index: in the order of the sequences, and as far as the page goes.
@@ -63,24 +63,27 @@ export class StoredPackets {
     return this.#foldedThrough.get(callKey) ?? 0
   }
 
-  /** The lowest packets from a sequence on: at most so many, and at most `pageBytesMax`, but for the first one. */
-  page(callKey: number, from: number, limit: number, pending: Buffer): RecordPage {
+  /**
+   * The lowest packets from a sequence on: at most so many, and at most `pageBytesMax`, but for the first one. `pending` is
+   * such a page of what is not folded; what is beyond its end is another page's.
+   */
+  page(callKey: number, from: number, limit: number, pending: RecordPage): RecordPage {
     const page: Buffer[] = []
     let bytes = 0
     for (const record of this.#ascending(callKey, from, pending)) {
+      const sequence = recordSequence(record, 0)
+      if (pending.nextFrom !== null && sequence >= pending.nextFrom) break
       if (page.length === limit || (page.length > 0 && bytes + record.length > limits.pageBytesMax))
-        return { records: joined(page, bytes), nextFrom: recordSequence(record, 0) }
+        return { records: joined(page, bytes), nextFrom: sequence }
       page.push(record)
       bytes += record.length
     }
-    return { records: joined(page, bytes), nextFrom: null }
+    return { records: joined(page, bytes), nextFrom: pending.nextFrom }
   }
 
-  /** Each number once: as it is stored, else as it was appended first. */
-  *#ascending(callKey: number, from: number, pending: Buffer): Generator<Buffer> {
-    const waiting = split(pending)
-      .filter((record) => recordSequence(record, 0) >= from)
-      .sort((a, b) => recordSequence(a, 0) - recordSequence(b, 0))
+  /** Each number once, as it is stored before as it is pending. */
+  *#ascending(callKey: number, from: number, pending: RecordPage): Generator<Buffer> {
+    const waiting = split(bufferOf(pending.records))
     let last = from - 1
     let next = 0
     for (const record of this.#folded(callKey, from)) {
@@ -104,8 +107,11 @@ export class StoredPackets {
       for (const record of recordsOf(run)) if (recordSequence(record, 0) >= from) yield record
   }
 
-  /** Everything that was appended after a version, by version. One fold at a time is in memory. */
-  *entries(callKey: number, afterVersion: number, pending: Buffer): Generator<VersionedEntry> {
+  /**
+   * Everything that was appended after a version, by version. One fold at a time is in memory. `pending` is what is not
+   * folded, in the order of its appends; it needs no data.
+   */
+  *entries(callKey: number, afterVersion: number, pending: Uint8Array): Generator<VersionedEntry> {
     const lifecycle = this.#lifecycleAfter.all(callKey, afterVersion)
     let next = 0
     for (const packet of this.#packetsAfter(callKey, afterVersion, pending)) {
@@ -120,7 +126,7 @@ export class StoredPackets {
     for (const row of lifecycle.slice(next)) yield lifecycleEntry(row)
   }
 
-  *#packetsAfter(callKey: number, afterVersion: number, pending: Buffer): Generator<VersionedEntry> {
+  *#packetsAfter(callKey: number, afterVersion: number, pending: Uint8Array): Generator<VersionedEntry> {
     let folded = afterVersion
     let fold: VersionedEntry[] = []
     for (const run of this.#runsAfter.iterate(callKey, afterVersion)) {
@@ -133,7 +139,8 @@ export class StoredPackets {
         if (recordVersion(record, 0) > afterVersion) fold.push(packetEntry(record))
     }
     yield* byVersion(fold)
-    for (const record of split(pending)) if (recordVersion(record, 0) > folded) yield packetEntry(record)
+    for (const record of split(bufferOf(pending)))
+      if (recordVersion(record, 0) > folded) yield packetEntry(record)
   }
 }
 
@@ -160,6 +167,10 @@ function split(records: Buffer): Buffer[] {
   } catch (cause) {
     throw new StoredDamage('what should be packets is not', { cause })
   }
+}
+
+function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length)
 }
 
 function joined(records: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { unreachable, VoiceStreamError } from '../../../errors.js'
 import { databasePath, openGuard } from '../files/database.js'
 import type { Db } from '../files/schema.js'
-import type { FromWriter, ToWriter, WriterData } from '../thread-messages.js'
+import type { FromWriter, PacketQuery, RecordPage, ToWriter, WriterData } from '../thread-messages.js'
 import type { Batch } from './batch.js'
 import type { CommitOutcome } from './group-commit.js'
 
@@ -23,7 +23,7 @@ export class SqliteWrites {
   readonly #events: WriterEvents
   /** Keeps the writer's connection from being the last one (`openGuard`). */
   #guard: Db | null = null
-  readonly #questions = new Map<number, { resolve(records: Buffer): void; reject(error: Error): void }>()
+  readonly #questions = new Map<number, { resolve(page: RecordPage): void; reject(error: Error): void }>()
   #nextQuestion = 1
   #closing: { resolve(): void; reject(error: Error): void } | null = null
   /** Of the batch that the thread has. */
@@ -87,11 +87,20 @@ export class SqliteWrites {
     this.#worker.postMessage(message, [records])
   }
 
-  /** The packets of a call that are committed and not in its runs yet. */
-  pendingOf(callKey: number): Promise<Buffer> {
+  /** A page of the packets of a call that are committed and not in its runs yet. */
+  pendingPage({ callKey, from, limit }: PacketQuery): Promise<RecordPage> {
+    return this.#asked((id) => ({ type: 'pending-page', id, callKey, from, limit }))
+  }
+
+  /** Of those behind a version all but their data. */
+  pendingHeads(callKey: number, afterVersion: number): Promise<RecordPage> {
+    return this.#asked((id) => ({ type: 'pending-heads', id, callKey, afterVersion }))
+  }
+
+  #asked(question: (id: number) => ToWriter): Promise<RecordPage> {
     if (this.#endedBy !== null || this.#isEnded) return Promise.reject(hasEnded(this.#endedBy))
     const id = this.#nextQuestion++
-    this.#worker.postMessage({ type: 'pending', id, callKey } satisfies ToWriter)
+    this.#worker.postMessage(question(id))
     return new Promise((resolve, reject) => this.#questions.set(id, { resolve, reject }))
   }
 
@@ -103,7 +112,7 @@ export class SqliteWrites {
       case 'checkpoint-failed':
         return this.#failed(message)
       case 'pending':
-        this.#questions.get(message.id)?.resolve(Buffer.from(message.records))
+        this.#questions.get(message.id)?.resolve({ records: message.records, nextFrom: message.nextFrom })
         this.#questions.delete(message.id)
         return
       case 'dropped':

@@ -15,24 +15,8 @@ import {
   recordStarts,
   recordVersion,
 } from '../packet-record.js'
-
-interface Batch {
-  readonly offset: number
-  records: Buffer
-  /** Records that are not folded yet. */
-  pending: number
-}
-
-interface PendingRecord {
-  readonly batch: Batch
-  readonly at: number
-}
-
-/** What is pending of one call, in the order of its appends. */
-interface PendingCall {
-  readonly records: PendingRecord[]
-  bytes: number
-}
+import type { RecordPage } from '../thread-messages.js'
+import { PendingCall, type PendingRecord, type TailBatch } from './pending-call.js'
 
 /** Whether a call's packet of that version is in a run. */
 export type IsFolded = (callKey: number, version: number) => boolean
@@ -58,7 +42,7 @@ export interface ErasurePlan {
 }
 
 export class Tail {
-  readonly #batches = new Map<number, Batch>()
+  readonly #batches = new Map<number, TailBatch>()
   readonly #pending = new Map<number, PendingCall>()
   /** Calls with a full run pending, and silent ones with anything pending. */
   readonly #due = new Set<number>()
@@ -78,7 +62,7 @@ export class Tail {
 
   /** A batch is committed. After a restart part of it may have been folded before: `isFolded` knows. */
   add(offset: number, records: Buffer, isFolded: IsFolded = () => false): void {
-    const batch: Batch = { offset, records, pending: 0 }
+    const batch: TailBatch = { offset, records, pending: 0 }
     for (let at = 0, end = 0; at < records.length; at = end) {
       end = recordEnd(records, at)
       const callKey = recordCallKey(records, at)
@@ -92,13 +76,10 @@ export class Tail {
   }
 
   #addRecord(callKey: number, record: PendingRecord, bytes: number): void {
-    const call = this.#pending.get(callKey)
-    if (call === undefined) {
-      this.#pending.set(callKey, { records: [record], bytes })
-      return
-    }
-    call.records.push(record)
-    call.bytes += bytes
+    const known = this.#pending.get(callKey)
+    const call = known ?? new PendingCall()
+    if (known === undefined) this.#pending.set(callKey, call)
+    call.add(record, bytes)
     if (this.#due.has(callKey)) this.#dueBytes += bytes
     else if (call.records.length >= limits.runPackets) this.#makeDue(callKey, call)
   }
@@ -117,12 +98,14 @@ export class Tail {
     if (call !== undefined && !this.#due.has(callKey)) this.#makeDue(callKey, call)
   }
 
-  /** What is committed of a call and not folded yet, in the order of its appends. */
-  pendingOf(callKey: number): Buffer {
-    const pending = this.#pending.get(callKey)?.records ?? []
-    return Buffer.concat(
-      pending.map(({ batch, at }) => batch.records.subarray(at, recordEnd(batch.records, at))),
-    )
+  /** The lowest packets of a call that are committed and not folded yet; a copy. */
+  page(callKey: number, from: number, limit: number): RecordPage {
+    return this.#pending.get(callKey)?.page(from, limit) ?? { records: new Uint8Array(0), nextFrom: null }
+  }
+
+  /** What is committed of a call behind a version and not folded yet, in the order of its appends, without its data. */
+  headsAfter(callKey: number, version: number): Uint8Array<ArrayBuffer> {
+    return this.#pending.get(callKey)?.headsAfter(version) ?? new Uint8Array(0)
   }
 
   /** What to fold now: about `recordsMax` records. */
@@ -176,7 +159,7 @@ export class Tail {
   }
 
   #planOf(chosen: ReadonlyMap<number, readonly PendingRecord[]>): FoldPlan {
-    const taken = new Map<Batch, number>()
+    const taken = new Map<TailBatch, number>()
     const folds: Fold[] = []
     for (const [callKey, pending] of chosen) {
       const records = pending.map(({ batch, at }) => {
@@ -193,7 +176,7 @@ export class Tail {
 
   /** What is to be erased of these calls: folded packets, too, because their rows stay until all of them is folded. */
   planErasure(callKeys: ReadonlySet<number>): ErasurePlan {
-    const pendingIn = new Map<Batch, number>()
+    const pendingIn = new Map<TailBatch, number>()
     for (const callKey of callKeys)
       for (const { batch } of this.#pending.get(callKey)?.records ?? [])
         pendingIn.set(batch, (pendingIn.get(batch) ?? 0) + 1)

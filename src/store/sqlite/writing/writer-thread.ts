@@ -76,9 +76,9 @@ port.on('message', (message: ToWriter) => {
     port.close()
     return
   }
-  if (message.type === 'pending') {
-    const records = writer.pendingOf(message.callKey)
-    port.postMessage({ type: 'pending', id: message.id, records } satisfies FromWriter, [records])
+  if (message.type === 'pending-page' || message.type === 'pending-heads') {
+    const page = writer.pending(message)
+    port.postMessage({ type: 'pending', id: message.id, ...page } satisfies FromWriter, [page.records.buffer])
     return
   }
   try {

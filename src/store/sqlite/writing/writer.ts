@@ -16,7 +16,7 @@ import { insertLifecycle, lifecycleValues } from '../reading/stored-lifecycle.js
 import { StoredPackets } from '../reading/stored-packets.js'
 import { recoverTail } from '../recovered-tail.js'
 import { callChecksum } from '../row-checksum.js'
-import type { CallRow, FromWriter, WriteBatch, WriterData } from '../thread-messages.js'
+import type { CallRow, FromWriter, RecordPage, ToWriter, WriteBatch, WriterData } from '../thread-messages.js'
 import { CallIndex } from './call-index.js'
 import { Checkpoints } from './checkpoints.js'
 import { Folds } from './folds.js'
@@ -30,6 +30,8 @@ const finishMs = 2000
 
 const nothingToFold: FoldPlan = { folds: [], emptied: [] }
 const nothingToErase: ErasurePlan = { callKeys: new Set(), rewritten: [], emptied: [] }
+
+type PendingQuestion = Extract<ToWriter, { readonly type: 'pending-page' | 'pending-heads' }>
 
 /** What there is to tell beside the answer to a batch. */
 export interface WriterPorts {
@@ -209,8 +211,10 @@ export class Writer {
   }
 
   /** Copied, so that it can be handed over. */
-  pendingOf(callKey: number): ArrayBuffer {
-    return Uint8Array.from(this.#tail.pendingOf(callKey)).buffer
+  pending(asked: PendingQuestion): RecordPage {
+    const { type, callKey } = asked
+    if (type === 'pending-page') return this.#tail.page(callKey, asked.from, asked.limit)
+    return { records: this.#tail.headsAfter(callKey, asked.afterVersion), nextFrom: null }
   }
 
   /** To be called after a commit has been told. */

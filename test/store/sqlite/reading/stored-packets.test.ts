@@ -12,7 +12,9 @@ import { openForWriting } from '../../../../src/store/sqlite/files/database.js'
 import type { Db } from '../../../../src/store/sqlite/files/schema.js'
 import { packetsOf, recordHeaderBytes, writeRecord } from '../../../../src/store/sqlite/packet-record.js'
 import { StoredPackets } from '../../../../src/store/sqlite/reading/stored-packets.js'
+import type { RecordPage } from '../../../../src/store/sqlite/thread-messages.js'
 import { Folds } from '../../../../src/store/sqlite/writing/folds.js'
+import { Tail } from '../../../../src/store/sqlite/writing/tail.js'
 import { callId } from '../../../support/calls.js'
 import { atEnd } from '../../../support/cleanup.js'
 import { append, packetEntry, snapshot, storedCall } from '../../../support/journals.js'
@@ -39,10 +41,19 @@ function openDatabase(t: TestContext): Db {
   return db
 }
 
+/** What the writer holds of the call. */
+function tailOf(records: readonly Buffer[]): Tail {
+  const tail = new Tail()
+  if (records.length > 0) tail.add(1, Buffer.concat(records))
+  return tail
+}
+
+const nothing: RecordPage = { records: new Uint8Array(0), nextFrom: null }
+
 function sequencesOf(db: Db): number[] {
   const found: number[] = []
   for (let from: number | null = 0; from !== null; ) {
-    const page = new StoredPackets(db).page(callKey, from, 3, Buffer.alloc(0))
+    const page = new StoredPackets(db).page(callKey, from, 3, nothing)
     found.push(...packetsOf(Buffer.from(page.records.buffer)).map(({ sequence }) => sequence))
     from = page.nextFrom
   }
@@ -70,12 +81,12 @@ describe('packets in the database', () => {
       const folds = new Folds(db)
       const records = sequences.map((sequence, index) => record(index + 1, sequence))
       for (const size of sizes) folds.add({ callKey, records: records.splice(0, size) })
-      const pending = Buffer.concat(records)
+      const tail = tailOf(records)
       folds.add({ callKey, records: records.slice(0, foldedSince) })
 
       const found: number[] = []
       for (let from: number | null = 0; from !== null; pages++) {
-        const page = packets.page(callKey, from, limit, pending)
+        const page = packets.page(callKey, from, limit, tail.page(callKey, from, limit))
         const numbers = packetsOf(Buffer.from(page.records.buffer)).map(({ sequence }) => sequence)
         assert(numbers.length === limit || page.nextFrom === null, 'a page is full, but for the last')
         found.push(...numbers)
@@ -86,7 +97,7 @@ describe('packets in the database', () => {
         sequences.toSorted((a, b) => a - b),
       )
       for (const after of [0, 3]) {
-        const entries = [...packets.entries(callKey, after, pending)]
+        const entries = [...packets.entries(callKey, after, tail.headsAfter(callKey, after))]
         assert.deepEqual(
           entries.map(({ version, entry }) => [version, entry.type === 'packet' && entry.sequence]),
           sequences.map((sequence, index) => [index + 1, sequence]).slice(after),
@@ -102,7 +113,8 @@ describe('packets in the database', () => {
     const large = 'y'.repeat(limits.dataBytesMax)
     const records = [...Array(100).keys()].map((sequence) => record(sequence + 1, sequence, large))
     new Folds(db).add({ callKey, records: records.slice(0, 50) })
-    const page = new StoredPackets(db).page(callKey, 0, 1000, Buffer.concat(records.slice(50)))
+    const pending = tailOf(records.slice(50)).page(callKey, 0, 1000)
+    const page = new StoredPackets(db).page(callKey, 0, 1000, pending)
     assert(page.records.length <= limits.pageBytesMax)
     assert.equal(page.nextFrom, Math.floor(limits.pageBytesMax / (limits.dataBytesMax + recordHeaderBytes)))
   })
@@ -140,7 +152,7 @@ describe('packets in the database', () => {
     folds.add({ callKey, records: [record(1, 5, 'first'), record(2, 6), record(3, 5, 'second')] })
     folds.add({ callKey, records: [record(4, 4), record(5, 5, 'third'), record(6, 6), record(7, 7)] })
     assert.deepEqual(sequencesOf(db), [4, 5, 6, 7])
-    const { records } = new StoredPackets(db).page(callKey, 5, 1, Buffer.alloc(0))
+    const { records } = new StoredPackets(db).page(callKey, 5, 1, nothing)
     assert.equal(Buffer.from(packetsOf(Buffer.from(records.buffer))[0]?.data ?? []).toString(), 'first')
     assert.deepEqual([...folds.takeDropped()], [[callKey, 3]])
     assert.deepEqual(
