@@ -109,7 +109,7 @@ export const limits = {
   /** A run is one row; several of the largest packets still fit in it. */
   runBytesMax: 256 * kib,
   /** The journal's tail is held in memory by the writer; past this the oldest batches are folded whatever their runs hold. */
-  tailBytesMax: 96 * mib,
+  tailBytesMax: 64 * mib,
   /**
    * The write-ahead log is checkpointed after this many pages (4 KiB each): 52 MiB, so that with what is written
    * meanwhile it stays below the 64 MiB to which SQLite would cut it, and to cut a file holds a commit.

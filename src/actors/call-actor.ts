@@ -33,8 +33,25 @@ const logic: Logic = {
   },
 }
 
-/** Where XState keeps the observers of an actor. Nobody may observe a call, and of its own they would be a sixth of it. */
-const nobody = { observers: new Set<never>(), eventListeners: new Map<never, never>() }
+/**
+ * What XState gives each actor for itself and a call has no use for; of its own it would be a third of a call. Nobody may
+ * observe a call, and its options are read until it is started.
+ */
+const shared = { observers: new Set<never>(), eventListeners: new Map<never, never>() }
+const noOptions = Object.freeze({})
+
+/** What XState hands to the machine with a message: who takes it. A call acts through its journal, never through this. */
+class Scope {
+  readonly self: CallActor
+
+  constructor(self: CallActor) {
+    this.self = self
+  }
+
+  get system(): CallActor['system'] {
+    return this.self.system
+  }
+}
 
 export class CallActor extends Actor<Logic> {
   readonly #call: Call
@@ -45,8 +62,9 @@ export class CallActor extends Actor<Logic> {
     const call = new Call(ports, input)
     super(logic, { parent: system.root, id: input.callId, input: call })
     this.#call = call
-    Object.assign(this, nobody)
+    Object.assign(this, shared, { _actorScope: new Scope(this) })
     this.start()
+    this.options = noOptions
   }
 
   tell(message: CallMessage): void {
