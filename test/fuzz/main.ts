@@ -1,27 +1,35 @@
 /**
  * The fuzz (P18): inputs that nobody should send, against the service of `dist/`, or of the build that `VSTEST_DIST`
  * names. Exits with 1 when a promise was broken, and prints the smallest input that breaks it.
- *
- *     node build/test/fuzz/main.js [--count 100000] [--seed N] [--only http,json,ws,auth] [--from BLOCK]
- *     node build/test/fuzz/main.js --replay json:504f…
- *     node build/test/fuzz/main.js --bugs
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.js'
 import { seedFromEnvironment } from '../torture/random.js'
 import { tryBugs } from './bugs.js'
 import { type Area, areas, parseReplay, replayText } from './input.js'
 import { type FuzzVerdict, runFuzz } from './run.js'
 import { Target } from './target.js'
 
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '100000' },
-    seed: { type: 'string', default: String(seedFromEnvironment()) },
-    only: { type: 'string', default: areas.join() },
-    from: { type: 'string', default: '0' },
-    replay: { type: 'string' },
-    bugs: { type: 'boolean', default: false },
-  },
+const help = `Sends the built service what nobody should send. Prints the smallest input that breaks a promise.
+
+Usage: npm run fuzz [-- --flag value …]
+
+  --count N       inputs (100000)
+  --only AREA,…   http, json, ws, auth (all)
+  --seed N        which inputs
+  --from BLOCK    the first block of inputs, to go on from a finding
+  --replay INPUT  one input, as a finding names it
+  --bugs          puts known bugs into a copy of the build, which must be found
+  --help          this
+
+VSTEST_DIST names another build than dist/. The exit code is 1 when a promise was broken.`
+
+const values = commandLine(help, {
+  count: { type: 'string', default: '100000' },
+  seed: { type: 'string', default: String(seedFromEnvironment()) },
+  only: { type: 'string', default: areas.join() },
+  from: { type: 'string', default: '0' },
+  replay: { type: 'string' },
+  bugs: { type: 'boolean', default: false },
 })
 
 function numberOf(name: 'count' | 'seed' | 'from'): number {

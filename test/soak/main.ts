@@ -1,26 +1,35 @@
 /**
  * The soak (P25): churn for half an hour, and nothing that a call, a request or a supervisor took may be left behind.
  * Uses `dist/` of the current folder, or the build that `VSTEST_DIST` names. Exits with 1 when a check is not met.
- *
- *     node build/test/soak/main.js [--minutes 30] [--rate 500] [--seed N] [--out bench/results]
  */
+
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { checkText } from '../../bench/report/table.js'
 import { resultsFolder } from '../../bench/stage/paths.js'
+import { commandLine } from '../support/command-line.js'
 import { seedFromEnvironment } from '../torture/random.js'
 import { Stage } from '../torture/stage.js'
 import { soakPage } from './page.js'
 import { runSoak } from './run.js'
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '30' },
-    rate: { type: 'string', default: '500' },
-    seed: { type: 'string', default: String(seedFromEnvironment()) },
-    out: { type: 'string', default: resultsFolder },
-  },
+const help = `Keeps calls, requests and supervisors coming and going, and checks that none of them leaves anything behind.
+
+Usage: npm run soak [-- --flag value …]
+
+  --minutes N   how long (30)
+  --rate N      packets a second (500)
+  --seed N      what happens when
+  --out FOLDER  where soak.html goes (bench/results)
+  --help        this
+
+VSTEST_DIST names another build than dist/. The exit code is 1 when a check is not met.`
+
+const values = commandLine(help, {
+  minutes: { type: 'string', default: '30' },
+  rate: { type: 'string', default: '500' },
+  seed: { type: 'string', default: String(seedFromEnvironment()) },
+  out: { type: 'string', default: resultsFolder },
 })
 
 /** The account of a run is read back as one text, and a text has at most 512 MiB. */

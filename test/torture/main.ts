@@ -1,10 +1,8 @@
 /**
  * The torture run: breaks the service in every way that the scenarios know and prints what came of it. Uses `dist/` of
  * the current folder. Exits with 1 when a promise was broken or a fault did not happen.
- *
- *     node build/test/torture/main.js [--only kills] [--kills 200] [--seed N] [--list]
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.js'
 import { seedFromEnvironment } from './random.js'
 import { type Scenario, type Size, scenarios } from './scenarios.js'
 import { epochMs, Stage } from './stage.js'
@@ -18,13 +16,23 @@ interface Row {
   readonly seconds: number
 }
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true, default: [] },
-    kills: { type: 'string', default: process.env['VSTEST_KILLS'] ?? '200' },
-    seed: { type: 'string', default: String(seedFromEnvironment()) },
-    list: { type: 'boolean', default: false },
-  },
+const help = `Breaks the built service in every way that the scenarios know, and prints a table of what came of it.
+
+Usage: npm run torture [-- --flag value …]
+
+  --only NAME,…  scenarios whose names begin so (all: about 40 minutes)
+  --kills N      kills of the kill scenarios together (200)
+  --seed N       what happens when; a finding names its seed
+  --list         the scenarios and what each of them holds
+  --help         this
+
+The exit code is 1 when a promise was broken or a fault did not happen.`
+
+const values = commandLine(help, {
+  only: { type: 'string', multiple: true, default: [] },
+  kills: { type: 'string', default: process.env['VSTEST_KILLS'] ?? '200' },
+  seed: { type: 'string', default: String(seedFromEnvironment()) },
+  list: { type: 'boolean', default: false },
 })
 
 function chosenScenarios(): readonly Scenario[] {

@@ -2,20 +2,26 @@
  * Are the scenarios worth anything? Each bug of the table is put into a copy of `dist/`, and its scenario run against
  * that copy must find it. Exits with 1 when a bug was not found, a patch no longer fits, or a scenario cannot run here:
  * what has not been shown is not green.
- *
- *     node build/test/torture/seeded-bugs.js [--only words] [--seed N]
  */
-import { parseArgs } from 'node:util'
+import { commandLine } from '../support/command-line.js'
 import { type Bug, bugs } from './bugs.js'
 import { patchedBuild } from './patched-build.js'
 import { seedFromEnvironment } from './random.js'
 import { epochMs, Stage } from './stage.js'
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: '' },
-    seed: { type: 'string', default: String(seedFromEnvironment()) },
-  },
+const help = `Puts each known bug into a copy of dist/ and runs the scenario that must find it.
+
+Usage: npm run torture:bugs [-- --flag value …]
+
+  --only WORDS  bugs whose names have these words (all)
+  --seed N      what happens when
+  --help        this
+
+The exit code is 1 when a bug was not found, a patch no longer fits, or a scenario cannot run here.`
+
+const values = commandLine(help, {
+  only: { type: 'string', default: '' },
+  seed: { type: 'string', default: String(seedFromEnvironment()) },
 })
 
 interface Trial {
