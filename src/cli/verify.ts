@@ -1,11 +1,11 @@
 /** `voicestream verify`: is everything there, and does it add up? */
 import { databasePath } from '../store/sqlite/files/database.js'
 import { SqliteStoredCalls } from '../store/sqlite/reading/sqlite-stored-calls.js'
+import { formatBytes, formatCount } from '../terminal/numbers.js'
 import { showProgress } from '../terminal/progress.js'
 import { renderTable } from '../terminal/table.js'
 import { type CheckReport, checkStoredCalls, describeDamage } from './check.js'
 import { exitCodes } from './exit-codes.js'
-import { formatBytes, formatCount } from './numbers.js'
 import { readDataDir, readWords, usage } from './options.js'
 import type { World } from './world.js'
 

@@ -1,21 +1,18 @@
 /** Who analyses calls, as the settings say: checked here, so that a bad one stops the start. */
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import type { AnalysisProvider } from '../analysis/provider.js'
 import { LocalProvider } from '../analysis/providers/local-provider.js'
 import { Connection } from '../analysis/providers/openai/connection.js'
 import { OpenAiProvider } from '../analysis/providers/openai/openai-provider.js'
 import { SimulatedProvider } from '../analysis/providers/simulated-provider.js'
 import { type Config, ConfigError } from '../config/config.js'
+import { isLoopback } from '../config/listening-rules.js'
 import { readPrivateFile } from '../config/private-file.js'
 import { unreachable } from '../errors.js'
 import { limits } from '../limits.js'
 
 /** Of an HTTP header: visible, without spaces. */
 const keyPattern = /^[\x21-\x7e]{1,512}$/
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
 
 /** Throws `ConfigError`. */
 export function createProvider(config: Config): AnalysisProvider {
@@ -100,17 +97,16 @@ function readUrl(setting: string, text: string, allowsHttp: boolean): URL {
     throw new ConfigError(
       `${setting} must not contain a user, password, query or fragment; put the key into AI_API_KEY`,
     )
-  if (url.protocol === 'http:' && !isLoopback(url.hostname) && !allowsHttp)
+  if (url.protocol === 'http:' && !isThisMachine(url.hostname) && !allowsHttp)
     throw new ConfigError(
       `${setting} is http to another machine: calls would cross the network unencrypted; use https, or AI_ALLOW_HTTP=true in a network that you trust`,
     )
   return url
 }
 
-function isLoopback(hostname: string): boolean {
+function isThisMachine(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '')
-  const family = isIP(host)
-  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4')
+  return isIP(host) === 0 ? host === 'localhost' : isLoopback(host)
 }
 
 function readKey(config: Config, setting: 'AI_API_KEY' | 'AI_CHAT_API_KEY'): string {

@@ -1,8 +1,8 @@
 /** The words of an analysis: what was said on a call, what it means, and what it took to find out. */
+
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
-
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+import { nullable } from './nullable.js'
 
 export const Sentiment = Type.Union([
   Type.Literal('positive'),

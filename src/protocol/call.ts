@@ -1,8 +1,10 @@
 /** The words of a call: its states, its completion, what is read back of it. */
+
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
 import { Sentiment, Truncated } from './analysis.js'
 import { CallDetails, Direction, Media } from './media.js'
+import { nullable } from './nullable.js'
 import { CallIdText, Sequence } from './packet.js'
 import { MatchPart } from './search.js'
 
@@ -53,8 +55,6 @@ export const CompletionReceipt = Type.Object(
 )
 
 const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, with milliseconds.' })
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-
 export const WaitingFor = Type.Union(
   [Type.Literal('slot'), Type.Literal('retry'), Type.Literal('provider')],
   {

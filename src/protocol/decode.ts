@@ -3,6 +3,7 @@
  * and the complete way goes through `JSON.parse` and the schemas for everything else, and words the errors.
  * `test/protocol/decode-equality.test.ts` holds the two equal.
  */
+
 import { Buffer, isUtf8 } from 'node:buffer'
 import { Compile } from 'typebox/compile'
 import { type FieldError, VoiceStreamError } from '../errors.js'
@@ -11,6 +12,7 @@ import { CompletionBody } from './call.js'
 import { type CallId, isCallId } from './call-id.js'
 import { scanCanonical } from './canonical-form.js'
 import { scanMembers } from './json-members.js'
+import { loneSurrogate } from './lone-surrogate.js'
 import { BulkLine, PacketBody } from './packet.js'
 
 export interface Packet {
@@ -30,7 +32,6 @@ const lineCheck = Compile(BulkLine)
 const completionCheck = Compile(CompletionBody)
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const integerText = /^(?:0|[1-9]\d*)$/
-const loneSurrogate = /\p{Surrogate}/u
 
 /** Throws `malformed_json` or `schema_violation`. */
 export function decodePacket(body: Uint8Array): Packet {

@@ -1,13 +1,13 @@
 /** The words of the floor: every current call in a row, their totals, and the last hour of them. */
+
 import Type, { type Static } from 'typebox'
 import { Sentiment } from './analysis.js'
 import { CallState, CompletionReason } from './call.js'
+import { nullable } from './nullable.js'
 import { CallIdText } from './packet.js'
 
 const Time = Type.String({ format: 'date-time' })
 const Count = Type.Integer({ minimum: 0 })
-const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-
 export const CallRow = Type.Object(
   {
     call_id: CallIdText,

@@ -2,9 +2,11 @@
  * A search in transcripts: words, "phrases" and prefix*, all of which a call must have. Everything else is taken
  * literally: nothing that is typed is an operator of the index behind it.
  */
+
 import Type, { type Static } from 'typebox'
 import type { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import { loneSurrogate } from './lone-surrogate.js'
 import { invalidParameter } from './query.js'
 
 /** A word, or words one behind the other. */
@@ -20,7 +22,6 @@ export const MatchPart = Type.Object({
 })
 export type MatchPart = Static<typeof MatchPart>
 
-const loneSurrogate = /\p{Surrogate}/u
 const control = /\p{Cc}/u
 const searchable = /[\p{L}\p{N}]/u
 const term = /"([^"]*)"(\*?)|([^\s"]+)/gu

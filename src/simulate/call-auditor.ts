@@ -7,7 +7,7 @@ import {
   type Difference,
 } from './account.js'
 import type { SimulatedCall } from './call-player.js'
-import type { Clock } from './clock.js'
+import type { SimulatorClock } from './clock.js'
 import { SimulateError } from './errors.js'
 import {
   auditsAtOnce,
@@ -41,7 +41,7 @@ export interface Audit {
 
 export interface Desk {
   readonly client: ServiceClient
-  readonly clock: Clock
+  readonly clock: SimulatorClock
   readonly signal: AbortSignal
   readonly packets: readonly AudioPacket[]
 }

@@ -5,7 +5,7 @@
  * that is slower than the asked speed slows the call down; nothing is skipped.
  */
 import { compareReceipt, type Difference } from './account.js'
-import type { Clock } from './clock.js'
+import type { SimulatorClock } from './clock.js'
 import { SimulateError } from './errors.js'
 import type { CallPlan } from './impairment.js'
 import { differencesKept, packetMs } from './limits.js'
@@ -36,7 +36,7 @@ export interface SimulatedCall {
 
 export interface Line {
   readonly client: ServiceClient
-  readonly clock: Clock
+  readonly clock: SimulatorClock
   readonly signal: AbortSignal
   readonly packets: readonly AudioPacket[]
   /** What the service is told that they carry, if it can be told. */

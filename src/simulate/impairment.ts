@@ -5,6 +5,7 @@
  * A packet has one fate of lost, late, reordered or in time; being sent twice is drawn apart.
  */
 import assert from 'node:assert/strict'
+import { seededRandom } from '../random.js'
 import { displacementMax } from './limits.js'
 
 /** Each in percent of a call's packets; `loss + late + reorder` is at most 100. */
@@ -41,7 +42,7 @@ export function planCall(request: {
   const { seed, callIndex, packetCount, rates } = request
   assert(packetCount >= 1)
   assert(rates.loss + rates.late + rates.reorder <= 100)
-  const random = createRandom(seed ^ Math.imul(callIndex + 1, 0x9e3779b9))
+  const random = seededRandom(seed ^ Math.imul(callIndex + 1, 0x9e3779b9))
   const displace = () => 1 + Math.floor(random() * displacementMax)
   const live: PlannedSend[] = []
   const late: number[] = []
@@ -83,15 +84,4 @@ function drawFates(request: { packetCount: number; rates: ImpairmentRates; rando
   if (!fates.some((fate) => fate === 'reordered' || fate === 'in time'))
     fates[Math.floor(random() * packetCount)] = 'in time'
   return fates
-}
-
-/** Numbers in [0, 1) from a 32-bit seed: mulberry32, small and good enough to choose packets. */
-export function createRandom(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -1,4 +1,5 @@
 /** The results in words and a table: pure, text out. */
+import { formatCount } from '../terminal/numbers.js'
 import { renderTable } from '../terminal/table.js'
 import { differencesShown, packetMs, rowsShown } from './limits.js'
 import type { CallRow, Verdict } from './verdict.js'
@@ -130,8 +131,4 @@ export function renderRate(play: {
 
 function formatMultiple(multiple: number): string {
   return String(Number(multiple.toFixed(2)))
-}
-
-export function formatCount(count: number): string {
-  return count.toLocaleString('en-US')
 }

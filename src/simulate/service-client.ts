@@ -9,7 +9,7 @@
  * reused connection is therefore normal, and tried again at once.
  */
 import { Agent, type IncomingMessage, request as startRequest } from 'node:http'
-import type { Clock } from './clock.js'
+import type { SimulatorClock } from './clock.js'
 import { SimulateError } from './errors.js'
 import { answerBytesMax, answerMs, idleConnectionMs, sleepMs } from './limits.js'
 
@@ -47,7 +47,7 @@ export interface ServiceClientOptions {
   readonly url: URL
   readonly connectionsMax: number
   readonly patienceMs: number
-  readonly clock: Clock
+  readonly clock: SimulatorClock
   readonly signal: AbortSignal
   readonly tokens: Tokens
 }
@@ -88,7 +88,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
 /** Sleeps in short pieces, because a listener on the signal for each of many thousand waits costs more. */
 export async function sleepUnlessAborted(request: {
   ms: number
-  clock: Clock
+  clock: SimulatorClock
   signal: AbortSignal
 }): Promise<boolean> {
   const { ms, clock, signal } = request

@@ -1,22 +1,24 @@
 /** The whole run: options → audio → plans → calls played → ends awaited → accounts compared → report and exit code. */
+
 import { readFile, stat } from 'node:fs/promises'
 import { parseWav, type WavAudio } from '../audio/wav-file.js'
+import { formatCount } from '../terminal/numbers.js'
 import { showProgress } from '../terminal/progress.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { type Audit, auditCalls, awaitEnds, type Desk, type Sighting } from './call-auditor.js'
 import { createCall, type Line, playCall, type SimulatedCall } from './call-player.js'
-import type { Clock } from './clock.js'
+import type { SimulatorClock } from './clock.js'
 import { SimulateError } from './errors.js'
 import { planCall } from './impairment.js'
 import { fileBytesMax, greetingMs, packetMs, plannedPacketsMax } from './limits.js'
 import { callIdOf, helpText, readCommand, readTokens, type SimulateOptions } from './options.js'
 import { type AudioPacket, cutPackets, startBodyOf } from './packets.js'
-import { formatCount, renderCalls, renderRate, renderVerdict } from './report.js'
+import { renderCalls, renderRate, renderVerdict } from './report.js'
 import { createServiceClient } from './service-client.js'
 import { judge, rowOf } from './verdict.js'
 
 export interface World {
-  readonly clock: Clock
+  readonly clock: SimulatorClock
   readonly terminal: Terminal
   /** Aborted when the user ends the run. */
   readonly signal: AbortSignal

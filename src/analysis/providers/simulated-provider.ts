@@ -3,6 +3,7 @@
  * account of what it read. It says in every result that it is simulated.
  */
 import type { AnalysisResult, Sentiment } from '../../protocol/analysis.js'
+import { seededRandom } from '../../random.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderUnavailable } from '../provider.js'
 
 export interface SimulatedProviderOptions {
@@ -22,7 +23,7 @@ export class SimulatedProvider implements AnalysisProvider {
 
   constructor(options: SimulatedProviderOptions) {
     this.#options = options
-    this.#random = mulberry32(options.seed)
+    this.#random = seededRandom(options.seed)
   }
 
   async analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult> {
@@ -62,15 +63,4 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
       { once: true },
     )
   })
-}
-
-/** A 32-bit generator with a seed: the same seed fails the same attempts. After Tommy Ettinger, public domain. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

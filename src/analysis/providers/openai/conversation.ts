@@ -8,14 +8,13 @@
  */
 import { limits } from '../../../limits.js'
 import { ProviderRejected } from '../../provider.js'
+import type { Turn as WholeTurn } from '../../transcript.js'
 import type { ProviderAnswer, ProviderMessage } from './connection.js'
 import { assertSucceeded, isAboutFormat, isTooLong, refusedParameter } from './failure.js'
 import { AskedFindings, type Findings, readFindings } from './findings.js'
 
-export interface Turn {
-  readonly speaker: string
-  readonly text: string
-}
+/** As far as a model is told it. */
+type Turn = Pick<WholeTurn, 'speaker' | 'text'>
 
 export interface ChatPorts {
   readonly model: string
