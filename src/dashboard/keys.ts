@@ -18,12 +18,12 @@ export const keyHelp: readonly (readonly [keys: readonly string[], text: string]
   [['k', '↑'], 'Previous call'],
   [['Enter'], 'Open the call'],
   [['Esc'], 'Close it'],
-  [['a'], 'Acknowledge what the call needs'],
+  [['a'], 'Acknowledge the call'],
   [['/'], 'Search calls'],
   [['n'], 'Needs attention'],
   [['c'], 'All calls'],
   [['f'], 'The floor'],
-  [['t'], 'Light, dark, or as the system has it'],
+  [['t'], 'Light, dark, or as the system'],
   [['?'], 'This help'],
 ]
 

@@ -77,11 +77,11 @@ describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
     const placeOf = (id: string) => page.locator(`#row-${id}`).getAttribute('aria-rowindex')
     const before = await placeOf('need-3')
     await client.complete('need-1', 1)
-    await sees(page, '#row-need-1', 'needs nobody any more')
+    await sees(page, '#row-need-1', 'Resolved')
     assert.equal(await placeOf('need-3'), before)
     await page.getByRole('button', { name: 'Acknowledge call need-2' }).dblclick()
-    await sees(page, '#row-need-2', 'Take back')
-    await sees(page, '#row-need-1', 'needs nobody any more')
+    await sees(page, '#row-need-2', 'Undo')
+    await sees(page, '#row-need-1', 'Resolved')
     assert.equal(await placeOf('need-3'), before)
     await page.getByRole('button', { name: 'Acknowledge call need-3' }).waitFor()
 
@@ -92,7 +92,7 @@ describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
     // Of the acknowledged ones, too: what is taken back is still there, and can be opened.
     await page.getByRole('button', { name: /^Acknowledged/ }).click()
     await page.locator('#row-need-2').hover()
-    await page.getByRole('button', { name: 'Take back for call need-2' }).click()
+    await page.getByRole('button', { name: 'Undo for call need-2' }).click()
     await page.getByRole('button', { name: 'Acknowledge call need-2' }).waitFor()
     await page.locator('#row-need-2 .call-id').click()
     await sees(page, '.panel', 'need-2')

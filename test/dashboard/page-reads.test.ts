@@ -18,7 +18,7 @@ describe('a call that cannot be read', { skip: skippedWithoutChromium() }, () =>
     const { page } = await openPage(browser(), `${service().url}/dashboard`)
     await page.route('**/v1/call/shaky/packets**', (route) => route.abort())
     await page.goto(`${service().url}/dashboard#/call/shaky`)
-    await sees(page, '.panel [role=status]', 'could not be read anew: The service could not be reached')
+    await sees(page, '.panel [role=status]', 'could not be read anew: The service is unreachable')
     await sees(page, '.call-figure', /Received\s*3/)
     await client.packet('shaky', packet(3))
     await sees(page, '.call-figure', /Received\s*4/)

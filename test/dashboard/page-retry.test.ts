@@ -43,7 +43,7 @@ describe('a failed call on the page', { skip: skippedWithoutChromium() }, () => 
     const supervisor = await openPage(browser(), address)
     await signIn(supervisor.page, tokens.supervisor[0])
     await supervisor.page.getByRole('button', { name: 'Retry analysis' }).click()
-    await sees(supervisor.page, '.retry [role=alert]', 'To retry one takes an administrator’s token')
+    await sees(supervisor.page, '.retry [role=alert]', 'A retry needs an administrator’s token')
     await sees(supervisor.page, '.panel .state', 'Failed')
     await screenshot(supervisor.page, 'retry-refused')
 
@@ -52,7 +52,7 @@ describe('a failed call on the page', { skip: skippedWithoutChromium() }, () => 
     const retry = page.getByRole('button', { name: 'Retry analysis' })
     await page.route('**/v1/call/retry/broken', (route) => route.abort())
     await retry.click()
-    await sees(page, '.retry [role=alert]', 'could not be reached')
+    await sees(page, '.retry [role=alert]', 'unreachable')
     await page.unroute('**/v1/call/retry/broken')
     // Analysed again, and refused again: the button must be there for one more.
     await retry.click()

@@ -107,14 +107,14 @@ export class CallWatch {
     } else if (event.event === 'packet_duplicate')
       this.#update(({ duplicate_count }) => ({ duplicate_count: duplicate_count + 1 }))
     else if (event.event === 'packet_rejected')
-      this.#step(event.at, `Packet ${event.sequence} came after the grace period and was rejected`)
+      this.#step(event.at, `Packet ${event.sequence} arrived after the grace period and was rejected`)
     else {
       if (event.event === 'state_changed' && event.to_state === 'PROCESSING_AI')
         this.#step(
           event.at,
           event.from_state === 'FAILED'
-            ? 'Analysis begins again, by hand'
-            : 'Grace period over, analysis begins',
+            ? 'Analysis restarted by hand'
+            : 'Grace period over, analysis started',
         )
       void this.#readAgain()
     }

@@ -87,8 +87,8 @@ function refusalOf(status: number, kind: string, path: ApiPath): Refusal | null 
 
 /** What went wrong, as a sentence: who was not reached has said nothing. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof NotAnswered) return `The service said: ${error.message}.`
-  return 'The service could not be reached.'
+  if (error instanceof NotAnswered) return `The service answered: ${error.message}.`
+  return 'The service is unreachable.'
 }
 
 async function problemOf(answer: Response): Promise<{ readonly detail: string; readonly kind: string }> {

@@ -59,8 +59,7 @@ function silent(call: CallRecord, now: number): Concern | null {
   return {
     kind: 'silent',
     level: ms >= silentLongMs ? 3 : 2,
-    reason:
-      call.row.total_received === 0 ? 'Silent: no packet has come yet' : 'Silent: no packets are coming',
+    reason: call.row.total_received === 0 ? 'Silent: no packet has arrived yet' : 'Silent: no packets arrive',
     since: call.lastPacketAt,
   }
 }
@@ -106,7 +105,7 @@ function waiting(call: CallRecord, now: number): Concern | null {
   return {
     kind: 'waiting',
     level: ms >= waitingLongMs ? 2 : 1,
-    reason: `Waiting long for its analysis (${tries})`,
+    reason: `Long wait for the analysis (${tries})`,
     since,
   }
 }

@@ -40,7 +40,7 @@ export function GapPicture({ ranges, late, last, version }: GapPictureProps) {
 
   const total = last + 1
   const missing = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0)
-  const summary = `Packets 0 to ${formatCount(last)}: ${formatCount(missing)} missing in ${formatCount(ranges.length)} ranges, ${formatCount(late.size)} came late.`
+  const summary = `Packets 0 to ${formatCount(last)}: ${formatCount(missing)} missing in ${formatCount(ranges.length)} ranges, ${formatCount(late.size)} late.`
   return (
     <figure class="gap-picture">
       <canvas
@@ -60,7 +60,7 @@ export function GapPicture({ ranges, late, last, version }: GapPictureProps) {
       <figcaption class="legend">
         <span class="legend-received">Received</span>
         <span class="legend-missing">Missing</span>
-        <span class="legend-late">Came late</span>
+        <span class="legend-late">Late</span>
         <span class="quiet">
           {total > width && width > 0 ? `${(total / width).toFixed(1)} packets a pixel` : ''}
         </span>

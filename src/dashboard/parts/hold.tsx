@@ -15,5 +15,5 @@ export function useDrawnOrder<Item>(keyOf: (item: Item) => string): DrawnOrder<I
 /** Below a list: above it a line that comes and goes would move the rows. */
 export function HeldNote({ isHeld }: { readonly isHeld: boolean }) {
   if (!isHeld) return null
-  return <span class="held">Order held while you are on the list; new ones come at its end</span>
+  return <span class="held">Order held while you use the list; new calls are added at the end</span>
 }

@@ -59,8 +59,8 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
           Load the audio ({formatBytes(bytes)})
         </button>
         <span class="quiet" role="status">
-          {kind === 'fetching' && 'Fetching…'}
-          {kind === 'failed' && 'It could not be fetched'}
+          {kind === 'fetching' && 'Loading…'}
+          {kind === 'failed' && 'The audio could not be loaded'}
         </span>
       </p>
     )

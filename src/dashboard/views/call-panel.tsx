@@ -85,14 +85,14 @@ export function CallPanel({ callId, session, now, close }: CallPanelProps) {
       {content.kind === 'unknown' && (
         <Empty drawing="search" title="No such call">
           <p>
-            The service does not know a call with this id. It may have been erased, or its first packet is
-            still to come: then it appears here by itself.
+            No call has this id. It may have been erased. If its first packet is still to come, the call
+            appears here automatically.
           </p>
         </Empty>
       )}
       {content.kind === 'failed' && (
         <Empty drawing="close" title="The call could not be read">
-          <p>{content.reason} The page tries again by itself.</p>
+          <p>{content.reason} Retrying automatically.</p>
           <button type="button" class="button" onClick={() => watch.readNow()}>
             Try now
           </button>
@@ -128,7 +128,7 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
       <div class="panel-state">
         <StateLabel state={view.state} />
         <span class="quiet">{lengthOf(view, now)}</span>
-        {!watch.isLive && <span class="tag tag-old">not live: connecting again</span>}
+        {!watch.isLive && <span class="tag tag-old">not live: reconnecting</span>}
         {watch.failure !== null && (
           <span class="tag tag-old tag-long" role="status">
             could not be read anew: {watch.failure}
@@ -143,8 +143,8 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
           note={lossNote(view)}
           tone={view.missing_count > 0 ? 'bad' : 'plain'}
         />
-        <CallFigure name="Came late" value={formatCount(lateCount)} note="and closed a gap" />
-        <CallFigure name="Duplicate" value={formatCount(view.duplicate_count)} note="came again" />
+        <CallFigure name="Late" value={formatCount(lateCount)} note="closed a gap" />
+        <CallFigure name="Duplicate" value={formatCount(view.duplicate_count)} note="received twice" />
       </dl>
       {details.length > 0 && (
         <PanelSection title="Details">
@@ -164,14 +164,14 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
             />
             {watch.past === 'recent' && (
               <p class="quiet small">
-                Late packets are known for the last 15,000 packets and since you opened the call.
+                Late packets are shown for the last 15,000 packets and since you opened the call.
               </p>
             )}
             <MissingList watch={watch} />
           </>
         )}
       </PanelSection>
-      <PanelSection title="What was said">
+      <PanelSection title="Transcript">
         <CallResult view={view} session={session} />
         {view.state === 'FAILED' && (
           // Who failed once more may be asked again.
@@ -191,7 +191,7 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
       </PanelSection>
       <PanelSection title="Packets a second">
         {rate[0].length < 2 ? (
-          <p class="quiet">Too little has come to draw a line.</p>
+          <p class="quiet">Too few packets for a chart.</p>
         ) : (
           <Chart
             label="Packets a second"

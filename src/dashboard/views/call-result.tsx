@@ -29,11 +29,11 @@ type Content =
   | { readonly kind: 'loaded'; readonly transcript: CallTranscript }
 
 const notYet: Readonly<Record<CallView['state'], string>> = {
-  IN_PROGRESS: 'It is written down when the call is over.',
-  COMPLETED: 'The call is over. Late packets may still come, then it is analysed.',
-  PROCESSING_AI: 'It is being analysed.',
-  ARCHIVED: 'There is no transcript.',
-  FAILED: 'The analysis failed, so there is no transcript.',
+  IN_PROGRESS: 'The transcript is made after the call.',
+  COMPLETED: 'The call is over. Late packets may still arrive; then it is analysed.',
+  PROCESSING_AI: 'The analysis is running.',
+  ARCHIVED: 'No transcript.',
+  FAILED: 'The analysis failed. No transcript.',
 }
 
 export function CallResult({ view, session }: CallResultProps) {
@@ -49,7 +49,7 @@ export function CallResult({ view, session }: CallResultProps) {
     <>
       <p class="transcript-head">
         <SentimentLabel sentiment={sentiment} />
-        {confidence !== null && <span class="quiet">{formatShare(confidence)} sure</span>}
+        {confidence !== null && <span class="quiet">{formatShare(confidence)} confidence</span>}
         {provider !== null && (
           <span class="tag">
             {provider === 'simulated' ? 'simulated, not real speech recognition' : provider}
@@ -67,13 +67,13 @@ export function CallResult({ view, session }: CallResultProps) {
 
 function Analysed({ callId, session }: { readonly callId: string; readonly session: Session }) {
   const [content, retry] = useTranscript(callId, session)
-  if (content.kind === 'loading') return <p class="quiet">Reading the transcript…</p>
+  if (content.kind === 'loading') return <p class="quiet">Loading the transcript…</p>
   if (content.kind === 'failed')
     return (
       <>
         <p class="quiet">The transcript could not be read: {content.reason}.</p>
         <button type="button" class="button" onClick={retry}>
-          Read the transcript again
+          Load the transcript again
         </button>
       </>
     )

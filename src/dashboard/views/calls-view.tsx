@@ -57,8 +57,8 @@ export function CallsView(props: CallsViewProps) {
           <input
             id="search"
             type="search"
-            placeholder={isInWords ? 'Search what was said' : 'Search call ids'}
-            aria-label={isInWords ? 'Search what was said' : 'Search call ids'}
+            placeholder={isInWords ? 'Search transcripts' : 'Search call ids'}
+            aria-label={isInWords ? 'Search transcripts' : 'Search call ids'}
             maxLength={searchCharactersMax}
             value={query.search}
             autocomplete="off"
@@ -73,7 +73,7 @@ export function CallsView(props: CallsViewProps) {
           aria-pressed={isInWords}
           onClick={() => setQuery({ ...query, searchIn: isInWords ? 'ids' : 'words' })}
         >
-          In what was said
+          Search transcripts
         </button>
         {isNarrow && !isInWords && <SortChoice query={query} setQuery={setQuery} />}
       </div>
@@ -255,11 +255,7 @@ function Loss({ share, missing }: { readonly share: number; readonly missing: nu
 function NothingFound({ picture, query, setQuery }: QueryProps & { readonly picture: FloorPicture }) {
   const words = query.search.trim()
   if (picture.calls.size === 0 && words === '')
-    return picture.wasComplete ? (
-      <NoCalls />
-    ) : (
-      <Empty drawing="wave" title="Waiting for the picture of the calls…" />
-    )
+    return picture.wasComplete ? <NoCalls /> : <Empty drawing="wave" title="Loading calls…" />
   if (words === '')
     return (
       <Empty drawing="check" title="No call in this state">

@@ -28,7 +28,7 @@ export function NoCalls() {
   const [isCopied, copy] = useCopy()
   return (
     <Empty drawing="wave" title="No calls yet">
-      <p>A call appears here with its first packet. To see some, play real speech into the service:</p>
+      <p>A call appears here with its first packet. To see calls, play real speech into the service:</p>
       <p class="command">
         <code>{command}</code>
         <IconButton

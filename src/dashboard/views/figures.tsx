@@ -47,7 +47,7 @@ export function Figures({ picture, trend }: { readonly picture: FloorPicture; re
       <Figure
         name="Lost, 1 h"
         value={formatShare(share(hour.lost, hour.packets + hour.lost))}
-        note={`${formatCount(hour.lost)} for good`}
+        note={`${formatCount(hour.lost)} lost`}
       />
       <Figure
         name="AI queue"

@@ -105,7 +105,7 @@ const plans: readonly ChartPlan[] = [
     title: 'Lost packets a second',
     lines: [
       { name: 'Gaps opened', colour: '--warn', isDashed: true },
-      { name: 'Lost for good', colour: '--bad', isFilled: true },
+      { name: 'Lost', colour: '--bad', isFilled: true },
     ],
     most: 1,
     format: formatRate,

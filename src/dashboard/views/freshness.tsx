@@ -35,14 +35,10 @@ export function FreshnessBanner({ freshness, hasPicture, retry }: BannerProps) {
     <div class="banner" role="alert">
       <p>
         <strong>
-          {freshness.kind === 'stale'
-            ? 'Nothing has been heard from the service.'
-            : 'The service cannot be reached.'}
+          {freshness.kind === 'stale' ? 'The service sends nothing.' : 'The service is unreachable.'}
         </strong>{' '}
-        {hasPicture && since !== null
-          ? `What you see is from ${formatTime(since)}.`
-          : 'There is no picture yet.'}{' '}
-        The page connects again by itself.
+        {hasPicture && since !== null ? `This page shows the state of ${formatTime(since)}.` : 'No data yet.'}{' '}
+        Reconnecting automatically.
       </p>
       {freshness.kind === 'offline' && (
         <button type="button" class="button" onClick={retry}>

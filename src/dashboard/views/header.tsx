@@ -16,7 +16,7 @@ interface HeaderProps {
   readonly signOut: (() => void) | null
 }
 
-const themeNames = { auto: 'as the system has it', light: 'light', dark: 'dark' } as const
+const themeNames = { auto: 'as the system', light: 'light', dark: 'dark' } as const
 const themeDrawings = { auto: 'auto', light: 'sun', dark: 'moon' } as const
 
 export function Header({

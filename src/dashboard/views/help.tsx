@@ -5,18 +5,15 @@ import { IconButton } from '../parts/icon-button.js'
 const words: readonly (readonly [string, string])[] = [
   [
     'Missing',
-    'A higher number has come, this one not yet. It may still come until the grace period of the call is over.',
+    'A packet with a higher number has arrived, this one has not. It may still arrive until the grace period of the call is over.',
   ],
-  ['Late', 'It was missing, and came after all.'],
-  ['Lost', 'Still missing when it was counted. The share is of all packets that should have come.'],
+  ['Late', 'It was missing and then arrived.'],
+  ['Lost', 'Still missing at the time of counting. The percentage is of all expected packets.'],
   [
     'Acknowledge',
-    'Takes the call off your list, in this browser only. It comes back when something gets worse or new.',
+    'Removes the call from your list, in this browser only. It reappears when it gets worse or when something new happens.',
   ],
-  [
-    'Stale',
-    'Nothing was heard for 3.5 s. Times stand still then, because nobody knows what happens meanwhile.',
-  ],
+  ['Stale', 'No message arrived for 3.5 s. Times stop, because the page does not know the present state.'],
 ]
 
 export function Help({ close }: { close(): void }) {

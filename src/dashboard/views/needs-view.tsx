@@ -66,7 +66,7 @@ export function NeedsView(props: NeedsViewProps) {
           label={`Calls that need attention${isHeld ? '' : ', most urgent first'}`}
           columnCount={4}
           keyOf={({ call }) => call.id}
-          goneText={({ call }) => (needs.gone.has(call.id) ? 'Over: it needs nobody any more' : null)}
+          goneText={({ call }) => (needs.gone.has(call.id) ? 'Resolved' : null)}
           open={props.open}
           row={(need) => (
             <NeedRow
@@ -79,15 +79,15 @@ export function NeedsView(props: NeedsViewProps) {
           )}
         />
       ) : isLoading ? (
-        <Empty drawing="wave" title="Waiting for the picture of the calls…" />
+        <Empty drawing="wave" title="Loading calls…" />
       ) : callCount === 0 ? (
         <NoCalls />
       ) : (
-        <Empty drawing="check" title={filter === 'all' ? 'No call needs you' : 'None of this kind'}>
+        <Empty drawing="check" title={filter === 'all' ? 'No call needs you' : 'No calls of this kind'}>
           <p>
-            {formatCount(callCount)} {callCount === 1 ? 'call is' : 'calls are'} being watched. One comes up
-            here when it falls silent for 2 s, loses packets, waits long for its analysis, fails, or ends with
-            an unhappy caller.
+            {formatCount(callCount)} {callCount === 1 ? 'call is' : 'calls are'} monitored. A call appears
+            here when it is silent for 2 s, loses packets, waits long for its analysis, fails, or ends with an
+            unhappy caller.
           </p>
         </Empty>
       )}
@@ -173,7 +173,7 @@ function NeedRow({ need, now, isAcknowledged, acknowledge, undo }: NeedRowProps)
         <button
           type="button"
           class="button"
-          aria-label={`${isAcknowledged ? 'Take back for' : 'Acknowledge'} call ${call.id}`}
+          aria-label={`${isAcknowledged ? 'Undo for' : 'Acknowledge'} call ${call.id}`}
           onClick={(event) => {
             // The row behind it would open.
             event.stopPropagation()
@@ -182,7 +182,7 @@ function NeedRow({ need, now, isAcknowledged, acknowledge, undo }: NeedRowProps)
           }}
         >
           {!isAcknowledged && <Drawing of="check" />}
-          <span>{isAcknowledged ? 'Take back' : 'Acknowledge'}</span>
+          <span>{isAcknowledged ? 'Undo' : 'Acknowledge'}</span>
         </button>
       </div>
     </div>

@@ -38,8 +38,8 @@ export function RetryAction({ callId, session, readAgain }: RetryActionProps) {
         Retry analysis
       </button>
       <span class="quiet" role="status">
-        {kind === 'asking' && 'Asking the service…'}
-        {kind === 'accepted' && 'The analysis begins again'}
+        {kind === 'asking' && 'Sending the request…'}
+        {kind === 'accepted' && 'The analysis starts again'}
       </span>
       {status.kind === 'refused' && <span role="alert">{status.reason}</span>}
     </p>
@@ -48,6 +48,6 @@ export function RetryAction({ callId, session, readAgain }: RetryActionProps) {
 
 function refusalOf(error: unknown): string {
   if (error instanceof NotAnswered && error.status === 403)
-    return 'Your token may look at calls. To retry one takes an administrator’s token.'
+    return 'Your token allows reading only. A retry needs an administrator’s token.'
   return reasonOf(error)
 }

@@ -17,7 +17,7 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
   const { found } = search
   if (found.kind === 'nothing-asked')
     return (
-      <Empty drawing="search" title="Search in what was said">
+      <Empty drawing="search" title="Search transcripts">
         <Grammar />
       </Empty>
     )
@@ -32,7 +32,7 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
   if (found.kind === 'failed')
     return (
       <Empty drawing="close" title="The search failed">
-        <p role="alert">What went wrong: {found.reason}.</p>
+        <p role="alert">Cause: {found.reason}.</p>
         <button type="button" class="button" onClick={() => search.retryNow()}>
           Search again
         </button>
@@ -40,8 +40,8 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
     )
   if (found.calls.length === 0 && found.cursor === null)
     return (
-      <Empty drawing="search" title="Nobody said that">
-        <p>Only calls that were heard to their end have a transcript.</p>
+      <Empty drawing="search" title="No transcript contains this">
+        <p>Only transcribed calls can be found.</p>
         <Grammar />
       </Empty>
     )
@@ -51,7 +51,7 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
         items={found.calls}
         rowPixels={isNarrow ? 128 : 88}
         cursor={cursor}
-        label={`${formatCount(found.calls.length)} calls on which it was said`}
+        label={`${formatCount(found.calls.length)} calls found`}
         columnCount={columnCount}
         keyOf={({ call_id }) => call_id}
         open={({ call_id }) => open(call_id)}
@@ -103,7 +103,7 @@ function More({ search }: { readonly search: TranscriptSearch }) {
   return (
     <div class="view-foot found-foot">
       <span role="status">
-        {isAsking ? 'Searching on…' : `${count}${extent}`}
+        {isAsking ? 'Searching…' : `${count}${extent}`}
         {reason !== null && `. More could not be read: ${reason}`}
       </span>
       {hasMore && (
@@ -118,8 +118,8 @@ function More({ search }: { readonly search: TranscriptSearch }) {
 function Grammar() {
   return (
     <p>
-      Words, which must all be there, <code>"phrases like this"</code>, and beginnings of at least three
-      characters, <code>refun*</code>. Case and accents do not matter.
+      Words, <code>"phrases like this"</code> and prefixes of at least three characters, <code>refun*</code>.
+      All of them must occur. Case and accents do not matter.
     </p>
   )
 }

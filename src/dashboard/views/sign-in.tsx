@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks'
 import type { Refusal } from '../feed/session.js'
 
 const refusals: Readonly<Record<Refusal, string>> = {
-  unknown: 'This token is not valid, or not valid any more.',
-  role: 'This token is a PBX’s; a supervisor’s is needed.',
+  unknown: 'This token is not valid (any more).',
+  role: 'This is the token of a PBX. Enter a supervisor’s token.',
 }
 
 interface SignInProps {
@@ -29,7 +29,7 @@ export function SignIn({ refused, signIn }: SignInProps) {
         </svg>
         <h1>Sign in to VoiceStream</h1>
         <p class="quiet">
-          This service shows calls to those who have a supervisor’s token. Ask whoever runs it for one.
+          This service requires a supervisor’s token. Ask the operator of the service for one.
         </p>
         {refused !== null && (
           <p class="sign-in-refused" role="alert">
@@ -55,8 +55,8 @@ export function SignIn({ refused, signIn }: SignInProps) {
           <span>
             Keep it for this tab
             <span class="quiet">
-              Otherwise it is forgotten when the page is reloaded. Kept, it can be read by whoever gets at
-              this browser until the tab is closed.
+              Otherwise a reload of the page forgets it. If kept, everybody with access to this browser can
+              read it until the tab is closed.
             </span>
           </span>
         </label>

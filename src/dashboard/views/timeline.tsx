@@ -34,7 +34,7 @@ export function Timeline({ view, steps, now }: TimelineProps) {
 
 const endings: Readonly<Record<NonNullable<CallView['reason']>, string>> = {
   completed: 'Completed by the PBX',
-  idle_timeout: 'Ended by silence: the PBX did not complete it',
+  idle_timeout: 'Ended by the idle timeout: the PBX did not complete it',
   no_audio: 'Ended by the PBX without a packet',
 }
 
@@ -57,7 +57,7 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
         kind: 'bad',
       })
     else if (view.reason === 'no_audio')
-      marks.push({ at, text: 'Archived: there was nothing to analyse', kind: 'done' })
+      marks.push({ at, text: 'Archived: nothing to analyse', kind: 'done' })
     else marks.push({ at, text: `Analysed and archived, ${tries}`, kind: 'done' })
   }
   marks.sort((a, b) => a.at - b.at)
@@ -72,15 +72,15 @@ const retriesText = (retries: number): string =>
 function comingOf({ state, ai, created_at, last_packet_at }: CallView, now: number): string | null {
   const lastAt = Date.parse(last_packet_at ?? created_at)
   if (state === 'IN_PROGRESS' && now - lastAt >= silentAfterMs) return `Silent since ${formatTime(lastAt)}`
-  if (state === 'IN_PROGRESS') return 'In progress: packets are coming'
+  if (state === 'IN_PROGRESS') return 'In progress: packets arrive'
   if (state === 'COMPLETED') return 'Grace period: late packets still count'
   if (state !== 'PROCESSING_AI') return null
   const error = ai.error === null ? '' : ` Last error: ${ai.error}.`
-  if (ai.waiting_for === 'provider') return `Waiting for its provider, which is down for all calls.${error}`
-  if (ai.attempts === 0) return 'Waiting for its first attempt at analysis'
+  if (ai.waiting_for === 'provider') return `Waiting: the AI provider is down for all calls.${error}`
+  if (ai.attempts === 0) return 'Waiting for the first attempt at analysis'
   if (ai.waiting_for === 'slot')
     return `Attempt ${ai.attempts} failed; the next one waits for a free slot.${error}`
   const wait = ai.next_attempt_at === null ? 0 : Date.parse(ai.next_attempt_at) - now
   if (wait > 0) return `Attempt ${ai.attempts} failed; the next one is in ${formatDuration(wait)}.${error}`
-  return `Attempt ${ai.attempts} at analysis is under way.${error}`
+  return `Attempt ${ai.attempts} at analysis is running.${error}`
 }
