@@ -29,7 +29,7 @@ describe('a call that cannot be read', { skip: skippedWithoutChromium() }, () =>
     await page.route('**/v1/call/shaky', (route) => route.fulfill({ status: 503, json: { detail: 'busy' } }))
     await page.reload()
     await sees(page, '.panel h2', 'could not be read')
-    await sees(page, '.panel p', 'The service said: busy.')
+    await sees(page, '.panel p', 'The service answered: busy.')
     await page.unroute('**/v1/call/shaky')
     await sees(page, '.call-figure', /Received\s*4/)
     await page.context().close()
