@@ -116,6 +116,8 @@ export const limits = {
    */
   checkpointPages: 13_312,
   readsInFlightMax: 4096,
+  /** The filter of calls' names, a power of two: with two million calls a new one in 500 is looked for all the same, with ten million one in four. */
+  callNamesBytes: 4 * mib,
   /** Damaged rows that were told: each is told once. */
   damagesKnownMax: 10_000,
   /** Reads of people that the reader has at a time: those whose asker has gone are dropped before they come to it. */

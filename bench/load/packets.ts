@@ -17,14 +17,16 @@ export interface CallSet {
   readonly calls: number
   /**
    * Call i gets `i mod warmPackets + 1` packets before the load. The calls are then at every stage between two folds of
-   * their packets, as calls that began at different times are; calls in step would all be folded at once.
+   * their packets, as calls that began at different times are; calls in step would all be folded at once. 0 for calls that
+   * begin with the load.
    */
   readonly warmPackets: number
 }
 
 export const callIdOf = ({ prefix }: CallSet, call: number): string => `${prefix}-${call}`
 /** The sequence that call `call` goes on with after the warm-up. */
-export const firstSequence = ({ warmPackets }: CallSet, call: number): number => (call % warmPackets) + 1
+export const firstSequence = ({ warmPackets }: CallSet, call: number): number =>
+  warmPackets === 0 ? 0 : (call % warmPackets) + 1
 
 /** The warm-up, dealt to lanes by call, so that each call's packets stay in order. */
 export function* warmLines(set: CallSet, lane: number, lanes: number): Generator<string> {

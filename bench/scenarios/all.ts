@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.js'
 import { bulk } from './bulk.js'
 import { calls } from './calls.js'
+import { cold } from './cold.js'
 import { disk } from './disk.js'
 import { gate } from './gate.js'
 import { layers } from './layers.js'
@@ -14,6 +15,7 @@ import { saturation } from './saturation.js'
 
 export const scenarios: readonly Scenario[] = [
   gate,
+  cold,
   saturation,
   bulk,
   openLoop,

@@ -1,8 +1,8 @@
 /**
  * callId → actor.
  *
- * Owns which calls are in memory. A message to an active call is sent in the same turn; the first message to any
- * other call starts its activation, and what arrives meanwhile waits in arrival order, so concurrent messages share
+ * Owns which calls are in memory. A message to an active call is sent in the same turn, and so is the first one of a call
+ * that the journal knows to be new; the first message to any other call starts its activation, and what arrives meanwhile waits in arrival order, so concurrent messages share
  * one replay and a call has at most one actor (V1). Silent actors leave by `passivation`. After a failed commit the
  * actor is dropped at once, and the next message replays the call from the journal (V6).
  *
@@ -115,9 +115,25 @@ export class CallRegistry {
     if (call !== undefined) {
       call.messages++
       call.actor.tell(message)
-      return
-    }
-    this.#wait(callId, message)
+    } else if (begins(message) && this.#isNew(callId)) this.#begin(callId).actor.tell(message)
+    else this.#wait(callId, message)
+  }
+
+  /** There is nothing to replay: the call can begin in this turn. */
+  #isNew(callId: CallId): boolean {
+    return (
+      !this.#activating.has(callId) &&
+      this.#active.size + this.#activating.size < limits.activeCallsMax &&
+      this.#ports.journal.isNew(callId)
+    )
+  }
+
+  #begin(callId: CallId): ActiveCall {
+    const stream = this.#ports.journal.create(callId)
+    const input = { callId, stream, state: null, isSettled: false }
+    const call = this.#start(new CallActor(this.system, this.#callPorts, input), stream, 'IN_PROGRESS')
+    this.#add(callId, call)
+    return call
   }
 
   /**
@@ -261,15 +277,7 @@ export class CallRegistry {
     let call = replayed
     if (call !== null) this.#add(callId, call)
     for (const [index, message] of messages.entries()) {
-      if (call === null && begins(message)) {
-        const stream = this.#ports.journal.create(callId)
-        call = this.#start(
-          new CallActor(this.system, this.#callPorts, { callId, stream, state: null, isSettled: false }),
-          stream,
-          'IN_PROGRESS',
-        )
-        this.#add(callId, call)
-      }
+      if (call === null && begins(message)) call = this.#begin(callId)
       if (call === null) findNothing(message)
       else call.actor.tell(message)
       // What came behind an erasure is for another call, and waits until it is known whether this one is gone.

@@ -197,6 +197,8 @@ export interface CallHistory {
 }
 
 export interface Journal {
+  /** Known without a look: the journal does not hold the call, and nothing of it is under way. False where it may. */
+  isNew(callId: CallId): boolean
   /** A handle on a call that the journal does not hold. Nothing is stored before the first append. */
   create(callId: CallId): CallStream
   /** What a call starts from, or null when the journal does not hold it. Rejects with `stored_damage`. */

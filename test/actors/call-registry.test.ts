@@ -22,6 +22,36 @@ function gate(calls: Calls): () => void {
 const statuses = async (told: readonly Told<{ status: string }>[]) =>
   (await Promise.all(told.map(({ promise }) => promise))).map(({ status }) => status)
 
+describe('a call that the journal knows to be new', () => {
+  test('begins in the turn of its first packet, without a replay', async () => {
+    const calls = new Calls()
+    calls.journal.isNew = (each) => each === id
+    const told = calls.packet(id, 0)
+    assert.equal(calls.registry.isActive(id), true)
+    assert.equal((await told.promise).status, 'accepted')
+    assert.equal(calls.journal.replays, 0)
+    assert.deepEqual(calls.stateChanges, [{ from: null, to: 'IN_PROGRESS' }])
+    await calls.packet(callId('c2'), 0).promise
+    assert.equal(calls.journal.replays, 1)
+  })
+
+  test('is not begun by a packet while another message waits for its replay (V1)', async () => {
+    // Guards against two actors: one of the packet, and one of what the replay has found.
+    const calls = new Calls()
+    const open = gate(calls)
+    const completed = calls.complete(id, 5)
+    await turns()
+    calls.journal.isNew = () => true
+    const told = [calls.packet(id, 0), calls.packet(id, 1)]
+    assert.equal(calls.registry.waitingMessages, 3)
+    open()
+    assert.equal(await completed.promise, 'unknown-call')
+    assert.deepEqual(await statuses(told), ['accepted', 'accepted'])
+    assert.equal(calls.registry.activeCount, 1)
+    assert.equal((await calls.view(id))?.total_received, 2)
+  })
+})
+
 describe('concurrent first messages to a call', () => {
   test('share one replay and one actor, and every packet is stored (V1)', async () => {
     // Guards against the fault of the predecessor: two first packets at once, and one of them lost with a 500.

@@ -60,6 +60,20 @@ export function journalContract(name: string, open: OpenJournal): void {
       }
     })
 
+    test('and says of no call that it holds, or is to hold, that it is new', async (t) => {
+      // Guards against a call that begins a second time beside what is stored of it.
+      const { journal } = await open(t)
+      const stored = [...Array(200).keys()].map((i) => callId(`stored-${i}`))
+      for (const each of stored) {
+        const stream = journal.create(each)
+        assert.equal(journal.isNew(each), false, 'created')
+        const appended = append(journal, stream, [packetEntry(0)], snapshot())
+        assert.equal(journal.isNew(each), false, 'appended')
+        await appended
+        assert.equal(journal.isNew(each), false, 'committed')
+      }
+    })
+
     test('from its last snapshot on, and goes on at the version that it has reached', async (t) => {
       const { journal } = await open(t)
       const stream = await storedCall(journal, id, [0, 1, 2])

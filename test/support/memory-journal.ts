@@ -86,6 +86,11 @@ export class MemoryJournal implements Journal, CallReader {
     this.#isHeld = true
   }
 
+  /** A replay finds out. */
+  isNew(_callId: CallId): boolean {
+    return false
+  }
+
   create(callId: CallId): CallStream {
     return this.#streamOf(callId, this.#nextKey++, 0)
   }

@@ -36,6 +36,7 @@ import {
   tellCommitted,
   tellFailed,
 } from '../journal.js'
+import { CallNames } from './call-names.js'
 import { prepareDataFolder } from './files/data-folder.js'
 import { databasePath } from './files/database.js'
 import { FileWatch } from './files/file-watch.js'
@@ -85,6 +86,9 @@ export class SqliteJournal implements Journal, CallReader {
   readonly #streams = new Map<CallId, Stream>()
   readonly #erasures = new ErasuresUnderWay()
   readonly #damages = new Set<string>()
+  /** What this process has created; with those stored before once they have been read. */
+  readonly #names = new CallNames()
+  #knowsNames = false
   #erasureBacklog = 0
   #nextKey = 1
   #fatal: Error | null = null
@@ -136,7 +140,16 @@ export class SqliteJournal implements Journal, CallReader {
       damaged,
     })
     journal.#watch = new FileWatch(filesOf(dataDir), died)
+    void journal.#readNames()
     return journal
+  }
+
+  /** All names are in one snapshot of what is stored, and what is created after it is known already. */
+  async #readNames(): Promise<void> {
+    const stored = await this.#look('names', {}).catch(() => null)
+    if (stored === null) return
+    this.#names.addAll(stored)
+    this.#knowsNames = true
   }
 
   /** Told once for each row: it is met again by whoever looks at its call. */
@@ -153,7 +166,12 @@ export class SqliteJournal implements Journal, CallReader {
 
   // --- the journal ------------------------------------------------------------------------------------------------
 
+  isNew(callId: CallId): boolean {
+    return this.#knowsNames && !this.#names.mayHold(callId)
+  }
+
   create(callId: CallId): CallStream {
+    this.#names.add(callId)
     const known = this.#streams.get(callId)
     if (known !== undefined && known.batch?.state !== 'failed') return known
     const stream = new Stream(callId, this.#nextKey++, 0)

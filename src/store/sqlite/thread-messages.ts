@@ -159,6 +159,8 @@ export interface Reads {
   lastEnded: { query: { limit: number }; answer: readonly CallId[] }
   transcript: { query: { callId: CallId; format: TranscriptFormat }; answer: Uint8Array<ArrayBuffer> | null }
   kept: { query: { callId: CallId }; answer: readonly KeptPart[] }
+  /** A filter of all names (`CallNames`). Null where they cannot be read. */
+  names: { query: Record<string, never>; answer: Uint32Array<ArrayBuffer> | null }
   stateCounts: { query: Record<string, never>; answer: Readonly<Record<CallState, number>> }
 }
 

@@ -10,6 +10,7 @@ import { callStates } from '../../../protocol/call-states.js'
 import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../../journal.js'
 import { packetPageFile } from '../../packet-page-file.js'
 import { transcriptFile } from '../../transcript-file.js'
+import { CallNames } from '../call-names.js'
 import { databasePath, openForReading } from '../files/database.js'
 import { packetsOf } from '../packet-record.js'
 import type {
@@ -53,6 +54,7 @@ const endedCalls = db.prepare<{ endedAt: number; key: number; through: number; l
 const counts = db.prepare<[], { state: CallState; count: number }>(
   'SELECT state, count(*) AS count FROM calls GROUP BY state',
 )
+const allNames = db.prepare<[], CallId>('SELECT call_id FROM calls').pluck()
 const lastEnded = db
   .prepare<[number], CallId>(
     'SELECT call_id FROM calls WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, key DESC LIMIT ?',
@@ -122,6 +124,17 @@ const answers: Answers = {
   kept: ({ callId }) =>
     [...keptParts.iterate(callId, 'analysis-kept', 'analysis-kept')].flatMap((row) => keptPart(row) ?? []),
 
+  names() {
+    const names = new CallNames()
+    try {
+      for (const callId of allNames.iterate()) names.add(callId)
+      return names.words as Uint32Array<ArrayBuffer>
+    } catch {
+      // Whoever asks for a call that is damaged is told. Without the filter each new call is looked for.
+      return null
+    }
+  },
+
   stateCounts() {
     const found = new Map(counts.all().map(({ state, count }) => [state, count]))
     return Object.fromEntries(callStates.map((state) => [state, found.get(state) ?? 0])) as Record<
@@ -143,7 +156,8 @@ function reply({ id, name, query }: Question, transfer: ArrayBuffer[]): Reply {
   try {
     const answer = answerTo(name, query)
     if (name === 'packets') transfer.push((answer as Reads['packets']['answer']).records.buffer)
-    if (answer instanceof Uint8Array) transfer.push(answer.buffer as ArrayBuffer)
+    if (answer instanceof Uint8Array || answer instanceof Uint32Array)
+      transfer.push(answer.buffer as ArrayBuffer)
     return { id, answer }
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error)
