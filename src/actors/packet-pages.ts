@@ -1,16 +1,69 @@
-/** The packets of a call that are stored, from a sequence on, ascending: a page at a time, so that a call of hours is never in memory. */
+/**
+ * The stored packets of a call, a page at a time, so that a call of hours is never in memory.
+ *
+ * The receive log says which numbers are there. A page that lacks one was read from a damaged index: its rows have checksums,
+ * and one that is not found has none.
+ */
+import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallReader, StoredPacket } from '../store/journal.js'
+import type { CallMachineSnapshot } from './call-machine.js'
+import { ReceiveLog } from './receive-log.js'
 
-export async function* packetPages(
-  reader: Pick<CallReader, 'packets'>,
+/** The registry's `read`. */
+export type Look = <T>(callId: CallId, look: (state: CallMachineSnapshot) => T) => Promise<T | null>
+
+export interface PacketPorts {
+  readonly reader: Pick<CallReader, 'packets'>
+  readonly read: Look
+}
+
+interface Page {
+  /** Of its packets. */
+  readonly count: number
+  readonly nextFrom: number | null
+}
+
+/** What `ask` finds of a call from a sequence on. Null for an unknown call. Rejects with `stored_damage`. */
+export async function wholePage<Found extends Page>(
+  look: Look,
   callId: CallId,
-  first: number,
+  from: number,
+  ask: () => Promise<Found | null>,
+): Promise<Found | null> {
+  const page = await ask()
+  if (page === null) return null
+  const received = await look(callId, ({ context }) => context.log.receivedWithin(from, lastOf(page)))
+  if (received === null || received === page.count) return received === null ? null : page
+  // Packets may have come in between. What a log knew before the read must be in the page.
+  const log = await look(callId, ({ context }) => ReceiveLog.restore(context.log.snapshot()))
+  const again = await ask()
+  if (log === null || again === null) return null
+  if (again.count >= log.receivedWithin(from, lastOf(again))) return again
+  throw new VoiceStreamError('stored_damage', `packets of call ${callId} are stored and are not found`)
+}
+
+/** Through which sequence it says what there is. */
+function lastOf({ nextFrom }: Page): number {
+  return nextFrom === null ? limits.sequenceMax : nextFrom - 1
+}
+
+/** From a sequence on, ascending. */
+export async function* packetPages(
+  { reader, read }: PacketPorts,
+  callId: CallId,
+  start: number,
   limit: number = limits.packetsPageMax,
 ): AsyncGenerator<readonly StoredPacket[]> {
-  for (let from: number | null = first; from !== null; ) {
-    const page: Awaited<ReturnType<CallReader['packets']>> = await reader.packets(callId, from, limit)
+  for (let from: number | null = start; from !== null; ) {
+    const first: number = from
+    const ask = async () => {
+      const { packets, nextFrom } = await reader.packets(callId, first, limit)
+      return { packets, nextFrom, count: packets.length }
+    }
+    const page: Awaited<ReturnType<typeof ask>> | null = await wholePage(read, callId, first, ask)
+    if (page === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
     yield page.packets
     from = page.nextFrom
   }

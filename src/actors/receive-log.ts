@@ -92,6 +92,18 @@ export class ReceiveLog {
     return sequence >= 0 && sequence <= this.#highest && this.#gaps?.has(sequence) !== true
   }
 
+  /** How many of these numbers have come. */
+  receivedWithin(first: number, last: number): number {
+    const end = Math.min(last, this.#highest)
+    if (end < first) return 0
+    let received = end - first + 1
+    for (const gap of this.#gaps?.from(first) ?? []) {
+      if (gap.first > end) break
+      received -= Math.min(gap.last, end) - Math.max(gap.first, first) + 1
+    }
+    return received
+  }
+
   /** Names the expected total, once; numbers are 0 … total − 1. */
   expect(total: number): void {
     assert(this.#total === null, 'the expected total is set once')

@@ -279,6 +279,13 @@ export interface EndedCall extends EndedCursor {
   readonly callId: CallId
 }
 
+export interface PacketPageFile {
+  readonly text: Uint8Array<ArrayBuffer>
+  /** Of the packets in it. */
+  readonly count: number
+  readonly nextFrom: number | null
+}
+
 export interface KeptPart {
   readonly key: string
   readonly text: string
@@ -301,7 +308,7 @@ export interface CallReader {
     limit: number,
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
   /** Such a page as a file to be sent, made by who reads it. Null when there is no such call. */
-  packetPage(callId: CallId, from: number, limit: number, asker: Asker): Promise<Uint8Array | null>
+  packetPage(callId: CallId, from: number, limit: number, asker: Asker): Promise<PacketPageFile | null>
   /** Deadlines behind `after` up to `through`, earliest first. */
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
   /** Calls that ended behind `after` up to `through`, the first to end first. */

@@ -170,7 +170,7 @@ test('a page of packets of a call that was erased while it was read is not shown
     packetPage: {
       value: async (...[name, from, limit]: Parameters<CallReader['packetPage']>) => {
         const page = await journal.packetPage(name, from, limit)
-        read = JSON.parse(Buffer.from(page ?? []).toString()).packets.length
+        read = JSON.parse(Buffer.from(page?.text ?? []).toString()).packets.length
         await new Promise<void>((resolve) => {
           give = resolve
         })

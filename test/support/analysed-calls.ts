@@ -82,7 +82,8 @@ export class AnalysedCalls extends Calls {
       retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
       record: ({ callId, createdAt }, entry) => this.record(callId, entry, createdAt).promise,
       read: (callId, look) => this.look(callId, look),
-      packetPages: (callId) => packetPages(journal, callId, 0, 2),
+      packetPages: (callId) =>
+        packetPages({ reader: journal, read: (id, look) => this.look(id, look) }, callId, 0, 2),
       kept: (callId) => journal.keptOf(callId),
       check: (answer) => {
         if (resultCheck.Check(answer)) return answer

@@ -27,6 +27,7 @@ import {
   type Journal,
   type JournalEntry,
   type KeptPart,
+  type PacketPageFile,
   type Settlement,
   type StoredCall,
   type StoredPacket,
@@ -267,7 +268,7 @@ export class MemoryJournal implements Journal, CallReader {
     return { packets: found.slice(0, limit), nextFrom: found[limit]?.sequence ?? null }
   }
 
-  async packetPage(callId: CallId, from: number, limit: number): Promise<Uint8Array | null> {
+  async packetPage(callId: CallId, from: number, limit: number): Promise<PacketPageFile | null> {
     if (!this.#calls.has(callId)) return null
     const { packets, nextFrom } = await this.packets(callId, from, limit)
     return packetPageFile(packets, nextFrom)

@@ -3,6 +3,7 @@
  * fails for another reason, or that breaks off, has not found the bug. The edits are small and on lines that say what
  * they do; after a change of the source they may have to be fitted again.
  */
+import { runDamagedBytes } from './damaged-bytes.js'
 import { runFailingWrites } from './disk-faults.js'
 import { runEventKills } from './event-kills.js'
 import { runIdleCrowd } from './idle-crowd.js'
@@ -38,6 +39,25 @@ const runResumesShortly = (stage: Stage, seed: number) =>
   runResumes(stage, { seed, reconnects: 9, kills: 2, packetsPerSecond: 300 })
 
 export const bugs: readonly Bug[] = [
+  {
+    name: 'what is stored is not compared with its checksums',
+    edits: [
+      {
+        file: 'store/sqlite/reading/stored-call-row.js',
+        find: 'if (callChecksum(row) !== row.checksum)',
+        replace: 'if (false)',
+      },
+      {
+        file: 'store/sqlite/reading/stored-lifecycle.js',
+        find: 'if (row.text === null || textChecksum(row.text) !== row.textChecksum)',
+        replace: 'if (row.text === null)',
+      },
+    ],
+    scenario: 'damage/bytes',
+    finding: /is not true/,
+    run: (stage, seed) => runDamagedBytes(stage, { seed, bytes: 60 }),
+    unavailable: always,
+  },
   {
     // Too early by a write to the page cache: a kill is slower than that, a slow fsync shows it.
     name: 'a batch is told to be committed just before it is',

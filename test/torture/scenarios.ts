@@ -2,6 +2,7 @@
 import { runBadDatabases } from './bad-databases.js'
 import { type Jump, jumps, runClockJumps } from './clock-jumps.js'
 import { runCutLogs } from './cut-logs.js'
+import { runDamagedBytes } from './damaged-bytes.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
 import { runEventKills } from './event-kills.js'
 import { runForeignLock } from './foreign-lock.js'
@@ -267,6 +268,12 @@ export const scenarios: readonly Scenario[] = [
     name: 'start/bad-databases',
     promise: 'P13: damaged files are refused or noticed, and never served',
     run: (stage, { seed }) => runBadDatabases(stage, { seed, flips: 60 }),
+    unavailable: always,
+  },
+  {
+    name: 'damage/bytes',
+    promise: 'P13: bytes that change anywhere in the database are refused, or noticed, and never served',
+    run: (stage, { seed }) => runDamagedBytes(stage, { seed, bytes: 2000 }),
     unavailable: always,
   },
   {

@@ -2,6 +2,7 @@
 import Type from 'typebox'
 import { type CallRegistry, rowOf } from '../../actors/call-registry.js'
 import { callView, damagedCall } from '../../actors/call-view.js'
+import { type Look, wholePage } from '../../actors/packet-pages.js'
 import { type Millis, rfc3339 } from '../../clock.js'
 import { isDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
@@ -83,6 +84,7 @@ function callListRoute(ports: CallPorts): Route {
 }
 
 function packetPageRoute({ registry, reader }: CallPorts): Route {
+  const look: Look = (callId, see) => registry.read(callId, see)
   return {
     method: 'GET',
     path: '/v1/call/{call_id}/packets',
@@ -96,10 +98,10 @@ function packetPageRoute({ registry, reader }: CallPorts): Route {
       const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
       const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
       const { mark } = registry
-      known(await registry.read(callId, () => true), callId)
-      const page = known(await reader.packetPage(callId, from, limit, exchange), callId)
+      const ask = () => reader.packetPage(callId, from, limit, exchange)
+      const page = known(await wholePage(look, callId, from, ask), callId)
       if (registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
-      exchange.send('200 OK', jsonType, page)
+      exchange.send('200 OK', jsonType, page.text)
     },
   }
 }

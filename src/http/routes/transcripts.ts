@@ -89,9 +89,9 @@ class Transcripts {
 
   async #send(exchange: Exchange, callId: CallId, format: TranscriptFormat): Promise<void> {
     const { mark } = this.#registry
-    // Null: it was erased meanwhile.
-    const file = known(await this.#reader.transcript(callId, format, exchange), callId)
+    const file = await this.#reader.transcript(callId, format, exchange)
     this.#refuseErased(callId, mark)
+    if (file === null) throw await this.#notFound(callId)
     if (file.length <= limits.answerPartBytes)
       return exchange.send('200 OK', contentTypes[format], file, privateHeaders)
     await exchange.stream(
@@ -100,6 +100,16 @@ class Transcripts {
       privateHeaders,
       file.length,
       this.#partsOf(file, callId, mark),
+    )
+  }
+
+  /** The call says that it has one: it is gone with its call, or cannot be found in the file. */
+  async #notFound(callId: CallId): Promise<VoiceStreamError> {
+    const isThere = await this.#registry.read(callId, ({ context }) => context.analysis.digest !== null)
+    if (isThere !== true) return unknownCall(callId)
+    return new VoiceStreamError(
+      'stored_damage',
+      `the transcript of call ${callId} is stored and is not found`,
     )
   }
 

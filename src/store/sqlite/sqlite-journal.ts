@@ -30,6 +30,7 @@ import {
   type Journal,
   type JournalEntry,
   type KeptPart,
+  type PacketPageFile,
   type Settlement,
   type StoredCall,
   type StoredPacket,
@@ -41,9 +42,11 @@ import { prepareDataFolder } from './files/data-folder.js'
 import { databasePath } from './files/database.js'
 import { FileWatch } from './files/file-watch.js'
 import { lockPath } from './files/instance-lock.js'
+import { failedBy, isNotOpen, noSearch } from './journal-errors.js'
 import { packetsOf } from './packet-record.js'
 import { PacketReads } from './reading/packet-reads.js'
 import { damagedText, SqliteReads } from './reading/sqlite-reads.js'
+import type { Opened } from './thread-messages.js'
 import { Stream } from './writing/batch.js'
 import { type CommitFigures, GroupCommit } from './writing/group-commit.js'
 import { SqliteWrites } from './writing/sqlite-writes.js'
@@ -91,6 +94,7 @@ export class SqliteJournal implements Journal, CallReader {
   #knowsNames = false
   #erasureBacklog = 0
   #nextKey = 1
+  #wordsFault: string | null = null
   #fatal: Error | null = null
   #isClosed = false
 
@@ -121,7 +125,7 @@ export class SqliteJournal implements Journal, CallReader {
   static async open(options: SqliteJournalOptions): Promise<SqliteJournal> {
     prepareDataFolder(options.dataDir)
     const journal = new SqliteJournal(options)
-    journal.#nextKey = await journal.#writes.opened()
+    journal.#take(await journal.#writes.opened())
     const { dataDir } = options
     const died = (error: Error) => journal.#end(error)
     const damaged = (damage: string) => journal.#damaged(damage)
@@ -150,6 +154,13 @@ export class SqliteJournal implements Journal, CallReader {
     if (stored === null) return
     this.#names.addAll(stored)
     this.#knowsNames = true
+  }
+
+  #take({ nextKey, damages, wordsFault }: Opened): void {
+    this.#nextKey = nextKey
+    this.#wordsFault = wordsFault
+    for (const damage of damages) this.#damaged(damage)
+    if (wordsFault !== null) this.#damaged(wordsFault)
   }
 
   /** Told once for each row: it is met again by whoever looks at its call. */
@@ -266,6 +277,7 @@ export class SqliteJournal implements Journal, CallReader {
   }
 
   calls(query: CallQuery): ReturnType<CallReader['calls']> {
+    if (query.search != null && this.#wordsFault !== null) return Promise.reject(noSearch(this.#wordsFault))
     return this.#look('calls', query)
   }
 
@@ -280,7 +292,12 @@ export class SqliteJournal implements Journal, CallReader {
     return { packets: packetsOf(Buffer.from(records.buffer)), nextFrom }
   }
 
-  async packetPage(callId: CallId, from: number, limit: number, asker: Asker): Promise<Uint8Array | null> {
+  async packetPage(
+    callId: CallId,
+    from: number,
+    limit: number,
+    asker: Asker,
+  ): Promise<PacketPageFile | null> {
     const callKey = await this.#keyOf(callId)
     return callKey === null ? null : this.#packets.page('packetPage', { callKey, from, limit }, asker)
   }
@@ -343,16 +360,8 @@ export class SqliteJournal implements Journal, CallReader {
   }
 }
 
-function isNotOpen(): Promise<never> {
-  return Promise.reject(new VoiceStreamError('starting', 'the store is not open yet'))
-}
-
 /** Without the lock a second process could start; the other two hold what is acknowledged. */
 function filesOf(dataDir: string): readonly string[] {
   const path = databasePath(dataDir)
   return [path, `${path}-wal`, lockPath(dataDir)]
-}
-
-function failedBy(cause: Error): VoiceStreamError {
-  return new VoiceStreamError('commit_failed', 'the store has failed', { cause })
 }

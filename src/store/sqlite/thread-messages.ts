@@ -12,6 +12,7 @@ import type {
   EndedCursor,
   KeptPart,
   LifecycleEntry,
+  PacketPageFile,
   ReplayEntry,
 } from '../journal.js'
 
@@ -79,8 +80,16 @@ export interface Committed {
   readonly walPages: number
 }
 
+export interface Opened {
+  readonly nextKey: number
+  /** What was met on the way that is not what was written. */
+  readonly damages: readonly string[]
+  /** Why nothing can be searched for; null when it can. */
+  readonly wordsFault: string | null
+}
+
 export type FromWriter =
-  | { readonly type: 'opened'; readonly nextKey: number }
+  | ({ readonly type: 'opened' } & Opened)
   /** `isOpen`: the database has been opened for writing. */
   | { readonly type: 'refused'; readonly message: string; readonly isOpen: boolean }
   | Committed
@@ -153,7 +162,7 @@ export interface Reads {
     answer: { calls: readonly (FoundCallRow | DamagedCallRow)[]; nextCursor: number | null }
   }
   packets: { query: PacketQuery & { pending: RecordPage }; answer: RecordPage }
-  packetPage: { query: PacketQuery & { pending: RecordPage }; answer: Uint8Array<ArrayBuffer> }
+  packetPage: { query: PacketQuery & { pending: RecordPage }; answer: PacketPageFile }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
   ended: { query: { after: EndedCursor; through: number; limit: number }; answer: readonly EndedCall[] }
   lastEnded: { query: { limit: number }; answer: readonly CallId[] }

@@ -7,6 +7,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { NoStoredCalls, StoredDamage } from '../../../errors.js'
+import { lookupFaults } from './lookup-faults.js'
 import { assertSchema, createTables, type Db } from './schema.js'
 import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
 
@@ -51,7 +52,10 @@ function assertUsable(path: string, acceptDataLoss: boolean): void {
   try {
     assertSqliteVersion(db)
     assertSchema(db)
-    if (!acceptDataLoss) assertLogIsThere(db, wal)
+    if (!acceptDataLoss) {
+      assertLogIsThere(db, wal)
+      assertCallsAreFound(db)
+    }
   } finally {
     db.close()
   }
@@ -110,6 +114,7 @@ export function syncDatabase(databaseFd: number): void {
 }
 
 function configure(db: Db): void {
+  checkCells(db)
   db.pragma('journal_mode = WAL')
   db.pragma('synchronous = FULL')
   db.pragma('wal_autocheckpoint = 0')
@@ -117,6 +122,11 @@ function configure(db: Db): void {
   db.pragma('cache_size = -32768')
   // What is deleted is overwritten with zeros. Folding frees pages that it soon fills again: 0 to 6 % more bytes a packet.
   db.pragma('secure_delete = ON')
+}
+
+/** A page whose cells reach beyond it is damage when it is read, and not when somebody falls over it. */
+function checkCells(db: Db): void {
+  db.pragma('cell_size_check = ON')
 }
 
 function assertNothingLost(path: string, wal: WalVerdict): void {
@@ -134,9 +144,17 @@ function assertLogIsThere(db: Db, wal: WalVerdict): void {
     throw new DataLossError('the database was not stopped cleanly, and its write-ahead log is gone')
 }
 
+function assertCallsAreFound(db: Db): void {
+  const [fault, ...more] = lookupFaults(db)
+  if (fault === undefined) return
+  const others = more.length === 0 ? '' : `, and ${more.length} more`
+  throw new DataLossError(`the database is damaged, and calls would not be found: ${fault}${others}`)
+}
+
 /** Like every connection that writes, it syncs what it moves. */
 export function openForCheckpoints(path: string): Db {
   const db = new Database(path, { fileMustExist: true, timeout: 1500 })
+  checkCells(db)
   db.pragma('synchronous = FULL')
   return db
 }
@@ -155,6 +173,7 @@ export function openGuard(path: string): Db {
 
 export function openForReading(path: string): Db {
   const db = new Database(path, { readonly: true, timeout: 1500 })
+  checkCells(db)
   db.pragma('query_only = ON')
   db.pragma('cache_size = -16384')
   return db

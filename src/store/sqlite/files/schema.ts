@@ -18,7 +18,8 @@ export type Db = Database.Database
 const applicationId = 0x56535452
 const schemaVersion = 1
 
-const transcription = "text ->> '$.transcription'"
+/** A damaged text must not stop those who ask for all of them. */
+const transcription = "iif(json_valid(text), text ->> '$.transcription', '')"
 
 /**
  * `calls_by_end`: what retention looks at. `erasures`: calls that were erased while their bytes are still in the files;

@@ -92,9 +92,8 @@ const answers: Answers = {
     }
   },
 
-  entries: ({ callKey, afterVersion, pending }) => [
-    ...stored.entries(callKey, afterVersion, pending.records),
-  ],
+  entries: ({ callKey, afterVersion, pending }) =>
+    stored.wholeEntries(callKey, afterVersion, pending.records),
 
   calls: (query) => callPages.page(query),
 
@@ -156,6 +155,7 @@ function reply({ id, name, query }: Question, transfer: ArrayBuffer[]): Reply {
   try {
     const answer = answerTo(name, query)
     if (name === 'packets') transfer.push((answer as Reads['packets']['answer']).records.buffer)
+    if (name === 'packetPage') transfer.push((answer as Reads['packetPage']['answer']).text.buffer)
     if (answer instanceof Uint8Array || answer instanceof Uint32Array)
       transfer.push(answer.buffer as ArrayBuffer)
     return { id, answer }

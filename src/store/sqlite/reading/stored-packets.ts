@@ -40,6 +40,7 @@ export class StoredPackets {
   readonly #runsAfter: Statement<[number, number], RunRow>
   readonly #foldedThrough: Statement<[number], number | null>
   readonly #lifecycleAfter: Statement<[number, number], LifecycleTableRow>
+  readonly #differingCounts: Statement<{ callKey: number }, number>
 
   constructor(db: Db) {
     this.#runsFrom = db.prepare(
@@ -52,6 +53,12 @@ export class StoredPackets {
     )
     this.#foldedThrough = db
       .prepare<[number], number | null>('SELECT max(last_version) FROM runs WHERE call_key = ?')
+      .pluck()
+    this.#differingCounts = db
+      .prepare<{ callKey: number }, number>(
+        `SELECT (SELECT count(*) FROM runs INDEXED BY sqlite_autoindex_runs_1 WHERE call_key = :callKey)
+           <> (SELECT count(*) FROM runs INDEXED BY runs_by_version WHERE call_key = :callKey)`,
+      )
       .pluck()
     this.#lifecycleAfter = db.prepare(
       `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND version > ? ORDER BY version`,
@@ -105,6 +112,18 @@ export class StoredPackets {
   *#folded(callKey: number, from: number): Generator<Buffer> {
     for (const run of this.#runsFrom.iterate({ callKey, from }))
       for (const record of recordsOf(run)) if (recordSequence(record, 0) >= from) yield record
+  }
+
+  /**
+   * As `entries`, for a call that starts from them. Throws `StoredDamage` where one is gone: versions have no hole, and what is
+   * gone at the end is still in one of the two indexes of runs.
+   */
+  wholeEntries(callKey: number, afterVersion: number, pending: Uint8Array): readonly VersionedEntry[] {
+    const found = [...this.entries(callKey, afterVersion, pending)]
+    const isWhole = found.every(({ version }, index) => version === afterVersion + index + 1)
+    if (!isWhole || this.#differingCounts.get({ callKey }) !== 0)
+      throw new StoredDamage(`entries of the call with key ${callKey} are gone`)
+    return found
   }
 
   /**

@@ -19,6 +19,8 @@ import type { LifecycleRow } from '../thread-messages.js'
 
 /** 1 MiB: commits wait meanwhile. */
 const scrubPages = 256
+/** 8 MiB: about a second. */
+const wordPagesChecked = 2048
 
 export class CallIndex {
   readonly #db: Db
@@ -30,6 +32,7 @@ export class CallIndex {
   readonly #removeWords: Statement
   readonly #removeOlderWords: Statement
   readonly #merge: Statement
+  readonly #wordPages: Statement<[number], number>
   readonly #changes: Statement<[], number>
   /** Words of erased calls may be in the segments: also those that the process before this one has left. */
   #isDirty = true
@@ -54,7 +57,31 @@ export class CallIndex {
        WHERE call_key = ? AND version < ? ORDER BY version DESC LIMIT 1`,
     )
     this.#merge = db.prepare("INSERT INTO words(words, rank) VALUES ('merge', ?)")
+    this.#wordPages = db
+      .prepare<[number], number>('SELECT count(*) FROM (SELECT 1 FROM words_data LIMIT ?)')
+      .pluck()
     this.#changes = db.prepare<[], number>('SELECT total_changes()').pluck()
+  }
+
+  /**
+   * At a start. Words have no checksum, and one that has changed is not found: FTS5 compares them with the transcripts, and where
+   * they differ they are made anew. A large index would hold the start for too long, and is left to `verify`. Throws
+   * where neither can be done.
+   */
+  check(): void {
+    if (this.#wordPages.get(wordPagesChecked + 1) === wordPagesChecked + 1) return
+    try {
+      this.#db.exec("INSERT INTO words(words, rank) VALUES ('integrity-check', 1)")
+    } catch (error) {
+      if (!isCorrupt(error)) throw error
+      this.rebuild()
+      this.#damaged(new Error('the index of words did not say what the transcripts do, and was made anew'))
+    }
+  }
+
+  /** Of all transcripts, from what they are now. */
+  rebuild(): void {
+    this.#db.transaction(() => this.#db.exec("INSERT INTO words(words) VALUES ('rebuild')")).immediate()
   }
 
   /** In the transaction that journals the entry, after it. */
@@ -67,7 +94,7 @@ export class CallIndex {
     for (const { name, value } of listDetails(details)) this.#addDetail.run(callKey, name, value)
   }
 
-  /** A damaged index costs its finds, not the commit. Nothing makes it anew yet. */
+  /** A damaged index costs its finds, not the commit. The next start makes it anew, or `verify --rebuild-index`. */
   #putWords(callKey: number, version: number): void {
     try {
       if (this.#removeOlderWords.run(callKey, version).changes > 0) this.#isDirty = true

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { unreachable, VoiceStreamError } from '../../../errors.js'
 import { databasePath, openGuard } from '../files/database.js'
 import type { Db } from '../files/schema.js'
-import type { FromWriter, PacketQuery, RecordPage, ToWriter, WriterData } from '../thread-messages.js'
+import type { FromWriter, Opened, PacketQuery, RecordPage, ToWriter, WriterData } from '../thread-messages.js'
 import type { Batch } from './batch.js'
 import type { CommitOutcome } from './group-commit.js'
 
@@ -47,14 +47,14 @@ export class SqliteWrites {
     this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
-  /** The first key that no call has. Rejects, with a message for people, when the data folder cannot be had. */
-  async opened(): Promise<number> {
-    const nextKey = await this.#greeted()
+  /** Rejects, with a message for people, when the data folder cannot be had. */
+  async opened(): Promise<Opened> {
+    const opened = await this.#greeted()
     this.#guard = openGuard(databasePath(this.#dataDir))
-    return nextKey
+    return opened
   }
 
-  #greeted(): Promise<number> {
+  #greeted(): Promise<Opened> {
     return new Promise((resolve, reject) => {
       this.#worker.on('error', (error) => {
         reject(error)
@@ -64,7 +64,7 @@ export class SqliteWrites {
       this.#worker.once('message', (message: FromWriter) => {
         if (message.type === 'opened') {
           this.#worker.on('message', (next: FromWriter) => this.#take(next))
-          return resolve(message.nextKey)
+          return resolve(message)
         }
         this.#isEnded = true
         this.#keepEvidence(message)

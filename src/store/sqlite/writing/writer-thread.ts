@@ -31,19 +31,27 @@ let unlock = () => {}
 
 function open(): Writer | null {
   let isOpen = false
+  let isOpened = false
+  /** Met before anybody listens. */
+  const damages: string[] = []
   try {
     unlock = takeInstanceLock(options.dataDir)
     const writer = new Writer(options, {
       dropped: (callId, packets) => tell({ type: 'dropped', callId, packets }),
       erasing: (calls) => tell({ type: 'erasing', calls }),
-      damaged: (damage) =>
-        tell({ type: 'damaged', damage: damage instanceof Error ? damage.message : String(damage) }),
+      damaged: (damage) => {
+        const text = damage instanceof Error ? damage.message : String(damage)
+        if (isOpened) tell({ type: 'damaged', damage: text })
+        else damages.push(text)
+      },
       checkpointFailed,
     })
     isOpen = true
     writer.recover()
     writer.clampDeadlines(options.now, options.dueWithin)
-    tell({ type: 'opened', nextKey: writer.nextKey() })
+    const wordsFault = writer.checkWords()
+    tell({ type: 'opened', nextKey: writer.nextKey(), damages, wordsFault })
+    isOpened = true
     writer.resumeErasures()
     return writer
   } catch (error) {

@@ -122,6 +122,16 @@ export class Writer {
     return this.#db.prepare(`SELECT coalesce(max(key), 0) + 1 FROM (${key})`).pluck().get() as number
   }
 
+  /** What is wrong with the words that calls are found by and cannot be mended; null where nothing is. */
+  checkWords(): string | null {
+    try {
+      this.#index.check()
+      return null
+    } catch (error) {
+      return `the index of words is damaged: ${error instanceof Error ? error.message : String(error)}`
+    }
+  }
+
   resumeErasures(): void {
     this.#erasures.resume()
   }

@@ -1,0 +1,98 @@
+/**
+ * Can calls be found in this file? A row that is read has a checksum, but SQLite has none for its pages: with one byte of an index
+ * changed, a call that is there is not found, and its next packet begins it anew. So before a start everything that calls are
+ * found by is compared: `calls` with its indexes, `details`, the tail, and the list of free pages, which must not name one that is used.
+ *
+ * `quick_check` looks at the pages of a table and of its indexes and counts what they hold; `integrity_check` looks for each
+ * row in each index, too, which for a million random names takes 9 s. Here the entries of each index of `calls` are summed up in its own
+ * order and must come to what the rows do: 3 s. Runs and lifecycles are not looked at: there are too many, and who
+ * reads them knows from the call's row what must be there. https://www.sqlite.org/pragma.html#pragma_quick_check
+ */
+import { crc32 } from 'node:zlib'
+import { callStates } from '../../../protocol/call-states.js'
+import type { CallTableRow } from '../reading/stored-call-row.js'
+import { callChecksum } from '../row-checksum.js'
+import type { Db } from './schema.js'
+import { isCorrupt } from './sqlite-error.js'
+
+const structures = [
+  'quick_check(calls)',
+  'integrity_check(details)',
+  'quick_check(journal)',
+  'quick_check(erasures)',
+  'quick_check(run_mark)',
+  // The one table with which SQLite checks the list of free pages.
+  'integrity_check(sqlite_schema)',
+]
+
+/** Of one row, whose checksum does not fit then: an answer for its call alone. */
+const ofOneRow = /^(NULL value|non-\w+ value|CHECK constraint failed) in calls/
+
+/** What is wrong, for people; the first fault of each kind. */
+export function lookupFaults(db: Db): readonly string[] {
+  try {
+    const faults = structures.flatMap((check) => structureFault(db, check) ?? [])
+    return faults.length > 0 ? faults : indexFaults(db)
+  } catch (error) {
+    if (!isCorrupt(error)) throw error
+    return [error instanceof Error ? error.message : String(error)]
+  }
+}
+
+function structureFault(db: Db, check: string): string | null {
+  const found = db.prepare<[], string>(`PRAGMA ${check}`).pluck().all()
+  const fault = found.find((text) => text !== 'ok' && !ofOneRow.test(text))
+  return fault?.replaceAll('*** in database main ***\n', '') ?? null
+}
+
+/** No number that one changed byte turns into another has the same remainder. */
+const prime = 65_521
+const product = (value: string) => `(${value} % ${prime} + 1) * (key % ${prime} + 1)`
+const stateNumber = `CASE state ${callStates.map((state, i) => `WHEN '${state}' THEN ${i + 1}`).join(' ')} ELSE 0 END`
+
+/** A number a row, or null where the index has none; each depends on all that an entry of the index holds. */
+const entries: Readonly<Record<string, string>> = {
+  sqlite_autoindex_calls_1: 'name_sum(call_id, key)',
+  calls_by_state: product(stateNumber),
+  calls_by_due: `iif(due_at IS NULL, NULL, ${product('due_at')})`,
+  calls_by_end: `iif(ended_at IS NULL, NULL, ${product('ended_at')})`,
+}
+const wheres: Readonly<Record<string, string>> = {
+  calls_by_due: 'due_at IS NOT NULL AND',
+  calls_by_end: 'ended_at IS NOT NULL AND',
+}
+
+function indexFaults(db: Db): readonly string[] {
+  db.function('name_sum', { deterministic: true }, (callId, key) => crc32(String(callId), Number(key)))
+  const differing = differingIndexes(db, [])
+  if (differing.length === 0) return []
+  // A row that is damaged differs from its entries, which are right then.
+  const damaged = damagedKeys(db)
+  const wrong = damaged.length === 0 ? differing : differingIndexes(db, damaged)
+  return wrong.map((index) => `the index ${index} does not say what the rows of calls do`)
+}
+
+function differingIndexes(db: Db, without: readonly number[]): readonly string[] {
+  const others = without.length === 0 ? 'TRUE' : `key NOT IN (${without.join(', ')})`
+  const sums = Object.values(entries).flatMap((entry) => [`count(${entry})`, `coalesce(sum(${entry}), 0)`])
+  const ofRows = db
+    .prepare<[], number[]>(`SELECT ${sums.join(', ')} FROM calls NOT INDEXED WHERE ${others}`)
+    .raw()
+    .get() as number[]
+  return Object.entries(entries).flatMap(([index, entry], i) => {
+    const ofIndex = db
+      .prepare<[], number[]>(
+        `SELECT count(*), coalesce(sum(${entry}), 0) FROM calls INDEXED BY ${index} WHERE ${wheres[index] ?? ''} ${others}`,
+      )
+      .raw()
+      .get() as number[]
+    return ofIndex[0] === ofRows[2 * i] && ofIndex[1] === ofRows[2 * i + 1] ? [] : [index]
+  })
+}
+
+function damagedKeys(db: Db): readonly number[] {
+  const damaged: number[] = []
+  for (const row of db.prepare<[], CallTableRow>('SELECT * FROM calls NOT INDEXED').iterate())
+    if (callChecksum(row) !== row.checksum) damaged.push(row.key)
+  return damaged
+}

@@ -1,0 +1,108 @@
+/**
+ * One byte of an index is changed while nothing runs. SQLite has no checksums of its own: the call whose name had changed was
+ * unknown (404), and a copy of its first packet began it anew (202). What calls are found by is compared before a start.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { describe, type TestContext, test } from 'node:test'
+import { endedCall } from '../support/ended-calls.js'
+import { HttpClient } from '../support/http-client.js'
+import { startService } from '../support/service.js'
+import { change, close, fileOf, inspect, openJournal } from '../support/sqlite.js'
+import { startRefused } from '../torture/refusal.js'
+import { Stage } from '../torture/stage.js'
+import { assertRefused } from './assert-refused.js'
+
+const names = ['first-call', 'second-call', 'third-call']
+
+async function stored(t: TestContext): Promise<string> {
+  const { journal, dataDir } = await openJournal(t)
+  for (const name of names)
+    await endedCall(journal, name, {
+      transcription: `invoice of ${name}`,
+      sentiment: 'neutral',
+      confidence: 1,
+    })
+  await close(journal)
+  return dataDir
+}
+
+/** In the pages of one table or index alone: the same text stands in others, too. */
+function changeIn(dataDir: string, tree: string, text: string, to: string): void {
+  const content = readFileSync(fileOf(dataDir))
+  const pages = inspect(dataDir, (db) =>
+    db.prepare<[string], number>('SELECT pageno FROM dbstat WHERE name = ?').pluck().all(tree),
+  )
+  for (const page of pages) {
+    const at = content.indexOf(text, (page - 1) * 4096)
+    if (at < 0 || at >= page * 4096) continue
+    content.write(to, at)
+    writeFileSync(fileOf(dataDir), content)
+    return
+  }
+  assert.fail(`${text} is not in ${tree}`)
+}
+
+describe('a byte of what calls are found by', () => {
+  for (const [tree, text, to] of [
+    ['sqlite_autoindex_calls_1', 'second-call', 'secone-call'],
+    ['calls_by_state', 'ARCHIVED', 'ARCHIVEE'],
+  ] as const)
+    test(`stops the start with a line that names it: ${tree}`, async (t) => {
+      const dataDir = await stored(t)
+      changeIn(dataDir, tree, text, to)
+      const reason = new RegExp(`calls would not be found: the index ${tree} does not say what the rows`)
+      assertRefused(await startRefused(Stage.of(t), { DATA_DIR: dataDir }), reason, 5000)
+    })
+
+  test('is an answer for its call alone where it is the row that has changed', async (t) => {
+    // The index is right then, and a row that is damaged takes the service from nobody.
+    const dataDir = await stored(t)
+    changeIn(dataDir, 'calls', 'second-call', 'secone-call')
+    const client = new HttpClient(t, await startService(t, { dataDir }))
+    assert.equal((await client.call('second-call')).status, 500)
+    assert.equal((await client.call('secone-call')).status, 404)
+    const { body } = await client.get('/v1/calls')
+    const calls = body['calls'] as { call_id: string; damaged?: boolean }[]
+    assert.deepEqual(
+      calls.map(({ call_id, damaged = false }) => [call_id, damaged]),
+      [
+        ['third-call', false],
+        ['second-call', true],
+        ['first-call', false],
+      ],
+    )
+  })
+
+  test('is made good where it is a word that is searched for', async (t) => {
+    const dataDir = await stored(t)
+    changeIn(dataDir, 'words_data', 'invoice', 'invoicf')
+    const service = await startService(t, { dataDir })
+    const { body } = await new HttpClient(t, service).get('/v1/calls?q=invoice')
+    assert.equal((body['calls'] as unknown[]).length, 3)
+    assert.equal(service.log.filter(({ reason }) => /made anew/.test(String(reason))).length, 1)
+  })
+
+  test('may be gone for a start that accepts it', async (t) => {
+    const dataDir = await stored(t)
+    changeIn(dataDir, 'sqlite_autoindex_calls_1', 'second-call', 'secone-call')
+    const settings = { ACCEPT_DATA_LOSS: 'true' }
+    const client = new HttpClient(t, await startService(t, { dataDir, settings }))
+    assert.equal((await client.call('first-call')).status, 200)
+  })
+})
+
+describe('packets that are stored and are not found', () => {
+  test('are an error, and no shorter call', async (t) => {
+    // The receive log knows that they are there.
+    const { journal, dataDir } = await openJournal(t)
+    await endedCall(journal, 'c1', { transcription: 'invoice', sentiment: 'neutral', confidence: 1 })
+    await close(journal)
+    change(dataDir, (db) => assert.equal(db.prepare('DELETE FROM runs').run().changes, 1))
+    change(dataDir, (db) => db.prepare("DELETE FROM lifecycle WHERE type = 'analysed'").run())
+    const client = new HttpClient(t, await startService(t, { dataDir }))
+    assert.equal((await client.call('c1')).status, 200)
+    for (const part of ['packets', 'transcript'])
+      assert.match(String((await client.get(`/v1/call/c1/${part}`)).body['type']), /stored_damage$/, part)
+  })
+})
