@@ -22,6 +22,7 @@ import { limits } from './limits.js'
 import type { Log } from './log.js'
 import { FolderSpace } from './metrics/folder-space.js'
 import { Metrics } from './metrics/metrics.js'
+import { spaceRefusal } from './store/sqlite/files/free-space.js'
 import type { SqliteJournal } from './store/sqlite/sqlite-journal.js'
 
 export interface App {
@@ -51,7 +52,7 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
 
   const space = new FolderSpace(config.DATA_DIR)
   const fullDisk = new FullDisk({
-    look: () => space.look(),
+    hasSpace: async () => (await spaceRefusal(config.DATA_DIR)) === null,
     later: (delayMs, task) => void setTimeout(task, delayMs).unref(),
   })
   const journal = await openJournal({

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { shortened } from './quoted.js'
 
 /** What can go wrong by a caller's or the world's doing. The status of each code stands in `protocol/problem.ts`. */
@@ -65,6 +66,12 @@ export class VoiceStreamError extends Error {
       message: shortened(message, messageCharactersMax),
     }))
   }
+}
+
+/** What an error of the system, of Node or of SQLite is called. libuv has no name for EDQUOT. */
+export function codeOf(error: unknown): string {
+  const { code, errno } = error instanceof Error ? (error as NodeJS.ErrnoException) : {}
+  return errno === -constants.errno.EDQUOT ? 'EDQUOT' : String(code ?? 'UNKNOWN')
 }
 
 /** What is stored is not what was written: asking again brings the same. */

@@ -1,7 +1,9 @@
 /** `voicestream backup`: a copy of the database while the service runs, checked before it gets its name. */
 import { statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { databasePath } from '../store/sqlite/files/database.js'
 import { copyDatabase } from '../store/sqlite/files/database-copy.js'
+import { withFullDiskNamed } from '../store/sqlite/files/free-space.js'
 import { SqliteStoredCalls } from '../store/sqlite/reading/sqlite-stored-calls.js'
 import { formatBytes, formatCount, formatSeconds } from '../terminal/numbers.js'
 import { showProgress } from '../terminal/progress.js'
@@ -99,6 +101,8 @@ async function copy(source: string, temporary: string, { terminal }: World): Pro
       isShown = true
       stopProgress = showProgress(terminal, { label: 'copied', total: pages, count: () => copied })
     })
+  } catch (error) {
+    throw await withFullDiskNamed(error, dirname(temporary))
   } finally {
     stopProgress()
   }

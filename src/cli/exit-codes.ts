@@ -1,7 +1,7 @@
 /** How a command ends, after sysexits.h. `simulate` has codes of its own for how an account came out. */
 import { AudioError } from '../audio/audio-format.js'
 import { ConfigError } from '../config/config.js'
-import { NoStoredCalls, StoredDamage } from '../errors.js'
+import { codeOf, NoStoredCalls, StoredDamage } from '../errors.js'
 
 export const exitCodes = {
   ok: 0,
@@ -37,7 +37,7 @@ export function exitCodeOf(error: unknown): number | null {
   if (error instanceof NoStoredCalls) return exitCodes.notFound
   if (error instanceof StoredDamage) return exitCodes.failed
   if (error instanceof AudioError) return exitCodes.badData
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = codeOf(error)
   // A part of the program is not there: it is being replaced, or was not installed for this machine.
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'ERR_DLOPEN_FAILED') return exitCodes.failed
   if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') return exitCodes.failed

@@ -1,13 +1,12 @@
 /**
  * Whether commits fail for lack of space. A commit that succeeds says that they no longer do; where nobody sends any
- * more, as a service that is not ready has no traffic, the free space of the disk says it.
+ * more, as a service that is not ready has no traffic, a write of its own says it.
  */
 
 import { limits } from '../limits.js'
-import type { Space } from '../metrics/folder-space.js'
 
 export interface FullDiskPorts {
-  look(): Promise<Space>
+  hasSpace(): Promise<boolean>
   later(delayMs: number, task: () => void): void
 }
 
@@ -40,9 +39,8 @@ export class FullDisk {
   }
 
   async #look(): Promise<void> {
-    const { freeBytes } = await this.#ports.look()
-    // What is not known (NaN) is no space. Where there is too little all the same, the next commit says so.
-    if (freeBytes >= limits.fullDiskBytesMin) this.#isFull = false
+    // Where there is too little all the same, the next commit says so.
+    if (await this.#ports.hasSpace()) this.#isFull = false
     this.#isLooking = false
     if (this.#isFull) this.#lookLater()
   }

@@ -29,12 +29,6 @@ export class FolderSpace {
     return this.#space
   }
 
-  /** What is found from now on, or by a read that is under way. */
-  async look(): Promise<Space> {
-    await this.read()
-    return this.#space
-  }
-
   read(): Promise<void> {
     this.#reading ??= this.#measure()
       .catch(() => unknown)

@@ -1,7 +1,7 @@
 /**
  * HTTP to the service: keep-alive connections, one request at a time on each, and tries until an answer counts.
  *
- * The contract makes sending again safe: a 5xx, a broken connection or a try without an answer means "unknown". So
+ * The contract makes sending again safe: a 5xx (but for 501 and 505), a broken connection or a try without an answer means "unknown". So
  * these are tried again with growing waits (a `Retry-After` is honoured) until `patienceMs` is over. How many tries
  * may have arrived unanswered is told with the answer, since the service may have counted them.
  *
@@ -30,7 +30,7 @@ export interface ServiceAnswer {
 
 export interface ServiceClient {
   /**
-   * The first answer that counts: any status but 429 and 5xx. Throws `unreachable` when there is none in time, and
+   * The first answer that counts: any status but 429 and a 5xx that may pass. Throws `unreachable` when there is none in time, and
    * `interrupted` when the signal is aborted while it waits to try again.
    */
   send(request: ServiceRequest): Promise<ServiceAnswer>
@@ -98,8 +98,11 @@ export async function sleepUnlessAborted(request: {
   return !signal.aborted
 }
 
+/** Of 5xx these say that the request itself is not understood: 505 is what the service has for HTTP/1.0, 501 what a proxy has. */
+const final: readonly number[] = [501, 505]
+
 function isTransient(status: number): boolean {
-  return status === 429 || status >= 500
+  return status === 429 || (status >= 500 && !final.includes(status))
 }
 
 /** A 429 has no side effect; a 5xx and a request that left without an answer may have. */

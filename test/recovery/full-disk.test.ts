@@ -16,6 +16,7 @@ import {
 } from '../torture/small-disk.js'
 import { smoke } from '../torture/smoke.js'
 import { Stage } from '../torture/stage.js'
+import { Strace, straceUnavailable } from '../torture/strace.js'
 
 const skip = mountUnavailable() ?? false
 
@@ -86,4 +87,34 @@ describe('a full disk', { skip }, () => {
     'a service whose disk is full ends within 10 s of SIGTERM, and loses nothing',
     smoke((stage, seed) => runStopOnFullDisk(stage, { seed, mebibytes: 8, grownMebibytes: 64 })),
   )
+})
+
+// Guards against a quota that is told as a failing disk: SQLite has a code of its own for ENOSPC alone.
+describe('a quota that is used up', { skip: straceUnavailable() ?? false }, () => {
+  test('is told as a full disk, until there is space', async (t) => {
+    const stage = Stage.of(t)
+    const service = await stage.service({ dataDir: stage.folder() })
+    assert.equal((await post(service, '/v1/call/stream/c1', packet(0))).status, 202)
+    const quota = { calls: 'pwrite64', fault: 'error=EDQUOT' }
+    const strace = await Strace.attach(stage, service.child.pid as number, quota)
+    const refusal = await post(service, '/v1/call/stream/c1', packet(1))
+    assert.deepEqual([refusal.status, refusal.body['type']], [503, 'urn:voicestream:problem:disk_full'])
+    assert.deepEqual((await get(service, '/health/ready')).body['reasons'], ['disk_full'])
+    const injected = strace.injected().length
+    // It stays so while nobody sends: each look is a write of its own.
+    await eventually(
+      async () => strace.injected().length,
+      (count) => count >= injected + 2,
+    )
+    assert.deepEqual((await get(service, '/health/ready')).body['reasons'], ['disk_full'])
+    await strace.detach()
+    await eventually(
+      () => get(service, '/health/ready'),
+      ({ status }) => status === 200,
+    )
+    assert.equal((await post(service, '/v1/call/stream/c1', packet(1))).status, 202)
+    assert.equal((await get(service, '/v1/call/c1')).body['total_received'], 2)
+    service.kill('SIGKILL')
+    await service.exited
+  })
 })

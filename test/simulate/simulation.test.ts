@@ -216,6 +216,25 @@ describe('a run that cannot be completed', () => {
     assert.equal(exitCode, 3)
   })
 
+  test('exits 1 at once when it is told that its HTTP is not spoken here, which would not change', async (t) => {
+    let requests = 0
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => {
+        requests++
+        socket.end('HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\n\r\n<h1>505</h1>')
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close())
+    const { port } = server.address() as { port: number }
+    const words = [file, '--url', `http://127.0.0.1:${port}`, '--calls', '1']
+    const { exitCode, out, err } = await run(words)
+    assert.equal(exitCode, 1, out + err)
+    assert.match(out + err, /got 505/)
+    assert(requests > 0 && requests <= 3, `${requests} requests`)
+  })
+
   test('exits 130 when interrupted, with a table of what is known', async (t) => {
     const service = await startFakeService()
     t.after(() => service.close())

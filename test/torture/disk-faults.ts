@@ -111,7 +111,7 @@ export async function judgeAndSettle(
 
 /** A write fails once, in the middle of a commit. Which one is chosen by the seed. */
 function writeFaults(random: Random): Fault {
-  const error = random.pick(['ENOSPC', 'EIO'])
+  const error = random.pick(['ENOSPC', 'EDQUOT', 'EIO'])
   const first = random.integer(10, 60)
   return { calls: 'pwrite64', fault: `error=${error}:when=${first}+${random.integer(40, 120)}` }
 }

@@ -1,6 +1,7 @@
 /** The data folder is for its owner alone: what people say on the phone lies in it. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { codeOf } from '../../../errors.js'
 
 const othersMayWrite = 0o002
 const notForOwner = 0o077
@@ -23,7 +24,7 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+    const code = codeOf(cause)
     // Another process may have made it meanwhile.
     if (code !== 'EEXIST') throw new Error(`cannot create the data folder ${path} (${code})`, { cause })
   }

@@ -1,8 +1,5 @@
-/** What an error of the database is called, and whether the process may go on after it. */
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
-}
+/** Whether the process may go on after an error of the database. */
+import { codeOf } from '../../../errors.js'
 
 /** The file does not hold what was written to it. */
 export function isCorrupt(error: unknown): boolean {
@@ -19,6 +16,11 @@ export function isFatal(code: string): boolean {
     'SQLITE_IOERR_NOMEM',
     'SQLITE_NOMEM',
     'SQLITE_READONLY',
+    // The index of the log could not grow: the commit is taken back.
+    'SQLITE_IOERR_SHMSIZE',
+    // A file system that copies what it writes may need space to clear the gaps of a page.
+    'ENOSPC',
+    'EDQUOT',
   ]
   return !passing.some((prefix) => code === prefix || code.startsWith(`${prefix}_`))
 }

@@ -5,8 +5,8 @@
  * little left to move before the log starts anew.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { codeOf } from '../../../errors.js'
 import { databasePath, openForCheckpoints, syncDatabase } from '../files/database.js'
-import { codeOf } from '../files/sqlite-error.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from '../thread-messages.js'
 
 const passesMax = 4

@@ -6,10 +6,10 @@
  */
 import { closeSync, openSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
+import { codeOf } from '../../../errors.js'
 import { limits } from '../../../limits.js'
 import { databasePath, markClosed, markOpen } from '../files/database.js'
 import type { Db } from '../files/schema.js'
-import { codeOf } from '../files/sqlite-error.js'
 import type { CheckpointerData, FromCheckpointer, ToCheckpointer } from '../thread-messages.js'
 
 /** Asking for the size of the log costs 8 µs, so not every commit does, unless it is large. */

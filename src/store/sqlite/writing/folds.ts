@@ -8,10 +8,10 @@
 
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
+import { codeOf } from '../../../errors.js'
 import { limits } from '../../../limits.js'
 import type { DroppedPacket } from '../../journal.js'
 import type { Db } from '../files/schema.js'
-import { codeOf } from '../files/sqlite-error.js'
 import { recordSequence, recordVersion } from '../packet-record.js'
 import { insertLifecycle, lifecycleValues } from '../reading/stored-lifecycle.js'
 import type { Fold } from './tail.js'

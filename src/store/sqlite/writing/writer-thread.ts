@@ -6,8 +6,10 @@
  * fatal (V6); all others leave the database as it was before the batch.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { codeOf } from '../../../errors.js'
+import { withFullDiskNamed } from '../files/free-space.js'
 import { takeInstanceLock } from '../files/instance-lock.js'
-import { codeOf, isFatal } from '../files/sqlite-error.js'
+import { isFatal } from '../files/sqlite-error.js'
 import type { FromWriter, ToWriter, WriterData } from '../thread-messages.js'
 import { Writer } from './writer.js'
 
@@ -16,15 +18,22 @@ if (port === null) throw new Error('writer-thread is not a program')
 const options = workerData as WriterData
 const tell = (message: FromWriter) => port.postMessage(message)
 
-function failure(id: number, error: unknown): FromWriter {
+/** No other batch comes before this is told. */
+async function failed(id: number, thrown: unknown): Promise<void> {
+  const error = await withFullDiskNamed(thrown, options.dataDir)
   const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
-  return { type: 'failed', id, code, message, isFatal: isFatal(code) }
+  tell({ type: 'failed', id, code, message, isFatal: isFatal(code) })
 }
 
 /** Commits are safe without it; but an fsync that failed leaves the database in a state that nobody knows. */
 function checkpointFailed(code: string, message: string): void {
   tell({ type: 'checkpoint-failed', code, message, isFatal: isFatal(code) })
+}
+
+async function refused(thrown: unknown, isOpen: boolean): Promise<void> {
+  const error = await withFullDiskNamed(thrown, options.dataDir)
+  tell({ type: 'refused', message: error instanceof Error ? error.message : String(error), isOpen })
 }
 
 let unlock = () => {}
@@ -55,7 +64,7 @@ function open(): Writer | null {
     writer.resumeErasures()
     return writer
   } catch (error) {
-    tell({ type: 'refused', message: error instanceof Error ? error.message : String(error), isOpen })
+    void refused(error, isOpen)
     return null
   }
 }
@@ -92,7 +101,7 @@ port.on('message', (message: ToWriter) => {
   try {
     tell(writer.commit(message))
   } catch (error) {
-    tell(failure(message.id, error))
+    void failed(message.id, error)
     return
   }
   try {

@@ -6,10 +6,10 @@
  */
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
+import { codeOf } from '../../../errors.js'
 import { Erasures } from '../erasing/erasure.js'
 import { databasePath, openForWriting } from '../files/database.js'
 import type { Db } from '../files/schema.js'
-import { codeOf } from '../files/sqlite-error.js'
 import { recordCallKey, recordEnd, recordStarts } from '../packet-record.js'
 import type { CallTableRow } from '../reading/stored-call-row.js'
 import { insertLifecycle, lifecycleValues } from '../reading/stored-lifecycle.js'
