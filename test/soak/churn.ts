@@ -1,5 +1,6 @@
 /** Whoever looks on while packets come: supervisors that come and go, politely or not, and readers of calls. */
 import WebSocket from 'ws'
+import { toldMessage } from '../support/told-messages.js'
 import type { Random } from '../torture/random.js'
 import { Connection } from '../torture/requests.js'
 import { sleep } from '../torture/stage.js'
@@ -59,8 +60,9 @@ export class Onlookers {
     socket.on('open', () => {
       this.connects++
     })
-    socket.on('message', () => {
+    socket.on('message', (data) => {
       this.events++
+      this.#judge(String(data))
     })
     socket.on('error', ({ message }) => {
       // One that leaves before it is let in is told so by its own side.
@@ -73,6 +75,15 @@ export class Onlookers {
         resolve()
       })
     })
+  }
+
+  /** Each message, by its schema and without other members. */
+  #judge(text: string): void {
+    try {
+      toldMessage(text)
+    } catch (error) {
+      this.odd.push(`a supervisor was told ${text.slice(0, 200)}: ${error}`)
+    }
   }
 
   async #read(): Promise<void> {

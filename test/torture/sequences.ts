@@ -4,6 +4,7 @@
  */
 import WebSocket from 'ws'
 import type { Service } from '../support/service.js'
+import { toldMessage } from '../support/told-messages.js'
 import { forgetPeak, mebibytes, residentOf } from './memory.js'
 import { type CallFigures, figuresOf, type Range } from './oracle.js'
 import { randomOf } from './random.js'
@@ -26,11 +27,12 @@ const growthBytesMax = 64 * 1024 * 1024
 const bulkPackets = 250
 const missingListedMax = 100
 const rangesListedMax = 100
+const findingsMax = 50
 
 export async function runSequences(stage: Stage, plan: SequencePlan): Promise<Verdict> {
   const service = await stage.service({ dataDir: stage.folder(), settings: { GRACE_PERIOD_MS: 60_000 } })
   const run = new Run(service.port)
-  const events = await watchEvents(stage, service)
+  const events = await watchEvents(stage, service, run)
   await run.sendNumberTexts()
   const patterns = patternsOf(plan.packets, randomOf(plan.seed))
   for (const [i, pattern] of patterns.entries()) await run.sendPattern(`pattern-${i}`, pattern)
@@ -75,6 +77,15 @@ class Run {
     const before = this.largest.get(what) ?? 0
     this.largest.set(what, Math.max(before, bytes))
     if (bytes > answerBytesMax && before <= answerBytesMax) this.findings.push(`${what} has ${bytes} bytes`)
+  }
+
+  /** What a supervisor was told, by its schema and without other members. */
+  judge(text: string): void {
+    try {
+      toldMessage(text)
+    } catch (error) {
+      if (this.findings.length < findingsMax) this.findings.push(String(error))
+    }
   }
 
   /** By both routes; of all that is refused nothing may stay. */
@@ -204,12 +215,14 @@ function firstOf(gaps: readonly Range[], count: number): readonly number[] {
 async function watchEvents(
   stage: Stage,
   { port }: Service,
+  run: Run,
 ): Promise<{ readonly bytesMax: number; readonly count: number }> {
   const seen = { bytesMax: 0, count: 0 }
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/supervisor`)
   stage.after(() => socket.terminate())
   socket.on('message', (data: Buffer) => {
     seen.count++
+    run.judge(String(data))
     seen.bytesMax = Math.max(seen.bytesMax, data.length)
   })
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
