@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { shortened } from './quoted.js'
 
-/** What can go wrong by a caller's or the world's doing. The status of each code stands in `protocol/problem.ts`. */
+/** Expected errors, caused by a caller or by the environment. `protocol/problem.ts` has the status of each code. */
 export type ErrorCode =
   | 'malformed_request'
   | 'malformed_json'

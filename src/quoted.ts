@@ -1,4 +1,4 @@
-/** What others have written may be as long as they like; what is quoted of it, in an answer or a line, is not. */
+/** Quotes foreign text in answers and log lines, with a bound on its length. */
 
 const charactersMax = 80
 

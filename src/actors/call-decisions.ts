@@ -1,4 +1,4 @@
-/** What a message about a call's life comes to, in the state that the call is in: pure. The call carries it out. */
+/** Decides the effect of a lifecycle message in the call's present state. Pure; the call carries it out. */
 import type { Millis } from '../clock.js'
 import { unreachable } from '../errors.js'
 import { completeDetails, isSameDetails, type StartBody } from '../protocol/media.js'

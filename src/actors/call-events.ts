@@ -1,4 +1,4 @@
-/** What supervisors are told of an entry of a call's life: pure. */
+/** Makes supervisor events from lifecycle entries. Pure. */
 import { rfc3339 } from '../clock.js'
 import { unreachable } from '../errors.js'
 import type { AnalysisDigest } from '../protocol/analysis.js'

@@ -1,4 +1,4 @@
-/** What a call says once the journal has committed it: to whoever asked, and to those who watch. */
+/** The facts of a committed message, for the sender and for supervisors. */
 import type { Millis } from '../clock.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'

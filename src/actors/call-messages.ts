@@ -1,4 +1,4 @@
-/** What a call can be told, and what becomes of a message where there is no call, or none yet. */
+/** The messages of a call, and the answer to a message without a call. */
 import type { Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import type { CallState } from '../protocol/call.js'

@@ -1,4 +1,4 @@
-/** What is read back of a call, live or stored: pure. */
+/** The view of a call, live or stored. Pure. */
 import { type Millis, rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
 import type { CallState, CallView, DamagedCall, WaitingFor } from '../protocol/call.js'

@@ -1,4 +1,4 @@
-/** What the retry policy is given, what it asks of the attempts that it drives, and how they end. */
+/** The task of the retry policy: its attempts, and how they end. */
 import type { Millis } from '../clock.js'
 
 export interface RetryPolicy {

@@ -1,4 +1,4 @@
-/** How a command ends, after sysexits.h. `simulate` has codes of its own for how an account came out. */
+/** Exit codes, after sysexits.h. `simulate` has its own codes. */
 import { AudioError } from '../audio/audio-format.js'
 import { ConfigError } from '../config/config.js'
 import { codeOf, NoStoredCalls, StoredDamage } from '../errors.js'

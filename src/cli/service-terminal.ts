@@ -1,4 +1,4 @@
-/** What a person at a terminal reads of the service, on stderr: its log is for machines. Nothing elsewhere. */
+/** One line for a person at a terminal, on stderr. The log is for machines. */
 import { isIPv6 } from 'node:net'
 import type { Config } from '../config/config.js'
 import { version } from '../version.js'

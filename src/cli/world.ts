@@ -1,4 +1,4 @@
-/** What a command gets of the process around it: only `main.ts` reads `process`. */
+/** The process as commands see it: only `main.ts` reads `process`. */
 import type { Terminal } from '../terminal/terminal.js'
 
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'

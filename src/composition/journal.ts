@@ -1,4 +1,4 @@
-/** The store: the one SQLite journal, and what is told of its commits. */
+/** Opens the SQLite journal, and connects it to log and metrics. */
 import type { Clock } from '../clock.js'
 import type { Config } from '../config/config.js'
 import type { Log } from '../log.js'

@@ -1,4 +1,4 @@
-/** Who analyses calls, as the settings say: checked here, so that a bad one stops the start. */
+/** Makes the AI provider from the settings. A bad setting stops the start. */
 import { isIP } from 'node:net'
 import type { AnalysisProvider } from '../analysis/provider.js'
 import { LocalProvider } from '../analysis/providers/local-provider.js'

@@ -1,4 +1,4 @@
-/** What the service answers: every route, and where its answers come from. */
+/** The table of all routes, wired to the parts that answer them. */
 
 import type { Clock } from '../clock.js'
 import type { Config } from '../config/config.js'

@@ -1,5 +1,5 @@
 /**
- * Who may do what: bearer tokens of three roles, from settings and from a file, several of each so that they can be
+ * Credentials: bearer tokens of three roles, from settings and from a file, several of each so that they can be
  * rotated. Only SHA-256 digests are kept.
  *
  * A presented token is hashed and compared with every digest, without an early exit, so the time says nothing about

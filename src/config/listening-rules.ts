@@ -1,4 +1,4 @@
-/** A service that asks nobody who they are belongs on a loopback address. */
+/** Rules for the listening address: a service without credentials may listen only on loopback. */
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIPv6 } from 'node:net'
 import { ConfigError } from './config.js'

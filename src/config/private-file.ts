@@ -1,4 +1,4 @@
-/** Files that hold secrets: read only where nobody else can. */
+/** Reads files with secrets, and refuses them if other users can read them. */
 import { readFileSync, statSync } from 'node:fs'
 import { ConfigError } from './config.js'
 

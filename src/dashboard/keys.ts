@@ -1,4 +1,4 @@
-/** What the keys do, wherever the focus is but in a field. */
+/** The keys of the page. They work wherever the focus is, except in a field. */
 import { useEffect, useRef } from 'preact/hooks'
 import type { Place } from './route.js'
 

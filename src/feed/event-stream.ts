@@ -1,5 +1,5 @@
 /**
- * What one supervisor of the event view is told next: a cursor on the feed's ring, and what stands between the events.
+ * The event stream of one supervisor: a cursor on the feed's ring, and the messages between the events.
  *
  * The parts of a snapshot lie at the place of the stream at which their rows were true, and are told there, so what a
  * client applies in order is right. It knows no socket: whoever writes asks `next` while there is room.

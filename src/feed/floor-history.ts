@@ -1,5 +1,5 @@
 /**
- * What the floor counts: totals, rates of the last seconds, and the last hour in buckets of 10 s. A packet only adds to
+ * The counts of the floor: totals, rates of the last seconds, and the last hour in buckets of 10 s. A packet only adds to
  * plain numbers; a look at the clock is taken once a second. Since the start of the process, not from the store.
  */
 

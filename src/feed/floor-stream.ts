@@ -1,5 +1,5 @@
 /**
- * What one supervisor of the floor view is told next: the snapshot, then ticks. It keeps no ticks of its own: one that
+ * The floor stream of one supervisor: the snapshot, then ticks. It keeps no ticks of its own: one that
  * takes none for a while gets the merged ones, and one that has fallen too far behind begins anew.
  */
 import type { Clock } from '../clock.js'

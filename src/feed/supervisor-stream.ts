@@ -1,4 +1,4 @@
-/** What one supervisor is told, message by message. Whoever has its socket asks while there is room. */
+/** The messages of one supervisor. Its socket's writer takes the next one while there is room. */
 export interface SupervisorStream {
   /** The next message, or null when there is none now. */
   next(): string | null

@@ -1,4 +1,4 @@
-/** What a route is: its place in the table that feeds the server, the 404/405 answers and `/openapi.json`. */
+/** The type of a route. The table of routes feeds the server, the 404/405 answers and `/openapi.json`. */
 import type { TSchema } from 'typebox'
 import type { Exchange } from './exchange.js'
 import type { Access } from './gate/access.js'

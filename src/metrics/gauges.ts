@@ -1,4 +1,4 @@
-/** What stands at the moment that somebody asks: queues, calls in memory, space on the disk. */
+/** Gauges, read at each scrape: queues, calls in memory, space on the disk. */
 import { performance } from 'node:perf_hooks'
 import type { BreakerState } from '../analysis/breaker.js'
 import type { CallState } from '../protocol/call.js'

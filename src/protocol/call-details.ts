@@ -1,4 +1,4 @@
-/** What calls can be found by of what was said of them. Without the schemas, as `call-states`. */
+/** The details by which calls can be found. Without the schemas, as `call-states`. */
 import type { CallDetails } from './media.js'
 
 /** The names under which calls can be asked for by what was said of them. */

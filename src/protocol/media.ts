@@ -1,4 +1,4 @@
-/** What a call is: how its packets carry sound, and who speaks to whom. */
+/** The description of a call: the encoding of its packets, and its parties. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
 import { CallIdText } from './packet.js'

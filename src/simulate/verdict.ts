@@ -1,4 +1,4 @@
-/** What came out of a run, from the calls and their audits. Pure. */
+/** The result of a run, from its calls and their audits. Pure. */
 import type { Difference } from './account.js'
 import type { Audit } from './call-auditor.js'
 import type { SimulatedCall } from './call-player.js'

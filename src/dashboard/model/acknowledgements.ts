@@ -1,6 +1,6 @@
 /**
- * What this viewer has seen and dealt with. Kept in the browser alone: others still see the call. A call comes back
- * when one of its concerns gets worse, or when a new one comes up, or the same one after it was over.
+ * The calls that this viewer has acknowledged. Kept in the browser alone: others still see the call. A call reappears
+ * when one of its concerns gets worse, when a new one begins, or when the same one begins again.
  */
 import { concernKinds, type Need } from './attention.js'
 

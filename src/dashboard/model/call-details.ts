@@ -1,4 +1,4 @@
-/** What a PBX said of a call, as names and values to read. Pure. */
+/** The details of a call, as names and values. Pure. */
 import type { CallView } from '../../protocol/call.js'
 import type { Media } from '../../protocol/media.js'
 import { formatCount } from '../format.js'

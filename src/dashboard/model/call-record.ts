@@ -1,4 +1,4 @@
-/** What the page knows of one call: its last row, the times in it as numbers, and how it lost packets lately. */
+/** A call as the page knows it: its last row, its times as numbers, and its recent loss. */
 import type { CallRow } from '../../protocol/floor.js'
 
 /** Loss "now" is that of so long. */

@@ -1,4 +1,4 @@
-/** What a call's analysis asked of its provider, as rows and a line that sums them up. Pure. */
+/** The requests of a call's analysis, as rows and a summary. Pure. */
 import type { ProviderRequest } from '../../protocol/analysis.js'
 import { formatBytes, formatCount, formatDuration } from '../format.js'
 

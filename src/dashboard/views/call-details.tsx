@@ -1,4 +1,4 @@
-/** What the PBX said of a call: who speaks to whom, through which queue, and what its packets carry. */
+/** The details of a call from the PBX: parties, queue, and encoding of its packets. */
 import type { DetailLine } from '../model/call-details.js'
 
 export function CallDetails({ lines }: { readonly lines: readonly DetailLine[] }) {

@@ -1,4 +1,4 @@
-/** What was said on a call and what it means, once it is analysed. */
+/** The transcript and findings of an analysed call. */
 
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { CallView } from '../../protocol/call.js'

@@ -1,4 +1,4 @@
-/** What the analysis asked of its provider, folded: for who pays it and who looks for what went wrong. */
+/** The requests of an analysis, folded: for costs and for finding errors. */
 import { useMemo, useState } from 'preact/hooks'
 import type { ProviderRequest } from '../../protocol/analysis.js'
 import { formatCount } from '../format.js'

@@ -1,10 +1,10 @@
-/** Which credential may use which route, and how it is presented: `Authorization: Bearer …` (RFC 6750). */
+/** Checks the credential of a request: `Authorization: Bearer …` (RFC 6750). */
 import type { Credential, Credentials, Role } from '../../config/credentials.js'
 import { VoiceStreamError } from '../../errors.js'
 
 /**
- * What a route asks for. Everybody may use a public one. As soon as one role has a token, the routes of all three want
- * one; a role without any is closed.
+ * The role that a route needs. Everybody may use a public one. As soon as one role has a token, the routes of all three
+ * need one; a role without any token is closed.
  */
 export type Access = 'public' | Role
 

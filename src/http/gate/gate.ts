@@ -1,5 +1,5 @@
 /**
- * The one place where a request is let in or refused, before anything is done with it. Requests of every route pass
+ * The one place that admits or refuses a request, before anything else happens with it. Requests of every route pass
  * here, and so do handshakes of sockets. In order: the host it was meant for, the page that it comes from, whose
  * credential it carries and what that may do, and how many of its kind there were.
  */

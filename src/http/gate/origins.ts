@@ -1,5 +1,5 @@
 /**
- * What a browser may do for the pages of others. Nothing here replaces credentials: a browser sends what a page tells
+ * Rules for pages of other origins. Nothing here replaces credentials: a browser sends what a page tells
  * it to, so without credentials these checks keep the web out of a service on loopback, and with them they keep foreign
  * pages from using what a supervisor has.
  */

@@ -1,4 +1,4 @@
-/** What a list of calls may be asked for beside their state: what was said of them, and in them. */
+/** Filters of a list of calls besides the state: details and words. */
 import Type from 'typebox'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'

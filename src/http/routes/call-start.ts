@@ -1,4 +1,4 @@
-/** What a call is: the PBX says it when the call begins, or when it knows. */
+/** `POST /v1/call/start`: the PBX describes a call. */
 import type { DescribeAnswer } from '../../actors/call-messages.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
 import { unreachable, VoiceStreamError } from '../../errors.js'

@@ -1,4 +1,4 @@
-/** What a call sounded like, once nothing more can come. */
+/** The recording of a call as WAV, after its grace period. */
 import { performance } from 'node:perf_hooks'
 import type { CallMachineSnapshot } from '../../actors/call-machine.js'
 import type { CallLife } from '../../actors/call-messages.js'

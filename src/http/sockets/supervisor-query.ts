@@ -1,4 +1,4 @@
-/** What the address of a supervisor's socket asks for. What is not understood is refused: a typo in a filter hides calls. */
+/** Parameters of the supervisor socket's address. Unknown ones are refused, because a typo in a filter would hide calls. */
 import Type from 'typebox'
 import type { VoiceStreamError } from '../../errors.js'
 import { type EventFilter, everything } from '../../feed/event-filter.js'

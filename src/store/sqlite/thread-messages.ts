@@ -1,4 +1,4 @@
-/** What crosses the borders to the writer and the reader thread. Plain data and transferred buffers only. */
+/** The messages to and from the writer and reader threads: plain data and transferred buffers only. */
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import type { MatchPart } from '../../protocol/search.js'

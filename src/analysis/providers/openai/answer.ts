@@ -1,5 +1,5 @@
 /**
- * What is an answer, of all that servers send with a status of 200. The list is short, and what is not on it is a failed
+ * Reads answers with status 200. The list of accepted forms is short, and every other answer is a failed
  * attempt: an answer of no bytes is not silence, and a page, a broken stream or a file is nothing that somebody said.
  *
  * - a JSON object that tells no error;

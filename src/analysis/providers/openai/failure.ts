@@ -1,5 +1,5 @@
 /**
- * What an OpenAI-compatible server's refusal means: whose fault it is, and so who waits. After `client.ts` of
+ * Sorts refusals of an OpenAI-compatible server by fault: the call's, the account's or the provider's. After `client.ts` of
  * openai/openai-node, OpenAI's list of error codes, and what Azure, Groq, OpenRouter, LiteLLM, vLLM, llama.cpp and Ollama
  * send. Of what the server says only codes are kept: a message may quote the call.
  */

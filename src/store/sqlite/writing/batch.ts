@@ -1,4 +1,4 @@
-/** What the main thread keeps of a commit, and of a call's stream: who waits for what. */
+/** A batch of appends, and the stream of a call, as the main thread keeps them with their waiting settlements. */
 import type { CallId } from '../../../protocol/call-id.js'
 import type { CallStream, Settlement } from '../../journal.js'
 import type { CallRow, LifecycleRow } from '../thread-messages.js'

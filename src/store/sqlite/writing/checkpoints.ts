@@ -1,5 +1,5 @@
 /**
- * When to checkpoint: the writer's side. The checkpoint thread moves the log into the database `passPages` at a time,
+ * Decides when to checkpoint: the writer's side. The checkpoint thread moves the log into the database `passPages` at a time,
  * because commits wait for a disk that is busy with more; once the log has `limits.checkpointPages`, the writer moves
  * the rest, and the log starts anew. A reader that holds an old snapshot delays that; then the log grows, which is told,
  * and each further `retryPages` are tried again, so that the log starts anew soon after the reader has gone.

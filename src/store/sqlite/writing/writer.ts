@@ -1,5 +1,5 @@
 /**
- * What the writer thread does to the database: one transaction a batch, fsynced before `commit` returns. It appends the
+ * The writer of the database: one transaction a batch, fsynced before `commit` returns. It appends the
  * batch to the tail, folds full runs of calls, and writes what calls have become, their lifecycle and the index of both.
  *
  * Owns the connection and the tail. A batch that throws has left the database and the tail as they were.
