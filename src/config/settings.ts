@@ -28,7 +28,9 @@ export const settings = {
   }),
   ALLOWED_ORIGINS: text('Origins (https://host:port, …) whose pages may use the service, besides its own.'),
   ALLOWED_HOSTS: text('Host names accepted without credentials, besides localhost and IP addresses.'),
-  TRUSTED_PROXIES: text('Addresses and networks (10.0.0.0/8, …) whose X-Forwarded-For is trusted.'),
+  TRUSTED_PROXIES: text(
+    'Addresses and networks (10.0.0.0/8, …) whose X-Forwarded-For and X-Forwarded-Proto are trusted.',
+  ),
   TLS_CERT_FILE: text('Certificate chain (PEM): the service speaks TLS itself. Read only at the start.'),
   TLS_KEY_FILE: text('Private key of the certificate (PEM). Read only at the start.'),
   RATE_LIMIT_INGEST_PER_S: integer(

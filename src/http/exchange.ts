@@ -37,6 +37,7 @@ const noHead: RequestHead = {
   host: null,
   origin: null,
   forwardedFor: null,
+  forwardedProto: null,
   range: null,
   requestId: null,
 }

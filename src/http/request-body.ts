@@ -14,6 +14,7 @@ export interface RequestHead {
   readonly host: string | null
   readonly origin: string | null
   readonly forwardedFor: string | null
+  readonly forwardedProto: string | null
   readonly range: string | null
   readonly requestId: string | null
 }
@@ -26,6 +27,7 @@ let authorization: string | null = null
 let host: string | null = null
 let origin: string | null = null
 let forwardedFor: string | null = null
+let forwardedProto: string | null = null
 let range: string | null = null
 let requestId: string | null = null
 
@@ -43,6 +45,8 @@ const takeHeader = (key: string, value: string): void => {
   // Each proxy adds one at the end.
   else if (key === 'x-forwarded-for')
     forwardedFor = forwardedFor === null ? value : `${forwardedFor},${value}`
+  else if (key === 'x-forwarded-proto')
+    forwardedProto = forwardedProto === null ? value : `${forwardedProto},${value}`
   else if (key === 'x-request-id') requestId = value
   else if (key === 'range') range = value
 }
@@ -60,6 +64,7 @@ export function readHead(req: HttpRequest): RequestHead {
   host = null
   origin = null
   forwardedFor = null
+  forwardedProto = null
   range = null
   requestId = null
   req.forEach(takeHeader)
@@ -70,7 +75,17 @@ export function readHead(req: HttpRequest): RequestHead {
     throw malformed('both Content-Length and Transfer-Encoding')
   if (transferEncoding !== null && (transferEncoding as string).trim().toLowerCase() !== 'chunked')
     throw malformed('a Transfer-Encoding other than chunked')
-  return { contentType, contentLength: length, authorization, host, origin, forwardedFor, range, requestId }
+  return {
+    contentType,
+    contentLength: length,
+    authorization,
+    host,
+    origin,
+    forwardedFor,
+    forwardedProto,
+    range,
+    requestId,
+  }
 }
 
 /** What 1 to 15 digits say, or NaN. */

@@ -66,7 +66,8 @@ function bulkBody(bytes: number): string {
 
 for (const name of proxyNames)
   describe(`${name} as shipped`, { skip: skippedWithout(name) }, () => {
-    const settings = { ...credentialSettings, TRUSTED_PROXIES: '127.0.0.1', ALLOWED_ORIGINS: origin }
+    // No origin is allowed by name: the scheme that the proxy tells must make the page's own the right one.
+    const settings = { ...credentialSettings, TRUSTED_PROXIES: '127.0.0.1' }
     const service = suiteService({ settings })
     const proxy = suiteProxy(name, () => ({ servicePort: service().port }))
 
@@ -129,6 +130,16 @@ for (const name of proxyNames)
         })
       assert.equal((await start(origin)).status, 202)
       assert.equal((await start('https://evil.example')).status, 403)
+      assert.equal((await start(`http://${proxyHost}`)).status, 403)
+      const forged = {
+        ...json,
+        ...bearer(tokens.ingest[0]),
+        origin: `http://${proxyHost}`,
+        'x-forwarded-proto': 'http',
+      }
+      const path = '/v1/call/start/from-a-page'
+      const { status } = await sendThrough(proxy(), { method: 'POST', path, headers: forged, body: '{}' })
+      assert.equal(status, 403, 'what the client says of its scheme is not believed')
     })
 
     test('takes a bulk body of 4 MiB, with and without a length, and no larger one', async (t) => {

@@ -7,7 +7,7 @@ import { quoted } from '../../quoted.js'
 export interface Sender {
   /** Of the connection, in its canonical form. */
   readonly remoteAddress: string
-  readonly head: { readonly forwardedFor: string | null }
+  readonly head: { readonly forwardedFor: string | null; readonly forwardedProto: string | null }
 }
 
 export class ClientAddresses {
@@ -33,6 +33,14 @@ export class ClientAddresses {
       address = canonicalAddress(named)
     }
     return address
+  }
+
+  /** The scheme of the page as a trusted proxy says it, of several the one that the nearest has written; null for our own. */
+  schemeOf(request: Sender): 'http' | 'https' | null {
+    const { forwardedProto } = request.head
+    if (forwardedProto === null || !this.#isTrusted(request.remoteAddress)) return null
+    const scheme = forwardedProto.split(',').at(-1)?.trim().toLowerCase()
+    return scheme === 'http' || scheme === 'https' ? scheme : null
   }
 
   #isTrusted(address: string): boolean {

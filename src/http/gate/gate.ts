@@ -86,8 +86,9 @@ export class Gate {
   }
 
   /** Throws where pages of that origin may not send anything here. */
-  preflight({ head }: Exchange, methods: readonly string[]): readonly (readonly [string, string])[] {
-    if (head.origin === null || !this.#ports.origins.isAllowed(head.origin, head.host)) throw originRefused
+  preflight(exchange: Exchange, methods: readonly string[]): readonly (readonly [string, string])[] {
+    const { origin } = exchange.head
+    if (origin === null || !this.#isAllowed(exchange, origin)) throw originRefused
     return this.#ports.origins.preflightHeaders(methods)
   }
 
@@ -108,7 +109,12 @@ export class Gate {
     if (credentials.isEmpty && !origins.isOwnHost(host)) throw hostRefused
     exchange.originHeaders = origins.answerHeaders(origin)
     // A page may send a form anywhere. It cannot read the answers of a read unless they carry its origin.
-    if (origin !== null && changes && !origins.isAllowed(origin, host)) throw originRefused
+    if (origin !== null && changes && !this.#isAllowed(exchange, origin)) throw originRefused
+  }
+
+  #isAllowed(exchange: Exchange, origin: string): boolean {
+    const { origins, addresses } = this.#ports
+    return origins.isAllowed(origin, exchange.head.host, addresses.schemeOf(exchange))
   }
 
   /** Turns an unknown credential into a refusal of its address where they come too fast. Known ones are not held up. */

@@ -43,11 +43,12 @@ export class Origins {
 
   /**
    * The exact origin is on the list, or the request goes to where the page came from. A proxy that ends TLS makes the
-   * page's scheme another one than ours: its origin must be listed.
+   * page's scheme another one than ours: the proxy says it, or the origin must be listed.
    */
-  isAllowed(origin: string, host: string | null): boolean {
+  isAllowed(origin: string, host: string | null, scheme: 'http' | 'https' | null = null): boolean {
     if (this.#allowed.has(origin)) return true
-    return host !== null && host !== '' && origin === this.#scheme + host.toLowerCase()
+    const prefix = scheme === null ? this.#scheme : `${scheme}://`
+    return host !== null && host !== '' && origin === prefix + host.toLowerCase()
   }
 
   /** What lets the pages of a listed origin read the answer. Credentials are headers, so cookies are never allowed. */

@@ -11,6 +11,22 @@ import { eventually, startService } from '../../support/service.js'
 const from = (remoteAddress: string, forwardedFor: string | null) =>
   ({ remoteAddress, head: { forwardedFor } }) as unknown as Exchange
 
+// Guards against a page behind TLS whose own origin is refused, and against a client that says what its proxy should.
+test('the scheme of a page is what a trusted proxy says last, and nobody else', () => {
+  const proxies = new ClientAddresses('10.0.0.0/8')
+  const scheme = (remoteAddress: string, forwardedProto: string | null) =>
+    proxies.schemeOf({ remoteAddress, head: { forwardedFor: null, forwardedProto } })
+  for (const said of ['https', 'HTTPS', ' https ', 'http, https', 'http,https'])
+    assert.equal(scheme('10.0.0.1', said), 'https', said)
+  assert.equal(scheme('10.0.0.1', 'https, http'), 'http')
+  for (const said of [null, '', 'https,', 'wss', 'https://', 'https;'])
+    assert.equal(scheme('10.0.0.1', said), null, `${said}`)
+  assert.equal(scheme('192.0.2.1', 'https'), null)
+  const nobody = new ClientAddresses('')
+  const head = { forwardedFor: null, forwardedProto: 'https' }
+  assert.equal(nobody.schemeOf({ remoteAddress: '10.0.0.1', head }), null)
+})
+
 describe('the address of a client', () => {
   test('is the other end of the connection, whatever it says, unless that is a trusted proxy', () => {
     const nobody = new ClientAddresses('')
