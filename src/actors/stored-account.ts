@@ -12,8 +12,7 @@ import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import { type Media, textMedia } from '../protocol/media.js'
-import type { ReplayEntry } from '../store/journal.js'
-import type { StoredHistory } from '../store/stored-calls.js'
+import type { StoredEntry, StoredHistory } from '../store/stored-calls.js'
 import { type CallMachineSnapshot, callMachine, newCall } from './call-machine.js'
 import { restoreSnapshot } from './call-replay.js'
 import { ReceiveLog } from './receive-log.js'
@@ -32,11 +31,13 @@ export interface CallAccount {
 }
 
 const faultsMax = 10
+/** Not lost, and not served twice. */
+const inTail = ': the first is served, and the service drops the second when it folds the tail'
 
 export function checkAccount(history: StoredHistory): CallAccount {
   const account = new Account(history)
   try {
-    for (const { version, entry } of history.entries) account.take(version, entry)
+    for (const stored of history.entries) account.take(stored)
   } catch (error) {
     if (!(error instanceof StoredDamage)) throw error
     // What comes after it cannot be told from what is gone.
@@ -63,21 +64,22 @@ class Account {
     this.#state = callMachine.resolveState({ value: 'IN_PROGRESS', context })
   }
 
-  take(version: number, entry: ReplayEntry): void {
+  take({ version, entry, isInTail }: StoredEntry): void {
     if (!this.#isCompared && version > this.#history.snapshotVersion) this.#compare()
     if (version <= this.#version) this.fault(`version ${version} stands twice`)
     else if (version > this.#version + 1) this.fault(`${range(this.#version + 1, version - 1)} gone`)
     this.#version = Math.max(this.#version, version)
-    if (entry.type === 'packet') this.#takePacket(entry.sequence, entry.receivedAt)
+    if (entry.type === 'packet') this.#takePacket(entry.sequence, entry.receivedAt, isInTail === true)
     else if (entry.type === 'dropped') return
     else if (this.#state.can(entry)) this.#state = transition(callMachine, this.#state, entry)[0]
     else this.fault(`${entry.type} (version ${version}) does not follow from ${this.#state.value}`)
   }
 
-  #takePacket(sequence: number, receivedAt: number): void {
+  #takePacket(sequence: number, receivedAt: number, isInTail: boolean): void {
     const { context } = this.#state
     if (sequence > limits.sequenceMax) return this.fault(`packet ${sequence} is past ${limits.sequenceMax}`)
-    if (context.log.mark(sequence) === 'duplicate') return this.fault(`packet ${sequence} is stored twice`)
+    if (context.log.mark(sequence) === 'duplicate')
+      return this.fault(`packet ${sequence} is stored twice${isInTail ? inTail : ''}`)
     context.lastPacketAt = receivedAt
   }
 

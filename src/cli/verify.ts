@@ -1,23 +1,26 @@
 /** `voicestream verify`: is everything there, and does it add up? */
 import { databasePath } from '../store/sqlite/files/database.js'
+import { rebuildIndexes } from '../store/sqlite/files/rebuilt-indexes.js'
 import { SqliteStoredCalls } from '../store/sqlite/reading/sqlite-stored-calls.js'
 import { formatBytes, formatCount } from '../terminal/numbers.js'
 import { showProgress } from '../terminal/progress.js'
 import { renderTable } from '../terminal/table.js'
 import { type CheckReport, checkStoredCalls, describeDamage } from './check.js'
-import { exitCodes } from './exit-codes.js'
+import { CommandError, exitCodeOf, exitCodes } from './exit-codes.js'
 import { readDataDir, readWords, usage } from './options.js'
 import type { World } from './world.js'
 
-export const helpText = `Usage: voicestream verify [FILE | --data-dir DIR] [--json]
+export const helpText = `Usage: voicestream verify [FILE | --data-dir DIR] [--json] [--rebuild-index]
 
-Checks a database of calls, read-only: SQLite’s own integrity check, the write-ahead log, and the account of every
+Checks a database of calls, read-only (but for --rebuild-index): SQLite’s own integrity check, the write-ahead log, and the account of every
 call: its stored packets must match its journal and its snapshot, each packet once. Works beside the running service
 and on a backup.
 
   FILE             a database file, for example a backup
   --data-dir DIR   the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
   --json           one JSON document instead of a table
+  --rebuild-index  first rebuild every index from the rows, and the words of the search from the transcripts; only
+                   while the service is stopped: it writes to the file. Copy the folder before
   --help, -h       show this
 
 Missing packets (lost on the way to the service) are counted; they are not damage.
@@ -28,11 +31,13 @@ Examples
   voicestream verify
   voicestream verify --data-dir /var/lib/voicestream
   voicestream verify /backup/voicestream-2026-11-22.db --json
+  voicestream verify --rebuild-index
 `
 
 const flags = {
   'data-dir': { type: 'string' },
   json: { type: 'boolean', default: false },
+  'rebuild-index': { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
@@ -47,9 +52,19 @@ export async function verify(words: readonly string[], world: World): Promise<nu
   if (more.length > 0) throw usage('give only one FILE')
   if (file !== undefined && values['data-dir'] !== undefined) throw usage('give either FILE or --data-dir')
   const path = file ?? databasePath(readDataDir(values['data-dir'], world))
+  if (values['rebuild-index']) rebuild(path)
   const report = await checkFile(path, world)
   terminal.out.write(values.json ? `${JSON.stringify(report)}\n` : renderReport(report))
   return report.good ? exitCodes.ok : exitCodes.failed
+}
+
+function rebuild(path: string): void {
+  try {
+    rebuildIndexes(path)
+  } catch (error) {
+    if (exitCodeOf(error) !== null) throw error
+    throw new CommandError(exitCodes.io, error instanceof Error ? error.message : String(error), error)
+  }
 }
 
 /** Throws `NoStoredCalls` and `StoredDamage`. */

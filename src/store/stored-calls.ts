@@ -13,6 +13,8 @@ import type { CallSnapshot, ReplayEntry, StoredPacket } from './journal.js'
 export interface StoredEntry {
   readonly version: number
   readonly entry: ReplayEntry
+  /** A packet that is not folded yet. */
+  readonly isInTail?: true
 }
 
 /** A call with everything that was ever appended to it. */

@@ -163,7 +163,9 @@ describe('verify', () => {
         'INSERT INTO journal("offset", checksum, records) SELECT max("offset") + 1, ?, ? FROM journal',
       ).run(crc32(records), records)
     })
-    assert.equal(faultsOf(report, 'fresh'), 'packet 3 is stored twice')
+    const what =
+      'packet 3 is stored twice: the first is served, and the service drops the second when it folds the tail'
+    assert.equal(faultsOf(report, 'fresh'), what)
   })
 
   test('finds a run that stands twice, where the database was made to take it', async (t) => {
@@ -171,7 +173,7 @@ describe('verify', () => {
       const run = firstRunOf(db, 'ended')
       assert.throws(() => insertRun(db, run), { code: /SQLITE_CONSTRAINT/ })
       const trigger = db
-        .prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger'")
+        .prepare("SELECT sql FROM sqlite_schema WHERE name = 'a_packet_is_stored_once'")
         .pluck()
         .get() as string
       db.exec('DROP TRIGGER a_packet_is_stored_once')
@@ -182,6 +184,19 @@ describe('verify', () => {
       db.exec(trigger)
     })
     assert.match(faultsOf(report, 'ended'), /version 2 stands twice; packet 1 is stored twice/)
+  })
+
+  test('finds no run that an update moved over another one: the database refuses it', async (t) => {
+    const db = new Database(fileOf(copyOf(t)))
+    try {
+      const [first, second] = runsOf(db, 'ended')
+      assert(first !== undefined && second !== undefined, 'there are two runs')
+      const moved = () =>
+        db.prepare('UPDATE runs SET last_sequence = ? WHERE key = ?').run(second.first_sequence, first.key)
+      assert.throws(moved, { code: 'SQLITE_CONSTRAINT_TRIGGER' })
+    } finally {
+      db.close()
+    }
   })
 
   test('finds a run whose row says something else than its records', async (t) => {
@@ -217,6 +232,28 @@ describe('verify', () => {
       'the snapshot says another state: FAILED, but ARCHIVED in the journal',
     )
     assert.equal(faultsOf(report, 'fresh'), 'the snapshot cannot be read')
+  })
+
+  test('rebuilds what calls are found by, where no service runs', async (t) => {
+    const dataDir = copyOf(t)
+    const db = new Database(fileOf(dataDir))
+    db.exec("INSERT INTO words(words) VALUES ('delete-all')")
+    db.exec('UPDATE run_mark SET is_open = 0')
+    db.close()
+    const count = () => {
+      const looked = new Database(fileOf(dataDir), { readonly: true })
+      const found = looked.prepare("SELECT count(*) FROM words WHERE words MATCH 'simulated'").pluck().get()
+      looked.close()
+      return found
+    }
+    assert.equal(count(), 0, 'the words are gone')
+    const { code, err } = await runCommand(['verify', '--data-dir', dataDir, '--rebuild-index'])
+    assert.deepEqual([code, err], [0, ''])
+    assert.equal(count(), 1)
+    const service = await startService(t, { dataDir })
+    const refused = await runCommand(['verify', '--data-dir', service.dataDir, '--rebuild-index'])
+    assert.equal(refused.code, 74)
+    assert.match(refused.err, /another instance uses the data folder/)
   })
 
   test('finds packets of a call that is not there', async (t) => {

@@ -128,6 +128,8 @@ export interface RecordPage {
 export interface VersionedEntry {
   readonly version: number
   readonly entry: ReplayEntry
+  /** A packet that is not folded yet. */
+  readonly isInTail?: true
 }
 
 export interface StoredCallRow {

@@ -171,6 +171,13 @@ export function openGuard(path: string): Db {
   return db
 }
 
+/** For `rebuildIndexes`: without a look at what it is to mend. */
+export function openForRepair(path: string): Db {
+  const db = new Database(path, { fileMustExist: true, timeout: 1500 })
+  configure(db)
+  return db
+}
+
 export function openForReading(path: string): Db {
   const db = new Database(path, { readonly: true, timeout: 1500 })
   checkCells(db)

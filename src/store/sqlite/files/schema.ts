@@ -7,7 +7,7 @@
  * each call's leaf of the index again with every commit (`bench/schema.ts`).
  *
  * A run holds the packets from its first to its last sequence, none of them missing, and no two runs of a call overlap:
- * `UNIQUE (call_key, first_sequence)` and the trigger refuse a packet that is stored already.
+ * `UNIQUE (call_key, first_sequence)` and the triggers refuse a packet that is stored already. The service changes no run.
  */
 import Database from 'better-sqlite3'
 import { limits } from '../../../limits.js'
@@ -73,6 +73,11 @@ const tables = `
   WHEN NEW.first_sequence <= (
     SELECT last_sequence FROM runs WHERE call_key = NEW.call_key AND first_sequence <= NEW.last_sequence
     ORDER BY first_sequence DESC LIMIT 1)
+  BEGIN SELECT RAISE(ABORT, 'a packet of the call is stored already'); END;
+  CREATE TRIGGER a_packet_stays_stored_once BEFORE UPDATE OF call_key, first_sequence, last_sequence ON runs
+  WHEN EXISTS (
+    SELECT 1 FROM runs WHERE call_key = NEW.call_key AND key <> OLD.key
+      AND first_sequence <= NEW.last_sequence AND last_sequence >= NEW.first_sequence)
   BEGIN SELECT RAISE(ABORT, 'a packet of the call is stored already'); END;
   CREATE TABLE run_mark(
     only INTEGER PRIMARY KEY CHECK (only = 1),

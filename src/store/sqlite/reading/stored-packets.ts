@@ -159,7 +159,7 @@ export class StoredPackets {
     }
     yield* byVersion(fold)
     for (const record of split(bufferOf(pending)))
-      if (recordVersion(record, 0) > folded) yield packetEntry(record)
+      if (recordVersion(record, 0) > folded) yield { ...packetEntry(record), isInTail: true }
   }
 }
 

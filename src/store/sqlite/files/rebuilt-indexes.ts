@@ -1,0 +1,43 @@
+/**
+ * Makes anew what is there a second time: the indexes, from the rows of their tables, and the words that calls are found by, from
+ * their transcripts. For `verify`, where no service has the files open.
+ */
+import { dirname } from 'node:path'
+import { StoredDamage } from '../../../errors.js'
+import { databasePath, logFaults, markClosed, openForRepair, openStored } from './database.js'
+import { takeInstanceLock } from './instance-lock.js'
+import { codeOf } from './sqlite-error.js'
+
+/** Throws with a message for people: a service runs, the log is damaged, or SQLite cannot read the rows. */
+export function rebuildIndexes(path: string): void {
+  const folder = dirname(path)
+  const unlock = path === databasePath(folder) ? takeInstanceLock(folder) : () => {}
+  try {
+    assertLogWhole(path)
+    const db = openForRepair(path)
+    try {
+      db.exec('REINDEX')
+      db.exec("INSERT INTO words(words) VALUES ('rebuild')")
+      // The close moves the log into the database, and a log that is gone would look like a loss.
+      markClosed(db)
+    } finally {
+      db.close()
+    }
+  } catch (cause) {
+    if (!codeOf(cause).startsWith('SQLITE_')) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new StoredDamage(`the indexes of ${path} cannot be rebuilt: ${reason}`, { cause })
+  } finally {
+    unlock()
+  }
+}
+
+function assertLogWhole(path: string): void {
+  const db = openStored(path)
+  try {
+    const [fault] = logFaults(path, db)
+    if (fault !== undefined) throw new StoredDamage(fault)
+  } finally {
+    db.close()
+  }
+}
