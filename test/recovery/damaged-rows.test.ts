@@ -3,6 +3,7 @@
  * (`/v1/calls` 500 for all, `since=snapshot` closed for ever), and against one that is served as if it were true.
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
 import { runCommand } from '../support/command.js'
 import { endedCall } from '../support/ended-calls.js'
@@ -10,8 +11,8 @@ import { FeedClient } from '../support/feed-client.js'
 import { type Answer, HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
 import { assertProblem } from '../support/problems.js'
-import { type Service, startService } from '../support/service.js'
-import { change, close, openJournal } from '../support/sqlite.js'
+import { eventually, type Service, startService } from '../support/service.js'
+import { change, close, fileOf, openJournal } from '../support/sqlite.js'
 
 const said = (words: string) => ({ transcription: words, sentiment: 'neutral', confidence: 1 }) as const
 
@@ -83,6 +84,31 @@ describe('a call whose row is damaged', () => {
         ['b'],
       )
     })
+})
+
+test('a call whose row is damaged is erased as docs/operations.md says', async (t) => {
+  // `DELETE` needs the row: it answers 500.
+  const { service, dataDir } = await changed(t, rows['another digit in its snapshot'] as string)
+  const client = new HttpClient(t, service)
+  assertDamaged(await client.send('DELETE', '/v1/call/b', {}))
+  service.kill('SIGTERM')
+  await service.exited
+  const said = readFileSync('docs/operations.md', 'utf8')
+  const [, sql = ''] =
+    /^(PRAGMA secure_delete = ON;\nBEGIN IMMEDIATE;\nINSERT INTO erasures[\s\S]*?COMMIT;)$/m.exec(said) ?? []
+  change(dataDir, (db) => db.exec(sql.replace(':call', "'b'")))
+  const rebuilt = await runCommand(['verify', '--data-dir', dataDir, '--rebuild-index'])
+  assert.equal(rebuilt.code, 0, String(rebuilt.out))
+  const again = await startService(t, { dataDir })
+  assertProblem(await new HttpClient(t, again).call('b'), 404)
+  await eventually(
+    () => readMetric(again, 'voicestream_erasure_backlog_calls'),
+    (calls) => calls === 0,
+  )
+  again.kill('SIGTERM')
+  await again.exited
+  assert.equal(readFileSync(fileOf(dataDir)).includes('invoice of b'), false)
+  assert.equal((await runCommand(['verify', '--data-dir', dataDir])).code, 0)
 })
 
 describe('a call whose transcript is damaged', () => {

@@ -41,7 +41,10 @@ export class FloorWatch {
       view: 'floor',
       onStatus: (status) => this.#tellStatus(status),
       onReset: () => this.picture.begin(),
-      onSnapshot: ({ at, calls }) => this.#take(at, calls.filter(isIntact)),
+      onSnapshot: ({ at, calls }) => {
+        for (const call of calls) if (!isIntact(call)) this.picture.damaged.add(call.call_id)
+        this.#take(at, calls.filter(isIntact))
+      },
       onFloor: ({ at, totals, changed, gone }) => {
         this.picture.totals = totals
         this.picture.remove(gone)

@@ -8,6 +8,8 @@ import { CallRecord } from './call-record.js'
 
 export class FloorPicture {
   readonly calls = new Map<string, CallRecord>()
+  /** Calls of which the service cannot read what it has stored. */
+  readonly damaged = new Set<string>()
   totals: FloorTotals | null = null
   /** Every call is in it: nothing is missing since the last reset. */
   isComplete = false
@@ -19,6 +21,7 @@ export class FloorPicture {
   begin(): void {
     this.#generation++
     this.isComplete = false
+    this.damaged.clear()
   }
 
   take(rows: readonly CallRow[], at: number): void {
@@ -31,7 +34,10 @@ export class FloorPicture {
   }
 
   remove(callIds: readonly string[]): void {
-    for (const callId of callIds) this.calls.delete(callId)
+    for (const callId of callIds) {
+      this.calls.delete(callId)
+      this.damaged.delete(callId)
+    }
   }
 
   complete(): void {

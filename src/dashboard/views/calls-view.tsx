@@ -102,11 +102,23 @@ export function CallsView(props: CallsViewProps) {
             {formatCount(calls.items.length - calls.gone.size)} of {formatCount(picture.calls.size)} calls on
             the floor
           </span>
+          <DamagedNote calls={picture.damaged} />
           <HeldNote isHeld={isHeld && calls.items.length > 0} />
         </p>
       )}
     </section>
   )
+}
+
+const damagedNamed = 3
+
+/** They have no row: nothing of them can be read. */
+function DamagedNote({ calls }: { readonly calls: ReadonlySet<string> }) {
+  if (calls.size === 0) return null
+  const more = calls.size - damagedNamed
+  const names =
+    [...calls].slice(0, damagedNamed).join(', ') + (more > 0 ? ` and ${formatCount(more)} more` : '')
+  return <span class="alarming">Damaged on the disk, not shown: {names}</span>
 }
 
 type QueryProps = Pick<CallsViewProps, 'query' | 'setQuery'>

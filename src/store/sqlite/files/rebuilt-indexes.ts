@@ -3,10 +3,10 @@
  * their transcripts. For `verify`, where no service has the files open.
  */
 import { dirname } from 'node:path'
+import Database from 'better-sqlite3'
 import { StoredDamage } from '../../../errors.js'
 import { databasePath, logFaults, markClosed, openForRepair, openStored } from './database.js'
 import { takeInstanceLock } from './instance-lock.js'
-import { codeOf } from './sqlite-error.js'
 
 /** Throws with a message for people: a service runs, the log is damaged, or SQLite cannot read the rows. */
 export function rebuildIndexes(path: string): void {
@@ -24,9 +24,8 @@ export function rebuildIndexes(path: string): void {
       db.close()
     }
   } catch (cause) {
-    if (!codeOf(cause).startsWith('SQLITE_')) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new StoredDamage(`the indexes of ${path} cannot be rebuilt: ${reason}`, { cause })
+    if (!(cause instanceof Database.SqliteError)) throw cause
+    throw new StoredDamage(`the indexes of ${path} cannot be rebuilt: ${cause.message}`, { cause })
   } finally {
     unlock()
   }
