@@ -76,7 +76,7 @@ function readRequest(bytes: Buffer, start: number): Found {
     valuesOf(headers, 'host').length === 1 &&
     valuesOf(headers, 'content-type').length <= 1 &&
     valuesOf(headers, 'expect').length + valuesOf(headers, 'upgrade').length === 0 &&
-    !/[\x80-\xff]/.test(first + lines.join())
+    !/[\x7f-\xff]/.test(first + lines.join())
   const body = readBody(bytes, headEnd + 4, headers)
   if (typeof body === 'string') return body
   const certainty = isPlain && body.isPlain ? 'plain' : 'lenient'
@@ -92,9 +92,9 @@ function originForm(target: string): string {
   return rest === undefined ? target : rest.startsWith('/') ? rest : `/${rest}`
 }
 
-/** But for a tab, which is white space. */
+/** A tab is white space. DEL is invalid too, but a recipient may keep it (RFC 9110 §5.5), and uWebSockets.js does. */
 function hasControl(value: string): boolean {
-  return Buffer.from(value, 'latin1').some((byte) => (byte < 0x20 && byte !== 0x09) || byte === 0x7f)
+  return Buffer.from(value, 'latin1').some((byte) => byte < 0x20 && byte !== 0x09)
 }
 
 export const valuesOf = (headers: StrictRequest['headers'], name: string): readonly string[] =>
