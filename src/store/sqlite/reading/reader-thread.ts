@@ -60,8 +60,10 @@ const lastEnded = db
     'SELECT call_id FROM calls WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, key DESC LIMIT ?',
   )
   .pluck()
-const textsOf = `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle
-   WHERE call_key = (SELECT key FROM calls WHERE call_id = ?) AND type IN (?, ?) ORDER BY version`
+// The plus: a search in a damaged index may come to a row of another call, so each row is looked at once more.
+const textsOf = `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text
+   FROM (SELECT key FROM calls WHERE call_id = ?) AS call CROSS JOIN lifecycle
+   WHERE call_key = call.key AND +call_key = call.key AND type IN (?, ?) ORDER BY version`
 const transcriptText = db.prepare<[string, string, string], LifecycleTextRow>(`${textsOf} DESC LIMIT 1`)
 const keptParts = db.prepare<[string, string, string], LifecycleTextRow>(textsOf)
 

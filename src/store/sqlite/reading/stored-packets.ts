@@ -111,7 +111,7 @@ export class StoredPackets {
 
   *#folded(callKey: number, from: number): Generator<Buffer> {
     for (const run of this.#runsFrom.iterate({ callKey, from }))
-      for (const record of recordsOf(run)) if (recordSequence(record, 0) >= from) yield record
+      for (const record of recordsOf(run, callKey)) if (recordSequence(record, 0) >= from) yield record
   }
 
   /**
@@ -132,6 +132,8 @@ export class StoredPackets {
    */
   *entries(callKey: number, afterVersion: number, pending: Uint8Array): Generator<VersionedEntry> {
     const lifecycle = this.#lifecycleAfter.all(callKey, afterVersion)
+    if (lifecycle.some((row) => row.callKey !== callKey))
+      throw new StoredDamage(`the lifecycle of the call with key ${callKey} is damaged`)
     let next = 0
     for (const packet of this.#packetsAfter(callKey, afterVersion, pending)) {
       for (
@@ -154,7 +156,7 @@ export class StoredPackets {
         fold = []
         folded = run.version
       }
-      for (const record of recordsOf(run))
+      for (const record of recordsOf(run, callKey))
         if (recordVersion(record, 0) > afterVersion) fold.push(packetEntry(record))
     }
     yield* byVersion(fold)
@@ -163,12 +165,13 @@ export class StoredPackets {
   }
 }
 
-/** Throws `StoredDamage`. */
-function recordsOf(run: RunRow): Buffer[] {
+/** A search in a damaged index may come to a run of another call. Throws `StoredDamage`. */
+function recordsOf(run: RunRow, callKey: number): Buffer[] {
   const { key, first, last, version, checksum } = run
   if (crc32(run.records) !== checksum) throw new StoredDamage(`run ${key} is damaged`)
   const records = split(run.records)
   const isAsSaid =
+    run.callKey === callKey &&
     records.length === last - first + 1 &&
     records.every(
       (record, index) =>
