@@ -1,5 +1,6 @@
 /** Finds the command, runs it and prints its errors. Each command is loaded only when it is used: `verify` needs no server. */
 import { codeOf } from '../errors.js'
+import { limits } from '../limits.js'
 import { quoted } from '../quoted.js'
 import { version } from '../version.js'
 import { exitCodeOf, exitCodes } from './exit-codes.js'
@@ -64,8 +65,17 @@ export async function runCommand(words: readonly string[], world: World): Promis
   }
 }
 
-function tell(message: string, code: number, { terminal }: World): number {
-  terminal.err.write(`voicestream: ${message}\n`)
+/** A pipe that nobody reads holds a line back, and the process with it: the exit code is told all the same. */
+async function tell(message: string, code: number, { terminal, exit }: World): Promise<number> {
+  let timer: NodeJS.Timeout | undefined
+  const isWritten = new Promise<true>((resolve) =>
+    terminal.err.write(`voicestream: ${message}\n`, () => resolve(true)),
+  )
+  const isStuck = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), limits.logDrainMsMax)
+  })
+  if (!(await Promise.race([isWritten, isStuck]))) exit(code)
+  clearTimeout(timer)
   return code
 }
 
