@@ -47,5 +47,5 @@ test('only the thread that reads lists and transcripts yields to the others', {
   const own = getPriority()
   await openJournal(t)
   const yielding = nicenessOfThreads().filter((niceness) => niceness > own)
-  assert.deepEqual(yielding, [Math.min(own + 10, 19)])
+  assert.deepEqual(yielding, [Math.min(own + 5, 19)])
 })

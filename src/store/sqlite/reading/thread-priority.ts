@@ -6,8 +6,8 @@ import { readlinkSync } from 'node:fs'
 import { constants, getPriority, setPriority } from 'node:os'
 import { basename } from 'node:path'
 
-/** About a tenth of what another thread gets while both want a core. */
-const nicer = 10
+/** About a third of what another thread gets while both want a core. */
+const nicer = 5
 
 export function yieldToOthers(): void {
   if (process.platform !== 'linux') return
