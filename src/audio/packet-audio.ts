@@ -208,7 +208,7 @@ function decodeSamples({ sequence, data }: AudioPacket, frameBytes: number): Buf
   const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   const samples = Buffer.from(text.toString('latin1'), 'base64')
   if (samples.length !== decodedBytes(text) || text.includes(dash) || text.includes(underscore))
-    throw new AudioError(`packet ${sequence} is not base64`)
+    throw new AudioError(`packet ${sequence} is not audio: it is not base64`)
   if (samples.length % frameBytes !== 0)
     throw new AudioError(
       `packet ${sequence} has ${samples.length} bytes, not a multiple of ${frameBytes} (one frame)`,

@@ -102,8 +102,8 @@ describe('packets as audio', () => {
         assert(!error.message.includes(data))
         return true
       })
-    await refuses('audio_chunk_7', mulaw, /^packet 7 is not base64/)
-    await refuses('AAA', mulaw, /^packet 7 is not base64/)
+    await refuses('audio_chunk_7', mulaw, /^packet 7 is not audio: it is not base64/)
+    await refuses('AAA', mulaw, /^packet 7 is not audio: it is not base64/)
     await refuses('AAAA', { ...mulaw, encoding: 'pcm_s16le' }, /^packet 7 has 3 bytes/)
   })
 
