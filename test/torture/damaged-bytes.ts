@@ -54,8 +54,8 @@ export async function runDamagedBytes(stage: Stage, { seed, bytes }: DamagedByte
   const findings: string[] = []
   const truth = await truthOf(stage, image, (text) => findings.push(`undamaged: ${text}`))
   const trials = trialsOf(join(image.folder, 'voicestream.db'), random, bytes)
-  const counts = { refused: 0, started: 0, errors: 0, marks: 0 }
-  const notes = { stopped: 0, unseen: 0 }
+  const counts = { refused: 0, started: 0, noticed: 0 }
+  const notes = { errors: 0, marks: 0, stopped: 0, unseen: 0 }
   const left = [...trials]
   const lane = async () => {
     for (let trial = left.shift(); trial !== undefined; trial = left.shift()) {
@@ -67,9 +67,10 @@ export async function runDamagedBytes(stage: Stage, { seed, bytes }: DamagedByte
       else if (outcome === 'stopped') notes.stopped++
       else {
         counts.started++
-        counts.errors += outcome.errors
-        counts.marks += outcome.marks
-        if (outcome.errors + outcome.marks === 0) notes.unseen++
+        notes.errors += outcome.errors
+        notes.marks += outcome.marks
+        if (outcome.errors + outcome.marks > 0) counts.noticed++
+        else notes.unseen++
       }
     }
   }
