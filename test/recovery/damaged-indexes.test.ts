@@ -74,6 +74,17 @@ describe('a byte of what calls are found by', () => {
     )
   })
 
+  test('is a mark in the list of its state where it is the state of the row', async (t) => {
+    // The row was asked for its state, and the call left out of the list.
+    const dataDir = await stored(t)
+    changeIn(dataDir, 'calls', 'ARCHIVED', 'ARCHIVEE')
+    const client = new HttpClient(t, await startService(t, { dataDir }))
+    for (const path of ['/v1/calls', '/v1/calls?state=ARCHIVED', '/v1/calls?q=invoice&state=ARCHIVED']) {
+      const calls = (await client.get(path)).body['calls'] as { damaged?: boolean }[]
+      assert.deepEqual([calls.length, calls.filter(({ damaged }) => damaged).length], [3, 1], path)
+    }
+  })
+
   test('is made good where it is a word that is searched for', async (t) => {
     const dataDir = await stored(t)
     changeIn(dataDir, 'words_data', 'invoice', 'invoicf')

@@ -69,7 +69,9 @@ export class CallPages {
       )
       .pluck()
     this.#hasState = db
-      .prepare<[string, number], number>('SELECT 1 FROM calls WHERE state = ? AND key = ?')
+      .prepare<[string, number], number>(
+        'SELECT 1 FROM calls INDEXED BY calls_by_state WHERE state = ? AND key = ?',
+      )
       .pluck()
     this.#hasDetail = db
       .prepare<[number, string, string], number>(
