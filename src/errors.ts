@@ -74,6 +74,11 @@ export function codeOf(error: unknown): string {
   return errno === -constants.errno.EDQUOT ? 'EDQUOT' : String(code ?? 'UNKNOWN')
 }
 
+/** Of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}
+
 /** What is stored is not what was written: asking again brings the same. */
 export function isDamage(error: unknown): boolean {
   return error instanceof VoiceStreamError && error.code === 'stored_damage'

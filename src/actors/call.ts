@@ -147,9 +147,7 @@ export class Call implements SettledCall {
     }
     // Asked before the mark: once marked, the packet must be appended (V2).
     if (!this.#journal.hasRoom(packet.data.length)) {
-      // Without its first packet there is no call.
-      if (this.#journal.isNew) this.failed()
-      replyTo.failed(noRoom())
+      this.#full(state, replyTo)
       return
     }
     const receivedAt = this.#ports.clock.now()

@@ -11,12 +11,9 @@ import type { CallReader, StoredPacket } from '../store/journal.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { ReceiveLog } from './receive-log.js'
 
-/** The registry's `read`. */
-export type Look = <T>(callId: CallId, look: (state: CallMachineSnapshot) => T) => Promise<T | null>
-
-export interface PacketPorts {
-  readonly reader: Pick<CallReader, 'packets'>
-  readonly read: Look
+/** The registry, as far as it is asked here. */
+export interface SeenCalls {
+  read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
 }
 
 interface Page {
@@ -27,17 +24,17 @@ interface Page {
 
 /** What `ask` finds of a call from a sequence on. Null for an unknown call. Rejects with `stored_damage`. */
 export async function wholePage<Found extends Page>(
-  look: Look,
+  calls: SeenCalls,
   callId: CallId,
   from: number,
   ask: () => Promise<Found | null>,
 ): Promise<Found | null> {
   const page = await ask()
   if (page === null) return null
-  const received = await look(callId, ({ context }) => context.log.receivedWithin(from, lastOf(page)))
+  const received = await calls.read(callId, ({ context }) => context.log.receivedWithin(from, lastOf(page)))
   if (received === null || received === page.count) return received === null ? null : page
   // Packets may have come in between. What a log knew before the read must be in the page.
-  const log = await look(callId, ({ context }) => ReceiveLog.restore(context.log.snapshot()))
+  const log = await calls.read(callId, ({ context }) => ReceiveLog.restore(context.log.snapshot()))
   const again = await ask()
   if (log === null || again === null) return null
   if (again.count >= log.receivedWithin(from, lastOf(again))) return again
@@ -51,7 +48,8 @@ function lastOf({ nextFrom }: Page): number {
 
 /** From a sequence on, ascending. */
 export async function* packetPages(
-  { reader, read }: PacketPorts,
+  reader: Pick<CallReader, 'packets'>,
+  calls: SeenCalls,
   callId: CallId,
   start: number,
   limit: number = limits.packetsPageMax,
@@ -62,7 +60,7 @@ export async function* packetPages(
       const { packets, nextFrom } = await reader.packets(callId, first, limit)
       return { packets, nextFrom, count: packets.length }
     }
-    const page: Awaited<ReturnType<typeof ask>> | null = await wholePage(read, callId, first, ask)
+    const page: Awaited<ReturnType<typeof ask>> | null = await wholePage(calls, callId, first, ask)
     if (page === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
     yield page.packets
     from = page.nextFrom

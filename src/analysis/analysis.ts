@@ -54,7 +54,7 @@ export interface AnalysisPorts {
   kept(callId: CallId): Promise<readonly KeptPart[]>
   /** Throws when the answer is not an `AnalysisResult`. */
   check(answer: unknown): AnalysisResult
-  /** The call goes on later: rings its deadline again after a while. */
+  /** The call goes on later: its deadline is delivered again after a while. */
   postpone(callId: CallId, delayMs: Millis): void
   attemptEnded(outcome: 'succeeded' | 'failed', durationMs: Millis): void
   /** It is one of those that failed. */
@@ -88,7 +88,7 @@ export class Analyses {
   start(life: CallLife, facts: AnalysisFacts): void {
     const { callId } = life
     if (this.#running.has(callId) || this.#isStopped) return
-    // Waiting is free for a call: it lies in the journal, and its deadline rings again.
+    // Waiting is free for a call: it lies in the journal, and its deadline is delivered again.
     if (this.#running.size >= limits.analysesMax) return this.#ports.postpone(callId, limits.analysisRetryMs)
     const abort = new AbortController()
     const ended = this.#run(life, facts, abort.signal)

@@ -11,8 +11,10 @@
  * the count, the waits and the budget begin anew, so a long call may need many more than five attempts, but none of its
  * steps does.
  */
+
 import pRetry, { AbortError } from 'p-retry'
 import type { Clock, Millis } from '../clock.js'
+import { messageOf } from '../errors.js'
 import { withinDeadline } from './deadline.js'
 import { AccountRefused, ProviderRejected, ProviderUnavailable } from './provider.js'
 import {
@@ -241,6 +243,6 @@ function nameOf(error: unknown): string {
 }
 
 export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = messageOf(error)
   return text.slice(0, 500)
 }

@@ -1,9 +1,11 @@
 /** Checks a database of calls: its file, its log, the account of every call. Pure but for the loop that it lets run. */
+
 import { setImmediate as loopTurn } from 'node:timers/promises'
 import { type CallAccount, checkAccount } from '../actors/stored-account.js'
-import { StoredDamage } from '../errors.js'
+import { messageOf } from '../errors.js'
 import type { CallState } from '../protocol/call.js'
 import { callStates } from '../protocol/call-states.js'
+import { isUnreadable } from '../store/sqlite/files/sqlite-error.js'
 import type { StoredCalls } from '../store/stored-calls.js'
 
 export interface StateReport {
@@ -75,11 +77,8 @@ class Check {
     try {
       await work()
     } catch (error) {
-      const isDamage =
-        error instanceof StoredDamage ||
-        (error instanceof Error && 'code' in error && /^SQLITE_(CORRUPT|NOTADB)/.test(String(error.code)))
-      if (!isDamage) throw error
-      this.addFaults([`cannot be read further: ${error.message}`])
+      if (!isUnreadable(error)) throw error
+      this.addFaults([`cannot be read further: ${messageOf(error)}`])
     }
   }
 

@@ -1,5 +1,5 @@
 /** Finds the command, runs it and prints its errors. Each command is loaded only when it is used: `verify` needs no server. */
-import { codeOf } from '../errors.js'
+import { codeOf, messageOf } from '../errors.js'
 import { limits } from '../limits.js'
 import { quoted } from '../quoted.js'
 import { version } from '../version.js'
@@ -61,7 +61,7 @@ export async function runCommand(words: readonly string[], world: World): Promis
     if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return code
     // Node has no words for it.
     if (codeOf(error) === 'EDQUOT') return tell('EDQUOT: the disk quota is used up', code, world)
-    return tell(error instanceof Error ? error.message : String(error), code, world)
+    return tell(messageOf(error), code, world)
   }
 }
 

@@ -1,6 +1,8 @@
 /** `voicestream serve`: the service, from its configuration to its exit code. */
+
 import { type App, startApp } from '../app.js'
 import { ConfigError, helpText, printable, readConfig } from '../config/config.js'
+import { messageOf } from '../errors.js'
 import { limits } from '../limits.js'
 import { createLog, type Log } from '../log.js'
 import { LogOutput } from '../log-output.js'
@@ -37,7 +39,7 @@ export async function serve(words: readonly string[], world: World): Promise<num
       },
     })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     log.fatal({ reason }, 'cannot start')
     tellRefusal(reason, world)
     return end(error instanceof ConfigError ? exitCodes.badConfig : exitCodes.failed)

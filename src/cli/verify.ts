@@ -1,4 +1,5 @@
 /** `voicestream verify`: is everything there, and does it add up? */
+import { messageOf } from '../errors.js'
 import { databasePath } from '../store/sqlite/files/database.js'
 import { rebuildIndexes } from '../store/sqlite/files/rebuilt-indexes.js'
 import { SqliteStoredCalls } from '../store/sqlite/reading/sqlite-stored-calls.js'
@@ -63,7 +64,7 @@ function rebuild(path: string): void {
     rebuildIndexes(path)
   } catch (error) {
     if (exitCodeOf(error) !== null) throw error
-    throw new CommandError(exitCodes.io, error instanceof Error ? error.message : String(error), error)
+    throw new CommandError(exitCodes.io, messageOf(error), error)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { parseWav, type WavAudio } from '../audio/wav-file.js'
+import { messageOf } from '../errors.js'
 import { formatCount } from '../terminal/numbers.js'
 import { showProgress } from '../terminal/progress.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -107,7 +108,7 @@ async function readAudio(file: string): Promise<WavAudio> {
       throw new SimulateError('wav', `the file has ${size} bytes, past the highest allowed ${fileBytesMax}`)
     return parseWav(await readFile(file))
   } catch (error) {
-    const fact = error instanceof Error ? error.message : String(error)
+    const fact = messageOf(error)
     throw new SimulateError('wav', `${file}: ${fact}`, error)
   }
 }

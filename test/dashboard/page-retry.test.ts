@@ -23,13 +23,7 @@ describe('a failed call on the page', { skip: skippedWithoutChromium() }, () => 
   test('is analysed again for an administrator, and a supervisor is told who may ask for it', async (t) => {
     const server = await OpenAiServer.start(refusing)
     t.after(() => server.stop())
-    const settings = {
-      ...credentialSettings,
-      AI_PROVIDER: 'openai',
-      AI_BASE_URL: server.baseUrl,
-      AI_TRANSCRIPTION_MODEL: 'whisper-1',
-      AI_CHAT_MODEL: 'gpt-4o-mini',
-    }
+    const settings = { ...credentialSettings, ...server.settings }
     const service = await startService(t, { settings })
     const client = new HttpClient(t, service)
     await client.post('/v1/call/stream/broken', packet(0, 'hello'), bearer(tokens.ingest[0]))

@@ -12,10 +12,7 @@ test('a call that is alone waits for a server that asks for an hour, with the bu
   server.script = () => answer({ error: { code: 'maintenance' } }, 503, { 'Retry-After': '3600' })
   const service = await startService(t, {
     settings: {
-      AI_PROVIDER: 'openai',
-      AI_BASE_URL: server.baseUrl,
-      AI_TRANSCRIPTION_MODEL: 'whisper-1',
-      AI_CHAT_MODEL: 'gpt-4o-mini',
+      ...server.settings,
       AI_BUDGET_MS: 600_000,
       DEFAULT_ENCODING: 'pcm_s16le',
     },

@@ -27,11 +27,8 @@ test('the log, the metrics and the views hold neither the key nor what a provide
   t.after(() => server.stop())
   const service = await startService(t, {
     settings: {
-      AI_PROVIDER: 'openai',
-      AI_BASE_URL: server.baseUrl,
+      ...server.settings,
       AI_API_KEY: key,
-      AI_TRANSCRIPTION_MODEL: 'whisper-1',
-      AI_CHAT_MODEL: 'gpt-4o-mini',
       AI_BACKOFF_BASE_MS: 10,
       AI_BREAKER_FAILURES: 2,
       AI_BREAKER_PROBE_MS: 20,

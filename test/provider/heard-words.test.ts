@@ -17,10 +17,7 @@ test('words that were heard are read and found whatever becomes of their meaning
   t.after(() => server.stop())
   const service = await startService(t, {
     settings: {
-      AI_PROVIDER: 'openai',
-      AI_BASE_URL: server.baseUrl,
-      AI_TRANSCRIPTION_MODEL: 'whisper-1',
-      AI_CHAT_MODEL: 'gpt-4o-mini',
+      ...server.settings,
       DEFAULT_ENCODING: 'pcm_s16le',
     },
   })

@@ -16,10 +16,7 @@ test('a key that is refused fails no call, and the log and the metrics say that 
   t.after(() => server.stop())
   const service = await startService(t, {
     settings: {
-      AI_PROVIDER: 'openai',
-      AI_BASE_URL: server.baseUrl,
-      AI_TRANSCRIPTION_MODEL: 'whisper-1',
-      AI_CHAT_MODEL: 'gpt-4o-mini',
+      ...server.settings,
       AI_BREAKER_PROBE_MS: 50,
       DEFAULT_ENCODING: 'pcm_s16le',
     },

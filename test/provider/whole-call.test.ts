@@ -53,11 +53,8 @@ test('a file that is played with loss is heard sample by sample, and its transcr
   t.after(() => server.stop())
   const service = await startService(t, {
     settings: {
-      AI_PROVIDER: 'openai',
-      AI_BASE_URL: server.baseUrl,
+      ...server.settings,
       AI_API_KEY: 'key-of-the-test',
-      AI_TRANSCRIPTION_MODEL: 'whisper-1',
-      AI_CHAT_MODEL: 'gpt-4o-mini',
       DEFAULT_ENCODING: 'mulaw',
     },
   })

@@ -83,7 +83,7 @@ export class AnalysedCalls extends Calls {
       record: ({ callId, createdAt }, entry) => this.record(callId, entry, createdAt).promise,
       read: (callId, look) => this.look(callId, look),
       packetPages: (callId) =>
-        packetPages({ reader: journal, read: (id, look) => this.look(id, look) }, callId, 0, 2),
+        packetPages(journal, { read: (id, look) => this.look(id, look) }, callId, 0, 2),
       kept: (callId) => journal.keptOf(callId),
       check: (answer) => {
         if (resultCheck.Check(answer)) return answer

@@ -120,6 +120,16 @@ export class OpenAiServer {
     return server
   }
 
+  /** What makes a service ask this server, without a key. */
+  get settings() {
+    return {
+      AI_PROVIDER: 'openai',
+      AI_BASE_URL: this.baseUrl,
+      AI_TRANSCRIPTION_MODEL: 'whisper-1',
+      AI_CHAT_MODEL: 'gpt-4o-mini',
+    }
+  }
+
   /** A connection that nobody uses is closed after so long. */
   set keepAliveMs(ms: number) {
     this.#server.keepAliveTimeout = ms

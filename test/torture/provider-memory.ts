@@ -25,10 +25,7 @@ export async function runLongCall(
   const service = await stage.service({
     dataDir: stage.folder(),
     settings: {
-      AI_PROVIDER: 'openai',
-      AI_BASE_URL: server.baseUrl,
-      AI_TRANSCRIPTION_MODEL: 'whisper-1',
-      AI_CHAT_MODEL: 'gpt-4o-mini',
+      ...server.settings,
       AI_PIECE_MS: pieceMs,
       DEFAULT_ENCODING: 'pcm_s16le',
     },

@@ -2,7 +2,7 @@
 import Type from 'typebox'
 import { type CallRegistry, rowOf } from '../../actors/call-registry.js'
 import { callView, damagedCall } from '../../actors/call-view.js'
-import { type Look, wholePage } from '../../actors/packet-pages.js'
+import { wholePage } from '../../actors/packet-pages.js'
 import { type Millis, rfc3339 } from '../../clock.js'
 import { isDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
@@ -84,7 +84,6 @@ function callListRoute(ports: CallPorts): Route {
 }
 
 function packetPageRoute({ registry, reader }: CallPorts): Route {
-  const look: Look = (callId, see) => registry.read(callId, see)
   return {
     method: 'GET',
     path: '/v1/call/{call_id}/packets',
@@ -99,7 +98,7 @@ function packetPageRoute({ registry, reader }: CallPorts): Route {
       const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
       const { mark } = registry
       const ask = () => reader.packetPage(callId, from, limit, exchange)
-      const page = known(await wholePage(look, callId, from, ask), callId)
+      const page = known(await wholePage(registry, callId, from, ask), callId)
       if (registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
       exchange.send('200 OK', jsonType, page.text)
     },

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { CallMachineSnapshot } from '../../actors/call-machine.js'
 import type { CallLife } from '../../actors/call-messages.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
-import { type PacketPorts, packetPages } from '../../actors/packet-pages.js'
+import { packetPages } from '../../actors/packet-pages.js'
 import { AudioError } from '../../audio/audio-format.js'
 import { CallAudio, type PagesFrom } from '../../audio/call-audio.js'
 import { VoiceStreamError } from '../../errors.js'
@@ -112,12 +112,9 @@ class Recordings {
   /** A page at a time; each is progress, because hours of packets take longer than an answer may. */
   #pagesOf(exchange: Exchange, life: CallLife): PagesFrom {
     const registry = this.#registry
-    const ports: PacketPorts = {
-      reader: this.#reader,
-      read: (callId, look) => registry.read(callId, look),
-    }
+    const reader = this.#reader
     return async function* (first) {
-      for await (const page of packetPages(ports, life.callId, first)) {
+      for await (const page of packetPages(reader, registry, life.callId, first)) {
         // A listener may take minutes: the call may be erased, and another one come to its name.
         if (!(await registry.isThere(life))) throw unknownCall(life.callId)
         // What ended early would be taken for the whole call, and kept.

@@ -88,6 +88,23 @@ export function* recordStarts(source: Buffer): Generator<number> {
   for (let at = 0; at < source.length; at = recordEnd(source, at)) yield at
 }
 
-export function packetsOf(records: Buffer): PacketRecord[] {
-  return [...recordStarts(records)].map((at) => readRecord(records, at))
+export function packetsOf(records: Uint8Array<ArrayBuffer>): PacketRecord[] {
+  const source = bufferOf(records)
+  return [...recordStarts(source)].map((at) => readRecord(source, at))
+}
+
+/** The same bytes, as what records are read from. */
+export function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length)
+}
+
+/** One behind the other, in memory of their own, so that it can be handed over to another thread. */
+export function joinedRecords(records: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(bytes)
+  let at = 0
+  for (const record of records) {
+    joined.set(record, at)
+    at += record.length
+  }
+  return joined
 }

@@ -7,7 +7,6 @@
  * to say. When one of the threads ends, the store has failed as a whole.
  */
 import assert from 'node:assert/strict'
-import { Buffer } from 'node:buffer'
 import type { Millis } from '../../clock.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
@@ -183,11 +182,7 @@ export class SqliteJournal implements Journal, CallReader {
 
   create(callId: CallId): CallStream {
     this.#names.add(callId)
-    const known = this.#streams.get(callId)
-    if (known !== undefined && known.batch?.state !== 'failed') return known
-    const stream = new Stream(callId, this.#nextKey++, 0)
-    this.#streams.set(callId, stream)
-    return stream
+    return this.#known(callId) ?? this.#open(new Stream(callId, this.#nextKey++, 0))
   }
 
   async replay(callId: CallId): Promise<CallHistory | null> {
@@ -209,11 +204,30 @@ export class SqliteJournal implements Journal, CallReader {
   }
 
   #streamOf(callId: CallId, key: number, version: number): Stream {
+    return this.#known(callId) ?? this.#open(new Stream(callId, key, version))
+  }
+
+  /** Nothing builds on a stream whose batch has failed. */
+  #known(callId: CallId): Stream | undefined {
     const known = this.#streams.get(callId)
-    if (known !== undefined && known.batch?.state !== 'failed') return known
-    const stream = new Stream(callId, key, version)
-    this.#streams.set(callId, stream)
+    return known?.batch?.state === 'failed' ? undefined : known
+  }
+
+  #open(stream: Stream): Stream {
+    this.#streams.set(stream.callId, stream)
     return stream
+  }
+
+  #release(stream: Stream): void {
+    stream.isReleased = true
+    if (this.#streams.get(stream.callId) === stream) this.#streams.delete(stream.callId)
+  }
+
+  /** Why nothing can be appended to it behind that version; null where it can. */
+  #refusal(stream: Stream, expectedVersion: number): VoiceStreamError | null {
+    if (this.#fatal !== null) return failedBy(this.#fatal)
+    if (!stream.isDead && expectedVersion === stream.version) return null
+    return new VoiceStreamError('version_conflict', 'the call has moved on')
   }
 
   hasRoom(dataBytes: number): boolean {
@@ -228,21 +242,18 @@ export class SqliteJournal implements Journal, CallReader {
     settlement: Settlement,
   ): void {
     const stream = handle as Stream
-    if (this.#fatal !== null) return tellFailed(settlement, failedBy(this.#fatal))
-    if (stream.isDead || expectedVersion !== stream.version)
-      return tellFailed(settlement, new VoiceStreamError('version_conflict', 'the call has moved on'))
+    const refusal = this.#refusal(stream, expectedVersion)
+    if (refusal !== null) return tellFailed(settlement, refusal)
     assert(stream.version > 0 || snapshot !== null, 'the first append of a call brings a snapshot')
     this.commits.append(stream, entries, snapshot, settlement)
   }
 
   erase(handle: CallStream, expectedVersion: number, settlement: Settlement): void {
     const stream = handle as Stream
-    if (this.#fatal !== null) return tellFailed(settlement, failedBy(this.#fatal))
-    if (stream.isDead || expectedVersion !== stream.version)
-      return tellFailed(settlement, new VoiceStreamError('version_conflict', 'the call has moved on'))
+    const refusal = this.#refusal(stream, expectedVersion)
+    if (refusal !== null) return tellFailed(settlement, refusal)
     assert(this.commits.hasRoom(0), 'room is asked for before an append')
-    stream.isReleased = true
-    if (this.#streams.get(stream.callId) === stream) this.#streams.delete(stream.callId)
+    this.#release(stream)
     this.commits.erase(stream, this.#erasures.begin(stream.callId, settlement))
   }
 
@@ -261,9 +272,7 @@ export class SqliteJournal implements Journal, CallReader {
 
   release(handle: CallStream): void {
     assert(!this.hasPending(handle), 'a stream is released when nothing is pending')
-    const stream = handle as Stream
-    stream.isReleased = true
-    if (this.#streams.get(stream.callId) === stream) this.#streams.delete(stream.callId)
+    this.#release(handle as Stream)
   }
 
   // --- reads ------------------------------------------------------------------------------------------------------
@@ -289,7 +298,7 @@ export class SqliteJournal implements Journal, CallReader {
     const callKey = await this.#keyOf(callId)
     if (callKey === null) return { packets: [], nextFrom: null }
     const { records, nextFrom } = await this.#packets.page('packets', { callKey, from, limit })
-    return { packets: packetsOf(Buffer.from(records.buffer)), nextFrom }
+    return { packets: packetsOf(records), nextFrom }
   }
 
   async packetPage(

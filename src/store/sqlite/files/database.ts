@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
-import { NoStoredCalls, StoredDamage } from '../../../errors.js'
+import { messageOf, NoStoredCalls, StoredDamage } from '../../../errors.js'
 import { lookupFaults } from './lookup-faults.js'
 import { assertSchema, createTables, type Db } from './schema.js'
 import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
@@ -66,7 +66,7 @@ function openForLooking(path: string): Db {
   try {
     return openForReading(path)
   } catch (cause) {
-    throw new Error(`cannot open ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new Error(`cannot open ${path}: ${messageOf(cause)}`, {
       cause,
     })
   }
@@ -205,7 +205,7 @@ export function openStored(path: string): Db {
     return db
   } catch (cause) {
     db?.close()
-    throw new StoredDamage(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new StoredDamage(`cannot read ${path}: ${messageOf(cause)}`, {
       cause,
     })
   }

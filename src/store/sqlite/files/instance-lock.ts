@@ -2,9 +2,11 @@
  * One process a data folder. The lock is an exclusive SQLite transaction on a file of its own, held for the life of
  * the process: the kernel drops it with the process, however that ends, so there is no stale lock to clean up.
  */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { messageOf } from '../../../errors.js'
 
 /** Throws when another process holds it; otherwise returns how to give it back. */
 export function takeInstanceLock(dataDir: string): () => void {
@@ -15,10 +17,7 @@ export function takeInstanceLock(dataDir: string): () => void {
     lock.close()
     const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'SQLITE_BUSY'
     if (isTaken) throw new Error(`another instance uses the data folder ${dataDir}`, { cause })
-    throw new Error(
-      `cannot lock the data folder ${dataDir}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
+    throw new Error(`cannot lock the data folder ${dataDir}: ${messageOf(cause)}`, { cause })
   }
   return () => lock.close()
 }

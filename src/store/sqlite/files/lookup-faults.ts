@@ -8,7 +8,9 @@
  * order and must come to what the rows do: 3 s. Runs and lifecycles are not looked at: there are too many, and who
  * reads them knows from the call's row what must be there. https://www.sqlite.org/pragma.html#pragma_quick_check
  */
+
 import { crc32 } from 'node:zlib'
+import { messageOf } from '../../../errors.js'
 import { callStates } from '../../../protocol/call-states.js'
 import type { CallTableRow } from '../reading/stored-call-row.js'
 import { callChecksum } from '../row-checksum.js'
@@ -35,7 +37,7 @@ export function lookupFaults(db: Db): readonly string[] {
     return faults.length > 0 ? faults : indexFaults(db)
   } catch (error) {
     if (!isCorrupt(error)) throw error
-    return [error instanceof Error ? error.message : String(error)]
+    return [messageOf(error)]
   }
 }
 

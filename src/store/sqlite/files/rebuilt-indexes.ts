@@ -7,6 +7,7 @@ import Database from 'better-sqlite3'
 import { StoredDamage } from '../../../errors.js'
 import { databasePath, logFaults, markClosed, openForRepair, openStored } from './database.js'
 import { takeInstanceLock } from './instance-lock.js'
+import { rebuildWords } from './schema.js'
 
 /** Throws with a message for people: a service runs, the log is damaged, or SQLite cannot read the rows. */
 export function rebuildIndexes(path: string): void {
@@ -17,7 +18,7 @@ export function rebuildIndexes(path: string): void {
     const db = openForRepair(path)
     try {
       db.exec('REINDEX')
-      db.exec("INSERT INTO words(words) VALUES ('rebuild')")
+      db.exec(rebuildWords)
       // The close moves the log into the database, and a log that is gone would look like a loss.
       markClosed(db)
     } finally {

@@ -106,6 +106,9 @@ const tables = `
   );`
 
 /** In an empty database. */
+/** All words that calls are found by, anew from the transcripts. */
+export const rebuildWords = "INSERT INTO words(words) VALUES ('rebuild')"
+
 export function createTables(db: Db): void {
   db.transaction(() => {
     db.exec(tables)

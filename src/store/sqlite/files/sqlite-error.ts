@@ -1,9 +1,14 @@
 /** Whether the process may go on after an error of the database. */
-import { codeOf } from '../../../errors.js'
+import { codeOf, StoredDamage } from '../../../errors.js'
 
 /** The file does not hold what was written to it. */
 export function isCorrupt(error: unknown): boolean {
   return /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error))
+}
+
+/** Found out by SQLite, or by a checksum of ours. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof StoredDamage || isCorrupt(error)
 }
 
 /** An fsync error, a damaged file, a bug: going on could acknowledge what is not there. A full disk or a lock passes. */

@@ -2,16 +2,19 @@
  * Pages of calls, newest first: of all, of a state, of what was said of them or in them. The rarest of these leads, the
  * others are asked for each call that it finds; a page ends early when it has looked at many that do not fit.
  */
+
 import { randomBytes } from 'node:crypto'
 import type { Statement } from 'better-sqlite3'
+import { messageOf } from '../../../errors.js'
 import { limits } from '../../../limits.js'
 import type { MatchPart, SearchTerm } from '../../../protocol/search.js'
 import type { CallQuery } from '../../journal.js'
 import type { Db } from '../files/schema.js'
+import { isUnreadable } from '../files/sqlite-error.js'
 import type { DamagedCallRow, FoundCallRow, StoredCallRow } from '../thread-messages.js'
-import { DamagedCalls, isDamage } from './damaged-calls.js'
+import { DamagedCalls, indexHasState } from './damaged-calls.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
-import { type LifecycleTextRow, lifecycleColumns, textIn } from './stored-lifecycle.js'
+import { type LifecycleTextRow, lifecycleTextColumns, textIn } from './stored-lifecycle.js'
 
 type Row = StoredCallRow | DamagedCallRow
 
@@ -48,7 +51,7 @@ export class CallPages {
     this.#damaged = damaged
     this.#damagedCalls = new DamagedCalls(db)
     this.#transcript = db.prepare(
-      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')
+      `SELECT ${lifecycleTextColumns} FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')
        ORDER BY version DESC LIMIT 1`,
     )
     this.#callByKey = db.prepare('SELECT * FROM calls WHERE key = ?')
@@ -68,11 +71,7 @@ export class CallPages {
         'SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC',
       )
       .pluck()
-    this.#hasState = db
-      .prepare<[string, number], number>(
-        'SELECT 1 FROM calls INDEXED BY calls_by_state WHERE state = ? AND key = ?',
-      )
-      .pluck()
+    this.#hasState = db.prepare<[string, number], number>(indexHasState).pluck()
     this.#hasDetail = db
       .prepare<[number, string, string], number>(
         'SELECT 1 FROM details WHERE call_key = ? AND name = ? AND value = ?',
@@ -121,8 +120,8 @@ export class CallPages {
       const row = this.#callByKey.get(key)
       return row === undefined ? null : storedCall(row)
     } catch (error) {
-      if (!isDamage(error)) throw error
-      this.#damaged(error instanceof Error ? error.message : String(error))
+      if (!isUnreadable(error)) throw error
+      this.#damaged(messageOf(error))
       return this.#damagedCalls.find(key)
     }
   }
@@ -134,8 +133,8 @@ export class CallPages {
       if (row !== undefined) textIn(row)
       return row !== undefined
     } catch (error) {
-      if (!isDamage(error)) throw error
-      this.#damaged(error instanceof Error ? error.message : String(error))
+      if (!isUnreadable(error)) throw error
+      this.#damaged(messageOf(error))
       return false
     }
   }

@@ -2,13 +2,15 @@
  * Calls whose rows cannot be read as they were written. What may still be said of one is what the indexes say: its name and
  * its state, which stand there a second time.
  */
-import { StoredDamage } from '../../../errors.js'
 import type { CallState } from '../../../protocol/call.js'
 import type { CallId } from '../../../protocol/call-id.js'
 import { callStates } from '../../../protocol/call-states.js'
 import type { Db } from '../files/schema.js'
-import { isCorrupt } from '../files/sqlite-error.js'
+import { isUnreadable } from '../files/sqlite-error.js'
 import type { DamagedCallRow } from '../thread-messages.js'
+
+/** By the index alone, where the state of a damaged row stands a second time. */
+export const indexHasState = 'SELECT 1 FROM calls INDEXED BY calls_by_state WHERE state = ? AND key = ?'
 
 export class DamagedCalls {
   readonly #nameOf
@@ -21,11 +23,7 @@ export class DamagedCalls {
         'SELECT call_id FROM calls INDEXED BY sqlite_autoindex_calls_1 WHERE +key = ?',
       )
       .pluck()
-    this.#hasState = db
-      .prepare<[string, number], number>(
-        'SELECT 1 FROM calls INDEXED BY calls_by_state WHERE state = ? AND +key = ?',
-      )
-      .pluck()
+    this.#hasState = db.prepare<[string, number], number>(indexHasState).pluck()
   }
 
   /** Null where not even its name is known. */
@@ -44,12 +42,8 @@ export class DamagedCalls {
     try {
       return look()
     } catch (error) {
-      if (isDamage(error)) return undefined
+      if (isUnreadable(error)) return undefined
       throw error
     }
   }
-}
-
-export function isDamage(error: unknown): boolean {
-  return error instanceof StoredDamage || isCorrupt(error)
 }

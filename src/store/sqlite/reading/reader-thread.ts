@@ -3,7 +3,7 @@
  * loop that takes in packets. Every read is one short transaction on what is committed by then.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { StoredDamage } from '../../../errors.js'
+import { messageOf, StoredDamage } from '../../../errors.js'
 import type { CallState } from '../../../protocol/call.js'
 import type { CallId } from '../../../protocol/call-id.js'
 import { callStates } from '../../../protocol/call-states.js'
@@ -12,6 +12,7 @@ import { packetPageFile } from '../../packet-page-file.js'
 import { transcriptFile } from '../../transcript-file.js'
 import { CallNames } from '../call-names.js'
 import { databasePath, openForReading } from '../files/database.js'
+import { isUnreadable } from '../files/sqlite-error.js'
 import { packetsOf } from '../packet-record.js'
 import type {
   FromReader,
@@ -23,9 +24,9 @@ import type {
   ToReader,
 } from '../thread-messages.js'
 import { CallPages } from './call-list.js'
-import { DamagedCalls, isDamage } from './damaged-calls.js'
+import { DamagedCalls } from './damaged-calls.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
-import { factsIn, type LifecycleTextRow, lifecycleColumns, textIn } from './stored-lifecycle.js'
+import { factsIn, type LifecycleTextRow, lifecycleTextColumns, textIn } from './stored-lifecycle.js'
 import { StoredPackets } from './stored-packets.js'
 import { yieldToOthers } from './thread-priority.js'
 
@@ -61,7 +62,7 @@ const lastEnded = db
   )
   .pluck()
 // The plus: a search in a damaged index may come to a row of another call, so each row is looked at once more.
-const textsOf = `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text
+const textsOf = `SELECT ${lifecycleTextColumns}
    FROM (SELECT key FROM calls WHERE call_id = ?) AS call CROSS JOIN lifecycle
    WHERE call_key = call.key AND +call_key = call.key AND type IN (?, ?) ORDER BY version`
 const transcriptText = db.prepare<[string, string, string], LifecycleTextRow>(`${textsOf} DESC LIMIT 1`)
@@ -88,8 +89,8 @@ const answers: Answers = {
       if (row?.call_id === callId) return storedCall(row)
       throw new StoredDamage(`the row of the call with key ${key} is damaged`)
     } catch (error) {
-      if (!isDamage(error)) throw error
-      damaged.push(String(error instanceof Error ? error.message : error))
+      if (!isUnreadable(error)) throw error
+      damaged.push(messageOf(error))
       return damagedCalls.named(key, callId)
     }
   },
@@ -103,7 +104,7 @@ const answers: Answers = {
 
   packetPage({ callKey, from, limit, pending }) {
     const { records, nextFrom } = stored.page(callKey, from, limit, pending)
-    return packetPageFile(packetsOf(Buffer.from(records.buffer)), nextFrom)
+    return packetPageFile(packetsOf(records), nextFrom)
   },
 
   due({ after, through, limit }) {
@@ -162,9 +163,9 @@ function reply({ id, name, query }: Question, transfer: ArrayBuffer[]): Reply {
       transfer.push(answer.buffer as ArrayBuffer)
     return { id, answer }
   } catch (error) {
-    const failure = error instanceof Error ? error.message : String(error)
-    if (isDamage(error)) damaged.push(failure)
-    return { id, failure, isDamage: isDamage(error) }
+    const failure = messageOf(error)
+    if (isUnreadable(error)) damaged.push(failure)
+    return { id, failure, isDamage: isUnreadable(error) }
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type LifecycleTableRow,
   type LifecycleTextRow,
   lifecycleColumns,
+  lifecycleTextColumns,
   textIn,
 } from './stored-lifecycle.js'
 
@@ -22,7 +23,7 @@ export class RowFaults {
 
   constructor(db: Db) {
     this.#texts = db.prepare(
-      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle
+      `SELECT ${lifecycleTextColumns} FROM lifecycle
        WHERE call_key = ? AND (text IS NOT NULL OR text_checksum IS NOT NULL) ORDER BY version`,
     )
     this.#described = db.prepare(

@@ -166,7 +166,7 @@ export class SqliteStoredCalls implements StoredCalls {
       const through = Math.max(
         row.version,
         this.#lastVersion.get({ key: row.key }) ?? 0,
-        ...packetsOf(Buffer.from(heads.buffer))
+        ...packetsOf(heads)
           .slice(-1)
           .map(({ version }) => version),
       )
@@ -189,7 +189,7 @@ export class SqliteStoredCalls implements StoredCalls {
     for (let from: number | null = 0; from !== null; ) {
       const limit = limits.packetsPageMax
       const page = this.#packets.page(callKey, from, limit, tail.page(callKey, from, limit))
-      yield* packetsOf(Buffer.from(page.records.buffer)).filter(({ version }) => version <= through)
+      yield* packetsOf(page.records).filter(({ version }) => version <= through)
       from = page.nextFrom
     }
   }

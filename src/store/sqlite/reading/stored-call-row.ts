@@ -2,19 +2,12 @@
 import { StoredDamage } from '../../../errors.js'
 import type { CallState } from '../../../protocol/call.js'
 import type { CallId } from '../../../protocol/call-id.js'
-import { callChecksum } from '../row-checksum.js'
+import { type CallColumns, callChecksum } from '../row-checksum.js'
 import type { StoredCallRow } from '../thread-messages.js'
 
-export interface CallTableRow {
-  readonly key: number
+export interface CallTableRow extends CallColumns {
   readonly call_id: CallId
-  readonly version: number
   readonly state: CallState
-  readonly created_at: number
-  readonly due_at: number | null
-  readonly ended_at: number | null
-  readonly is_settled: 0 | 1
-  readonly snapshot: string
   readonly checksum: number
 }
 

@@ -1,7 +1,7 @@
 /** Rows of `lifecycle` as they are written and read: an entry is given out as it was written, or not at all. */
 import { StoredDamage } from '../../../errors.js'
 import type { LifecycleFacts } from '../../journal.js'
-import { lifecycleChecksum, textChecksum } from '../row-checksum.js'
+import { type LifecycleColumns, lifecycleChecksum, textChecksum } from '../row-checksum.js'
 
 export const insertLifecycle = `INSERT INTO lifecycle(call_key, version, type, entry, checksum, text_checksum, text)
    VALUES (:callKey, :version, :type, :entry, :checksum, :textChecksum, :text)`
@@ -23,17 +23,14 @@ export function lifecycleValues({ callKey, version, type, entry, text }: Lifecyc
 export const lifecycleColumns =
   'call_key AS callKey, version, type, entry, checksum, text_checksum AS textChecksum'
 
-export interface LifecycleTableRow {
-  readonly callKey: number
-  readonly version: number
-  readonly type: string
-  readonly entry: string
+/** Likewise, with the text beside the entry as its bytes. */
+export const lifecycleTextColumns = `${lifecycleColumns}, CAST(text AS BLOB) AS text`
+
+export interface LifecycleTableRow extends LifecycleColumns {
   readonly checksum: number
-  readonly textChecksum: number | null
 }
 
 export interface LifecycleTextRow extends LifecycleTableRow {
-  /** `CAST(text AS BLOB)`. */
   readonly text: Buffer | null
 }
 

@@ -12,6 +12,8 @@ import { StoredDamage } from '../../../errors.js'
 import { limits } from '../../../limits.js'
 import type { Db } from '../files/schema.js'
 import {
+  bufferOf,
+  joinedRecords,
   recordCallKey,
   recordEnd,
   recordReceivedAt,
@@ -81,11 +83,11 @@ export class StoredPackets {
       const sequence = recordSequence(record, 0)
       if (pending.nextFrom !== null && sequence >= pending.nextFrom) break
       if (page.length === limit || (page.length > 0 && bytes + record.length > limits.pageBytesMax))
-        return { records: joined(page, bytes), nextFrom: sequence }
+        return { records: joinedRecords(page, bytes), nextFrom: sequence }
       page.push(record)
       bytes += record.length
     }
-    return { records: joined(page, bytes), nextFrom: pending.nextFrom }
+    return { records: joinedRecords(page, bytes), nextFrom: pending.nextFrom }
   }
 
   /** Each number once, as it is stored before as it is pending. */
@@ -189,20 +191,6 @@ function split(records: Buffer): Buffer[] {
   } catch (cause) {
     throw new StoredDamage('what should be packets is not', { cause })
   }
-}
-
-function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, length)
-}
-
-function joined(records: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {
-  const page = new Uint8Array(bytes)
-  let at = 0
-  for (const record of records) {
-    page.set(record, at)
-    at += record.length
-  }
-  return page
 }
 
 const byVersion = (entries: VersionedEntry[]) => entries.sort((a, b) => a.version - b.version)

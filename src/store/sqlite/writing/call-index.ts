@@ -11,10 +11,9 @@
 import type { Statement } from 'better-sqlite3'
 import { listDetails } from '../../../protocol/call-details.js'
 import type { LifecycleEntry } from '../../journal.js'
-import type { Db } from '../files/schema.js'
-import { isCorrupt } from '../files/sqlite-error.js'
-import { isDamage } from '../reading/damaged-calls.js'
-import { type LifecycleTextRow, lifecycleColumns, textIn } from '../reading/stored-lifecycle.js'
+import { type Db, rebuildWords } from '../files/schema.js'
+import { isCorrupt, isUnreadable } from '../files/sqlite-error.js'
+import { type LifecycleTextRow, lifecycleTextColumns, textIn } from '../reading/stored-lifecycle.js'
 import type { LifecycleRow } from '../thread-messages.js'
 
 /** 1 MiB: commits wait meanwhile. */
@@ -42,7 +41,7 @@ export class CallIndex {
     this.#db = db
     this.#damaged = damaged
     this.#transcripts = db.prepare(
-      `SELECT ${lifecycleColumns}, CAST(text AS BLOB) AS text FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')`,
+      `SELECT ${lifecycleTextColumns} FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')`,
     )
     this.#addDetail = db.prepare('INSERT INTO details(call_key, name, value) VALUES (?, ?, ?)')
     this.#removeDetails = db.prepare('DELETE FROM details WHERE call_key = ?')
@@ -81,7 +80,7 @@ export class CallIndex {
 
   /** Of all transcripts, from what they are now. */
   rebuild(): void {
-    this.#db.transaction(() => this.#db.exec("INSERT INTO words(words) VALUES ('rebuild')")).immediate()
+    this.#db.transaction(() => this.#db.exec(rebuildWords)).immediate()
   }
 
   /** In the transaction that journals the entry, after it. */
@@ -111,7 +110,7 @@ export class CallIndex {
       for (const row of this.#transcripts.all(callKey)) textIn(row)
       return true
     } catch (error) {
-      if (!isDamage(error)) throw error
+      if (!isUnreadable(error)) throw error
       this.#damaged(error)
       return false
     }

@@ -3,7 +3,14 @@
  * binary search and copied as far as it goes, however much is pending (V11).
  */
 import { limits } from '../../../limits.js'
-import { copyHead, recordEnd, recordHeaderBytes, recordSequence, recordVersion } from '../packet-record.js'
+import {
+  copyHead,
+  joinedRecords,
+  recordEnd,
+  recordHeaderBytes,
+  recordSequence,
+  recordVersion,
+} from '../packet-record.js'
 import type { RecordPage } from '../thread-messages.js'
 
 export interface TailBatch {
@@ -18,6 +25,7 @@ export interface PendingRecord {
   readonly at: number
 }
 
+const recordOf = ({ batch, at }: PendingRecord) => batch.records.subarray(at, recordEnd(batch.records, at))
 const sequenceOf = ({ batch, at }: PendingRecord) => recordSequence(batch.records, at)
 const versionOf = ({ batch, at }: PendingRecord) => recordVersion(batch.records, at)
 
@@ -36,7 +44,7 @@ export class PendingCall {
   /** The lowest from a sequence on, each number once, as it was appended first: at most so many, and `pageBytesMax`. */
   page(from: number, limit: number): RecordPage {
     const ascending = this.#bySequence()
-    const chosen: PendingRecord[] = []
+    const chosen: Buffer[] = []
     let bytes = 0
     let last = -1
     let nextFrom: number | null = null
@@ -44,16 +52,16 @@ export class PendingCall {
       const record = ascending[index] as PendingRecord
       const sequence = sequenceOf(record)
       if (sequence === last) continue
-      const length = recordEnd(record.batch.records, record.at) - record.at
-      if (chosen.length === limit || (chosen.length > 0 && bytes + length > limits.pageBytesMax)) {
+      const taken = recordOf(record)
+      if (chosen.length === limit || (chosen.length > 0 && bytes + taken.length > limits.pageBytesMax)) {
         nextFrom = sequence
         break
       }
-      chosen.push(record)
-      bytes += length
+      chosen.push(taken)
+      bytes += taken.length
       last = sequence
     }
-    return { records: copied(chosen, bytes), nextFrom }
+    return { records: joinedRecords(chosen, bytes), nextFrom }
   }
 
   /** Of those behind a version all but their data, in the order of their appends: what a replay needs. */
@@ -97,15 +105,4 @@ function firstWith(
     else high = middle
   }
   return low
-}
-
-function copied(records: readonly PendingRecord[], bytes: number): Uint8Array<ArrayBuffer> {
-  const page = new Uint8Array(bytes)
-  let to = 0
-  for (const { batch, at } of records) {
-    const record = batch.records.subarray(at, recordEnd(batch.records, at))
-    page.set(record, to)
-    to += record.length
-  }
-  return page
 }

@@ -6,7 +6,7 @@
  * fatal (V6); all others leave the database as it was before the batch.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { codeOf } from '../../../errors.js'
+import { codeOf, messageOf } from '../../../errors.js'
 import { withFullDiskNamed } from '../files/free-space.js'
 import { takeInstanceLock } from '../files/instance-lock.js'
 import { isFatal } from '../files/sqlite-error.js'
@@ -22,7 +22,7 @@ const tell = (message: FromWriter) => port.postMessage(message)
 async function failed(id: number, thrown: unknown): Promise<void> {
   const error = await withFullDiskNamed(thrown, options.dataDir)
   const code = codeOf(error)
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   tell({ type: 'failed', id, code, message, isFatal: isFatal(code) })
 }
 
@@ -33,7 +33,7 @@ function checkpointFailed(code: string, message: string): void {
 
 async function refused(thrown: unknown, isOpen: boolean): Promise<void> {
   const error = await withFullDiskNamed(thrown, options.dataDir)
-  tell({ type: 'refused', message: error instanceof Error ? error.message : String(error), isOpen })
+  tell({ type: 'refused', message: messageOf(error), isOpen })
 }
 
 let unlock = () => {}
@@ -49,7 +49,7 @@ function open(): Writer | null {
       dropped: (callId, packets) => tell({ type: 'dropped', callId, packets }),
       erasing: (calls) => tell({ type: 'erasing', calls }),
       damaged: (damage) => {
-        const text = damage instanceof Error ? damage.message : String(damage)
+        const text = messageOf(damage)
         if (isOpened) tell({ type: 'damaged', damage: text })
         else damages.push(text)
       },
@@ -77,7 +77,7 @@ async function close(open: Writer): Promise<void> {
     tell({ type: 'closed' })
   } catch (error) {
     // The log keeps what could not be moved; it must not be closed, or SQLite would try again behind our back.
-    tell({ type: 'close-failed', message: error instanceof Error ? error.message : String(error) })
+    tell({ type: 'close-failed', message: messageOf(error) })
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
-import { codeOf } from '../../../errors.js'
+import { codeOf, messageOf } from '../../../errors.js'
 import { Erasures } from '../erasing/erasure.js'
 import { databasePath, openForWriting } from '../files/database.js'
 import type { Db } from '../files/schema.js'
@@ -128,7 +128,7 @@ export class Writer {
       this.#index.check()
       return null
     } catch (error) {
-      return `the index of words is damaged: ${error instanceof Error ? error.message : String(error)}`
+      return `the index of words is damaged: ${messageOf(error)}`
     }
   }
 
