@@ -4,7 +4,7 @@
  * `test/protocol/decode-equality.test.ts` holds the two equal.
  */
 
-import { Buffer, isUtf8 } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 import { Compile } from 'typebox/compile'
 import { type FieldError, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -179,10 +179,4 @@ function dataTooLong(bytes: number): VoiceStreamError {
   return violation([
     { path: '/data', message: `has ${bytes} bytes, and at most ${limits.dataBytesMax} are allowed` },
   ])
-}
-
-/** For whoever reads data back: it went in as UTF-8 and must still be. */
-export function textOf(data: Uint8Array): string {
-  if (!isUtf8(data)) throw new VoiceStreamError('read_failed', 'stored data is no longer valid UTF-8')
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')
 }

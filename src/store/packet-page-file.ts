@@ -1,6 +1,7 @@
 /** A page of stored packets as a file to be sent: pure. */
+import { Buffer, isUtf8 } from 'node:buffer'
 import { rfc3339 } from '../clock.js'
-import { textOf } from '../protocol/decode.js'
+import { VoiceStreamError } from '../errors.js'
 import type { PacketPageFile, StoredPacket } from './journal.js'
 
 const encoder = new TextEncoder()
@@ -15,4 +16,10 @@ export function packetPageFile(packets: readonly StoredPacket[], nextFrom: numbe
   }))
   const text = encoder.encode(JSON.stringify({ packets: page, next_from: nextFrom }))
   return { text, count: packets.length, nextFrom }
+}
+
+/** For whoever reads data back: it went in as UTF-8 and must still be. */
+export function textOf(data: Uint8Array): string {
+  if (!isUtf8(data)) throw new VoiceStreamError('read_failed', 'stored data is no longer valid UTF-8')
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')
 }

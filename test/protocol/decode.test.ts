@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type ErrorCode, VoiceStreamError } from '../../src/errors.js'
-import { decodeBulkLine, decodeCompletion, decodePacket, textOf } from '../../src/protocol/decode.js'
+import { decodeBulkLine, decodeCompletion, decodePacket } from '../../src/protocol/decode.js'
+import { textOf } from '../../src/store/packet-page-file.js'
 
 type Refusal = readonly [what: string, text: string | Buffer, code: ErrorCode, path?: string]
 
