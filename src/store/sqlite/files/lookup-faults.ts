@@ -52,16 +52,18 @@ const prime = 65_521
 const product = (value: string) => `(${value} % ${prime} + 1) * (key % ${prime} + 1)`
 const stateNumber = `CASE state ${callStates.map((state, i) => `WHEN '${state}' THEN ${i + 1}`).join(' ')} ELSE 0 END`
 
-/** A number a row, or null where the index has none; each depends on all that an entry of the index holds. */
-const entries: Readonly<Record<string, string>> = {
-  sqlite_autoindex_calls_1: 'name_sum(call_id, key)',
-  calls_by_state: product(stateNumber),
-  calls_by_due: `iif(due_at IS NULL, NULL, ${product('due_at')})`,
-  calls_by_end: `iif(ended_at IS NULL, NULL, ${product('ended_at')})`,
+interface Entries {
+  /** Rows in which it is null have no entry. */
+  readonly column: string
+  /** Depends on all that an entry of the index holds. */
+  readonly number: string
 }
-const wheres: Readonly<Record<string, string>> = {
-  calls_by_due: 'due_at IS NOT NULL AND',
-  calls_by_end: 'ended_at IS NOT NULL AND',
+
+const entries: Readonly<Record<string, Entries>> = {
+  sqlite_autoindex_calls_1: { column: 'call_id', number: 'name_sum(call_id, key)' },
+  calls_by_state: { column: 'state', number: product(stateNumber) },
+  calls_by_due: { column: 'due_at', number: product('due_at') },
+  calls_by_end: { column: 'ended_at', number: product('ended_at') },
 }
 
 function indexFaults(db: Db): readonly string[] {
@@ -74,17 +76,19 @@ function indexFaults(db: Db): readonly string[] {
   return wrong.map((index) => `the index ${index} does not say what the rows of calls do`)
 }
 
+const sumOf = (number: string) => `coalesce(sum(${number}), 0)`
+
 function differingIndexes(db: Db, without: readonly number[]): readonly string[] {
   const others = without.length === 0 ? 'TRUE' : `key NOT IN (${without.join(', ')})`
-  const sums = Object.values(entries).flatMap((entry) => [`count(${entry})`, `coalesce(sum(${entry}), 0)`])
+  const sums = Object.values(entries).flatMap(({ column, number }) => [`count(${column})`, sumOf(number)])
   const ofRows = db
     .prepare<[], number[]>(`SELECT ${sums.join(', ')} FROM calls NOT INDEXED WHERE ${others}`)
     .raw()
     .get() as number[]
-  return Object.entries(entries).flatMap(([index, entry], i) => {
+  return Object.entries(entries).flatMap(([index, { column, number }], i) => {
     const ofIndex = db
       .prepare<[], number[]>(
-        `SELECT count(*), coalesce(sum(${entry}), 0) FROM calls INDEXED BY ${index} WHERE ${wheres[index] ?? ''} ${others}`,
+        `SELECT count(*), ${sumOf(number)} FROM calls INDEXED BY ${index} WHERE ${column} IS NOT NULL AND ${others}`,
       )
       .raw()
       .get() as number[]
