@@ -6,7 +6,7 @@ import { openPage, screenshot, skippedWithoutChromium, suiteBrowser } from '../s
 import { HttpClient } from '../support/http-client.js'
 import { packet } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
-import { sees } from './sees.js'
+import { becomes, sees } from './sees.js'
 
 /** From top to bottom: where a row stands says its place, not its order in the document. */
 const idsInOrder = `[...document.querySelectorAll('.row')]
@@ -14,7 +14,7 @@ const idsInOrder = `[...document.querySelectorAll('.row')]
   .map((row) => row.querySelector('.call-id')?.textContent ?? 'gone')`
 
 async function showsOrder(page: Page, ids: readonly string[]): Promise<void> {
-  await page.waitForFunction(`JSON.stringify(${idsInOrder}) === '${JSON.stringify(ids)}'`)
+  await becomes(page, `JSON.stringify(${idsInOrder})`, JSON.stringify(ids))
 }
 
 describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
