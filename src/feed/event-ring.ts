@@ -2,9 +2,9 @@
  * The last events, by offset: what supervisors that reconnect or lag are told from.
  *
  * Columns instead of objects: a packet's event is a few numbers, its call id (one text a call) and its list of missing
- * numbers (one array until a gap changes), so that adding one allocates nothing and costs the packet about 20 ns. A text
- * is made of it when somebody reads it. All other events are seldom, and may be long: each is held as its text. Bounded by
- * slots and by weight, which is the bytes that an event holds in memory, about.
+ * numbers (in chunks of their own), so that adding one allocates nothing and costs the packet about 20 ns. A text is made
+ * of it when somebody reads it. All other events are seldom, and may be long: each is held as its text. Bounded by slots
+ * and by weight, which is about the bytes that an event holds in memory or is sent as, whichever is more.
  *
  *     evictedThrough ◀── held ──▶ head          slot = offset mod slots
  */
@@ -17,6 +17,7 @@ import type { CallId } from '../protocol/call-id.js'
 import { callStates } from '../protocol/call-states.js'
 import type { SupervisorEvent } from '../protocol/event.js'
 import type { EventFilter } from './event-filter.js'
+import { NumberQueue } from './number-queue.js'
 
 interface HeldText {
   readonly event: LifecycleEvent['event']
@@ -61,8 +62,12 @@ export class EventRing {
   /** The weight of all events through this one. */
   readonly #weights: Float64Array
   readonly #callIds: (string | null)[]
-  /** The listed numbers of a packet, null for none; or another event. */
-  readonly #rest: (readonly number[] | HeldText | null)[]
+  /** Events that are no packet's. */
+  readonly #texts: (HeldText | null)[]
+  readonly #lists = new NumberQueue()
+  /** Where a packet's missing numbers are, and how many of them. */
+  readonly #listPlaces: Float64Array
+  readonly #listCounts: Uint32Array
   /** Forgotten since the last sweep, each through this offset. */
   readonly #forgotten = new Map<string, number>()
   #head = 0
@@ -82,7 +87,9 @@ export class EventRing {
     this.#times = new Float64Array(slots)
     this.#weights = new Float64Array(slots)
     this.#callIds = new Array<string | null>(slots).fill(null)
-    this.#rest = new Array<readonly number[] | HeldText | null>(slots).fill(null)
+    this.#texts = new Array<HeldText | null>(slots).fill(null)
+    this.#listPlaces = new Float64Array(slots)
+    this.#listCounts = new Uint32Array(slots)
   }
 
   /** The offset of the newest event; 0 before the first. */
@@ -106,7 +113,8 @@ export class EventRing {
     this.#missing[slot] = facts.missingCount
     this.#times[slot] = facts.receivedAt
     this.#callIds[slot] = facts.callId
-    this.#rest[slot] = listed === 0 ? null : missingSequences
+    this.#listCounts[slot] = listed
+    if (listed > 0) this.#listPlaces[slot] = this.#lists.add(missingSequences)
   }
 
   addLifecycle(event: LifecycleEvent): void {
@@ -114,7 +122,8 @@ export class EventRing {
     const slot = this.#take(baseWeight + heapBytes(held.members))
     this.#kinds[slot] = lifecycle
     this.#callIds[slot] = event.call_id
-    this.#rest[slot] = held
+    this.#texts[slot] = held
+    this.#listCounts[slot] = 0
   }
 
   #take(weight: number): number {
@@ -132,7 +141,8 @@ export class EventRing {
     const slot = ++this.#evictedThrough & this.#mask
     this.#evictedWeight = this.#weights[slot] as number
     this.#callIds[slot] = null
-    this.#rest[slot] = null
+    this.#texts[slot] = null
+    if ((this.#listCounts[slot] as number) > 0) this.#lists.releaseBefore(this.#listPlaces[slot] as number)
   }
 
   /** About so many bytes of events come after this offset. */
@@ -150,7 +160,7 @@ export class EventRing {
     const slot = offset & this.#mask
     if (this.#isHole(offset, slot)) return null
     const kind = this.#kinds[slot] as number
-    if (kind === lifecycle) return { kind: 'lifecycle', ...(this.#rest[slot] as HeldText) }
+    if (kind === lifecycle) return { kind: 'lifecycle', ...(this.#texts[slot] as HeldText) }
     return {
       kind: 'packet',
       facts: {
@@ -158,7 +168,7 @@ export class EventRing {
         callId: this.#callIds[slot] as CallId,
         sequence: this.#sequences[slot] as number,
         totalReceived: this.#totals[slot] as number,
-        missingSequences: (this.#rest[slot] as readonly number[] | null) ?? none,
+        missingSequences: this.#listAt(slot),
         missingCount: this.#missing[slot] as number,
         receivedAt: this.#times[slot] as number,
         state: callStates[this.#states[slot] as number] as CallState,
@@ -166,12 +176,17 @@ export class EventRing {
     }
   }
 
+  #listAt(slot: number): readonly number[] {
+    const count = this.#listCounts[slot] as number
+    return count === 0 ? none : this.#lists.read(this.#listPlaces[slot] as number, count)
+  }
+
   admits({ calls, events, states }: EventFilter, offset: number): boolean {
     const slot = offset & this.#mask
     if (this.#isHole(offset, slot)) return false
     const kind = this.#kinds[slot] as number
     if (calls !== null && !calls.has(this.#callIds[slot] as string)) return false
-    if (kind === lifecycle) return admitsText(events, states, this.#rest[slot] as HeldText)
+    if (kind === lifecycle) return admitsText(events, states, this.#texts[slot] as HeldText)
     if (events !== null && !events.has(packetEvents[statuses[kind] as ReceiptFacts['status']])) return false
     return states === null || states.has(callStates[this.#states[slot] as number] as CallState)
   }
@@ -189,7 +204,7 @@ export class EventRing {
       if (!this.#isHole(offset, slot)) continue
       this.#kinds[slot] = forgotten
       this.#callIds[slot] = null
-      this.#rest[slot] = null
+      this.#texts[slot] = null
     }
     this.#forgotten.clear()
   }

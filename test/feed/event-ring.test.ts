@@ -41,7 +41,7 @@ describe('the ring of events', () => {
     const ring = filled(new EventRing(64, 10_000), 40, 100)
     const eachWeighs = 256 + 8 * 100
     assert.equal(ring.head - ring.evictedThrough, Math.floor(10_000 / eachWeighs))
-    filled(ring, 1, 100_000)
+    filled(ring, 1, 2000)
     assert.equal(ring.head - ring.evictedThrough, 1)
     assert.equal(sequenceAt(ring, ring.head), 40)
   })

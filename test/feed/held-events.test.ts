@@ -1,6 +1,7 @@
 /**
- * Descriptions of calls as long as they may be, and many of them. Guards against a feed that holds events by their number, or
- * by less than they weigh: 30,000 of 16 KB left 971 MB of heap where 96 MiB are promised.
+ * What the feed leaves in memory. Guards against a feed that holds events by their number, or by less than they weigh: 30,000
+ * descriptions of 16 KB left 971 MB of heap where 96 MiB are promised. And against lists of missing numbers in the heap: each
+ * one that the feed let go lay there until the next full collection, so that 96 MiB of events took up to 285 MiB.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -9,6 +10,7 @@ import { runInNewContext } from 'node:vm'
 import { EventRing } from '../../src/feed/event-ring.js'
 import { limits } from '../../src/limits.js'
 import { callId } from '../support/calls.js'
+import { packetFacts } from '../support/feeds.js'
 
 const mib = 1024 * 1024
 const events = 30_000
@@ -51,3 +53,18 @@ for (const [kind, character] of [
     assert(grownBy > limits.feedBytesMax / 2, 'the feed is as full as it may be')
     assert(grownBy < 1.1 * limits.feedBytesMax, `${grownBy / mib} MiB`)
   })
+
+test('packets with a hundred missing numbers each leave nothing in the heap, and outside of it what the feed may hold', () => {
+  const ring = new EventRing()
+  const outside = () => process.memoryUsage().arrayBuffers
+  const [heapBefore, outsideBefore] = [heapBytes(), outside()]
+  for (let number = 0; number < 2 * limits.feedSlots; number++) {
+    const missingSequences = Array.from({ length: limits.missingListedMax }, (_, i) => number + i)
+    ring.addPacket(packetFacts(number, { missingSequences }))
+  }
+  assert(ring.evictedThrough > limits.feedSlots, 'most of them were let go')
+  const grown = { heap: heapBytes() - heapBefore, outside: outside() - outsideBefore }
+  const listBytes = (ring.head - ring.evictedThrough) * limits.missingListedMax * 4
+  assert(grown.heap < mib, `${grown.heap / mib} MiB of heap`)
+  assert(grown.outside >= listBytes && grown.outside < listBytes + mib, `${grown.outside / mib} MiB`)
+})
