@@ -1,6 +1,7 @@
 /** The view of a call, live or stored. Pure. */
 import { type Millis, rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
+import type { FindingsState } from '../protocol/analysis.js'
 import type { CallState, CallView, DamagedCall, WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallRow } from '../protocol/floor.js'
@@ -50,11 +51,20 @@ export function callView(
       provider: analysis.provider,
       transcription: analysis.digest?.beginning ?? null,
       ...(analysis.digest?.isTruncated === true ? { truncated: true as const } : {}),
+      ...(analysis.digest?.isIncomplete === true ? { incomplete: true as const } : {}),
+      findings: findingsOf(state),
       sentiment: analysis.digest?.sentiment ?? null,
       confidence: analysis.digest?.confidence ?? null,
       error: analysis.error,
     },
   }
+}
+
+/** Null where there is nothing to find: the call goes on, or had no audio. */
+export function findingsOf({ value, context }: CallMachineSnapshot): FindingsState | null {
+  if (value === 'PROCESSING_AI') return 'pending'
+  if (value === 'FAILED') return 'failed'
+  return context.analysis.digest === null ? null : 'done'
 }
 
 /** The call in a line: what a list of thousands shows. */

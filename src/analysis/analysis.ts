@@ -13,7 +13,7 @@ import type { CallLife } from '../actors/call-messages.js'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
-import type { AnalysisResult } from '../protocol/analysis.js'
+import type { AnalysisResult, HeardWords } from '../protocol/analysis.js'
 import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import { type WrittenTranscript, writeTranscript, writeWords } from '../protocol/transcript.js'
@@ -28,6 +28,7 @@ import {
   type RetryTask,
   RunInterrupted,
 } from './retry-task.js'
+import { WordsOfRun } from './words-of-run.js'
 
 export interface AnalysisPorts {
   readonly clock: Clock
@@ -61,6 +62,12 @@ export interface AnalysisPorts {
   attemptReleased(): void
   /** A run ended without an outcome, for the log. */
   interrupted(callId: CallId, error: unknown): void
+}
+
+interface AttemptPorts {
+  readonly signal: AbortSignal
+  readonly advanced: () => void
+  readonly heard: (words: HeardWords) => void
 }
 
 interface Run {
@@ -140,6 +147,7 @@ export class Analyses {
     const { clock, provider, retry } = this.#ports
     if (facts.isAwaitingProvider) await this.#ports.suspectProvider()
     const own = { row: 0, count: facts.attempts }
+    const words = new WordsOfRun(facts)
     const task: RetryTask<WrittenTranscript> = {
       admit: (attempt) => {
         this.#betweenAttempts.delete(callId)
@@ -150,20 +158,23 @@ export class Analyses {
         const entry = { type: 'attempt-started', at: clock.now(), attempt, provider: provider.name } as const
         return this.#record(life, entry)
       },
-      run: (attempt, signal, advanced) => this.#attempt(life, facts.redrives, attempt, { signal, advanced }),
-      failed: (failure) => {
+      run: (attempt, signal, advanced) =>
+        this.#attempt(life, facts.redrives, attempt, { signal, advanced, heard: words.heard }),
+      failed: async (failure) => {
         this.#attempting.delete(callId)
         this.#betweenAttempts.add(callId)
-        return this.#record(life, this.#failureEntry(failure))
+        await this.#record(life, this.#failureEntry(failure))
+        await this.#keepNewWords(life, words, stop)
       },
-      released: ({ attempt, error }) => {
+      released: async ({ attempt, error }) => {
         this.#attempting.delete(callId)
         this.#ports.attemptReleased()
-        return this.#record(life, { type: 'attempt-released', at: clock.now(), attempt, error })
+        await this.#record(life, { type: 'attempt-released', at: clock.now(), attempt, error })
+        await this.#keepNewWords(life, words, stop)
       },
     }
     const outcome = await retry(task, { attempts: facts.attempts, spentMs: facts.spentMs }, stop)
-    if (outcome.kind === 'failed') await this.#keepWords(life, facts.redrives, outcome.error, stop)
+    if (outcome.kind === 'failed') await this.#keepLastWords(life, facts.redrives, stop)
     await this.#recordFinding(life, this.#outcomeEntry(outcome), stop)
   }
 
@@ -171,10 +182,11 @@ export class Analyses {
     life: CallLife,
     redrives: number,
     attempt: number,
-    { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
+    ports: AttemptPorts,
   ): Promise<WrittenTranscript> {
     const { clock, provider, check, attemptEnded } = this.#ports
-    const request = await this.#request(life, redrives, attempt, { signal, advanced })
+    const { signal } = ports
+    const request = await this.#request(life, redrives, attempt, ports)
     const startedAt = clock.now()
     try {
       const result = check(await provider.analyse(request, signal))
@@ -186,25 +198,31 @@ export class Analyses {
     }
   }
 
-  /** Words that were heard are readable and found, whatever became of their meaning. */
-  async #keepWords(life: CallLife, redrives: number, reason: string, stop: AbortSignal): Promise<void> {
-    const { clock, provider } = this.#ports
+  /** The call waits, and may wait for days: its words are readable and found meanwhile. */
+  async #keepNewWords(life: CallLife, run: WordsOfRun, stop: AbortSignal): Promise<void> {
+    const words = run.take()
+    if (words !== null) await this.#recordWords(life, words, stop)
+  }
+
+  /** Whatever became of their meaning, and with the account of all requests. */
+  async #keepLastWords(life: CallLife, redrives: number, stop: AbortSignal): Promise<void> {
+    const { provider } = this.#ports
     if (provider.heard === undefined) return
-    const run = { signal: stop, advanced: () => {} }
+    const run = { signal: stop, advanced: () => {}, heard: () => {} }
     const words = await provider.heard(await this.#request(life, redrives, 1, run))
-    if (words === null || stop.aborted) return
-    await this.#recordFinding(
-      life,
-      { type: 'heard', at: clock.now(), ...(await writeWords(words, reason)) },
-      stop,
-    )
+    if (words !== null && !stop.aborted) await this.#recordWords(life, words, stop)
+  }
+
+  async #recordWords(life: CallLife, words: HeardWords, stop: AbortSignal): Promise<void> {
+    const entry = { type: 'heard', at: this.#ports.clock.now(), ...(await writeWords(words)) } as const
+    await this.#recordFinding(life, entry, stop)
   }
 
   async #request(
     life: CallLife,
     redrives: number,
     attempt: number,
-    { signal, advanced }: { readonly signal: AbortSignal; readonly advanced: () => void },
+    { signal, advanced, heard }: AttemptPorts,
   ): Promise<AnalysisRequest> {
     const { callId, createdAt } = life
     const account = await this.#ports.read(callId, ({ context: { log, details } }) => ({
@@ -225,6 +243,7 @@ export class Analyses {
       checkpoints: this.#checkpoints(life, attempt, signal, advanced),
       ...account,
       attempt,
+      heard,
     }
   }
 

@@ -40,6 +40,8 @@ export interface AnalysisRequest {
    * after a retry by hand, which must not be answered with what it remembers of the failure.
    */
   readonly idempotencyKey: string
+  /** What was said is known, and what it means is not yet. */
+  heard(words: HeardWords): void
 }
 
 export interface AnalysisProvider {
@@ -51,7 +53,7 @@ export interface AnalysisProvider {
    * `AccountRefused` where nothing will be answered for any call until somebody has acted.
    */
   analyse(request: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult>
-  /** What was said on a call whose analysis has failed, from what is kept of it: nobody is asked. Null where not all is known. */
+  /** What was said on a call whose analysis has failed, as far as it is kept: nobody is asked. Null where nothing is known. */
   heard?(request: AnalysisRequest): Promise<HeardWords | null>
   /** Nothing is asked any more: connections that were kept may go. */
   close?(): void

@@ -12,6 +12,20 @@ export const Sentiment = Type.Union([
 ])
 export type Sentiment = Static<typeof Sentiment>
 
+export const Incomplete = Type.Optional(
+  Type.Literal(true, { description: 'Present if parts of the call were not transcribed.' }),
+)
+
+/** Whether the meaning of a call is known. */
+export const FindingsState = Type.Union(
+  [Type.Literal('pending'), Type.Literal('done'), Type.Literal('failed')],
+  {
+    description:
+      'Whether sentiment, summary and topics are known: `pending` while the call is analysed, `failed` if the analysis failed. The words may be known in every case.',
+  },
+)
+export type FindingsState = Static<typeof FindingsState>
+
 export const Truncated = Type.Optional(
   Type.Literal(true, { description: 'Present if `transcription` is only the beginning.' }),
 )
@@ -54,9 +68,23 @@ export const ProviderRequest = Type.Object({
 })
 export type ProviderRequest = Static<typeof ProviderRequest>
 
+/** Seconds of the call. */
+const UnheardPart = Type.Object({
+  channel: Type.Integer({ minimum: 0 }),
+  start: Type.Number({ minimum: 0 }),
+  end: Type.Number({ minimum: 0 }),
+})
+export type UnheardPart = Static<typeof UnheardPart>
+
 export const Transcript = Type.Object({
   coverage: share('The share of the call that arrived.'),
   segments: Type.Array(TranscriptSegment, { maxItems: limits.transcriptSegmentsMax }),
+  unheard: Type.Optional(
+    Type.Array(UnheardPart, {
+      maxItems: limits.transcriptSegmentsMax,
+      description: 'The parts of the call that were not transcribed. Present if there are any.',
+    }),
+  ),
 })
 export type Transcript = Static<typeof Transcript>
 
@@ -78,7 +106,7 @@ export const AnalysisResult = Type.Object(
 )
 export type AnalysisResult = Static<typeof AnalysisResult>
 
-/** What was said, of a call whose meaning could not be found. */
+/** What was said on a call, whatever becomes of its meaning. */
 export interface HeardWords {
   readonly transcription: string
   readonly transcript: Transcript
@@ -95,6 +123,8 @@ export interface WordsDigest {
   /** Of what was said, at most `digestCharactersMax`. */
   readonly beginning: string
   readonly isTruncated: boolean
+  /** Parts of the call were not transcribed. */
+  readonly isIncomplete?: true
   /** Of the transcript as JSON. */
   readonly bytes: number
 }

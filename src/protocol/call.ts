@@ -2,7 +2,7 @@
 
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
-import { Sentiment, Truncated } from './analysis.js'
+import { FindingsState, Incomplete, Sentiment, Truncated } from './analysis.js'
 import { CallDetails, Direction, Media } from './media.js'
 import { nullable } from './nullable.js'
 import { CallIdText, Sequence } from './packet.js'
@@ -80,6 +80,8 @@ export const AnalysisView = Type.Object({
     }),
   ),
   truncated: Truncated,
+  incomplete: Incomplete,
+  findings: nullable(FindingsState),
   sentiment: nullable(Sentiment),
   confidence: nullable(Type.Number()),
   error: nullable(Type.String()),

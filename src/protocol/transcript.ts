@@ -8,6 +8,7 @@ import { limits } from '../limits.js'
 import {
   type AnalysisDigest,
   AnalysisResult,
+  FindingsState,
   type HeardWords,
   Transcript,
   type TranscriptSegment,
@@ -21,12 +22,8 @@ export const CallTranscript = Type.Object(
     ...Type.Omit(AnalysisResult, ['transcript']).properties,
     sentiment: Type.Union([AnalysisResult.properties.sentiment, Type.Null()]),
     confidence: Type.Union([AnalysisResult.properties.confidence, Type.Null()]),
-    findings: Type.Optional(
-      Type.Literal('failed', {
-        description: 'Present if the words are known and their meaning is not: the call is FAILED.',
-      }),
-    ),
-    findings_error: Type.Optional(Type.String({ description: 'The reason.' })),
+    findings: FindingsState,
+    findings_error: Type.Optional(Type.String({ description: 'Why there are none (yet).' })),
     ...Transcript.properties,
   },
   { $id: 'CallTranscript' },
@@ -35,7 +32,7 @@ export type CallTranscript = Static<typeof CallTranscript>
 
 export interface WrittenTranscript<Digest extends WordsDigest = AnalysisDigest> {
   readonly digest: Digest
-  /** JSON, a `CallTranscript` without its `call_id`. */
+  /** JSON, a `CallTranscript` without its `call_id` and without what becomes of its findings. */
   readonly text: string
 }
 
@@ -50,12 +47,16 @@ export async function writeTranscript(result: AnalysisResult, coverage: number):
 }
 
 /** Of a call whose words are known, and what they mean is not. */
-export function writeWords(words: HeardWords, reason: string): Promise<WrittenTranscript<WordsDigest>> {
-  const missing = { sentiment: null, confidence: null, findings: 'failed', findings_error: reason } as const
-  return write({ ...words, ...missing }, words.transcript.coverage)
+export async function writeWords(words: HeardWords): Promise<WrittenTranscript<WordsDigest>> {
+  const { digest, text } = await write(
+    { ...words, sentiment: null, confidence: null },
+    words.transcript.coverage,
+  )
+  return { digest: words.transcript.unheard === undefined ? digest : { ...digest, isIncomplete: true }, text }
 }
 
-type Told = Omit<CallTranscript, 'call_id' | 'coverage' | 'segments'> & Pick<AnalysisResult, 'transcript'>
+type Told = Omit<CallTranscript, 'call_id' | 'findings' | 'findings_error' | 'coverage' | 'segments'> &
+  Pick<AnalysisResult, 'transcript'>
 
 async function write(result: Told, coverage: number): Promise<WrittenTranscript<WordsDigest>> {
   const { transcription, sentiment, confidence, transcript, turns, ...rest } = result

@@ -23,7 +23,7 @@ import type { Detail } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallDetails } from '../protocol/media.js'
 import type { MatchPart, SearchTerm } from '../protocol/search.js'
-import type { TranscriptFormat } from '../protocol/subtitles.js'
+import type { TranscriptQuery } from './transcript-file.js'
 
 export interface PacketEntry {
   readonly type: 'packet'
@@ -89,7 +89,7 @@ export type LifecycleEntry =
       readonly digest: AnalysisDigest
       readonly text: string
     }
-  /** What was said, where what it means could not be found. The last of these two is the call's transcript. */
+  /** What was said, where what it means is not known (yet). The last of these two is the call's transcript. */
   | {
       readonly type: 'heard'
       readonly at: Millis
@@ -316,7 +316,7 @@ export interface CallReader {
   /** The calls that ended last, the last one first. */
   lastEnded(limit: number): Promise<readonly CallId[]>
   /** As a file to be sent, made by who reads it. Null when the call has none. */
-  transcript(callId: CallId, format: TranscriptFormat, asker: Asker): Promise<Uint8Array | null>
+  transcript(query: TranscriptQuery, asker: Asker): Promise<Uint8Array | null>
   /** What its analyses have kept, in the order in which it was appended; bounded by who appends. */
   keptOf(callId: CallId): Promise<readonly KeptPart[]>
   stateCounts(): Promise<Readonly<Record<CallState, number>>>

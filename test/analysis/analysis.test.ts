@@ -34,6 +34,7 @@ describe('a call that has ended', () => {
       waiting_for: null,
       next_attempt_at: null,
       provider: 'fake',
+      findings: 'done',
       ...result,
       error: null,
     })

@@ -88,19 +88,25 @@ export function readerContract(name: string, open: OpenJournal): void {
 
   describe(`${name} gives a transcript back`, () => {
     const asker = { isGone: false }
+    const note = { findings: 'failed', findings_error: 'chat: the model refused' } as const
 
     test('as a file in each format, and of the call alone', async (t) => {
       const { journal } = await open(t)
       await endedCall(journal, 'c1', longResult(3))
       await endedCall(journal, 'c2', { ...longResult(1), transcription: 'ünïcode 👂' })
       const read = async (format: TranscriptFormat) =>
-        Buffer.from((await journal.transcript(id, format, asker)) ?? []).toString()
+        Buffer.from((await journal.transcript({ callId: id, format, note }, asker)) ?? []).toString()
       const { transcript, ...rest } = longResult(3)
-      assert.deepEqual(JSON.parse(await read('json')), { call_id: 'c1', ...rest, ...transcript })
+      assert.deepEqual(JSON.parse(await read('json')), {
+        call_id: 'c1',
+        findings: 'done',
+        ...rest,
+        ...transcript,
+      })
       assert.equal(await read('vtt'), toVtt(transcript?.segments ?? []))
       assert.equal(await read('srt'), toSrt(transcript?.segments ?? []))
       assert.equal(await read('text'), toText(transcript?.segments ?? []))
-      const other = await journal.transcript(callId('c2'), 'json', asker)
+      const other = await journal.transcript({ callId: callId('c2'), format: 'json', note }, asker)
       assert.equal(JSON.parse(Buffer.from(other ?? []).toString()).transcription, 'ünïcode 👂')
     })
 
@@ -110,7 +116,11 @@ export function readerContract(name: string, open: OpenJournal): void {
       const stream = await storedCall(journal, id)
       await append(journal, stream, [await heard('Hello.')])
       const read = async () =>
-        JSON.parse(Buffer.from((await journal.transcript(id, 'json', asker)) ?? []).toString())
+        JSON.parse(
+          Buffer.from(
+            (await journal.transcript({ callId: id, format: 'json', note }, asker)) ?? [],
+          ).toString(),
+        )
       const words = await read()
       assert.deepEqual(
         [words.transcription, words.sentiment, words.findings, words.findings_error],
@@ -119,15 +129,15 @@ export function readerContract(name: string, open: OpenJournal): void {
       assert.equal(words.segments.length, 1)
       assert(Compile(CallTranscript).Check(words))
       await append(journal, stream, [await analysed(longResult(2))])
-      assert.equal((await read()).findings, undefined)
+      assert.equal((await read()).findings, 'done')
       assert.equal((await read()).segments.length, 2)
     })
 
     test('and none of a call that has none', async (t) => {
       const { journal } = await open(t)
       await storedCall(journal, id)
-      assert.equal(await journal.transcript(id, 'json', asker), null)
-      assert.equal(await journal.transcript(callId('unknown'), 'json', asker), null)
+      assert.equal(await journal.transcript({ callId: id, format: 'json', note }, asker), null)
+      assert.equal(await journal.transcript({ callId: callId('unknown'), format: 'json', note }, asker), null)
     })
 
     test('and no replay or row has it', async (t) => {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { detailLinesOf } from '../../src/dashboard/model/call-details.js'
-import { doubtOf, formatOffset, transcriptLinesOf } from '../../src/dashboard/model/transcript-lines.js'
+import {
+  doubtOf,
+  formatOffset,
+  transcriptLinesOf,
+  unheardText,
+} from '../../src/dashboard/model/transcript-lines.js'
 import type { TranscriptSegment } from '../../src/protocol/analysis.js'
 import type { CallView } from '../../src/protocol/call.js'
 import type { CallTranscript } from '../../src/protocol/transcript.js'
@@ -21,6 +26,7 @@ const transcript = (change: Partial<CallTranscript>): CallTranscript => ({
   transcription: '',
   sentiment: 'neutral',
   confidence: 1,
+  findings: 'done',
   coverage: 1,
   segments: [],
   ...change,
@@ -92,4 +98,12 @@ test('a channel is told where there are several, a feeling where a turn that has
 
 test('a time in a call is minutes and seconds, and hours where it has them', () => {
   assert.deepEqual([0, 7.9, 760, 3760].map(formatOffset), ['0:00', '0:07', '12:40', '1:02:40'])
+})
+
+test('what was not transcribed is named, the first of many parts', () => {
+  assert.equal(unheardText(transcript({})), null)
+  const parts = (count: number) =>
+    Array.from({ length: count }, (_, part) => ({ channel: 0, start: 60 * part, end: 60 * part + 30 }))
+  assert.equal(unheardText(transcript({ unheard: parts(2) })), 'not transcribed: 0:00–0:30, 1:00–1:30')
+  assert.match(unheardText(transcript({ unheard: parts(7) })) ?? '', /4:00–4:30 and 2 more$/)
 })

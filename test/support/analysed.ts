@@ -13,5 +13,5 @@ export async function analysed(result: AnalysisResult, at = 1, coverage = 1): Pr
 export async function heard(text: string, at = 1): Promise<Extract<LifecycleEntry, { type: 'heard' }>> {
   const segments = [{ start: 0, end: 1, channel: 0, text, confidence: null, coverage: 1 }]
   const words = { transcription: text, transcript: { coverage: 1, segments }, requests: [] }
-  return { type: 'heard', at, ...(await writeWords(words, 'chat: the model refused')) }
+  return { type: 'heard', at, ...(await writeWords(words)) }
 }

@@ -32,6 +32,7 @@ export const emptyCallView: CallView = {
     next_attempt_at: null,
     provider: null,
     transcription: null,
+    findings: null,
     sentiment: null,
     confidence: null,
     error: null,

@@ -10,7 +10,6 @@ import type { CallState } from '../../src/protocol/call.js'
 import { type Detail, listDetails } from '../../src/protocol/call-details.js'
 import type { CallId } from '../../src/protocol/call-id.js'
 import { callStates } from '../../src/protocol/call-states.js'
-import type { TranscriptFormat } from '../../src/protocol/subtitles.js'
 import type { CallTranscript } from '../../src/protocol/transcript.js'
 import { ErasuresUnderWay } from '../../src/store/erasures-under-way.js'
 import {
@@ -35,7 +34,7 @@ import {
   tellFailed,
 } from '../../src/store/journal.js'
 import { packetPageFile } from '../../src/store/packet-page-file.js'
-import { transcriptFile } from '../../src/store/transcript-file.js'
+import { type TranscriptQuery, transcriptFile } from '../../src/store/transcript-file.js'
 import { findTerms } from './transcript-scan.js'
 
 interface Call {
@@ -303,10 +302,10 @@ export class MemoryJournal implements Journal, CallReader {
       .map(({ callId }) => callId)
   }
 
-  async transcript(callId: CallId, format: TranscriptFormat): Promise<Uint8Array | null> {
-    const call = this.#calls.get(callId)
-    const text = call === undefined ? null : transcriptOf(call)
-    return text === null ? null : transcriptFile(callId, Buffer.from(text), format)
+  async transcript(query: TranscriptQuery): Promise<Uint8Array | null> {
+    const call = this.#calls.get(query.callId)
+    const told = call === undefined ? null : transcriptOf(call)
+    return told === null ? null : transcriptFile(query, { type: told.type, text: Buffer.from(told.text) })
   }
 
   async keptOf(callId: CallId): Promise<readonly KeptPart[]> {
@@ -329,14 +328,14 @@ function hasDetail({ entries }: Call, { name, value }: Detail): boolean {
   return listDetails(described.details).some((detail) => detail.name === name && detail.value === value)
 }
 
-function transcriptOf({ entries }: Call): string | null {
+function transcriptOf({ entries }: Call) {
   const told = entries.findLast(({ entry }) => entry.type === 'analysed' || entry.type === 'heard')?.entry
-  return told?.type === 'analysed' || told?.type === 'heard' ? told.text : null
+  return told?.type === 'analysed' || told?.type === 'heard' ? told : null
 }
 
 function spokenIn(call: Call): string {
-  const text = transcriptOf(call)
-  if (text === null) return ''
-  const { transcription } = JSON.parse(text) as CallTranscript
+  const told = transcriptOf(call)
+  if (told === null) return ''
+  const { transcription } = JSON.parse(told.text) as CallTranscript
   return transcription.slice(0, limits.indexedCharactersMax)
 }

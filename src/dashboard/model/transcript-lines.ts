@@ -50,6 +50,18 @@ function doubtText(coverage: number, of: string): string {
   return `only ${percent < 99 ? Math.floor(percent) : Math.min(99.9, Math.floor(percent * 10) / 10)} % of ${of} was received`
 }
 
+/** Null where all of it was transcribed. */
+export function unheardText({ unheard = [] }: CallTranscript): string | null {
+  if (unheard.length === 0) return null
+  const spans = unheard
+    .slice(0, unheardShown)
+    .map(({ start, end }) => `${formatOffset(start)}–${formatOffset(end)}`)
+  const more = unheard.length > unheardShown ? ` and ${unheard.length - unheardShown} more` : ''
+  return `not transcribed: ${spans.join(', ')}${more}`
+}
+
+const unheardShown = 5
+
 /** 0:07, 12:40, 1:02:40: seconds into the call. */
 export function formatOffset(seconds: number): string {
   const whole = Math.floor(seconds)

@@ -13,6 +13,7 @@ import {
   formatOffset,
   type TranscriptLine,
   transcriptLinesOf,
+  unheardText,
 } from '../model/transcript-lines.js'
 import { DownloadLink } from '../parts/download-link.js'
 import { Drawing, SentimentLabel } from '../parts/icons.js'
@@ -56,8 +57,11 @@ export function CallResult({ view, session }: CallResultProps) {
           </span>
         )}
       </p>
-      {view.state === 'FAILED' && error !== null && (
-        <p class="quiet">What it means could not be found: {error}</p>
+      {view.ai.findings !== 'done' && (
+        <p class="quiet">
+          {view.ai.findings === 'failed' ? 'The analysis failed.' : 'The analysis is running.'}
+          {error !== null && ` Last error: ${error}`}
+        </p>
       )}
       {/* An id that was erased and used again is another call. */}
       <Analysed key={`${view.created_at} ${view.ended_at}`} callId={view.call_id} session={session} />
@@ -79,6 +83,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
     )
   const { summary, topics = [], action_items: actionItems = [], coverage, requests = [] } = content.transcript
   const doubt = doubtOf(coverage, 'the call')
+  const unheard = unheardText(content.transcript)
   return (
     <>
       {summary !== undefined && summary !== '' && (
@@ -89,6 +94,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
       <Findings name="Topics" kind="topics" texts={topics} />
       <Findings name="To do" kind="action-items" texts={actionItems} />
       {doubt !== null && <DoubtNote doubt={doubt} />}
+      {unheard !== null && <DoubtNote doubt={{ text: unheard, isGrave: true }} />}
       <Lines transcript={content.transcript} />
       <Downloads callId={callId} session={session} />
       <RequestLedger requests={requests} />

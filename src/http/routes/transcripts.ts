@@ -6,6 +6,7 @@ import { setImmediate as loopTurn } from 'node:timers/promises'
 import Type from 'typebox'
 import type { CallMachineSnapshot } from '../../actors/call-machine.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
+import { findingsOf } from '../../actors/call-view.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
@@ -13,6 +14,7 @@ import { oneOf } from '../../protocol/query.js'
 import { type TranscriptFormat, transcriptFormats } from '../../protocol/subtitles.js'
 import { CallTranscript } from '../../protocol/transcript.js'
 import type { CallReader } from '../../store/journal.js'
+import type { FindingsNote } from '../../store/transcript-file.js'
 import { type Exchange, jsonType, privateHeaders } from '../exchange.js'
 import type { Route } from '../routes.js'
 import { known, unknownCall } from './known-call.js'
@@ -33,7 +35,7 @@ export function transcriptRoute(registry: CallRegistry, reader: Pick<CallReader,
     tag: 'calls',
     summary: 'The transcript of a call and its findings',
     description:
-      'The whole transcript; `ai.transcription` of a call and the event `ai_completed` have only its beginning. 503 while too many bytes of transcripts are being read.',
+      'The whole transcript; `ai.transcription` of a call and the event `ai_completed` have only its beginning. The words are there as soon as they are known, also if their meaning is not: then `findings` is `pending` or `failed`. 503 while too many bytes of transcripts are being read.',
     query: [
       {
         name: 'format',
@@ -64,32 +66,38 @@ class Transcripts {
   async answer(exchange: Exchange): Promise<void> {
     const callId = decodeCallId(exchange.segment)
     const format = oneOf(exchange.query('format'), 'format', transcriptFormats, 'json')
-    const bytes = await this.#bytesOf(callId)
+    const { bytes, note } = await this.#look(callId)
     // One that is larger than the bound alone is sent alone.
     if (this.#bytesInFlight > 0 && this.#bytesInFlight + bytes > limits.transcriptBytesInFlightMax)
       throw new VoiceStreamError('overloaded', 'too many bytes of transcripts are being read')
     this.#bytesInFlight += bytes
     try {
-      await this.#send(exchange, callId, format)
+      await this.#send(exchange, callId, format, note)
     } finally {
       this.#bytesInFlight -= bytes
     }
   }
 
-  async #bytesOf(callId: CallId): Promise<number> {
-    const look = ({ value, context }: CallMachineSnapshot) => ({
-      state: value,
-      digest: context.analysis.digest,
-    })
-    const { state, digest } = known(await this.#registry.read(callId, look), callId)
+  async #look(callId: CallId): Promise<{ readonly bytes: number; readonly note: FindingsNote }> {
+    const look = (call: CallMachineSnapshot) => {
+      const { digest, error } = call.context.analysis
+      return { state: call.value, digest, error, findings: findingsOf(call) ?? 'pending' }
+    }
+    const { state, digest, error, findings } = known(await this.#registry.read(callId, look), callId)
     if (digest === null)
       throw new VoiceStreamError('no_transcript', `call ${callId} is ${state} and has no transcript`)
-    return digest.bytes
+    const reason = error === null ? {} : { findings_error: error }
+    return { bytes: digest.bytes, note: { findings, ...reason } }
   }
 
-  async #send(exchange: Exchange, callId: CallId, format: TranscriptFormat): Promise<void> {
+  async #send(
+    exchange: Exchange,
+    callId: CallId,
+    format: TranscriptFormat,
+    note: FindingsNote,
+  ): Promise<void> {
     const { mark } = this.#registry
-    const file = await this.#reader.transcript(callId, format, exchange)
+    const file = await this.#reader.transcript({ callId, format, note }, exchange)
     this.#refuseErased(callId, mark)
     if (file === null) throw await this.#notFound(callId)
     if (file.length <= limits.answerPartBytes)

@@ -12,7 +12,6 @@ import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
-import type { TranscriptFormat } from '../../protocol/subtitles.js'
 import { ErasuresUnderWay } from '../erasures-under-way.js'
 import {
   type Asker,
@@ -36,6 +35,7 @@ import {
   tellCommitted,
   tellFailed,
 } from '../journal.js'
+import type { TranscriptQuery } from '../transcript-file.js'
 import { CallNames } from './call-names.js'
 import { prepareDataFolder } from './files/data-folder.js'
 import { databasePath } from './files/database.js'
@@ -330,8 +330,8 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#ask('lastEnded', { limit })
   }
 
-  transcript(callId: CallId, format: TranscriptFormat, asker: Asker): Promise<Uint8Array | null> {
-    return this.#look('transcript', { callId, format }, asker)
+  transcript(query: TranscriptQuery, asker: Asker): Promise<Uint8Array | null> {
+    return this.#look('transcript', query, asker)
   }
 
   keptOf(callId: CallId): Promise<readonly KeptPart[]> {

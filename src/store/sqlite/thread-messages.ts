@@ -2,7 +2,6 @@
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import type { MatchPart } from '../../protocol/search.js'
-import type { TranscriptFormat } from '../../protocol/subtitles.js'
 import type {
   CallQuery,
   CallSnapshot,
@@ -15,6 +14,7 @@ import type {
   PacketPageFile,
   ReplayEntry,
 } from '../journal.js'
+import type { TranscriptQuery } from '../transcript-file.js'
 
 export interface WriterData {
   readonly dataDir: string
@@ -168,7 +168,7 @@ export interface Reads {
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
   ended: { query: { after: EndedCursor; through: number; limit: number }; answer: readonly EndedCall[] }
   lastEnded: { query: { limit: number }; answer: readonly CallId[] }
-  transcript: { query: { callId: CallId; format: TranscriptFormat }; answer: Uint8Array<ArrayBuffer> | null }
+  transcript: { query: TranscriptQuery; answer: Uint8Array<ArrayBuffer> | null }
   kept: { query: { callId: CallId }; answer: readonly KeptPart[] }
   /** A filter of all names (`CallNames`). Null where they cannot be read. */
   names: { query: Record<string, never>; answer: Uint32Array<ArrayBuffer> | null }

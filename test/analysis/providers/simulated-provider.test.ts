@@ -25,6 +25,7 @@ function requestOf(
     media: { encoding: 'text' as const, sample_rate: 8000, channels: 1 },
     packetCount: packets.length,
     expectedTotal: null,
+    heard: () => {},
     checkpoints: { load: async () => new Map<string, string>(), save: async () => {}, note: async () => {} },
     missingCount,
     missingRanges: [],

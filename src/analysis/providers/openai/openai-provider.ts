@@ -4,35 +4,19 @@
  * carries text needs no ears, and silence needs no request at all.
  */
 import { hash } from 'node:crypto'
-import { AudioError, type AudioFormat } from '../../../audio/audio-format.js'
-import { type AudioMeasure, measureAudio, packetAudio } from '../../../audio/packet-audio.js'
-import { coverageOf, type SpeechPiece, speechPieces } from '../../../audio/speech-pieces.js'
-import { limits } from '../../../limits.js'
-import type {
-  AnalysisResult,
-  HeardWords,
-  ProviderRequest,
-  Transcript,
-  TranscriptSegment,
-} from '../../../protocol/analysis.js'
+import type { AnalysisResult, HeardWords, ProviderRequest, Transcript } from '../../../protocol/analysis.js'
 import { type AnalysisProvider, type AnalysisRequest, ProviderRejected } from '../../provider.js'
-import { plainText, readTextCall, turnsOf } from '../../transcript.js'
+import { plainText, turnsOf } from '../../transcript.js'
 import { bytesOf, type Connection, type ProviderAnswer, type ProviderMessage } from './connection.js'
 import { analyseTurns } from './conversation.js'
-import { assertSucceeded, refusedParameter } from './failure.js'
 import type { Findings } from './findings.js'
-import { type HeardSegment, readTranscription } from './heard.js'
-import { Ledger, NotKept } from './ledger.js'
-import { spareParameters, transcriptionMessage } from './transcription.js'
+import { Hearing, type HearingOptions } from './hearing.js'
+import { Ledger } from './ledger.js'
 
-export interface OpenAiOptions {
-  readonly transcriptionModel: string
+export interface OpenAiOptions extends HearingOptions {
   readonly chatModel: string
-  readonly language: string
-  readonly pieceTargetMs: number
 }
 
-/** Often the same one; a server that only hears needs another one beside it that reads. */
 export interface OpenAiServers {
   readonly transcription: Requests
   readonly chat: Requests
@@ -64,12 +48,10 @@ export class OpenAiProvider implements AnalysisProvider {
     const { signal } = new AbortController()
     const run = new OpenAiRun(this.#servers, this.#options, this.#without, request, ledger, signal)
     try {
-      const transcript = await run.transcript()
-      if (transcript.segments.length === 0) return null
-      const requests = [...ledger.requests]
-      return { transcription: plainText(transcript.segments), transcript, requests }
+      const words = run.wordsOf(await run.hear())
+      return words.transcript.segments.length === 0 ? null : words
     } catch (error) {
-      if (error instanceof NotKept || error instanceof ProviderRejected) return null
+      if (error instanceof ProviderRejected) return null
       throw error
     }
   }
@@ -85,6 +67,7 @@ class OpenAiRun {
   readonly #servers: OpenAiServers
   readonly #options: OpenAiOptions
   readonly #without: Refused
+  readonly #hearing: Hearing
   readonly #request: AnalysisRequest
   readonly #ledger: Ledger
   readonly #signal: AbortSignal
@@ -103,11 +86,29 @@ class OpenAiRun {
     this.#request = request
     this.#ledger = ledger
     this.#signal = signal
+    this.#hearing = new Hearing(options, {
+      request,
+      ledger,
+      without: without.transcription,
+      post: (message, seconds) => this.#post('transcription', message, seconds),
+    })
+  }
+
+  /** What can be heard; the server has refused the rest. */
+  hear(): Promise<Transcript> {
+    return this.#hearing.transcript()
+  }
+
+  wordsOf(transcript: Transcript): HeardWords {
+    const requests = [...this.#ledger.requests]
+    return { transcription: plainText(transcript.segments), transcript, requests }
   }
 
   async result(): Promise<AnalysisResult> {
-    const transcript = await this.transcript()
+    const transcript = await this.hear()
     const { segments } = transcript
+    if (segments.length > 0) this.#request.heard(this.wordsOf(transcript))
+    if (this.#hearing.refusal !== null) throw this.#hearing.refusal
     const turns = turnsOf(segments)
     const findings = turns.length === 0 ? null : await this.#findings(turns)
     return {
@@ -143,119 +144,6 @@ class OpenAiRun {
         post: (message) => this.#post('chat', message, null),
       }),
     )
-  }
-
-  // --- speech to text ---------------------------------------------------------------------------------------------
-
-  async transcript(): Promise<Transcript> {
-    const { media, packetPages, expectedTotal } = this.#request
-    if (media.encoding === 'text') return readTextCall(packetPages(), expectedTotal)
-    const format: AudioFormat = {
-      encoding: media.encoding,
-      sampleRate: media.sample_rate,
-      channels: media.channels,
-    }
-    try {
-      const measure = await measureAudio(packetPages(), format, expectedTotal)
-      return await this.#hear(format, measure)
-    } catch (error) {
-      // What the packets hold does not change by trying again.
-      if (error instanceof AudioError) throw new ProviderRejected(`the call is not audio: ${error.message}`)
-      throw error
-    }
-  }
-
-  async #hear(format: AudioFormat, measure: AudioMeasure): Promise<Transcript> {
-    const length = { targetMs: this.#options.pieceTargetMs, slackMs: limits.pieceSlackMs }
-    const segments: TranscriptSegment[] = []
-    let characters = 0
-    let missingFrames = 0
-    for (let channel = 0; channel < format.channels; channel++) {
-      const audio = packetAudio(this.#request.packetPages(), format, measure)
-      for await (const piece of speechPieces(audio, format, channel, length)) {
-        missingFrames += piece.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0)
-        // A transcript that is full is not asked for more: it would be paid for and cut off.
-        const isFull =
-          segments.length >= limits.transcriptSegmentsMax || characters >= limits.transcriptionCharactersMax
-        if (piece.isSilent || isFull) continue
-        const heard = await this.#hearPiece(piece, format, channel)
-        for (const { text } of heard) characters += text.length
-        segments.push(...heard)
-      }
-    }
-    segments.sort((a, b) => a.start - b.start || a.channel - b.channel)
-    const frames = measure.frames * format.channels
-    const coverage = frames === 0 ? 1 : share(1 - missingFrames / frames)
-    return { coverage, segments: segments.slice(0, limits.transcriptSegmentsMax) }
-  }
-
-  async #hearPiece(
-    piece: SpeechPiece,
-    { encoding, sampleRate, channels }: AudioFormat,
-    channel: number,
-  ): Promise<TranscriptSegment[]> {
-    const sound = `${encoding}/${sampleRate}/${channel + 1}of${channels}`
-    const key = `piece/${sound}/${piece.firstFrame}+${piece.frames}`
-    const heard = await this.#ledger.step(key, () => this.#transcribe(piece, sampleRate, key))
-    return heard.map((segment) => {
-      const first = piece.firstFrame + Math.min(piece.frames - 1, Math.floor(segment.start * sampleRate))
-      const last = Math.max(first, piece.firstFrame + Math.ceil(segment.end * sampleRate) - 1)
-      return {
-        start: seconds(piece.firstFrame / sampleRate + segment.start),
-        end: seconds(piece.firstFrame / sampleRate + segment.end),
-        channel,
-        text: segment.text,
-        confidence: segment.confidence,
-        coverage: share(coverageOf(piece.missing, first, last)),
-      }
-    })
-  }
-
-  async #transcribe(piece: SpeechPiece, sampleRate: number, key: string): Promise<readonly HeardSegment[]> {
-    const duration = piece.frames / sampleRate
-    const idempotencyKey = `${this.#request.idempotencyKey}:${key}`
-    const answer = await this.#postPiece(piece, sampleRate, idempotencyKey)
-    if (answer.status === 413 && duration * 1000 >= 2 * limits.pieceMsMin)
-      return this.#transcribeHalves(piece, sampleRate, key)
-    assertSucceeded(answer, 'transcription')
-    return readTranscription(answer, duration)
-  }
-
-  /** Once more without each parameter that the server does not take. */
-  async #postPiece(piece: SpeechPiece, sampleRate: number, idempotencyKey: string): Promise<ProviderAnswer> {
-    const without = this.#without.transcription
-    const { transcriptionModel: model, language } = this.#options
-    for (;;) {
-      const suffix = without.size === 0 ? '' : `:without:${[...without].join(':')}`
-      const options = { model, language, without }
-      const message = transcriptionMessage(piece, sampleRate, options, `${idempotencyKey}${suffix}`)
-      const answer = await this.#post('transcription', message, piece.frames / sampleRate)
-      const spare = spareParameters.filter((name) => !without.has(name))
-      const refused = refusedParameter(answer, spare)
-      if (refused === null) return answer
-      without.add(refused)
-    }
-  }
-
-  async #transcribeHalves(
-    piece: SpeechPiece,
-    sampleRate: number,
-    key: string,
-  ): Promise<readonly HeardSegment[]> {
-    const middle = Math.floor(piece.frames / 2)
-    const part = (first: number, end: number): SpeechPiece => ({
-      ...piece,
-      firstFrame: piece.firstFrame + first,
-      frames: end - first,
-      samples: piece.samples.subarray(first * 2, end * 2),
-    })
-    const heard: HeardSegment[] = []
-    for (const half of [part(0, middle), part(middle, piece.frames)]) {
-      const offset = (half.firstFrame - piece.firstFrame) / sampleRate
-      for (const segment of await this.#transcribe(half, sampleRate, `${key}/${half.firstFrame}`))
-        heard.push({ ...segment, start: segment.start + offset, end: segment.end + offset })
-    }
-    return heard
   }
 
   // --- requests ---------------------------------------------------------------------------------------------------
@@ -295,13 +183,4 @@ class OpenAiRun {
 function tokensOf(text: string): number | null {
   const found = /"total_tokens"\s*:\s*(\d{1,9})/.exec(text)?.[1]
   return found === undefined ? null : Number(found)
-}
-
-function seconds(value: number): number {
-  return Math.round(value * 1000) / 1000
-}
-
-/** Down, so that a single lost frame never looks like none. */
-function share(value: number): number {
-  return Math.floor(value * 10_000) / 10_000
 }

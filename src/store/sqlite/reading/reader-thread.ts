@@ -117,9 +117,9 @@ const answers: Answers = {
 
   lastEnded: ({ limit }) => lastEnded.all(limit),
 
-  transcript({ callId, format }) {
-    const row = transcriptText.get(callId, 'analysed', 'heard')
-    return row === undefined ? null : transcriptFile(callId, textIn(row), format)
+  transcript(query) {
+    const row = transcriptText.get(query.callId, 'analysed', 'heard')
+    return row === undefined ? null : transcriptFile(query, { type: row.type, text: textIn(row) })
   },
 
   /** One that is damaged is asked for again. */

@@ -63,6 +63,7 @@ export function requestFor(call: CallUnderTest): AnalysisRequest {
     missingRanges: [],
     attempt: call.attempt ?? 1,
     idempotencyKey: 'voicestream:call-1',
+    heard: () => {},
     checkpoints: call.checkpoints ?? new MemoryCheckpoints(),
   }
 }
