@@ -17,7 +17,7 @@ const levels: readonly (readonly string[])[] = [
   ['composition'],
   ['http'],
   ['metrics'],
-  ['feed', 'analysis', 'ingest'],
+  ['feed', 'analysis', 'ingest', 'media'],
   ['actors'],
   ['store'],
   ['dashboard', 'simulate'],

@@ -25,13 +25,17 @@ export type SkipReason =
 export type StopReason = 'stopped' | 'closed' | 'lost'
 
 export type MediaEvent =
-  /** What the stream is. Audio may come before it; on some platforms it comes again, for another stream. */
+  /**
+   * What the stream is, before its first audio. It comes again for another stream on the same socket, and where the platform's
+   * numbers begin anew: each one is a leg of its own, whose indexes begin at 0.
+   */
   | {
       readonly type: 'start'
       /** The platform's id of the call; null where it has none and the path or the query must name it. */
       readonly call: string | null
       /** The platform's id of this stream of the call; null where it has none. */
       readonly leg: string | null
+      /** Those that the platform announces, at least one but for a probe. Others follow as `track`. */
       readonly tracks: readonly DialectTrack[]
       /** Of one packet of the grid on which unnumbered audio is cut; null where each message is a packet. */
       readonly packetBytes: number | null
@@ -42,9 +46,11 @@ export type MediaEvent =
       /** A probe of a platform's set-up: answered, and never stored. */
       readonly isProbe: boolean
     }
+  /** A voice that the start did not announce, before its first audio. Its index is the next one. */
+  | { readonly type: 'track'; readonly track: DialectTrack }
   | {
       readonly type: 'audio'
-      /** An index into the tracks of the start. */
+      /** An index into the tracks of the start, and those that were added since. */
       readonly track: number
       /** Of the packet in its track of this leg, from 0; null where the platform numbers nothing: the grid counts. */
       readonly index: number | null
