@@ -1,0 +1,30 @@
+/** Sinch. It waits for an answer before any audio, and a socket that we close hangs up the caller's call. */
+import { linear8k } from '../../codecs.js'
+import { isObject, objectAt, parseJson, textAt } from '../../json-text.js'
+import type { PreambleReader, PreambleText } from './preamble-stream.js'
+import { assumed } from './vonage.js'
+
+/** What a service that is stopping or full may say to a new call instead. */
+export const sinchBusy = JSON.stringify({ command: 'busy' })
+const answer = JSON.stringify({ command: 'answer' })
+
+export const sinch: PreambleReader = {
+  usualMedia: linear8k,
+  read(text): PreambleText {
+    const message = parseJson(text)
+    if (!isObject(message)) return { kind: 'warning', why: 'a text is ignored that is not a JSON object' }
+    if (textAt(message, 'command') !== 'connect') return { kind: 'events', events: [] }
+    return {
+      kind: 'start',
+      call: textAt(message, 'callId'),
+      leg: null,
+      track: 'mix',
+      encoding: textAt(message, 'codec'),
+      rate: message['sampleRate'],
+      channels: undefined,
+      said: { labels: Object.entries(objectAt(message, 'callHeaders')) },
+      reply: answer,
+    }
+  },
+  assume: () => assumed('mix'),
+}
