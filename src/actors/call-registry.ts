@@ -10,7 +10,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Clock } from '../clock.js'
-import { VoiceStreamError } from '../errors.js'
+import { isDamage, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
@@ -32,6 +32,7 @@ import { replay, restoreSnapshot } from './call-replay.js'
 import { CallSystem } from './call-system.js'
 import { Departures } from './departures.js'
 import { Passivation, type WatchedCall } from './passivation.js'
+import { answerUnreadable, isErasure } from './unreadable-call.js'
 
 interface ActiveCall extends WatchedCall {
   /** As committed, and as it is counted in `activeByState`. */
@@ -235,9 +236,20 @@ export class CallRegistry {
       const answer = expected
         ? error
         : new VoiceStreamError('read_failed', 'the call could not be replayed', { cause: error })
+      if (isDamage(error) && this.#activating.get(callId)?.some(isErasure) === true)
+        return await this.#answerUnreadable(callId, answer)
       for (const message of this.#takeWaiting(callId)) message.replyTo.failed(answer)
       if (!expected) throw error
     }
+  }
+
+  #answerUnreadable(callId: CallId, damage: VoiceStreamError): Promise<void> {
+    return answerUnreadable(callId, damage, {
+      journal: this.#ports.journal,
+      takeWaiting: () => this.#takeWaiting(callId),
+      tell: (message) => this.tell(callId, message),
+      erased: (state) => this.#callPorts.erased(callId, state),
+    })
   }
 
   #takeWaiting(callId: CallId): readonly CallMessage[] {

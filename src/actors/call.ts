@@ -67,7 +67,8 @@ export interface CallPorts {
   /** An erasure is appended: the actor takes no more messages. What comes from now on is for another call. */
   leave(callId: CallId): void
   /** The erasure is committed; the call was in that state. */
-  erased(callId: CallId, state: CallState): void
+  /** `state`: what it was counted as; null where nobody knows. */
+  erased(callId: CallId, state: CallState | null): void
   /** A duplicate came; its content may differ from what is stored. */
   duplicate(life: CallLife, packet: Packet): void
   /** A packet for a stored number came after the grace period. The call is told as a message: `compared`. */

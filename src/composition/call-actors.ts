@@ -195,7 +195,7 @@ export class CallActors {
   }
 
   /** The erasure is committed: nothing in memory may go on for the call, or keep it. */
-  #erased(callId: CallId, state: CallState): void {
+  #erased(callId: CallId, state: CallState | null): void {
     const { clock, metrics, supervision } = this.#parts
     this.deadlines.disarm(callId)
     this.analysis.analyses.forget(callId)

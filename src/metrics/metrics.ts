@@ -236,8 +236,8 @@ export class Metrics {
       this.#finishSeconds.observe(to, (call.endedAt - call.completedAt) / 1000)
   }
 
-  erased(state: CallState): void {
-    this.#callsByState[state]--
+  erased(state: CallState | null): void {
+    if (state !== null) this.#callsByState[state]--
     this.counts.callsErased++
   }
 

@@ -203,6 +203,8 @@ export interface Journal {
   create(callId: CallId): CallStream
   /** What a call starts from, or null when the journal does not hold it. Rejects with `stored_damage`. */
   replay(callId: CallId): Promise<CallHistory | null>
+  /** Of a call whose replay is refused as damaged: a handle that is good for its erasure. Null where there is none. */
+  unreadable(callId: CallId): Promise<UnreadableCall | null>
   hasRoom(dataBytes: number): boolean
   /** The first append of a call must bring a snapshot. `entries` may be empty where only the snapshot is new. */
   append(
@@ -222,6 +224,12 @@ export interface Journal {
   hasPending(stream: CallStream): boolean
   /** The caller is done with the handle; nothing may be pending. */
   release(stream: CallStream): void
+}
+
+export interface UnreadableCall {
+  readonly stream: CallStream
+  /** As the indexes have it. */
+  readonly state: CallState | null
 }
 
 export interface StoredPacket {

@@ -3,12 +3,11 @@
  * unknown (404), and a copy of its first packet began it anew (202). What calls are found by is compared before a start.
  */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
 import { endedCall } from '../support/ended-calls.js'
 import { HttpClient } from '../support/http-client.js'
 import { startService } from '../support/service.js'
-import { change, close, fileOf, inspect, openJournal } from '../support/sqlite.js'
+import { change, changeIn, close, openJournal } from '../support/sqlite.js'
 import { startRefused } from '../torture/refusal.js'
 import { Stage } from '../torture/stage.js'
 import { assertRefused } from './assert-refused.js'
@@ -25,22 +24,6 @@ async function stored(t: TestContext): Promise<string> {
     })
   await close(journal)
   return dataDir
-}
-
-/** In the pages of one table or index alone: the same text stands in others, too. */
-function changeIn(dataDir: string, tree: string, text: string, to: string): void {
-  const content = readFileSync(fileOf(dataDir))
-  const pages = inspect(dataDir, (db) =>
-    db.prepare<[string], number>('SELECT pageno FROM dbstat WHERE name = ?').pluck().all(tree),
-  )
-  for (const page of pages) {
-    const at = content.indexOf(text, (page - 1) * 4096)
-    if (at < 0 || at >= page * 4096) continue
-    content.write(to, at)
-    writeFileSync(fileOf(dataDir), content)
-    return
-  }
-  assert.fail(`${text} is not in ${tree}`)
 }
 
 describe('a byte of what calls are found by', () => {

@@ -97,7 +97,7 @@ export class Calls {
   readonly stateChanges: { from: CallState | null; to: CallState }[] = []
   lateCount = 0
   readonly erasures: CallId[] = []
-  readonly erasedIn: CallState[] = []
+  readonly erasedIn: (CallState | null)[] = []
   readonly duplicates: number[] = []
   readonly activationFailures: unknown[] = []
   readonly #check: DuplicateCheck

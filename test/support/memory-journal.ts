@@ -103,6 +103,11 @@ export class MemoryJournal implements Journal, CallReader {
     return stream
   }
 
+  /** Nothing in it is ever damaged. */
+  async unreadable(): Promise<null> {
+    return null
+  }
+
   async replay(callId: CallId): Promise<CallHistory | null> {
     await this.#erasures.settled(callId)
     const call = this.#calls.get(callId)

@@ -1,4 +1,6 @@
 /** A journal on real files in a folder of its own, which is closed and removed when the test is over. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import Database from 'better-sqlite3'
@@ -69,4 +71,20 @@ export function inspect<T>(dataDir: string, look: (db: Database.Database) => T):
   } finally {
     db.close()
   }
+}
+
+/** In the pages of one table or index alone: the same text stands in others, too. */
+export function changeIn(dataDir: string, tree: string, text: string, to: string): void {
+  const content = readFileSync(fileOf(dataDir))
+  const pages = inspect(dataDir, (db) =>
+    db.prepare<[string], number>('SELECT pageno FROM dbstat WHERE name = ?').pluck().all(tree),
+  )
+  for (const page of pages) {
+    const at = content.indexOf(text, (page - 1) * 4096)
+    if (at < 0 || at >= page * 4096) continue
+    content.write(to, at)
+    writeFileSync(fileOf(dataDir), content)
+    return
+  }
+  assert.fail(`${text} is not in ${tree}`)
 }

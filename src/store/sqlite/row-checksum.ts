@@ -35,6 +35,16 @@ export function lifecycleChecksum({ callKey, version, type, entry, textChecksum 
   return crc32(String(entry), crc32([callKey, version, type, textChecksum].join(' ')))
 }
 
+export interface DetailColumns {
+  readonly callKey: number
+  readonly name: string
+  readonly value: string
+}
+
+export function detailChecksum({ callKey, name, value }: DetailColumns): number {
+  return crc32(JSON.stringify([callKey, name, value]))
+}
+
 export function textChecksum(text: string | Uint8Array): number {
   return crc32(text)
 }

@@ -1,10 +1,9 @@
 /**
  * The journal on SQLite: the main thread's half.
  *
- * Owns the handles on calls, and the keys that they are stored under. What is appended goes through `GroupCommit` to
- * the writer thread, what is read to one of two reader threads: what people look at may be long, and what calls need must
- * not wait behind it. What is committed of a call and not folded yet is the writer's
- * to say. When one of the threads ends, the store has failed as a whole.
+ * Owns the handles on calls, and their keys. What is appended goes through `GroupCommit` to the writer thread, what is read
+ * to one of two reader threads: what people look at may be long, and what calls need must not wait behind it. When one of
+ * the threads ends, the store has failed as a whole.
  */
 import assert from 'node:assert/strict'
 import type { Millis } from '../../clock.js'
@@ -34,18 +33,17 @@ import {
   type StoredPacket,
   tellCommitted,
   tellFailed,
+  type UnreadableCall,
 } from '../journal.js'
 import type { TranscriptQuery } from '../transcript-file.js'
 import { CallNames } from './call-names.js'
 import { prepareDataFolder } from './files/data-folder.js'
-import { databasePath } from './files/database.js'
-import { FileWatch } from './files/file-watch.js'
-import { lockPath } from './files/instance-lock.js'
+import { FileWatch, filesOf } from './files/file-watch.js'
 import { failedBy, isNotOpen, noSearch } from './journal-errors.js'
 import { packetsOf } from './packet-record.js'
 import { PacketReads } from './reading/packet-reads.js'
 import { damagedText, SqliteReads } from './reading/sqlite-reads.js'
-import type { Opened } from './thread-messages.js'
+import type { Opened, Reads } from './thread-messages.js'
 import { Stream } from './writing/batch.js'
 import { type CommitFigures, GroupCommit } from './writing/group-commit.js'
 import { SqliteWrites } from './writing/sqlite-writes.js'
@@ -128,20 +126,10 @@ export class SqliteJournal implements Journal, CallReader {
     const { dataDir } = options
     const died = (error: Error) => journal.#end(error)
     const damaged = (damage: string) => journal.#damaged(damage)
-    journal.#reads = await SqliteReads.open({
-      dataDir,
-      yields: false,
-      atOnce: limits.readsInFlightMax,
-      died,
-      damaged,
-    })
-    journal.#looks = await SqliteReads.open({
-      dataDir,
-      yields: true,
-      atOnce: limits.looksAtOnce,
-      died,
-      damaged,
-    })
+    const reads = (yields: boolean, atOnce: number) =>
+      SqliteReads.open({ dataDir, yields, atOnce, died, damaged })
+    journal.#reads = await reads(false, limits.readsInFlightMax)
+    journal.#looks = await reads(true, limits.looksAtOnce)
     journal.#watch = new FileWatch(filesOf(dataDir), died)
     void journal.#readNames()
     return journal
@@ -186,8 +174,7 @@ export class SqliteJournal implements Journal, CallReader {
   }
 
   async replay(callId: CallId): Promise<CallHistory | null> {
-    await this.#erasures.settled(callId)
-    const row = await this.#ask('call', { callId })
+    const row = await this.#settledRow(callId)
     if (row === null) return null
     if (row.snapshot === null) throw new VoiceStreamError('stored_damage', damagedText)
     const { key, snapshot } = row
@@ -201,6 +188,18 @@ export class SqliteJournal implements Journal, CallReader {
       snapshot,
       entries: entries.map(({ entry }) => entry),
     }
+  }
+
+  async unreadable(callId: CallId): Promise<UnreadableCall | null> {
+    const row = await this.#settledRow(callId)
+    if (row === null) return null
+    const [version, state] = row.snapshot === null ? [0, row.state] : [row.version, row.snapshot.state]
+    return { stream: this.#streamOf(callId, row.key, version), state }
+  }
+
+  async #settledRow(callId: CallId): Promise<Reads['call']['answer']> {
+    await this.#erasures.settled(callId)
+    return this.#ask('call', { callId })
   }
 
   #streamOf(callId: CallId, key: number, version: number): Stream {
@@ -367,10 +366,4 @@ export class SqliteJournal implements Journal, CallReader {
       await this.#writes.end()
     }
   }
-}
-
-/** Without the lock a second process could start; the other two hold what is acknowledged. */
-function filesOf(dataDir: string): readonly string[] {
-  const path = databasePath(dataDir)
-  return [path, `${path}-wal`, lockPath(dataDir)]
 }

@@ -14,7 +14,8 @@
 import assert from 'node:assert/strict'
 import type { Statement } from 'better-sqlite3'
 import { syncDatabase } from '../files/database.js'
-import type { Db } from '../files/schema.js'
+import { type Db, deleteWithoutEntries } from '../files/schema.js'
+import { isCorrupt } from '../files/sqlite-error.js'
 import type { CallIndex } from '../writing/call-index.js'
 import type { Checkpoints } from '../writing/checkpoints.js'
 import { clearGaps } from './page-gaps.js'
@@ -84,8 +85,9 @@ export class Erasures {
 
   /** Goes on with what the process before this one has left. */
   resume(): void {
-    const keys = this.#ports.db.prepare<[], number>('SELECT call_key FROM erasures').pluck().all()
-    this.begun(keys)
+    // A key that has changed may be that of a call that is there, and nothing of that may be deleted.
+    const keys = 'SELECT call_key FROM erasures WHERE call_key NOT IN (SELECT key FROM calls)'
+    this.begun(this.#ports.db.prepare<[], number>(keys).pluck().all())
   }
 
   /** Within the transaction that erases these calls. */
@@ -93,8 +95,18 @@ export class Erasures {
     for (const callKey of callKeys) {
       this.#add.run(callKey)
       this.#ports.index.remove(callKey)
-      this.#deleteCall.run(callKey)
+      this.#deleteCallRow(callKey)
       this.#deleteLifecycle.run(callKey)
+    }
+  }
+
+  /** What the indexes have of a damaged row is not what it says: SQLite does not find its entries, and refuses. */
+  #deleteCallRow(callKey: number): void {
+    try {
+      this.#deleteCall.run(callKey)
+    } catch (error) {
+      if (!isCorrupt(error)) throw error
+      deleteWithoutEntries(this.#ports.db, () => this.#deleteCall.run(callKey))
     }
   }
 

@@ -5,6 +5,14 @@
 import { type BigIntStats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { limits } from '../../../limits.js'
+import { databasePath } from './database.js'
+import { lockPath } from './instance-lock.js'
+
+/** Without the lock a second process could start; the other two hold what is acknowledged. */
+export function filesOf(dataDir: string): readonly string[] {
+  const path = databasePath(dataDir)
+  return [path, `${path}-wal`, lockPath(dataDir)]
+}
 
 export class FileWatch {
   readonly #known: ReadonlyMap<string, string>

@@ -56,17 +56,21 @@ const counts = db.prepare<[], { state: CallState; count: number }>(
   'SELECT state, count(*) AS count FROM calls GROUP BY state',
 )
 const allNames = db.prepare<[], CallId>('SELECT call_id FROM calls').pluck()
-const lastEnded = db
-  .prepare<[number], CallId>(
-    'SELECT call_id FROM calls WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, key DESC LIMIT ?',
-  )
-  .pluck()
+const lastEnded = db.prepare<[number], { key: number; callId: CallId }>(
+  'SELECT key, call_id AS callId FROM calls WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, key DESC LIMIT ?',
+)
 // The plus: a search in a damaged index may come to a row of another call, so each row is looked at once more.
 const textsOf = `SELECT ${lifecycleTextColumns}
    FROM (SELECT key FROM calls WHERE call_id = ?) AS call CROSS JOIN lifecycle
    WHERE call_key = call.key AND +call_key = call.key AND type IN (?, ?) ORDER BY version`
 const transcriptText = db.prepare<[string, string, string], LifecycleTextRow>(`${textsOf} DESC LIMIT 1`)
 const keptParts = db.prepare<[string, string, string], LifecycleTextRow>(textsOf)
+
+/** In a row whose name has changed the index still has the true one. */
+function named<Row extends { readonly key: number; readonly callId: CallId }>(row: Row): Row {
+  if (keyById.get(row.callId) === row.key) return row
+  return { ...row, callId: damagedCalls.find(row.key)?.callId ?? row.callId }
+}
 
 function keptPart(row: LifecycleTextRow): KeptPart | null {
   try {
@@ -110,12 +114,12 @@ const answers: Answers = {
   due({ after, through, limit }) {
     // SQLite has no infinities to bind for integers to be compared with.
     const dueAt = Math.max(after.dueAt, Number.MIN_SAFE_INTEGER)
-    return dueCalls.all({ dueAt, key: after.key, through, limit })
+    return dueCalls.all({ dueAt, key: after.key, through, limit }).map(named)
   },
 
-  ended: ({ after, through, limit }) => endedCalls.all({ ...after, through, limit }),
+  ended: ({ after, through, limit }) => endedCalls.all({ ...after, through, limit }).map(named),
 
-  lastEnded: ({ limit }) => lastEnded.all(limit),
+  lastEnded: ({ limit }) => lastEnded.all(limit).map((row) => named(row).callId),
 
   transcript(query) {
     const row = transcriptText.get(query.callId, 'analysed', 'heard')

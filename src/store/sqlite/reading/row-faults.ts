@@ -7,6 +7,7 @@ import { StoredDamage } from '../../../errors.js'
 import { type Detail, listDetails } from '../../../protocol/call-details.js'
 import type { LifecycleFacts } from '../../journal.js'
 import type { Db } from '../files/schema.js'
+import { type DetailColumns, detailChecksum } from '../row-checksum.js'
 import {
   factsIn,
   type LifecycleTableRow,
@@ -19,7 +20,7 @@ import {
 export class RowFaults {
   readonly #texts: Statement<[number], LifecycleTextRow>
   readonly #described: Statement<[number], LifecycleTableRow>
-  readonly #details: Statement<[number], Detail>
+  readonly #details: Statement<[number], DetailRow>
 
   constructor(db: Db) {
     this.#texts = db.prepare(
@@ -29,7 +30,9 @@ export class RowFaults {
     this.#described = db.prepare(
       `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND type = 'described' ORDER BY version DESC LIMIT 1`,
     )
-    this.#details = db.prepare('SELECT name, value FROM details WHERE call_key = ? ORDER BY name')
+    this.#details = db.prepare(
+      'SELECT call_key AS callKey, name, value, checksum FROM details WHERE call_key = ? ORDER BY name',
+    )
   }
 
   of(callKey: number): readonly string[] {
@@ -49,10 +52,18 @@ export class RowFaults {
     const fault = faultOf(() => {
       if (row !== undefined) said = listDetails((factsIn(row) as Described).details)
     })
+    const rows = this.#details.all(callKey)
+    for (const row of rows)
+      if (detailChecksum(row) !== row.checksum)
+        yield `the row ${JSON.stringify(row.name)} of \`details\` is damaged`
     // An entry that is damaged is told by the account.
-    if (fault === null && textOf(said) !== textOf(this.#details.all(callKey)))
+    if (fault === null && textOf(said) !== textOf(rows))
       yield 'the rows of `details` are not what was said of it'
   }
+}
+
+interface DetailRow extends DetailColumns {
+  readonly checksum: number
 }
 
 type Described = Extract<LifecycleFacts, { type: 'described' }>

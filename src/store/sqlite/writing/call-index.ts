@@ -14,6 +14,7 @@ import type { LifecycleEntry } from '../../journal.js'
 import { type Db, rebuildWords } from '../files/schema.js'
 import { isCorrupt, isUnreadable } from '../files/sqlite-error.js'
 import { type LifecycleTextRow, lifecycleTextColumns, textIn } from '../reading/stored-lifecycle.js'
+import { detailChecksum } from '../row-checksum.js'
 import type { LifecycleRow } from '../thread-messages.js'
 
 /** 1 MiB: commits wait meanwhile. */
@@ -43,7 +44,9 @@ export class CallIndex {
     this.#transcripts = db.prepare(
       `SELECT ${lifecycleTextColumns} FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')`,
     )
-    this.#addDetail = db.prepare('INSERT INTO details(call_key, name, value) VALUES (?, ?, ?)')
+    this.#addDetail = db.prepare(
+      'INSERT INTO details(call_key, name, value, checksum) VALUES (:callKey, :name, :value, :checksum)',
+    )
     this.#removeDetails = db.prepare('DELETE FROM details WHERE call_key = ?')
     this.#addWords = db.prepare(
       'INSERT INTO words(rowid, text) SELECT call_key, text FROM transcripts WHERE call_key = ?',
@@ -90,7 +93,10 @@ export class CallIndex {
     // Written by this process in this batch.
     const { details } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'described' }>
     this.#removeDetails.run(callKey)
-    for (const { name, value } of listDetails(details)) this.#addDetail.run(callKey, name, value)
+    for (const { name, value } of listDetails(details)) {
+      const row = { callKey, name, value }
+      this.#addDetail.run({ ...row, checksum: detailChecksum(row) })
+    }
   }
 
   /** A damaged index costs its finds, not the commit. The next start makes it anew, or `verify --rebuild-index`. */
