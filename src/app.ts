@@ -69,9 +69,20 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
   metrics.setStates(await journal.stateCounts())
   await space.read()
 
-  const supervision = createSupervision(journal, metrics, clock, log)
+  const run = randomBytes(6).toString('base64url')
+  const supervision = createSupervision(run, journal, metrics, clock, log)
   const isServing = () => life.is('serving')
-  const calls = new CallActors({ config, provider, clock, log, metrics, journal, supervision, isServing })
+  const calls = new CallActors({
+    config,
+    provider,
+    clock,
+    log,
+    metrics,
+    journal,
+    supervision,
+    run,
+    isServing,
+  })
   await supervision.start(calls.registry)
 
   const server = createServer(entrance, journal, metrics, log)
@@ -125,9 +136,15 @@ async function warnOfExposure(
   for (const warning of warnings) log.warn(warning)
 }
 
-function createSupervision(journal: SqliteJournal, metrics: Metrics, clock: Clock, log: Log): Supervision {
+function createSupervision(
+  epoch: string,
+  journal: SqliteJournal,
+  metrics: Metrics,
+  clock: Clock,
+  log: Log,
+): Supervision {
   return new Supervision({
-    epoch: randomBytes(6).toString('base64url'),
+    epoch,
     clock,
     soon: setImmediate,
     later: (delayMs, task) => void setTimeout(task, delayMs),

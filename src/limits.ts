@@ -11,8 +11,18 @@ export const limits = {
   /** The sequence of a packet is a plain counter that fits 31 bits, as the contract says. */
   sequenceMax: 2 ** 31 - 1,
   totalPacketsMax: 2 ** 31,
+  /** Two directions of a conversation, or the voices of a small conference. Three bits of a packet's record. */
+  tracksMax: 8,
+  /** After a stream that its platform has ended, another one of the call may come for so long. */
+  legStoppedGraceMs: 2000,
+  /** Media streams of one call in its life, and what happens on them beside packets: kept in its row. */
+  legsMax: 64,
+  notesMax: 256,
   callIdCharactersMax: 255,
   dataBytesMax: 32 * kib,
+  /** Packets of one block, which is one record and one append: 40 s of 20 ms. */
+  blockPacketsMax: 2048,
+  blockBytesMax: 64 * kib,
   bodyBytesMax: 64 * kib,
   bulkBodyBytesMax: 4 * mib,
   /** Of a body that is too large, so much is read and thrown away before its sender is cut off. */
@@ -242,6 +252,9 @@ export const limits = {
   snapshotRetryMs: 200,
   /** Calls that ended last stay in the picture. */
   endedCallsShownMax: 200,
+
+  /** What a media stream brings is told so often. */
+  mediaProgressMs: 500,
 
   floorTickMs: 250,
   /** Without a change the totals are told this often. */

@@ -4,9 +4,11 @@
  * Written through `SqliteJournal`, so that its rows are the service's own; through HTTP a million lives would take hours.
  * The calls have rows and snapshots, but no packets.
  */
-import { type CallContext, callMachine, newCall } from '../../src/actors/call-machine.js'
+
+import { type CallContext, newCall } from '../../src/actors/call-context.js'
+import { callMachine } from '../../src/actors/call-machine.js'
 import { snapshotOf } from '../../src/actors/call-replay.js'
-import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { TrackLogs } from '../../src/actors/track-logs.js'
 import { systemClock } from '../../src/clock.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
 import { type CallSnapshot, settlementOf } from '../../src/store/journal.js'
@@ -18,10 +20,10 @@ const batchCalls = 5000
 /** Deadlines lie from here to the idle timeout ahead: none comes due while somebody measures. */
 const dueFromMs = 600_000
 
-function receivedAll(): ReceiveLog {
-  const log = new ReceiveLog()
-  for (let sequence = 0; sequence < packets; sequence++) log.mark(sequence)
-  return log
+function receivedAll(): TrackLogs {
+  const logs = new TrackLogs()
+  for (let sequence = 0; sequence < packets; sequence++) logs.first.mark(sequence)
+  return logs
 }
 
 function passiveSnapshot(now: number): CallSnapshot {
@@ -30,9 +32,9 @@ function passiveSnapshot(now: number): CallSnapshot {
 }
 
 function archivedSnapshot(now: number): CallSnapshot {
-  const log = receivedAll()
-  log.expect(packets)
-  const call = newCall(decodeCallId('any'), now, now + idleMs, log)
+  const logs = receivedAll()
+  logs.first.expect(packets)
+  const call = newCall(decodeCallId('any'), now, now + idleMs, logs)
   const result = {
     transcription: `Simulated transcription of ${packets} packets`,
     sentiment: 'neutral',

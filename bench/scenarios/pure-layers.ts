@@ -70,6 +70,7 @@ function receipt(missing: number): ReceiptFacts {
   return {
     status: 'accepted',
     callId: decodeCallId('load1-512'),
+    track: 0,
     sequence: 123_456,
     totalReceived: 123_457 - missing,
     missingSequences: Array.from({ length: missing }, (_, index) => 1000 + index * 7),

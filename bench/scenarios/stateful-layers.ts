@@ -1,8 +1,9 @@
 /** Layers with a state of their own: the actor over a journal in memory, the feed, the journal on SQLite. */
-import type { CallPorts } from '../../src/actors/call.js'
+
 import { CallActor } from '../../src/actors/call-actor.js'
 import type { ReceiptFacts } from '../../src/actors/call-facts.js'
 import type { PacketMessage } from '../../src/actors/call-messages.js'
+import type { CallPorts } from '../../src/actors/call-ports.js'
 import { CallSystem } from '../../src/actors/call-system.js'
 import { systemClock } from '../../src/clock.js'
 import { EventFeed } from '../../src/feed/event-feed.js'
@@ -37,11 +38,14 @@ function portsOn(journal: MemoryJournal): CallPorts {
     clock: systemClock,
     graceMs: 3000,
     idleMs: 900_000,
+    legGraceMs: { stopped: 0, closed: 0, lost: 0 },
+    run: 'bench',
     defaultMedia: textMedia,
     publish: ignore,
     publishPacket: (facts) => {
       kept.value = facts
     },
+    publishBlock: ignore,
     arm: ignore,
     analyse: ignore,
     drop: ignore,
@@ -111,6 +115,7 @@ function received(sequence: number): ReceiptFacts {
   return {
     status: 'accepted',
     callId,
+    track: 0,
     sequence,
     totalReceived: sequence + 1,
     missingSequences: [],

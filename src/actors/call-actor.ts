@@ -8,9 +8,10 @@
  */
 import assert from 'node:assert/strict'
 import { Actor, type ActorLogic, type AnyActorScope } from 'xstate'
-import { Call, type CallInput, type CallPorts } from './call.js'
+import { Call, type CallInput } from './call.js'
 import { type CallMachineSnapshot, callMachine, stateOf } from './call-machine.js'
 import type { CallMessage, LifecycleMessage } from './call-messages.js'
+import type { CallPorts } from './call-ports.js'
 import type { CallSystem } from './call-system.js'
 
 /** XState's own last message to an actor that is stopped. */
@@ -71,6 +72,9 @@ export class CallActor extends Actor<Logic> {
     if (message.type === 'packet') {
       assert(!this.#isBusy, 'the mailbox is empty: a call takes one message at a time')
       this.#call.takePacket(this.getSnapshot(), message)
+    } else if (message.type === 'block') {
+      assert(!this.#isBusy, 'the mailbox is empty: a call takes one message at a time')
+      this.#call.takeBlock(this.getSnapshot(), message)
     } else if (message.type === 'read') this.#call.show(this.getSnapshot(), message)
     else if (message.type === 'compared') this.#call.takeCompared(this.getSnapshot(), message)
     else this.send(message)

@@ -1,9 +1,13 @@
 /** Decides the effect of a lifecycle message in the call's present state. Pure; the call carries it out. */
 import type { Millis } from '../clock.js'
 import { unreachable } from '../errors.js'
+import { limits } from '../limits.js'
+import { type ExpectedTotals, totalsOf } from '../protocol/call.js'
 import { completeDetails, isSameDetails, type StartBody } from '../protocol/media.js'
-import type { LifecycleEntry } from '../store/journal.js'
-import { type CallMachineSnapshot, canCarry } from './call-machine.js'
+import type { LegEnd, LifecycleEntry, Note } from '../store/journal.js'
+import { canCarry } from './call-context.js'
+import { legsEnd, openLegs } from './call-legs.js'
+import type { CallMachineSnapshot } from './call-machine.js'
 import type { CompletionAnswer, DescribeAnswer, RedriveAnswer } from './call-messages.js'
 
 export interface Decision<Answer> {
@@ -21,19 +25,52 @@ export type DeadlineDecision =
   | { readonly kind: 'analyse' }
   | { readonly kind: 'nothing-due' }
 
+export interface DeadlineTerms {
+  readonly graceMs: Millis
+  readonly idleMs: Millis
+  /** After the end of the last leg another one may come for so long. */
+  readonly legGraceMs: Readonly<Record<LegEnd, Millis>>
+  /** Of this process. */
+  readonly run: string
+}
+
+/** A leg's end may bring the end of the call nearer. */
+export function legEnd(
+  state: CallMachineSnapshot,
+  { leg, why, totals }: Pick<Extract<LifecycleEntry, { type: 'leg-ended' }>, 'leg' | 'why' | 'totals'>,
+  now: Millis,
+  { run, legGraceMs }: DeadlineTerms,
+): Decision<boolean> {
+  const others = openLegs(state.context).filter((other) => other.run === run && other.leg !== leg)
+  const isLast = state.value === 'IN_PROGRESS' && others.length === 0
+  const dueAt = isLast ? now + legGraceMs[why] : null
+  const entry = { type: 'leg-ended', at: now, leg, why, totals, dueAt } as const
+  return state.can(entry) ? { entries: [entry], answer: true } : { entries: [], answer: false }
+}
+
+export function note(state: CallMachineSnapshot, said: Note, now: Millis): Decision<boolean> {
+  const entry = { type: 'noted', at: now, note: said } as const
+  const isKept = state.context.legs.notes.length < limits.notesMax && state.can(entry)
+  return { entries: isKept ? [entry] : [], answer: isKept }
+}
+
 export function completion(
   state: CallMachineSnapshot,
-  { totalPackets }: { readonly totalPackets: number },
+  { totalPackets, totals }: ExpectedTotals,
   now: Millis,
   graceMs: Millis,
 ): Decision<CompletionAnswer> {
-  if (state.context.log.expectedTotal === totalPackets) return { entries: [], answer: 'accepted' }
-  if (totalPackets === 0) return emptyCompletion(state, now)
+  const said = totalsOf({ totalPackets, ...(totals === undefined ? {} : { totals }) })
+  const { logs } = state.context
+  const isKnown = said.every((total, track) => total === null || logs.of(track)?.expectedTotal === total)
+  if (isKnown) return { entries: [], answer: 'accepted' }
+  if (said.every((total) => total === 0)) return emptyCompletion(state, now)
   const entry = {
     type: 'completed',
     at: now,
     reason: 'completed',
     totalPackets,
+    ...(totals === undefined ? {} : { totals }),
     dueAt: now + graceMs,
   } as const
   return state.can(entry) ? { entries: [entry], answer: 'accepted' } : { entries: [], answer: 'conflict' }
@@ -58,7 +95,7 @@ export function description(
   if (describedAt !== null && isSameDetails(known, details)) return { entries: [], answer }
   const entry = { type: 'described', at: now, details } as const
   if (state.can(entry)) return { entries: [entry], answer }
-  const refusal: DescribeAnswer = canCarry(state.context, media)
+  const refusal: DescribeAnswer = canCarry(state.context, details)
     ? { kind: 'grace-period-over', state: state.value }
     : { kind: 'media-is-fixed', media: known.media }
   return { entries: [], answer: refusal }
@@ -87,10 +124,19 @@ export function record(
 export function deadline(
   { value, context }: CallMachineSnapshot,
   now: Millis,
-  { graceMs, idleMs }: { readonly graceMs: Millis; readonly idleMs: Millis },
+  { graceMs, idleMs, legGraceMs, run }: DeadlineTerms,
 ): DeadlineDecision {
   switch (value) {
     case 'IN_PROGRESS': {
+      const end = legsEnd(context, run, legGraceMs)
+      if (end !== null) {
+        if (now < end.dueAt) return { kind: 'postpone', dueAt: end.dueAt }
+        const reason = end.why === 'lost' ? 'stream_lost' : 'completed'
+        const entry = { type: 'completed', at: now, reason, ...end.totals, dueAt: now + graceMs } as const
+        return { kind: 'live', entry }
+      }
+      // Nothing may come for hours on a leg that is open: its socket says when it is gone.
+      if (openLegs(context).length > 0) return { kind: 'postpone', dueAt: now + idleMs }
       const idleAt = context.lastPacketAt + idleMs
       // A last packet in the future is from before the wall clock was set back: the deadline was clamped at the start.
       if (context.lastPacketAt <= now && now < idleAt) return { kind: 'postpone', dueAt: idleAt }

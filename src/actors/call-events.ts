@@ -48,6 +48,9 @@ export function eventsOf(
       const { attempt, error } = entry
       return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
     }
+    case 'leg-started':
+    case 'leg-ended':
+    case 'noted':
     case 'attempt-started':
     case 'analysis-kept':
     case 'heard':

@@ -2,14 +2,18 @@
 import type { Millis } from '../clock.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import type { Packet } from '../protocol/decode.js'
 import type { LifecycleEvent } from './call-events.js'
 import type { CallMachineSnapshot } from './call-machine.js'
+import { ReceiveLog } from './receive-log.js'
 
 /** The account of a call at the moment that it took a packet; sent when that is durable. */
 export interface ReceiptFacts {
   readonly status: 'accepted' | 'duplicate' | 'rejected'
   readonly callId: CallId
+  readonly track: number
   readonly sequence: number
+  /** Of the packet's track, as the figures below. */
   readonly totalReceived: number
   readonly missingSequences: readonly number[]
   readonly missingCount: number
@@ -32,9 +36,29 @@ export interface PacketFacts extends ArrivalFacts {
   readonly isFirst: boolean
 }
 
+/** What became of a block. What is neither accepted nor a duplicate came after the grace period. */
+export interface BlockFacts {
+  readonly kind: 'block'
+  readonly callId: CallId
+  readonly track: number
+  readonly first: number
+  readonly count: number
+  readonly accepted: number
+  readonly duplicates: number
+  /** Of the track. */
+  readonly totalReceived: number
+  readonly missingCount: number
+  readonly receivedAt: Millis
+  readonly isFirst: boolean
+  /** Packets that closed a gap. */
+  readonly lateCount: number
+  readonly skippedCount: number
+}
+
 /** What a commit says of its call. */
 export type CallFacts =
   | PacketFacts
+  | BlockFacts
   /** The call has lived through something, and is in the state `next`. */
   | {
       readonly kind: 'lived'
@@ -49,15 +73,17 @@ export type CallFacts =
 export function packetFacts(
   status: ReceiptFacts['status'],
   { value, context }: CallMachineSnapshot,
-  sequence: number,
+  { track = 0, sequence }: Pick<Packet, 'track' | 'sequence'>,
   receivedAt: Millis,
   arrival: Pick<PacketFacts, 'isFirst' | 'isLate' | 'skippedCount'> = refused,
 ): PacketFacts {
-  const { log, callId } = context
+  const { logs, callId } = context
+  const log = logs.of(track) ?? emptyLog
   return {
     kind: 'packet',
     status,
     callId,
+    track,
     sequence,
     totalReceived: log.totalReceived,
     missingSequences: log.missingSequences(),
@@ -70,4 +96,6 @@ export function packetFacts(
   }
 }
 
+/** Of a track that nothing has come to. */
+const emptyLog = new ReceiveLog()
 const refused = { isFirst: false, isLate: false, skippedCount: 0 }

@@ -52,11 +52,11 @@ export class CallJournal {
     this.#journal.settled(this.#stream, settlement)
   }
 
-  appendPacket(state: CallMachineSnapshot, entry: PacketEntry, settlement: Settlement): void {
+  appendPackets(state: CallMachineSnapshot, entries: readonly PacketEntry[], settlement: Settlement): void {
     const needsSnapshot =
       this.#isNew || this.#isSettled || ++this.#packetsSinceSnapshot >= limits.snapshotPackets
-    if (needsSnapshot) this.#appendWithSnapshot(state, [entry], false, settlement)
-    else this.#journal.append(this.#stream, this.#stream.version, [entry], null, settlement)
+    if (needsSnapshot) this.#appendWithSnapshot(state, entries, false, settlement)
+    else this.#journal.append(this.#stream, this.#stream.version, entries, null, settlement)
   }
 
   /** `state` is where `entries` have led to. */

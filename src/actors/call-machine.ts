@@ -11,58 +11,17 @@
  *                                                                    ▲                       │
  *                                                                    └───────redriven────────┘
  *
- * IN_PROGRESS and COMPLETED take `described`, too: what the PBX says of the call.
+ * IN_PROGRESS and COMPLETED take `described`, too: what the PBX says of the call. So they do with `leg-started`, `leg-ended`
+ * and `noted`, of the call's media streams.
  *
  * What a state does not name, it does not admit (`snapshot.can`), and the caller is told so. No state is `final`,
  * because XState drops messages to a final actor silently. There are no timers in it: deadlines are journaled (V8).
  */
 import { assign, type SnapshotFrom, setup } from 'xstate'
-import type { Millis } from '../clock.js'
-import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
-import type { CallState, CompletionReason } from '../protocol/call.js'
-import type { CallId } from '../protocol/call-id.js'
-import { type CallDetails, isSameMedia, type Media, textMedia } from '../protocol/media.js'
+import type { CallState } from '../protocol/call.js'
 import type { LifecycleFacts } from '../store/journal.js'
-import type { ReceiveLog } from './receive-log.js'
-
-export interface AnalysisFacts {
-  /** Attempts that were started and count, over all restarts, since the last step that was kept or the last redrive. */
-  readonly attempts: number
-  /** Everything that was started in the call's life. */
-  readonly attemptsTotal: number
-  readonly redrives: number
-  /** The last attempt was released: the provider was down for everybody. */
-  readonly isAwaitingProvider: boolean
-  /** Milliseconds of the budget that attempts and waits have used, since the same. */
-  readonly spentMs: number
-  /** Of a retry. Null for a call that waits for a slot or for its provider: nobody knows when. */
-  readonly nextAttemptAt: Millis | null
-  readonly provider: string | null
-  readonly error: string | null
-  /** Without a meaning where only the words are known. */
-  readonly digest:
-    | AnalysisDigest
-    | (WordsDigest & { readonly [Name in 'sentiment' | 'confidence']?: never })
-    | null
-}
-
-export interface CallContext {
-  readonly callId: CallId
-  readonly createdAt: Millis
-  /** Changed in place by packets, as the counts below and the log are: they never pass through a transition. */
-  lastPacketAt: Millis
-  duplicateCount: number
-  readonly log: ReceiveLog
-  readonly details: CallDetails
-  /** When the PBX said so; null while nobody has, and the settings speak for it. */
-  readonly describedAt: Millis | null
-  readonly reason: CompletionReason | null
-  readonly completedAt: Millis | null
-  readonly endedAt: Millis | null
-  /** The next deadline as journaled. An idle deadline may lie earlier than it is: the call looks again then. */
-  readonly dueAt: Millis | null
-  readonly analysis: AnalysisFacts
-}
+import { addsTotal, type CallContext, canCarry, expectTotal, fitsTotal, noAnalysis } from './call-context.js'
+import { isOpenLeg, withLeg, withNote, withoutLeg } from './call-legs.js'
 
 type Entry<Type extends LifecycleFacts['type']> = Extract<LifecycleFacts, { type: Type }>
 
@@ -75,10 +34,12 @@ export const callMachine = setup({
   },
   guards: {
     fitsTotal: ({ context }, entry: Entry<'completed'>) => fitsTotal(context, entry),
-    hasNoTotal: ({ context }, entry: Entry<'completed'>) =>
-      context.log.expectedTotal === null && entry.totalPackets !== null && fitsTotal(context, entry),
-    hasNoAudio: ({ context }) => context.log.expectedTotal === 0,
-    fitsPackets: ({ context }, entry: Entry<'described'>) => canCarry(context, entry.details.media),
+    addsTotal: ({ context }, entry: Entry<'completed'>) =>
+      addsTotal(context, entry) && fitsTotal(context, entry),
+    hasNoAudio: ({ context }) => context.logs.expectedTotal === 0,
+    isOpenLeg: ({ context }, leg: string) => isOpenLeg(context, leg),
+    isNewLeg: ({ context }, leg: string) => !isOpenLeg(context, leg),
+    fitsPackets: ({ context }, entry: Entry<'described'>) => canCarry(context, entry.details),
     isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,
     isThisAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts,
   },
@@ -93,6 +54,21 @@ export const callMachine = setup({
         described: {
           guard: { type: 'fitsPackets', params: ({ event }) => event },
           actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
+        },
+        'leg-started': {
+          guard: { type: 'isNewLeg', params: ({ event }) => event.leg },
+          actions: assign(({ context, event }) => ({ legs: withLeg(context, event) })),
+        },
+        'leg-ended': {
+          guard: { type: 'isOpenLeg', params: ({ event }) => event.leg },
+          actions: assign(({ context, event }) => ({
+            legs: withoutLeg(context, event),
+            dueAt: event.dueAt ?? context.dueAt,
+          })),
+        },
+        noted: {
+          guard: { type: 'isOpenLeg', params: ({ event }) => event.note.leg },
+          actions: assign(({ context, event }) => ({ legs: withNote(context, event) })),
         },
         completed: {
           guard: { type: 'fitsTotal', params: ({ event }) => event },
@@ -111,8 +87,23 @@ export const callMachine = setup({
           guard: { type: 'fitsPackets', params: ({ event }) => event },
           actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
         },
+        'leg-started': {
+          guard: { type: 'isNewLeg', params: ({ event }) => event.leg },
+          actions: assign(({ context, event }) => ({ legs: withLeg(context, event) })),
+        },
+        'leg-ended': {
+          guard: { type: 'isOpenLeg', params: ({ event }) => event.leg },
+          actions: assign(({ context, event }) => ({
+            legs: withoutLeg(context, event),
+            dueAt: event.dueAt ?? context.dueAt,
+          })),
+        },
+        noted: {
+          guard: { type: 'isOpenLeg', params: ({ event }) => event.note.leg },
+          actions: assign(({ context, event }) => ({ legs: withNote(context, event) })),
+        },
         completed: {
-          guard: { type: 'hasNoTotal', params: ({ event }) => event },
+          guard: { type: 'addsTotal', params: ({ event }) => event },
           actions: assign(({ context, event }) => {
             expectTotal(context, event)
             return event.reason === 'no_audio' ? { reason: event.reason } : {}
@@ -235,31 +226,6 @@ export const callMachine = setup({
   },
 })
 
-/** A total of 0 says that the call was never answered: so it must have been started, and nothing must have come. */
-function fitsTotal({ log, describedAt }: CallContext, { totalPackets }: Entry<'completed'>): boolean {
-  return totalPackets !== 0 || (describedAt !== null && log.totalReceived === 0)
-}
-
-/**
- * The log is changed in place, like everything else that packets count; so this stands inside an `assign`, which runs
- * in a pure transition too (a replay), where other actions are only handed back.
- */
-function expectTotal(context: CallContext, entry: Entry<'completed'>): void {
-  if (entry.totalPackets !== null) context.log.expect(entry.totalPackets)
-}
-
-export const noAnalysis: AnalysisFacts = {
-  attempts: 0,
-  attemptsTotal: 0,
-  redrives: 0,
-  isAwaitingProvider: false,
-  spentMs: 0,
-  nextAttemptAt: null,
-  provider: null,
-  error: null,
-  digest: null,
-}
-
 export type CallMachineSnapshot = SnapshotFrom<typeof callMachine>
 
 const shapes = new Map<CallState, CallMachineSnapshot>()
@@ -274,32 +240,4 @@ export function stateOf(value: CallState, context: CallContext): CallMachineSnap
     shapes.set(value, shape)
   }
   return { ...shape, context } as CallMachineSnapshot
-}
-
-/** What packets carry cannot be said anew once some are stored; before anybody has said it, it was only assumed. */
-export function canCarry({ describedAt, details, log }: CallContext, media: Media): boolean {
-  return describedAt === null || log.totalReceived === 0 || isSameMedia(details.media, media)
-}
-
-export function newCall(
-  callId: CallId,
-  createdAt: Millis,
-  dueAt: Millis,
-  log: ReceiveLog,
-  media: Media = textMedia,
-): CallContext {
-  return {
-    callId,
-    createdAt,
-    lastPacketAt: createdAt,
-    duplicateCount: 0,
-    log,
-    details: { media },
-    describedAt: null,
-    reason: null,
-    completedAt: null,
-    endedAt: null,
-    dueAt,
-    analysis: noAnalysis,
-  }
 }

@@ -24,10 +24,10 @@ import type {
   ReplyTo,
   StoredCall,
 } from '../store/journal.js'
-import type { CallPorts } from './call.js'
 import { CallActor } from './call-actor.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { begins, type CallLife, type CallMessage, detached, findNothing } from './call-messages.js'
+import type { CallPorts } from './call-ports.js'
 import { replay, restoreSnapshot } from './call-replay.js'
 import { CallSystem } from './call-system.js'
 import { Departures } from './departures.js'

@@ -7,28 +7,24 @@ import { transition } from 'xstate'
 import type { CallId } from '../protocol/call-id.js'
 import { type Media, textMedia } from '../protocol/media.js'
 import type { CallSnapshot, ReplayEntry } from '../store/journal.js'
-import {
-  type AnalysisFacts,
-  type CallContext,
-  type CallMachineSnapshot,
-  callMachine,
-  noAnalysis,
-  stateOf,
-} from './call-machine.js'
-import { ReceiveLog } from './receive-log.js'
+import { type AnalysisFacts, type CallContext, noAnalysis } from './call-context.js'
+import { noLegs } from './call-legs.js'
+import { type CallMachineSnapshot, callMachine, stateOf } from './call-machine.js'
+import { TrackLogs } from './track-logs.js'
 
 type Body = Omit<
   CallContext,
-  'callId' | 'log' | 'createdAt' | 'dueAt' | 'endedAt' | 'analysis' | 'details' | 'describedAt'
+  'callId' | 'logs' | 'createdAt' | 'dueAt' | 'endedAt' | 'analysis' | 'details' | 'describedAt' | 'legs'
 > & {
-  readonly log: string
+  /** By track, as `TrackLogs` writes them. */
+  readonly logs: readonly (string | null)[]
   /** Without what was unknown when it was written. */
   readonly analysis: Partial<AnalysisFacts>
-} & Partial<Pick<CallContext, 'details' | 'describedAt'>>
+} & Partial<Pick<CallContext, 'details' | 'describedAt' | 'legs'>>
 
 export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): CallSnapshot {
-  const { callId: _, log, createdAt, dueAt, endedAt, ...rest } = state.context
-  const body: Body = { ...rest, log: Buffer.from(log.snapshot()).toString('base64') }
+  const { callId: _, logs, createdAt, dueAt, endedAt, legs, ...rest } = state.context
+  const body: Body = { ...rest, logs: logs.snapshot(), ...(legs === noLegs ? {} : { legs }) }
   return { state: state.value, createdAt, dueAt, endedAt, isSettled, body: JSON.stringify(body) }
 }
 
@@ -39,10 +35,11 @@ export function restoreSnapshot(
   media: Media = textMedia,
 ): CallMachineSnapshot {
   // The body is our own, written by `snapshotOf`; the journal's checksum answers for it.
-  const { log, analysis, ...rest }: Body = JSON.parse(snapshot.body)
+  const { logs, analysis, ...rest }: Body = JSON.parse(snapshot.body)
   const context: CallContext = {
     details: { media },
     describedAt: null,
+    legs: noLegs,
     ...rest,
     // Before there were redrives, what counted was all there was.
     analysis: { ...noAnalysis, attemptsTotal: analysis.attempts ?? 0, ...analysis },
@@ -50,7 +47,7 @@ export function restoreSnapshot(
     createdAt: snapshot.createdAt,
     dueAt: snapshot.dueAt,
     endedAt: snapshot.endedAt,
-    log: ReceiveLog.restore(Buffer.from(log, 'base64')),
+    logs: TrackLogs.restore(logs),
   }
   return stateOf(snapshot.state, context)
 }
@@ -59,9 +56,13 @@ export function replay(start: CallMachineSnapshot, entries: readonly ReplayEntry
   let state = start
   for (const entry of entries) {
     if (entry.type === 'packet') {
+      const { track = 0, sequence, count = 1 } = entry
+      const log = state.context.logs.open(track)
+      let isNew = false
       // One that stands twice was never told to be stored twice: the first stays, and the store drops the other.
-      if (state.context.log.mark(entry.sequence) === 'duplicate') continue
-      state.context.lastPacketAt = entry.receivedAt
+      for (let number = sequence; number < sequence + count; number++)
+        if (log.mark(number) !== 'duplicate') isNew = true
+      if (isNew) state.context.lastPacketAt = entry.receivedAt
     } else if (entry.type !== 'dropped') {
       assert(state.can(entry), `a journaled ${entry.type} follows from ${state.value}`)
       state = transition(callMachine, state, entry)[0]

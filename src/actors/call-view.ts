@@ -2,10 +2,13 @@
 import { type Millis, rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
 import type { FindingsState } from '../protocol/analysis.js'
-import type { CallState, CallView, DamagedCall, WaitingFor } from '../protocol/call.js'
+import type { CallState, CallView, DamagedCall, TrackView, WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallRow } from '../protocol/floor.js'
+import { mediaOf } from '../protocol/media.js'
+import type { CallLegs } from './call-legs.js'
 import type { CallMachineSnapshot } from './call-machine.js'
+import { ReceiveLog } from './receive-log.js'
 
 /**
  * `waitingFor` of a call whose analysis is not over; the journal does not know it. A retry whose time has come waits for
@@ -16,23 +19,23 @@ export function callView(
   waitingFor: WaitingFor | null = null,
   now: Millis = 0,
 ): CallView {
-  const { log, analysis, details, ...call } = state.context
+  const { logs, analysis, details, legs, ...call } = state.context
   const retryAt = (analysis.nextAttemptAt ?? 0) > now ? analysis.nextAttemptAt : null
-  const { ranges } = log.missingRanges(0, limits.gapRangesListedMax)
+  const { ranges } = logs.first.missingRanges(0, limits.gapRangesListedMax)
   return {
     call_id: call.callId,
     state: state.value,
     reason: call.reason,
-    total_received: log.totalReceived,
-    expected_total_packets: log.expectedTotal,
-    highest_sequence: log.highestSequence,
-    missing_count: log.missingCount,
+    total_received: logs.totalReceived,
+    expected_total_packets: logs.expectedTotal,
+    highest_sequence: logs.highestSequence,
+    missing_count: logs.missingCount,
     missing_ranges: ranges.map(({ first, last }) => [first, last] as [number, number]),
-    surplus_count: log.surplusCount,
-    late_count: log.lateCount,
+    surplus_count: logs.surplusCount,
+    late_count: logs.lateCount,
     duplicate_count: call.duplicateCount,
     created_at: rfc3339(call.createdAt),
-    last_packet_at: log.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
+    last_packet_at: logs.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
     completed_at: time(call.completedAt),
     ended_at: time(call.endedAt),
     media: details.media,
@@ -42,6 +45,8 @@ export function callView(
     agent: details.agent ?? null,
     queue: details.queue ?? null,
     metadata: details.metadata ?? {},
+    ...tracksView(state),
+    ...legsView(legs),
     ai: {
       attempts: analysis.attempts,
       attempts_total: analysis.attemptsTotal,
@@ -67,23 +72,75 @@ export function findingsOf({ value, context }: CallMachineSnapshot): FindingsSta
   return context.analysis.digest === null ? null : 'done'
 }
 
+/** Of a call that has more than track 0, or names for its tracks. */
+function tracksView({ context: { logs, details } }: CallMachineSnapshot): Pick<CallView, 'tracks'> {
+  if (!logs.hasOthers && details.tracks === undefined) return {}
+  const numbers = new Set([
+    ...logs.all().map(({ track }) => track),
+    ...(details.tracks ?? []).map(({ track }) => track),
+  ])
+  const tracks = [...numbers]
+    .sort((a, b) => a - b)
+    .map((track): TrackView => {
+      const log = logs.of(track) ?? emptyLog
+      const { ranges } = log.missingRanges(0, limits.gapRangesListedMax)
+      return {
+        track,
+        name: details.tracks?.find((other) => other.track === track)?.name ?? null,
+        media: mediaOf(details, track),
+        total_received: log.totalReceived,
+        expected_total_packets: log.expectedTotal,
+        highest_sequence: log.highestSequence,
+        missing_count: log.missingCount,
+        missing_ranges: ranges.map(({ first, last }) => [first, last] as [number, number]),
+        late_count: log.lateCount,
+      }
+    })
+  return { tracks }
+}
+
+const emptyLog = new ReceiveLog()
+
+function legsView({ legs, notes, digits }: CallLegs): Pick<CallView, 'legs' | 'notes' | 'digits'> {
+  if (legs.length === 0) return {}
+  return {
+    legs: legs.map(({ leg, dialect, startedAt, endedAt, why, tracks }) => ({
+      leg,
+      dialect,
+      started_at: rfc3339(startedAt),
+      ended_at: time(endedAt),
+      ended_by: why,
+      tracks: tracks.map(({ track, base }) => ({ track, first_sequence: base })),
+    })),
+    notes: notes.map(({ at, kind, leg, track, text, packets }) => ({
+      at: rfc3339(at),
+      kind,
+      leg,
+      ...(track === undefined ? {} : { track }),
+      ...(text === undefined ? {} : { text }),
+      ...(packets === undefined ? {} : { packets }),
+    })),
+    digits,
+  }
+}
+
 /** The call in a line: what a list of thousands shows. */
 export function callRow(state: CallMachineSnapshot): CallRow {
-  const { log, analysis, details, ...call } = state.context
+  const { logs, analysis, details, ...call } = state.context
   return {
     call_id: call.callId,
     state: state.value,
     reason: call.reason,
     created_at: rfc3339(call.createdAt),
-    last_packet_at: log.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
+    last_packet_at: logs.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
     completed_at: time(call.completedAt),
     ended_at: time(call.endedAt),
     agent: details.agent ?? null,
     queue: details.queue ?? null,
-    total_received: log.totalReceived,
-    expected_total_packets: log.expectedTotal,
-    missing_count: log.missingCount,
-    late_count: log.lateCount,
+    total_received: logs.totalReceived,
+    expected_total_packets: logs.expectedTotal,
+    missing_count: logs.missingCount,
+    late_count: logs.lateCount,
     duplicate_count: call.duplicateCount,
     sentiment: analysis.digest?.sentiment ?? null,
     ai: {

@@ -7,73 +7,47 @@
  * commit has failed, the actor is dropped (V6).
  */
 import assert from 'node:assert/strict'
-import type { Clock, Millis } from '../clock.js'
+import type { Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
-import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
-import type { Media } from '../protocol/media.js'
 import {
   type CallStream,
-  type Journal,
   type LifecycleEntry,
   type ReplyTo,
   type SettledCall,
   settlementOf,
 } from '../store/journal.js'
-import { completion, type Decision, deadline, description, record, redrive } from './call-decisions.js'
+import { blockEntries, blockHeadBytes, freshOf, markBlock, refuseBlock } from './call-blocks.js'
+import { type CallContext, newCall } from './call-context.js'
+import {
+  completion,
+  type Decision,
+  deadline,
+  description,
+  legEnd,
+  note,
+  record,
+  redrive,
+} from './call-decisions.js'
 import { eventsOf, type LifecycleEvent } from './call-events.js'
-import { type ArrivalFacts, type CallFacts, packetFacts, type ReceiptFacts } from './call-facts.js'
+import { type BlockFacts, type CallFacts, packetFacts, type ReceiptFacts } from './call-facts.js'
 import { CallJournal } from './call-journal.js'
+import { legStart } from './call-legs.js'
+import { type CallMachineSnapshot, stateOf } from './call-machine.js'
 import {
-  type AnalysisFacts,
-  type CallContext,
-  type CallMachineSnapshot,
-  newCall,
-  stateOf,
-} from './call-machine.js'
-import {
-  type CallLife,
+  type BlockMessage,
   type ComparedMessage,
   type ErasureAnswer,
   erasedMeanwhile,
   type LifecycleMessage,
+  type PacketBlock,
   type PacketMessage,
   type ReadMessage,
 } from './call-messages.js'
-import { ReceiveLog } from './receive-log.js'
-
-export interface CallPorts {
-  readonly journal: Journal
-  readonly clock: Clock
-  readonly graceMs: Millis
-  readonly idleMs: Millis
-  /** Of calls of which nobody has said it. */
-  readonly defaultMedia: Media
-  publish(event: LifecycleEvent): void
-  publishPacket(facts: ArrivalFacts): void
-  /** More than packets has changed. */
-  changed(callId: CallId): void
-  /** A deadline has been journaled. */
-  arm(callId: CallId, dueAt: Millis): void
-  /** The call waits for its analysis; starting one that runs already does nothing. */
-  analyse(life: CallLife, facts: AnalysisFacts): void
-  /** A commit has failed, or somebody else wrote the call: forget the actor. */
-  drop(callId: CallId): void
-  /** Committed. `from` is null for a new call. */
-  stateChanged(from: CallState | null, to: CallState, context: CallContext): void
-  /** A packet that closed a gap has been committed. */
-  late(): void
-  /** An erasure is appended: the actor takes no more messages. What comes from now on is for another call. */
-  leave(callId: CallId): void
-  /** The erasure is committed; the call was in that state. */
-  /** `state`: what it was counted as; null where nobody knows. */
-  erased(callId: CallId, state: CallState | null): void
-  /** A duplicate came; its content may differ from what is stored. */
-  duplicate(life: CallLife, packet: Packet): void
-  /** A packet for a stored number came after the grace period. The call is told as a message: `compared`. */
-  compare(life: CallLife, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void
-}
+import type { CallPorts } from './call-ports.js'
+import { tellFacts } from './call-telling.js'
+import { TrackLogs } from './track-logs.js'
 
 export interface CallInput {
   readonly callId: CallId
@@ -103,7 +77,7 @@ export class Call implements SettledCall {
   #newCall(): CallMachineSnapshot {
     const { clock, idleMs, defaultMedia } = this.#ports
     const now = clock.now()
-    const context = newCall(this.#callId, now, now + idleMs, new ReceiveLog(), defaultMedia)
+    const context = newCall(this.#callId, now, now + idleMs, new TrackLogs(), defaultMedia)
     return stateOf('IN_PROGRESS', context)
   }
 
@@ -116,6 +90,17 @@ export class Call implements SettledCall {
         return this.#follow(state, completion(state, message, now, graceMs), message.replyTo, move)
       case 'describe':
         return this.#follow(state, description(state, message.body, now), message.replyTo, move)
+      case 'leg':
+        return this.#follow(
+          state,
+          legStart(state, message.request, now, this.#ports.run),
+          message.replyTo,
+          move,
+        )
+      case 'leg-end':
+        return this.#follow(state, legEnd(state, message, now, this.#ports), message.replyTo, move)
+      case 'note':
+        return this.#follow(state, note(state, message.note, now), message.replyTo, move)
       case 'redrive':
         return this.#follow(state, redrive(state, now), message.replyTo, move)
       case 'record':
@@ -142,7 +127,8 @@ export class Call implements SettledCall {
 
   takePacket(state: CallMachineSnapshot, { packet, replyTo }: PacketMessage): void {
     const { context } = state
-    if (!state.hasTag('receiving') || context.log.has(packet.sequence)) {
+    const { track = 0, sequence, data, timestamp } = packet
+    if (!state.hasTag('receiving') || context.logs.of(track)?.has(sequence) === true) {
       this.#refusePacket(state, packet, replyTo)
       return
     }
@@ -152,46 +138,67 @@ export class Call implements SettledCall {
       return
     }
     const receivedAt = this.#ports.clock.now()
-    const missingBefore = context.log.missingCount
-    const arrival = context.log.mark(packet.sequence)
+    const log = context.logs.open(track)
+    const missingBefore = log.missingCount
+    const arrival = log.mark(sequence)
     context.lastPacketAt = receivedAt
-    const { sequence, data, timestamp } = packet
-    const facts = packetFacts('accepted', state, sequence, receivedAt, {
+    const facts = packetFacts('accepted', state, packet, receivedAt, {
       isFirst: this.#journal.isNew,
       isLate: arrival === 'late',
-      skippedCount: Math.max(0, context.log.missingCount - missingBefore),
+      skippedCount: Math.max(0, log.missingCount - missingBefore),
     })
-    const entry = { type: 'packet', receivedAt, sequence, data, timestamp } as const
-    this.#journal.appendPacket(state, entry, settlementOf<ReceiptFacts>(replyTo, facts, this, facts))
+    const entry = { type: 'packet', receivedAt, track, sequence, data, timestamp } as const
+    this.#journal.appendPackets(state, [entry], settlementOf<ReceiptFacts>(replyTo, facts, this, facts))
+  }
+
+  /** What of it is new is appended in as few records as it has stretches: one, unless a part has come before. */
+  takeBlock(state: CallMachineSnapshot, { block, replyTo }: BlockMessage): void {
+    const fresh = state.hasTag('receiving') ? freshOf(state.context, block) : []
+    if (fresh.length === 0) return this.#refuseBlock(state, block, replyTo)
+    if (!this.#journal.hasRoom(block.data.length + fresh.length * blockHeadBytes)) {
+      this.#full(state, replyTo)
+      return
+    }
+    const receivedAt = this.#ports.clock.now()
+    const facts = markBlock(state.context, block, fresh, receivedAt, this.#journal.isNew)
+    const entries = blockEntries(block, fresh, receivedAt)
+    this.#journal.appendPackets(state, entries, settlementOf<BlockFacts>(replyTo, facts, this, facts))
+  }
+
+  /** All of it is there already, or the grace period is over. */
+  #refuseBlock({ context }: CallMachineSnapshot, block: PacketBlock, replyTo: ReplyTo<BlockFacts>): void {
+    const facts = refuseBlock(context, block, this.#ports.clock.now())
+    this.#journal.settled(settlementOf<BlockFacts>(replyTo, facts, this, facts))
   }
 
   #refusePacket(state: CallMachineSnapshot, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void {
-    const { log, createdAt } = state.context
-    if (!log.has(packet.sequence)) return this.#refuse('rejected', state, packet.sequence, replyTo)
+    const { logs, createdAt } = state.context
+    if (logs.of(packet.track ?? 0)?.has(packet.sequence) !== true)
+      return this.#refuse('rejected', state, packet, replyTo)
     // Other content after the grace period is another call's, and must not be told as stored: `takeCompared` answers.
     if (!state.hasTag('receiving'))
       return this.#ports.compare({ callId: this.#callId, createdAt }, packet, replyTo)
     this.#ports.duplicate({ callId: this.#callId, createdAt }, packet)
-    this.#refuse('duplicate', state, packet.sequence, replyTo)
+    this.#refuse('duplicate', state, packet, replyTo)
   }
 
-  takeCompared(state: CallMachineSnapshot, { createdAt, sequence, isSame, replyTo }: ComparedMessage): void {
+  takeCompared(state: CallMachineSnapshot, { createdAt, packet, isSame, replyTo }: ComparedMessage): void {
     if (state.context.createdAt !== createdAt) return replyTo.failed(erasedMeanwhile())
     // It receives again where the end of its grace period could not be stored.
     const isDuplicate = isSame || state.hasTag('receiving')
-    this.#refuse(isDuplicate ? 'duplicate' : 'rejected', state, sequence, replyTo)
+    this.#refuse(isDuplicate ? 'duplicate' : 'rejected', state, packet, replyTo)
   }
 
   /** A duplicate or a rejection changes nothing; it is told when what it refers to is durable (V4). */
   #refuse(
     status: 'duplicate' | 'rejected',
     state: CallMachineSnapshot,
-    sequence: number,
+    packet: Pick<Packet, 'track' | 'sequence'>,
     replyTo: ReplyTo<ReceiptFacts>,
   ): void {
     if (status === 'duplicate') state.context.duplicateCount++
     const now = this.#ports.clock.now()
-    const facts = packetFacts(status, state, sequence, now)
+    const facts = packetFacts(status, state, packet, now)
     this.#journal.settled(settlementOf<ReceiptFacts>(replyTo, facts, this, facts))
   }
 
@@ -311,39 +318,7 @@ export class Call implements SettledCall {
 
   /** Behind the answer, and in commit order over all calls. */
   committed(facts: CallFacts): void {
-    switch (facts.kind) {
-      case 'packet':
-        if (facts.isFirst) this.#begun()
-        if (facts.isLate) this.#ports.late()
-        return this.#ports.publishPacket(facts)
-      case 'lived':
-        if (facts.isFirst) this.#begun()
-        return this.#lived(facts.next, facts.events)
-      case 'erased':
-        return this.#ports.erased(this.#callId, facts.state)
-      case 'passive':
-        return
-      default:
-        return unreachable(facts)
-    }
-  }
-
-  /** The call is in the journal: its deadline is armed and its state counted. */
-  #begun(): void {
-    const { context } = this.initial
-    this.#ports.arm(this.#callId, context.dueAt as Millis)
-    this.#ports.stateChanged(null, 'IN_PROGRESS', context)
-  }
-
-  #lived(next: CallMachineSnapshot, events: readonly LifecycleEvent[]): void {
-    this.#ports.changed(this.#callId)
-    for (const event of events) {
-      this.#ports.publish(event)
-      if (event.event === 'state_changed')
-        this.#ports.stateChanged(event.from_state, event.to_state, next.context)
-    }
-    const { dueAt } = next.context
-    if (dueAt !== null) this.#ports.arm(this.#callId, dueAt)
+    tellFacts(this.#ports, this.initial.context, facts)
   }
 
   failed(): void {

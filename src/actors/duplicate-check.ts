@@ -12,6 +12,7 @@ import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { CallReader } from '../store/journal.js'
+import { dataText } from '../store/packet-page-file.js'
 import type { CallLife } from './call-messages.js'
 
 export interface DuplicateCheckPorts {
@@ -88,10 +89,12 @@ export class DuplicateCheck {
 
   /** Null when the original was not found. */
   async #isSame({ life, packet }: Check): Promise<boolean | null> {
-    const { packets } = await this.#ports.reader.packets(life.callId, packet.sequence, 1)
+    const { packets } = await this.#ports.reader.packets(life.callId, packet.sequence, 1, packet.track ?? 0)
     const original = packets[0]
     if (original?.sequence !== packet.sequence) return null
-    const isSame = Buffer.compare(original.data, packet.data) === 0
+    // What came as bytes is compared as its text.
+    const stored = original.isRaw ? Buffer.from(dataText(original)) : original.data
+    const isSame = Buffer.compare(stored, packet.data) === 0
     if (isSame) return true
     // What was read may be of a call that came to the name of an erased one.
     if (!(await this.#ports.isThere(life))) return null

@@ -26,15 +26,20 @@ interface Page {
 export async function wholePage<Found extends Page>(
   calls: SeenCalls,
   callId: CallId,
-  from: number,
+  { track, from }: { readonly track: number; readonly from: number },
   ask: () => Promise<Found | null>,
 ): Promise<Found | null> {
   const page = await ask()
   if (page === null) return null
-  const received = await calls.read(callId, ({ context }) => context.log.receivedWithin(from, lastOf(page)))
+  const received = await calls.read(callId, ({ context }) => {
+    return context.logs.of(track)?.receivedWithin(from, lastOf(page)) ?? 0
+  })
   if (received === null || received === page.count) return received === null ? null : page
   // Packets may have come in between. What a log knew before the read must be in the page.
-  const log = await calls.read(callId, ({ context }) => ReceiveLog.restore(context.log.snapshot()))
+  const log = await calls.read(callId, ({ context }) => {
+    const known = context.logs.of(track)
+    return known === undefined ? new ReceiveLog() : ReceiveLog.restore(known.snapshot())
+  })
   const again = await ask()
   if (log === null || again === null) return null
   if (again.count >= log.receivedWithin(from, lastOf(again))) return again
@@ -53,14 +58,20 @@ export async function* packetPages(
   callId: CallId,
   start: number,
   limit: number = limits.packetsPageMax,
+  track = 0,
 ): AsyncGenerator<readonly StoredPacket[]> {
   for (let from: number | null = start; from !== null; ) {
     const first: number = from
     const ask = async () => {
-      const { packets, nextFrom } = await reader.packets(callId, first, limit)
+      const { packets, nextFrom } = await reader.packets(callId, first, limit, track)
       return { packets, nextFrom, count: packets.length }
     }
-    const page: Awaited<ReturnType<typeof ask>> | null = await wholePage(calls, callId, first, ask)
+    const page: Awaited<ReturnType<typeof ask>> | null = await wholePage(
+      calls,
+      callId,
+      { track, from: first },
+      ask,
+    )
     if (page === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
     yield page.packets
     from = page.nextFrom

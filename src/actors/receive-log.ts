@@ -104,6 +104,18 @@ export class ReceiveLog {
     return received
   }
 
+  /** Those of these numbers that have not come, ascending. */
+  newWithin(first: number, last: number): readonly SequenceRange[] {
+    if (first > this.#highest) return [{ first, last }]
+    const ranges: SequenceRange[] = []
+    for (const gap of this.#gaps?.from(first) ?? []) {
+      if (gap.first > last) break
+      ranges.push({ first: Math.max(gap.first, first), last: Math.min(gap.last, last) })
+    }
+    if (last > this.#highest) ranges.push({ first: this.#highest + 1, last })
+    return ranges
+  }
+
   /** Names the expected total, once; numbers are 0 … total − 1. */
   expect(total: number): void {
     assert(this.#total === null, 'the expected total is set once')

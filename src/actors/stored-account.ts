@@ -12,10 +12,12 @@ import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import { type Media, textMedia } from '../protocol/media.js'
+import type { ReplayEntry } from '../store/journal.js'
 import type { StoredEntry, StoredHistory } from '../store/stored-calls.js'
-import { type CallMachineSnapshot, callMachine, newCall } from './call-machine.js'
+import { newCall } from './call-context.js'
+import { type CallMachineSnapshot, callMachine } from './call-machine.js'
 import { restoreSnapshot } from './call-replay.js'
-import { ReceiveLog } from './receive-log.js'
+import { TrackLogs } from './track-logs.js'
 
 export interface CallAccount {
   readonly callId: CallId
@@ -48,6 +50,8 @@ export function checkAccount(history: StoredHistory): CallAccount {
   return account.result()
 }
 
+type StoredPackets = Extract<ReplayEntry, { type: 'packet' }>
+
 class Account {
   readonly #history: StoredHistory
   readonly #faults: string[] = []
@@ -60,7 +64,7 @@ class Account {
   constructor(history: StoredHistory) {
     const { callId, snapshot } = history
     this.#history = history
-    const context = newCall(callId, snapshot.createdAt, snapshot.createdAt, new ReceiveLog())
+    const context = newCall(callId, snapshot.createdAt, snapshot.createdAt, new TrackLogs())
     this.#state = callMachine.resolveState({ value: 'IN_PROGRESS', context })
   }
 
@@ -69,17 +73,20 @@ class Account {
     if (version <= this.#version) this.fault(`version ${version} stands twice`)
     else if (version > this.#version + 1) this.fault(`${range(this.#version + 1, version - 1)} gone`)
     this.#version = Math.max(this.#version, version)
-    if (entry.type === 'packet') this.#takePacket(entry.sequence, entry.receivedAt, isInTail === true)
+    if (entry.type === 'packet') this.#takePackets(entry, isInTail === true)
     else if (entry.type === 'dropped') return
     else if (this.#state.can(entry)) this.#state = transition(callMachine, this.#state, entry)[0]
     else this.fault(`${entry.type} (version ${version}) does not follow from ${this.#state.value}`)
   }
 
-  #takePacket(sequence: number, receivedAt: number, isInTail: boolean): void {
+  #takePackets({ track = 0, sequence, count = 1, receivedAt }: StoredPackets, isInTail: boolean): void {
     const { context } = this.#state
-    if (sequence > limits.sequenceMax) return this.fault(`packet ${sequence} is past ${limits.sequenceMax}`)
-    if (context.log.mark(sequence) === 'duplicate')
-      return this.fault(`packet ${sequence} is stored twice${isInTail ? inTail : ''}`)
+    const last = sequence + count - 1
+    if (last > limits.sequenceMax) return this.fault(`packet ${last} is past ${limits.sequenceMax}`)
+    const of = track === 0 ? '' : ` of track ${track}`
+    for (let number = sequence; number <= last; number++)
+      if (context.logs.open(track).mark(number) === 'duplicate')
+        return this.fault(`packet ${number}${of} is stored twice${isInTail ? inTail : ''}`)
     context.lastPacketAt = receivedAt
   }
 
@@ -100,10 +107,9 @@ class Account {
     const says = figuresOf(stored)
     const first = Object.keys(is).find((name) => is[name] !== says[name])
     if (first === undefined) return
-    const values =
-      first === 'receive log' || first === 'description'
-        ? ''
-        : `: ${says[first]}, but ${is[first]} in the journal`
+    const values = ['receive log', 'description', 'legs'].includes(first)
+      ? ''
+      : `: ${says[first]}, but ${is[first]} in the journal`
     this.fault(`the snapshot says another ${first}${values}`)
   }
 
@@ -126,10 +132,10 @@ class Account {
     return {
       callId: this.#history.callId,
       state: value,
-      packets: context.log.totalReceived,
-      expectedTotal: context.log.expectedTotal,
+      packets: context.logs.totalReceived,
+      expectedTotal: context.logs.expectedTotal,
       media: context.describedAt === null ? this.#mediaInSnapshot : context.details.media,
-      missing: context.log.missingCount,
+      missing: context.logs.missingCount,
       faults: last === undefined ? this.#faults : [...this.#faults, last],
     }
   }
@@ -140,7 +146,7 @@ function figuresOf({
   value,
   context,
 }: CallMachineSnapshot): Readonly<Record<string, string | number | null>> {
-  const { log } = context
+  const { logs } = context
   return {
     state: value,
     reason: context.reason,
@@ -149,12 +155,13 @@ function figuresOf({
     'completed at': context.completedAt,
     'ended at': context.endedAt,
     'last packet at': context.lastPacketAt,
-    'total received': log.totalReceived,
-    'expected total': log.expectedTotal,
-    'highest sequence': log.highestSequence,
-    'missing count': log.missingCount,
-    'late count': log.lateCount,
-    'receive log': Buffer.from(log.snapshot()).toString('base64'),
+    'total received': logs.totalReceived,
+    'expected total': logs.expectedTotal,
+    'highest sequence': logs.highestSequence,
+    'missing count': logs.missingCount,
+    'late count': logs.lateCount,
+    legs: JSON.stringify(context.legs),
+    'receive log': logs.snapshot().join(),
   }
 }
 

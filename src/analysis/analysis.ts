@@ -8,14 +8,17 @@
  */
 
 import assert from 'node:assert/strict'
-import type { AnalysisFacts, CallMachineSnapshot } from '../actors/call-machine.js'
+import type { AnalysisFacts } from '../actors/call-context.js'
+import type { CallMachineSnapshot } from '../actors/call-machine.js'
 import type { CallLife } from '../actors/call-messages.js'
+import type { TrackLogs } from '../actors/track-logs.js'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { AnalysisResult, HeardWords } from '../protocol/analysis.js'
 import type { WaitingFor } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
+import { mediaOf } from '../protocol/media.js'
 import { type WrittenTranscript, writeTranscript, writeWords } from '../protocol/transcript.js'
 import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js'
 import type { OwnFailures } from './breaker.js'
@@ -50,7 +53,7 @@ export interface AnalysisPorts {
   /** Journals a step; false when the call's state does not admit it, or the call is another one by now. */
   record(life: CallLife, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
-  packetPages(callId: CallId): AsyncIterable<readonly StoredPacket[]>
+  packetPages(callId: CallId, track: number): AsyncIterable<readonly StoredPacket[]>
   /** What analyses of the call have kept, in order. */
   kept(callId: CallId): Promise<readonly KeptPart[]>
   /** Throws when the answer is not an `AnalysisResult`. */
@@ -225,13 +228,17 @@ export class Analyses {
     { signal, advanced, heard }: AttemptPorts,
   ): Promise<AnalysisRequest> {
     const { callId, createdAt } = life
-    const account = await this.#ports.read(callId, ({ context: { log, details } }) => ({
+    const account = await this.#ports.read(callId, ({ context: { logs, details } }) => ({
       idempotencyKey: keyOf(callId, createdAt, redrives),
-      media: details.media,
-      packetCount: log.totalReceived,
-      expectedTotal: log.expectedTotal,
-      missingCount: log.missingCount,
-      missingRanges: log
+      tracks: heardTracks(logs).map(({ track, log }) => ({
+        track,
+        name: details.tracks?.find((other) => other.track === track)?.name ?? null,
+        media: mediaOf(details, track),
+        expectedTotal: log.expectedTotal,
+      })),
+      packetCount: logs.totalReceived,
+      missingCount: logs.missingCount,
+      missingRanges: logs.first
         .missingRanges(0, limits.gapRangesListedMax)
         .ranges.map(({ first, last }) => [first, last] as const),
     }))
@@ -239,18 +246,21 @@ export class Analyses {
     if (account === null) throw new VoiceStreamError('call_not_found', 'a call under analysis is gone')
     return {
       callId,
-      packetPages: () => this.#pages(callId, signal),
       checkpoints: this.#checkpoints(life, attempt, signal, advanced),
       ...account,
+      tracks: account.tracks.map((of) => ({
+        ...of,
+        packetPages: () => this.#pages(callId, of.track, signal),
+      })),
       attempt,
       heard,
     }
   }
 
   /** What is read after the end of a run may be another call's of the same name. */
-  async *#pages(callId: CallId, signal: AbortSignal): AsyncGenerator<readonly StoredPacket[]> {
+  async *#pages(callId: CallId, track: number, signal: AbortSignal): AsyncGenerator<readonly StoredPacket[]> {
     signal.throwIfAborted()
-    for await (const page of this.#ports.packetPages(callId)) {
+    for await (const page of this.#ports.packetPages(callId, track)) {
       signal.throwIfAborted()
       yield page
     }
@@ -323,6 +333,12 @@ export class Analyses {
     if (!(await this.#ports.record(life, entry)))
       throw new VoiceStreamError('version_conflict', `the call does not admit ${entry.type} now`)
   }
+}
+
+/** Those that anything has come to; the first one where nothing has come at all. */
+function heardTracks(logs: TrackLogs): ReturnType<TrackLogs['all']> {
+  const heard = logs.all().filter(({ log }) => log.totalReceived > 0)
+  return heard.length > 0 ? heard : logs.all().slice(0, 1)
 }
 
 /** No call id has a `#`, so no two drives share a key; nor do a call that was erased and one of the same name after it. */

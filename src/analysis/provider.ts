@@ -22,14 +22,23 @@ export interface AnalysisCheckpoints {
   note(key: string, text: string): Promise<void>
 }
 
+/** One stream of the call's packets: a voice, or several that are interleaved. */
+export interface AnalysisTrack {
+  readonly track: number
+  /** What it carries, as the PBX calls it; null where nobody has said. */
+  readonly name: string | null
+  readonly media: Media
+  /** As the PBX has said; null where it has not. */
+  readonly expectedTotal: number | null
+  /** In the order of their sequences, a page at a time; never all in memory. */
+  packetPages(): AsyncIterable<readonly StoredPacket[]>
+}
+
 export interface AnalysisRequest {
   readonly callId: CallId
-  readonly media: Media
-  /** The call's packets in the order of their sequences, a page at a time; never all in memory. */
-  packetPages(): AsyncIterable<readonly StoredPacket[]>
+  /** At least one, by ascending number. */
+  readonly tracks: readonly AnalysisTrack[]
   readonly packetCount: number
-  /** As the PBX has said; null when the idle timeout ended the call. */
-  readonly expectedTotal: number | null
   readonly checkpoints: AnalysisCheckpoints
   readonly missingCount: number
   readonly missingRanges: readonly (readonly [first: number, last: number])[]

@@ -1,7 +1,7 @@
 /** From segments to what people read and models are given, and from a call that carries text to segments. Pure. */
 import { limits } from '../limits.js'
 import type { Transcript, TranscriptSegment } from '../protocol/analysis.js'
-import type { StoredPacket } from '../store/journal.js'
+import type { AnalysisTrack } from './provider.js'
 
 /** What one side says until the other does, or until it pauses, or about as much as a paragraph has. */
 export interface Turn {
@@ -11,18 +11,21 @@ export interface Turn {
 }
 
 /** A side that is recorded alone would be one turn for the whole call, of which nothing could be told or left out. */
-export function turnsOf(segments: readonly TranscriptSegment[]): readonly Turn[] {
+export function turnsOf(
+  segments: readonly TranscriptSegment[],
+  voices: readonly string[] = [],
+): readonly Turn[] {
   const turns: Turn[] = []
   let open: OpenTurn | null = null
   for (const [index, segment] of segments.entries()) {
     const parts = partsOf(segment.text)
     if (open !== null && !continues(open, segment, parts[0] ?? '')) {
-      turns.push(closed(open))
+      turns.push(closed(open, voices))
       open = null
     }
     for (const [part, text] of parts.entries()) {
       if (open !== null && part > 0) {
-        turns.push(closed(open))
+        turns.push(closed(open, voices))
         open = null
       }
       open ??= { channel: segment.channel, texts: [], characters: 0, first: index, last: index, end: 0 }
@@ -32,7 +35,7 @@ export function turnsOf(segments: readonly TranscriptSegment[]): readonly Turn[]
       open.end = segment.end
     }
   }
-  if (open !== null) turns.push(closed(open))
+  if (open !== null) turns.push(closed(open, voices))
   return turns
 }
 
@@ -53,9 +56,9 @@ function continues(open: OpenTurn, { channel, start }: TranscriptSegment, text: 
   )
 }
 
-function closed({ channel, texts, first, last }: OpenTurn): Turn {
+function closed({ channel, texts, first, last }: OpenTurn, voices: readonly string[]): Turn {
   return {
-    speaker: `channel ${channel}`,
+    speaker: voices[channel] ?? `channel ${channel}`,
     text: texts.join(' '),
     segments: { first_segment: first, last_segment: last },
   }
@@ -90,33 +93,75 @@ export function plainText(segments: readonly TranscriptSegment[]): string {
 }
 
 /**
- * A call whose packets are text: each is a segment. Its time is the sender's clock, from the first packet on; where that
- * runs backwards, time stands still.
+ * A call whose packets are text: each is a segment, and each track a channel. Its time is the sender's clock, from the
+ * first packet on; where that runs backwards, time stands still.
  */
-export async function readTextCall(
-  pages: AsyncIterable<readonly StoredPacket[]>,
-  expectedTotal: number | null,
-): Promise<Transcript> {
+export async function readTextCall(tracks: readonly AnalysisTrack[]): Promise<Transcript> {
+  const read: TextTrack[] = []
+  for (const [channel, track] of tracks.entries()) read.push(await readTextTrack(track, channel))
+  const startedAt = Math.min(...read.map((track) => track.startedAt))
+  const segments = read.flatMap((track) => {
+    const offset = track.startedAt - startedAt
+    return track.segments.map((segment) => ({
+      ...segment,
+      start: milliseconds(segment.start + offset),
+      end: milliseconds(segment.end + offset),
+    }))
+  })
+  // In the order of their packets, where there is but one.
+  if (read.length > 1) segments.sort((a, b) => a.start - b.start || a.channel - b.channel)
+  const expected = read.reduce((sum, track) => sum + track.expected, 0)
+  const received = read.reduce((sum, track) => sum + track.received, 0)
+  return {
+    coverage: expected === 0 ? 1 : Math.floor((received / expected) * 10_000) / 10_000,
+    segments: segments.slice(0, limits.transcriptSegmentsMax),
+    ...voicesOf(tracks),
+  }
+}
+
+/** Who speaks on each channel, where tracks have names. */
+export function voicesOf(tracks: readonly AnalysisTrack[]): { voices?: string[] } {
+  if (tracks.every(({ name }) => name === null)) return {}
+  const names = tracks.flatMap(({ name, track, media }) => {
+    const voice = name ?? `track ${track}`
+    if (media.channels === 1) return [voice]
+    return Array.from({ length: media.channels }, (_, channel) => `${voice} ${channel}`)
+  })
+  return { voices: names }
+}
+
+interface TextTrack {
+  readonly segments: readonly TranscriptSegment[]
+  /** Seconds, the sender's clock; infinite where nothing has come. */
+  readonly startedAt: number
+  readonly received: number
+  readonly expected: number
+}
+
+async function readTextTrack(track: AnalysisTrack, channel: number): Promise<TextTrack> {
   const segments: TranscriptSegment[] = []
   const decoder = new TextDecoder()
-  let startedAt: number | null = null
+  let startedAt = Number.POSITIVE_INFINITY
   let at = 0
   let received = 0
   let highest = -1
   let characters = 0
-  for await (const page of pages)
+  for await (const page of track.packetPages())
     for (const { sequence, data, timestamp } of page) {
-      received++
+      if (received++ === 0) startedAt = timestamp
       highest = sequence
-      startedAt ??= timestamp
-      at = Math.max(at, Math.round((timestamp - startedAt) * 1000) / 1000)
+      at = Math.max(at, milliseconds(timestamp - startedAt))
       const text = decoder.decode(data).trim()
       characters += text.length
       const isFull =
         segments.length >= limits.transcriptSegmentsMax || characters > limits.transcriptionCharactersMax
       if (text !== '' && !isFull)
-        segments.push({ start: at, end: at, channel: 0, text, confidence: null, coverage: 1 })
+        segments.push({ start: at, end: at, channel, text, confidence: null, coverage: 1 })
     }
-  const expected = Math.max(highest + 1, expectedTotal ?? 0)
-  return { coverage: expected === 0 ? 1 : Math.floor((received / expected) * 10_000) / 10_000, segments }
+  return { segments, startedAt, received, expected: Math.max(highest + 1, track.expectedTotal ?? 0) }
+}
+
+/** Seconds, in whole milliseconds. */
+function milliseconds(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000
 }

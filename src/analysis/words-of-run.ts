@@ -1,4 +1,4 @@
-import type { AnalysisFacts } from '../actors/call-machine.js'
+import type { AnalysisFacts } from '../actors/call-context.js'
 import type { HeardWords } from '../protocol/analysis.js'
 
 /** What a run has heard and not yet stored; once is enough, because packets do not change any more. */

@@ -4,6 +4,10 @@
 export type AudioEncoding = 'mulaw' | 'alaw' | 'pcm_s16le'
 export const audioEncodings: readonly AudioEncoding[] = ['mulaw', 'alaw', 'pcm_s16le']
 
+export function isAudioEncoding(encoding: string): encoding is AudioEncoding {
+  return audioEncodings.some((known) => known === encoding)
+}
+
 export interface AudioFormat {
   readonly encoding: AudioEncoding
   /** Frames a second; a frame has one sample for each channel. */

@@ -14,8 +14,9 @@ import { type G711Law, toLinear } from './g711.js'
 
 export interface AudioPacket {
   readonly sequence: number
-  /** Base64 (RFC 4648, section 4), as UTF-8. */
+  /** Base64 (RFC 4648, section 4), as UTF-8; or the samples themselves. */
   readonly data: Uint8Array
+  readonly isRaw?: boolean
 }
 
 /** A page at a time, because a turn of the loop for each packet would cost more than its audio. */
@@ -204,15 +205,20 @@ export function linearOf(format: AudioFormat): AudioFormat {
 }
 
 /** Strict, because text that is no audio would otherwise become noise. */
-function decodeSamples({ sequence, data }: AudioPacket, frameBytes: number): Buffer {
-  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  const samples = Buffer.from(text.toString('latin1'), 'base64')
-  if (samples.length !== decodedBytes(text) || text.includes(dash) || text.includes(underscore))
-    throw new AudioError(`packet ${sequence} is not audio: it is not base64`)
+function decodeSamples({ sequence, data, isRaw = false }: AudioPacket, frameBytes: number): Buffer {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const samples = isRaw ? bytes : decodeBase64(sequence, bytes)
   if (samples.length % frameBytes !== 0)
     throw new AudioError(
       `packet ${sequence} has ${samples.length} bytes, not a multiple of ${frameBytes} (one frame)`,
     )
+  return samples
+}
+
+function decodeBase64(sequence: number, text: Buffer): Buffer {
+  const samples = Buffer.from(text.toString('latin1'), 'base64')
+  if (samples.length !== decodedBytes(text) || text.includes(dash) || text.includes(underscore))
+    throw new AudioError(`packet ${sequence} is not audio: it is not base64`)
   return samples
 }
 

@@ -3,7 +3,13 @@ import { createWriteStream, openSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type CallAccount, checkAccount } from '../actors/stored-account.js'
-import { type AudioEncoding, type AudioFormat, audioEncodings, frameBytesOf } from '../audio/audio-format.js'
+import {
+  type AudioEncoding,
+  type AudioFormat,
+  audioEncodings,
+  frameBytesOf,
+  isAudioEncoding,
+} from '../audio/audio-format.js'
 import { linearOf, measureAudio, packetAudio, pieceBytes } from '../audio/packet-audio.js'
 import { wavHeader, wavPadding } from '../audio/wav-file.js'
 import { rfc3339 } from '../clock.js'
@@ -112,10 +118,18 @@ function readAudioFormat({ encoding, rate, channels }: FormatFlags): Partial<Aud
 }
 
 /** Text may happen to be base64, and would be noise as audio. */
-function formatOf({ encoding, sample_rate, channels }: Media, asked: Partial<AudioFormat>): AudioFormat {
+function formatOf(
+  { encoding, codec, sample_rate, channels }: Media,
+  asked: Partial<AudioFormat>,
+): AudioFormat {
   const format = { sampleRate: sample_rate, channels, ...asked }
   if (asked.encoding !== undefined) return { ...format, encoding: asked.encoding }
-  if (encoding !== 'text') return { ...format, encoding }
+  if (isAudioEncoding(encoding)) return { ...format, encoding }
+  if (encoding === 'other')
+    throw new CommandError(
+      exitCodes.badData,
+      `the call carries ${codec ?? 'another codec'}, which is not decoded: use --format ndjson`,
+    )
   throw new CommandError(
     exitCodes.badData,
     'the call carries text: use --format ndjson, or --encoding NAME if its packets contain audio',

@@ -14,6 +14,7 @@ import { type Clock, rfc3339 } from '../clock.js'
 import type { Config } from '../config/config.js'
 import { VoiceStreamError } from '../errors.js'
 import type { Supervision } from '../feed/supervision.js'
+import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
 import type { CallState } from '../protocol/call.js'
@@ -32,6 +33,8 @@ export interface CallActorsParts {
   readonly metrics: Metrics
   readonly journal: Journal & CallReader
   readonly supervision: Supervision
+  /** Of this process, as calls remember it of their media streams. */
+  readonly run: string
   isServing(): boolean
 }
 
@@ -84,6 +87,12 @@ export class CallActors {
       clock,
       graceMs: config.GRACE_PERIOD_MS,
       idleMs: config.CALL_IDLE_TIMEOUT_MS,
+      legGraceMs: {
+        stopped: limits.legStoppedGraceMs,
+        closed: config.LEG_GRACE_MS,
+        lost: config.LEG_GRACE_MS,
+      },
+      run: this.#parts.run,
       defaultMedia: {
         encoding: config.DEFAULT_ENCODING,
         sample_rate: config.DEFAULT_SAMPLE_RATE,
@@ -91,12 +100,16 @@ export class CallActors {
       },
       publish: (event) => supervision.event(event),
       publishPacket: (facts) => supervision.packet(facts),
+      publishBlock: (facts) => {
+        metrics.counts.packetsLate += facts.lateCount
+        supervision.block(facts)
+      },
       changed: (callId) => supervision.changed(callId),
       arm: (callId, dueAt) => this.deadlines.arm(callId, dueAt),
       analyse: (life, facts) => this.analysis.analyses.start(life, facts),
       stateChanged: (from, to, context) => {
         metrics.stateChanged(from, to, context)
-        supervision.stateChanged(from, to, context.log.missingCount)
+        supervision.stateChanged(from, to, context.logs.missingCount)
       },
       late: () => {
         metrics.counts.packetsLate++
@@ -149,10 +162,16 @@ export class CallActors {
 
   #compare(life: CallLife, packet: Packet, replyTo: ReplyTo<ReceiptFacts>): void {
     const { callId, createdAt } = life
-    const { sequence } = packet
+    const { track = 0, sequence } = packet
     this.duplicates.compare(life, packet, (comparison) => {
       if (comparison instanceof VoiceStreamError) return replyTo.failed(comparison)
-      this.registry.tell(callId, { type: 'compared', createdAt, sequence, isSame: comparison, replyTo })
+      this.registry.tell(callId, {
+        type: 'compared',
+        createdAt,
+        packet: { track, sequence },
+        isSame: comparison,
+        replyTo,
+      })
     })
   }
 

@@ -85,7 +85,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
     retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
     record: parts.record,
     read: parts.read,
-    packetPages: (callId) => packetPages(reader, parts, callId, 0),
+    packetPages: (callId, track) => packetPages(reader, parts, callId, 0, limits.packetsPageMax, track),
     kept: (callId) => reader.keptOf(callId),
     check: (answer) => {
       if (resultCheck.Check(answer)) return answer

@@ -70,6 +70,12 @@ export const settings = {
     30 * dayMs,
     'A call without packets for this long is completed.',
   ),
+  LEG_GRACE_MS: integer(
+    30_000,
+    0,
+    dayMs,
+    'After a call’s last media stream was lost, how long it waits for another one before it is completed.',
+  ),
   DEFAULT_ENCODING: Type.Union(
     [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
     {

@@ -129,8 +129,19 @@ function encodeHeld(held: HeldEvent, position: string): string {
 
 /** Packet events are nearly all there are, and only the name of the call may need an escape. */
 export function encodePacketEvent(facts: ReceiptFacts, position: string): string {
-  const { status, callId, sequence, totalReceived, missingSequences, missingCount, receivedAt, state } = facts
+  const {
+    status,
+    callId,
+    track,
+    sequence,
+    totalReceived,
+    missingSequences,
+    missingCount,
+    receivedAt,
+    state,
+  } = facts
+  const ofTrack = track === 0 ? '' : `,"track":${track}`
   const missing = missingSequences.length === 0 ? '' : missingSequences.join(',')
   const end = status === 'rejected' ? `,"reason":"grace_period_over","state":"${state}"}` : '}'
-  return `{"event":"${packetEvents[status]}","position":"${position}","at":"${rfc3339(receivedAt)}","call_id":"${escapedCallId(callId)}","sequence":${sequence},"total_received":${totalReceived},"missing_sequences":[${missing}],"missing_count":${missingCount}${end}`
+  return `{"event":"${packetEvents[status]}","position":"${position}","at":"${rfc3339(receivedAt)}","call_id":"${escapedCallId(callId)}"${ofTrack},"sequence":${sequence},"total_received":${totalReceived},"missing_sequences":[${missing}],"missing_count":${missingCount}${end}`
 }

@@ -55,6 +55,7 @@ export class EventRing {
   readonly #weightMax: number
   readonly #kinds: Uint8Array
   readonly #states: Uint8Array
+  readonly #tracks: Uint8Array
   readonly #sequences: Int32Array
   readonly #totals: Uint32Array
   readonly #missing: Uint32Array
@@ -81,6 +82,7 @@ export class EventRing {
     this.#weightMax = weightMax
     this.#kinds = new Uint8Array(slots)
     this.#states = new Uint8Array(slots)
+    this.#tracks = new Uint8Array(slots)
     this.#sequences = new Int32Array(slots)
     this.#totals = new Uint32Array(slots)
     this.#missing = new Uint32Array(slots)
@@ -108,6 +110,7 @@ export class EventRing {
     const slot = this.#take(baseWeight + listedWeight * listed)
     this.#kinds[slot] = statusCodes[facts.status]
     this.#states[slot] = stateCodes[facts.state]
+    this.#tracks[slot] = facts.track
     this.#sequences[slot] = facts.sequence
     this.#totals[slot] = facts.totalReceived
     this.#missing[slot] = facts.missingCount
@@ -166,6 +169,7 @@ export class EventRing {
       facts: {
         status: statuses[kind] as ReceiptFacts['status'],
         callId: this.#callIds[slot] as CallId,
+        track: this.#tracks[slot] as number,
         sequence: this.#sequences[slot] as number,
         totalReceived: this.#totals[slot] as number,
         missingSequences: this.#listAt(slot),
@@ -249,6 +253,8 @@ function statesOf(event: LifecycleEvent): HeldText['states'] {
       return ['PROCESSING_AI']
     // A call may be described as long as it takes packets.
     case 'call_started':
+      return ['IN_PROGRESS', 'COMPLETED']
+    case 'packets_received':
       return ['IN_PROGRESS', 'COMPLETED']
     // Whatever its state was: who shows the call must take it away.
     case 'call_deleted':

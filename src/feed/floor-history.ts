@@ -3,7 +3,7 @@
  * plain numbers; a look at the clock is taken once a second. Since the start of the process, not from the store.
  */
 
-import type { ArrivalFacts } from '../actors/call-facts.js'
+import type { ArrivalFacts, BlockFacts } from '../actors/call-facts.js'
 import type { Clock, Millis } from '../clock.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
@@ -62,6 +62,14 @@ export class FloorHistory {
   packet({ status, isLate, skippedCount }: ArrivalFacts): void {
     this.#counts[statusCounts[status]]++
     if (isLate) this.#counts.late++
+    this.#counts.skipped += skippedCount
+  }
+
+  block({ accepted, duplicates, count, lateCount, skippedCount }: BlockFacts): void {
+    this.#counts.packets += accepted
+    this.#counts.duplicates += duplicates
+    this.#counts.rejected += count - accepted - duplicates
+    this.#counts.late += lateCount
     this.#counts.skipped += skippedCount
   }
 

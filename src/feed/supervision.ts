@@ -1,7 +1,7 @@
 /** Everything that supervisors see, put together: the feed, the floor, its history, and the picture to begin with. */
 
 import type { LifecycleEvent } from '../actors/call-events.js'
-import type { ArrivalFacts } from '../actors/call-facts.js'
+import type { ArrivalFacts, BlockFacts } from '../actors/call-facts.js'
 import type { CallRegistry } from '../actors/call-registry.js'
 import type { Clock } from '../clock.js'
 import { rfc3339 } from '../clock.js'
@@ -16,6 +16,7 @@ import { EventFeed } from './event-feed.js'
 import type { FanOutPorts } from './fan-out.js'
 import { FloorHistory } from './floor-history.js'
 import { FloorView } from './floor-view.js'
+import { MediaProgress } from './media-progress.js'
 
 /** The calls, as supervisors look at them. */
 export type ObservedCalls = Pick<CallRegistry, 'mark' | 'observe'>
@@ -39,6 +40,7 @@ export class Supervision {
   readonly snapshots: CallSnapshots
   readonly #ports: SupervisionPorts
   readonly #history: FloorHistory
+  readonly #progress: MediaProgress
   readonly #ended = new EndedCalls()
   /** The calls tell the feed, so they come after it. */
   #calls: ObservedCalls = noCalls
@@ -51,6 +53,10 @@ export class Supervision {
     const observe: ObservedCalls['observe'] = (...asked) => this.#calls.observe(...asked)
     const soon = (task: () => void) => ports.soon(task)
     this.feed = feed
+    this.#progress = new MediaProgress({
+      later: (delayMs, task) => ports.later(delayMs, task),
+      publish: (event) => feed.publish(event),
+    })
     this.#history = new FloorHistory({ clock, callsIn: (state) => ports.callsIn(state) })
     this.floor = new FloorView({
       clock,
@@ -95,7 +101,15 @@ export class Supervision {
     this.feed.publishPacket(facts)
   }
 
+  block(facts: BlockFacts): void {
+    this.#history.block(facts)
+    this.floor.changed(facts.callId)
+    this.#progress.add(facts)
+  }
+
   event(event: LifecycleEvent): void {
+    // What came before the end of the call is told before it.
+    if (event.event === 'state_changed') this.#progress.tell(event.call_id as CallId)
     if (event.event === 'state_changed') this.floor.stateChanged(event.call_id as CallId, event.to_state)
     this.feed.publish(event)
   }
@@ -114,6 +128,7 @@ export class Supervision {
 
   /** The call has been erased: nobody is told of it again, and the floor says that it is gone. */
   forget(callId: CallId): void {
+    this.#progress.forget(callId)
     this.feed.forget(callId)
     this.snapshots.forget(callId)
     this.floor.forget(callId)

@@ -2,7 +2,7 @@
  * What the service counts. The hot path only adds to plain numbers and observes one histogram; everything else is read
  * when somebody asks.
  */
-import type { CallContext } from '../actors/call-machine.js'
+import type { CallContext } from '../actors/call-context.js'
 import { type OutageCause, outageCauses } from '../analysis/breaker.js'
 import type { Millis } from '../clock.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
@@ -47,7 +47,12 @@ export class Metrics {
   }
   readonly #callsByState = zeroes()
   readonly #callsEntered = zeroes()
-  readonly #callsCompleted: Record<CompletionReason, number> = { completed: 0, idle_timeout: 0, no_audio: 0 }
+  readonly #callsCompleted: Record<CompletionReason, number> = {
+    completed: 0,
+    idle_timeout: 0,
+    no_audio: 0,
+    stream_lost: 0,
+  }
   /** By status. */
   readonly #responses = new Float64Array(600)
   readonly #requestSeconds = new HotHistogram(
@@ -230,7 +235,7 @@ export class Metrics {
     this.#callsEntered[to]++
     if (from === 'IN_PROGRESS' && call.reason !== null) this.#callsCompleted[call.reason]++
     // Nothing is accepted from now on.
-    if (from === 'COMPLETED') this.#countLoss(call.log.missingCount)
+    if (from === 'COMPLETED') this.#countLoss(call.logs.missingCount)
     const hasEnded = to === 'ARCHIVED' || to === 'FAILED'
     if (hasEnded && call.completedAt !== null && call.endedAt !== null)
       this.#finishSeconds.observe(to, (call.endedAt - call.completedAt) / 1000)

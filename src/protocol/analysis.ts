@@ -85,6 +85,11 @@ export const Transcript = Type.Object({
       description: 'The parts of the call that were not transcribed. Present if there are any.',
     }),
   ),
+  voices: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'Who speaks on each channel, where the call’s tracks have names.',
+    }),
+  ),
 })
 export type Transcript = Static<typeof Transcript>
 

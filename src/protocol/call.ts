@@ -5,7 +5,7 @@ import { limits } from '../limits.js'
 import { FindingsState, Incomplete, Sentiment, Truncated } from './analysis.js'
 import { CallDetails, Direction, Media } from './media.js'
 import { nullable } from './nullable.js'
-import { CallIdText, Sequence } from './packet.js'
+import { CallIdText, Sequence, TrackNumber } from './packet.js'
 import { MatchPart } from './search.js'
 
 export const CallState = Type.Union(
@@ -24,25 +24,52 @@ export const CallState = Type.Union(
 export type CallState = Static<typeof CallState>
 
 export const CompletionReason = Type.Union(
-  [Type.Literal('completed'), Type.Literal('idle_timeout'), Type.Literal('no_audio')],
+  [
+    Type.Literal('completed'),
+    Type.Literal('idle_timeout'),
+    Type.Literal('no_audio'),
+    Type.Literal('stream_lost'),
+  ],
   {
     description:
-      'Why the call left IN_PROGRESS: the PBX completed it, no packet came for the idle timeout, or the PBX reported a call without packets.',
+      'Why the call left IN_PROGRESS: the PBX completed it, no packet came for the idle timeout, the PBX reported a call without packets, or its last media stream was lost and none came in its place.',
   },
 )
 export type CompletionReason = Static<typeof CompletionReason>
 
+const totalPackets = { minimum: 0, maximum: limits.totalPacketsMax }
+
 export const CompletionBody = Type.Object(
   {
-    total_packets: Type.Integer({
-      minimum: 0,
-      maximum: limits.totalPacketsMax,
-      description:
-        'How many packets the call has. Missing numbers are counted up to it. 0 is allowed only for a started call without packets.',
-    }),
+    total_packets: Type.Optional(
+      Type.Integer({
+        ...totalPackets,
+        description:
+          'How many packets the call has, or track 0 of it. Missing numbers are counted up to it. 0 is allowed only for a started call without packets.',
+      }),
+    ),
+    totals: Type.Optional(
+      Type.Record(Type.String({ pattern: `^[0-${limits.tracksMax - 1}]$` }), Type.Integer(totalPackets), {
+        additionalProperties: false,
+        description: 'How many packets each track has, by its number. One of the two members is required.',
+      }),
+    ),
   },
-  { $id: 'Completion', examples: [{ total_packets: 10 }] },
+  { $id: 'Completion', examples: [{ total_packets: 10 }, { totals: { 0: 1500, 1: 1498 } }] },
 )
+export type CompletionBody = Static<typeof CompletionBody>
+
+/** How many packets a call has, as far as anybody has said. */
+export interface ExpectedTotals {
+  /** Of track 0. */
+  readonly totalPackets: number | null
+  /** Of all tracks by their numbers, where one beside track 0 is known. */
+  readonly totals?: readonly (number | null)[]
+}
+
+export function totalsOf({ totalPackets, totals }: ExpectedTotals): readonly (number | null)[] {
+  return totals ?? [totalPackets]
+}
 
 export const CompletionReceipt = Type.Object(
   {
@@ -91,6 +118,49 @@ export const GapRange = Type.Tuple([Sequence, Sequence], {
   description: 'First and last missing number, inclusive.',
 })
 
+export const TrackView = Type.Object({
+  track: TrackNumber,
+  name: nullable(Type.String()),
+  media: Media,
+  total_received: Type.Integer({ minimum: 0 }),
+  expected_total_packets: nullable(Type.Integer()),
+  highest_sequence: nullable(Sequence),
+  missing_count: Type.Integer({ minimum: 0 }),
+  missing_ranges: Type.Array(GapRange, { maxItems: limits.gapRangesListedMax }),
+  late_count: Type.Integer({ minimum: 0 }),
+})
+export type TrackView = Static<typeof TrackView>
+
+const LegView = Type.Object({
+  leg: Type.String(),
+  dialect: Type.String(),
+  started_at: Time,
+  ended_at: nullable(Time),
+  ended_by: nullable(
+    Type.Union([Type.Literal('stopped'), Type.Literal('closed'), Type.Literal('lost')], {
+      description: 'The platform ended the stream, closed its socket, or the stream was lost.',
+    }),
+  ),
+  tracks: Type.Array(Type.Object({ track: TrackNumber, first_sequence: Sequence }), {
+    maxItems: limits.tracksMax,
+  }),
+})
+
+const NoteView = Type.Object({
+  at: Time,
+  kind: Type.Union([
+    Type.Literal('dtmf'),
+    Type.Literal('mark'),
+    Type.Literal('paused'),
+    Type.Literal('resumed'),
+    Type.Literal('skipped'),
+  ]),
+  leg: Type.String(),
+  track: Type.Optional(TrackNumber),
+  text: Type.Optional(Type.String({ description: 'Of a mark its name; of skipped packets the reason.' })),
+  packets: Type.Optional(Type.Integer({ minimum: 0 })),
+})
+
 export const CallView = Type.Object(
   {
     call_id: CallIdText,
@@ -119,6 +189,28 @@ export const CallView = Type.Object(
     agent: nullable(Type.String()),
     queue: nullable(Type.String()),
     metadata: CallDetails.properties.metadata,
+    tracks: Type.Optional(
+      Type.Array(TrackView, {
+        maxItems: limits.tracksMax,
+        description:
+          'The account of each track. The figures above are those of track 0 while it is the only one, and sums otherwise; `missing_ranges` is always of track 0.',
+      }),
+    ),
+    legs: Type.Optional(
+      Type.Array(LegView, {
+        maxItems: limits.legsMax,
+        description: 'Media streams of the call, oldest first.',
+      }),
+    ),
+    notes: Type.Optional(
+      Type.Array(NoteView, {
+        maxItems: limits.notesMax,
+        description: `What happened on its media streams, oldest first; the first ${limits.notesMax}.`,
+      }),
+    ),
+    digits: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Digits that were pressed: counted, never stored.' }),
+    ),
     ai: AnalysisView,
   },
   { $id: 'Call' },
@@ -175,8 +267,9 @@ export const CallPage = Type.Object(
 )
 
 export const StoredPacket = Type.Object({
+  track: Type.Optional(TrackNumber),
   sequence: Sequence,
-  data: Type.String(),
+  data: Type.String({ description: 'As it was sent; base64 where it came as bytes, over a media stream.' }),
   timestamp: Type.Number(),
   received_at: Time,
 })

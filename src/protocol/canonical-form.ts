@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer'
 import { limits } from '../limits.js'
 
 export interface CanonicalFields {
+  track: number
   sequence: number
   timestamp: number
   dataFirst: number
@@ -16,6 +17,7 @@ export interface CanonicalFields {
 
 /** One instance, filled anew by every scan: the scan must cost no allocation. */
 const fields: CanonicalFields = {
+  track: 0,
   sequence: 0,
   timestamp: 0,
   dataFirst: 0,
@@ -37,6 +39,7 @@ export function scanCanonical(
   end: number,
 ): Readonly<CanonicalFields> | null {
   fields.callIdFirst = -1
+  fields.track = 0
   let seen = 0
   let at = first
   if (bytes[at++] !== 0x7b) return null
@@ -64,12 +67,13 @@ export function scanCanonical(
   return at === end && (seen & 7) === 7 ? fields : null
 }
 
-/** 1 sequence, 2 data, 4 timestamp, 8 call_id, 0 none; told apart by length and first letter, then compared whole. */
+/** 1 sequence, 2 data, 4 timestamp, 8 call_id, 16 track, 0 none; told apart by length and first letter, then compared whole. */
 function memberOf(bytes: Uint8Array, at: number, length: number): number {
   if (length === 8 && keyIs(bytes, at, sequenceKey)) return 1
   if (length === 4 && keyIs(bytes, at, dataKey)) return 2
   if (length === 9 && keyIs(bytes, at, timestampKey)) return 4
   if (length === 7 && keyIs(bytes, at, callIdKey)) return 8
+  if (length === 5 && keyIs(bytes, at, trackKey)) return 16
   return 0
 }
 
@@ -77,6 +81,7 @@ const sequenceKey = Buffer.from('sequence')
 const dataKey = Buffer.from('data')
 const timestampKey = Buffer.from('timestamp')
 const callIdKey = Buffer.from('call_id')
+const trackKey = Buffer.from('track')
 
 function keyIs(bytes: Uint8Array, at: number, key: Uint8Array): boolean {
   for (let i = 0; i < key.length; i++) if (bytes[at + i] !== key[i]) return false
@@ -86,6 +91,7 @@ function keyIs(bytes: Uint8Array, at: number, key: Uint8Array): boolean {
 function scanValue(bytes: Uint8Array, first: number, end: number, member: number): number {
   if (member === 1) return scanSequence(bytes, first)
   if (member === 4) return scanDecimal(bytes, first)
+  if (member === 16) return scanTrack(bytes, first)
   if (bytes[first] !== quote) return -1
   const close = plainStringEnd(bytes, first + 1, end)
   if (close < 0) return -1
@@ -119,6 +125,13 @@ function scanSequence(bytes: Uint8Array, first: number): number {
   if (digits === 0 || (digits > 1 && bytes[first] === zero) || value > limits.sequenceMax) return -1
   fields.sequence = value
   return at
+}
+
+function scanTrack(bytes: Uint8Array, first: number): number {
+  const track = (bytes[first] as number) - zero
+  if (!(track >= 0 && track < limits.tracksMax) || isDigit(bytes[first + 1])) return -1
+  fields.track = track
+  return first + 1
 }
 
 /**

@@ -8,6 +8,7 @@ import { Buffer } from 'node:buffer'
 import { Compile } from 'typebox/compile'
 import { type FieldError, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
+import type { ExpectedTotals } from './call.js'
 import { CompletionBody } from './call.js'
 import { type CallId, isCallId } from './call-id.js'
 import { scanCanonical } from './canonical-form.js'
@@ -16,6 +17,8 @@ import { loneSurrogate } from './lone-surrogate.js'
 import { BulkLine, PacketBody } from './packet.js'
 
 export interface Packet {
+  /** 0 where it is absent. */
+  readonly track?: number
   readonly sequence: number
   /** UTF-8. A view of the request body in the canonical case: valid in this turn of the loop only. */
   readonly data: Uint8Array
@@ -37,8 +40,8 @@ const integerText = /^(?:0|[1-9]\d*)$/
 export function decodePacket(body: Uint8Array): Packet {
   const fields = scanCanonical(body, 0, body.length)
   if (fields !== null && fields.callIdFirst < 0) {
-    const { sequence, timestamp, dataFirst, dataEnd } = fields
-    return { sequence, data: body.subarray(dataFirst, dataEnd), timestamp }
+    const { track, sequence, timestamp, dataFirst, dataEnd } = fields
+    return { track, sequence, data: body.subarray(dataFirst, dataEnd), timestamp }
   }
   const object = parseObject(body)
   checkSchema(packetCheck, object)
@@ -51,9 +54,9 @@ export function decodeBulkLine(bytes: Uint8Array, first: number, end: number): B
   if (fields !== null && fields.callIdFirst >= 0) {
     const callId = Buffer.prototype.latin1Slice.call(bytes, fields.callIdFirst, fields.callIdEnd)
     if (isCallId(callId)) {
-      const { sequence, timestamp, dataFirst, dataEnd } = fields
+      const { track, sequence, timestamp, dataFirst, dataEnd } = fields
       // One literal: to spread a packet into another object costs more than to make it.
-      return { callId, sequence, data: bytes.subarray(dataFirst, dataEnd), timestamp }
+      return { callId, track, sequence, data: bytes.subarray(dataFirst, dataEnd), timestamp }
     }
   }
   const object = parseObject(bytes.subarray(first, end))
@@ -65,11 +68,30 @@ export function decodeBulkLine(bytes: Uint8Array, first: number, end: number): B
 }
 
 /** Throws as `decodePacket` does. */
-export function decodeCompletion(body: Uint8Array): { totalPackets: number } {
+export function decodeCompletion(body: Uint8Array): ExpectedTotals {
   const object = parseObject(body)
   checkSchema(completionCheck, object)
-  checkIntegerText(object, 'total_packets')
-  return { totalPackets: object.values['total_packets'] as number }
+  const { total_packets: total, totals } = object.values as CompletionBody
+  if (total !== undefined) checkIntegerText(object, 'total_packets')
+  if (totals === undefined) {
+    if (total === undefined)
+      throw violation([{ path: '', message: 'must have required properties total_packets' }])
+    return { totalPackets: total }
+  }
+  const written = parseObject(Buffer.from(object.texts.get('totals') as string))
+  const byTrack: (number | null)[] = [total ?? null]
+  for (const [name, value] of Object.entries(totals)) {
+    checkIntegerText(written, name, '/totals')
+    const track = Number(name)
+    if (track === 0 && total !== undefined && total !== value)
+      throw violation([{ path: '/totals/0', message: 'must be total_packets, where both stand' }])
+    while (byTrack.length <= track) byTrack.push(null)
+    byTrack[track] = value
+  }
+  const [totalPackets = null] = byTrack
+  if (byTrack.every((value) => value === null))
+    throw violation([{ path: '/totals', message: 'must name a track' }])
+  return byTrack.length === 1 ? { totalPackets } : { totalPackets, totals: byTrack }
 }
 
 /** Nothing, or an object without members that matter. Throws as `decodePacket` does. */
@@ -139,13 +161,24 @@ export function checkSchema(check: SchemaCheck, object: ParsedObject): void {
 
 function decodeFields(object: ParsedObject): Packet {
   checkIntegerText(object, 'sequence')
+  if (object.texts.has('track')) checkIntegerText(object, 'track')
   // The schemas have been checked: these casts say what they said.
-  const { sequence, data, timestamp } = object.values as { sequence: number; data: string; timestamp: number }
+  const {
+    track = 0,
+    sequence,
+    data,
+    timestamp,
+  } = object.values as {
+    track?: number
+    sequence: number
+    data: string
+    timestamp: number
+  }
   if (!Number.isFinite(timestamp)) throw violation([{ path: '/timestamp', message: 'must be finite' }])
   checkText('/data', data)
   const bytes = Buffer.from(data, 'utf8')
   if (bytes.length > limits.dataBytesMax) throw dataTooLong(bytes.length)
-  return { sequence, data: bytes, timestamp }
+  return { track, sequence, data: bytes, timestamp }
 }
 
 export function checkIntegerText(object: ParsedObject, key: string, within = ''): void {
@@ -164,7 +197,7 @@ function malformed(detail: string): VoiceStreamError {
   return new VoiceStreamError('malformed_json', detail)
 }
 
-function violation(fields: readonly FieldError[]): VoiceStreamError {
+export function violation(fields: readonly FieldError[]): VoiceStreamError {
   const first = fields[0]
   return new VoiceStreamError(
     'schema_violation',

@@ -4,7 +4,7 @@ import { limits } from '../limits.js'
 import { Sentiment, Truncated } from './analysis.js'
 import { CallState, CompletionReason } from './call.js'
 import { CallDetails } from './media.js'
-import { CallIdText, MissingSequences, Sequence } from './packet.js'
+import { CallIdText, MissingSequences, Sequence, TrackNumber } from './packet.js'
 
 const head = <Name extends string>(name: Name) => ({
   event: Type.Literal(name),
@@ -16,6 +16,7 @@ const head = <Name extends string>(name: Name) => ({
 })
 
 const account = {
+  track: Type.Optional(TrackNumber),
   sequence: Sequence,
   total_received: Type.Integer({ minimum: 0 }),
   missing_sequences: MissingSequences,
@@ -29,6 +30,25 @@ export const PacketReceived = Type.Object(
 export const PacketDuplicate = Type.Object(
   { ...head('packet_duplicate'), ...account },
   { $id: 'packet_duplicate', description: 'A packet arrived again; the first one is kept.' },
+)
+export const PacketsReceived = Type.Object(
+  {
+    ...head('packets_received'),
+    track: TrackNumber,
+    first: { ...Sequence, description: 'The lowest of their numbers.' },
+    last: { ...Sequence, description: 'The highest of them.' },
+    count: Type.Integer({
+      minimum: 1,
+      description: 'How many are new on disk. Others between the two may be missing.',
+    }),
+    total_received: Type.Integer({ minimum: 1, description: 'Of the track.' }),
+    missing_count: Type.Integer({ minimum: 0, description: 'Of the track.' }),
+  },
+  {
+    $id: 'packets_received',
+    description:
+      'New packets of a media stream are on disk: at most two such events a second for each track.',
+  },
 )
 export const PacketRejected = Type.Object(
   { ...head('packet_rejected'), ...account, reason: Type.Literal('grace_period_over'), state: CallState },
@@ -99,6 +119,7 @@ export const CallDeleted = Type.Object(
 export const eventSchemas = [
   CallStarted,
   PacketReceived,
+  PacketsReceived,
   PacketDuplicate,
   PacketRejected,
   StateChanged,

@@ -1,7 +1,7 @@
 /** The description of a call: the encoding of its packets, and its parties. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
-import { CallIdText } from './packet.js'
+import { CallIdText, TrackNumber } from './packet.js'
 
 const name = (description: string) =>
   Type.String({
@@ -13,11 +13,23 @@ const name = (description: string) =>
 
 export const Media = Type.Object({
   encoding: Type.Union(
-    [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
+    [
+      Type.Literal('text'),
+      Type.Literal('mulaw'),
+      Type.Literal('alaw'),
+      Type.Literal('pcm_s16le'),
+      Type.Literal('other'),
+    ],
     {
       description:
-        'Encoding of `data` in packets: text, or base64 of samples (ITU-T G.711, or linear, 16 bits, little-endian).',
+        'Encoding of `data` in packets: text, or base64 of samples (ITU-T G.711, or linear, 16 bits, little-endian). `other`: base64 of another codec, which is kept and counted, but not played or transcribed.',
     },
+  ),
+  codec: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9._-]{1,32}$',
+      description: 'Name of an `other` codec: `g722`, `opus`.',
+    }),
   ),
   sample_rate: Type.Integer({ minimum: 4000, maximum: 192_000, description: 'Frames a second (Hz).' }),
   channels: Type.Integer({
@@ -34,9 +46,22 @@ export const Direction = Type.Union([
   Type.Literal('internal'),
 ])
 
+export const Track = Type.Object({
+  track: TrackNumber,
+  name: name('What the track carries: `inbound`, `outbound`, `mix`.'),
+  media: Media,
+})
+export type Track = Static<typeof Track>
+
 /** Everything that a PBX may say of a call beside its packets. */
 export const CallDetails = Type.Object({
   media: Media,
+  tracks: Type.Optional(
+    Type.Array(Track, {
+      maxItems: limits.tracksMax,
+      description: 'The call’s streams of packets, where it has more than one. `media` is of track 0.',
+    }),
+  ),
   direction: Type.Optional(Direction),
   caller: Type.Optional(name('Who calls, as the PBX writes it.')),
   callee: Type.Optional(name('Who is called.')),
@@ -54,7 +79,17 @@ export type CallDetails = Static<typeof CallDetails>
 
 /** What a PBX sends to say what a call is. What it leaves out of `media` stays as it was, or as the settings say. */
 export const StartBody = Type.Object(
-  { ...CallDetails.properties, media: Type.Optional(Type.Partial(Media)) },
+  {
+    ...CallDetails.properties,
+    media: Type.Optional(Type.Partial(Media)),
+    tracks: Type.Optional(
+      Type.Array(Type.Object({ ...Track.properties, media: Type.Optional(Type.Partial(Media)) }), {
+        maxItems: limits.tracksMax,
+        description:
+          'The call’s streams of packets, each number once. What `media` leaves out is as in the call’s `media`.',
+      }),
+    ),
+  },
   {
     $id: 'Start',
     examples: [
@@ -81,11 +116,21 @@ export const textMedia: Media = { encoding: 'text', sample_rate: 8000, channels:
 
 /** Members in one order, so that equal details are equal as text. */
 export function completeDetails(body: StartBody, before: Media): CallDetails {
-  const { media, metadata, direction, caller, callee, agent, queue } = body
-  const { encoding, sample_rate, channels } = { ...before, ...media }
+  const { metadata, direction, caller, callee, agent, queue } = body
+  const tracks = [...(body.tracks ?? [])].sort((a, b) => a.track - b.track)
+  const media = completeMedia(body.media ?? tracks.find(({ track }) => track === 0)?.media, before)
   const labels = Object.entries(metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
   return {
-    media: { encoding, sample_rate, channels },
+    media,
+    ...(tracks.length === 0
+      ? {}
+      : {
+          tracks: tracks.map(({ track, name, media: own }) => ({
+            track,
+            name,
+            media: completeMedia(own, media),
+          })),
+        }),
     ...(direction === undefined ? {} : { direction }),
     ...(caller === undefined ? {} : { caller }),
     ...(callee === undefined ? {} : { callee }),
@@ -95,8 +140,25 @@ export function completeDetails(body: StartBody, before: Media): CallDetails {
   }
 }
 
+function completeMedia(media: Partial<Media> | undefined, before: Media): Media {
+  const { encoding, codec, sample_rate, channels } = { ...before, ...media }
+  // The name is of this encoding alone.
+  const named = encoding === 'other' && codec !== undefined ? { codec } : {}
+  return { encoding, ...named, sample_rate, channels }
+}
+
 export function isSameMedia(a: Media, b: Media): boolean {
-  return a.encoding === b.encoding && a.sample_rate === b.sample_rate && a.channels === b.channels
+  return (
+    a.encoding === b.encoding &&
+    a.codec === b.codec &&
+    a.sample_rate === b.sample_rate &&
+    a.channels === b.channels
+  )
+}
+
+/** What the packets of a track hold. */
+export function mediaOf({ media, tracks }: Pick<CallDetails, 'media' | 'tracks'>, track: number): Media {
+  return tracks?.find((other) => other.track === track)?.media ?? media
 }
 
 export function isSameDetails(a: CallDetails, b: CallDetails): boolean {

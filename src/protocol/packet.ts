@@ -10,6 +10,13 @@ export const Sequence = Type.Integer({
     'A plain counter from 0 for each call: no wrap, no window. Written as digits only: `1.0` and `1e2` are refused.',
 })
 
+export const TrackNumber = Type.Integer({
+  minimum: 0,
+  maximum: limits.tracksMax - 1,
+  description:
+    'A stream of packets of the call, with numbers of its own: one for each direction, for example. Absent means 0. Written as a digit.',
+})
+
 export const PacketTimestamp = Type.Number({
   exclusiveMinimum: 0,
   description: 'The sender’s time in seconds. It is stored and returned; it never affects a deadline.',
@@ -21,7 +28,7 @@ export const PacketData = Type.String({
 })
 
 export const PacketBody = Type.Object(
-  { sequence: Sequence, data: PacketData, timestamp: PacketTimestamp },
+  { track: Type.Optional(TrackNumber), sequence: Sequence, data: PacketData, timestamp: PacketTimestamp },
   {
     $id: 'Packet',
     description: 'One audio packet of a call. Other members are ignored.',
@@ -37,7 +44,13 @@ export const CallIdText = Type.String({
 })
 
 export const BulkLine = Type.Object(
-  { call_id: CallIdText, sequence: Sequence, data: PacketData, timestamp: PacketTimestamp },
+  {
+    call_id: CallIdText,
+    track: Type.Optional(TrackNumber),
+    sequence: Sequence,
+    data: PacketData,
+    timestamp: PacketTimestamp,
+  },
   { $id: 'BulkLine', description: 'One line of `application/x-ndjson`.' },
 )
 
@@ -57,8 +70,9 @@ export const Receipt = Type.Object(
     status: ReceiptStatus,
     message: Type.String(),
     call_id: CallIdText,
+    track: Type.Optional(TrackNumber),
     sequence: Sequence,
-    total_received: Type.Integer({ minimum: 0 }),
+    total_received: Type.Integer({ minimum: 0, description: 'Of the packet’s track, as the figures below.' }),
     missing_sequences: MissingSequences,
     missing_count: Type.Integer({ minimum: 0 }),
     duplicate: Type.Boolean(),
@@ -71,6 +85,7 @@ export const BulkLineResult = Type.Object({
   line: Type.Integer({ minimum: 1, description: 'Counted from 1.' }),
   status: Type.Union([Type.Literal('duplicate'), Type.Literal('rejected'), Type.Literal('invalid')]),
   call_id: Type.Optional(CallIdText),
+  track: Type.Optional(TrackNumber),
   sequence: Type.Optional(Sequence),
   errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
 })

@@ -18,35 +18,77 @@
 import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
 import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
-import type { CallState, CompletionReason } from '../protocol/call.js'
+import type { CallState, CompletionReason, ExpectedTotals } from '../protocol/call.js'
 import type { Detail } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallDetails } from '../protocol/media.js'
 import type { MatchPart, SearchTerm } from '../protocol/search.js'
 import type { TranscriptQuery } from './transcript-file.js'
 
+/** A packet, or a block of them: as many of equal length, whose numbers follow each other. */
 export interface PacketEntry {
   readonly type: 'packet'
+  /** Of the call's tracks; 0 where it is absent. */
+  readonly track?: number
+  /** Of the first one. */
   readonly sequence: number
-  /** UTF-8, copied by the append. */
+  /** How many; 1 where it is absent. */
+  readonly count?: number
+  /** One behind the other, copied by the append: UTF-8, or the bytes of a codec. */
   readonly data: Uint8Array
+  /** Whether the data are bytes of a codec; false where it is absent. */
+  readonly isRaw?: boolean
   /** Seconds, the sender's clock. */
   readonly timestamp: number
   readonly receivedAt: Millis
+}
+
+/** The platform has ended the stream, or closed its socket, or it was lost. */
+export type LegEnd = 'stopped' | 'closed' | 'lost'
+
+/** What happens on a leg beside its packets. Digits are counted and never kept. */
+export interface Note {
+  readonly kind: 'dtmf' | 'mark' | 'paused' | 'resumed' | 'skipped'
+  readonly leg: string
+  /** Where it is of one track alone. */
+  readonly track?: number
+  /** Of a mark, as the platform names it; of skipped packets, why. */
+  readonly text?: string
+  readonly packets?: number
 }
 
 /** What happened in a call's life. The call machine takes them as its events, living and replaying alike (V5). */
 export type LifecycleEntry =
   /** The PBX has said what the call is: all of it, in place of what it has said before. */
   | { readonly type: 'described'; readonly at: Millis; readonly details: CallDetails }
-  | {
+  | (ExpectedTotals & {
       readonly type: 'completed'
       readonly at: Millis
       readonly reason: CompletionReason
-      readonly totalPackets: number | null
       /** The end of the grace period. */
       readonly dueAt: Millis
+    })
+  /** A media stream of the call begins: its voices come into these tracks, from these numbers on. */
+  | {
+      readonly type: 'leg-started'
+      readonly at: Millis
+      readonly leg: string
+      readonly dialect: string
+      /** Of the process that has the socket. */
+      readonly run: string
+      readonly tracks: readonly { readonly track: number; readonly base: number }[]
     }
+  | {
+      readonly type: 'leg-ended'
+      readonly at: Millis
+      readonly leg: string
+      readonly why: LegEnd
+      /** Packets of each of its tracks, where the platform's numbers prove it. */
+      readonly totals: readonly (number | null)[] | null
+      /** Where it was the last one: the end of the time within which another one may come. */
+      readonly dueAt: Millis | null
+    }
+  | { readonly type: 'noted'; readonly at: Millis; readonly note: Note }
   | { readonly type: 'grace-over'; readonly at: Millis }
   /** There is nothing to analyse: the PBX has said that the call has no packets. */
   | { readonly type: 'no-audio'; readonly at: Millis }
@@ -115,7 +157,7 @@ export interface DroppedPacket {
 
 /** An entry as a replay needs it: only what the call remembers. */
 export type ReplayEntry =
-  | Pick<PacketEntry, 'type' | 'sequence' | 'receivedAt'>
+  | Pick<PacketEntry, 'type' | 'track' | 'sequence' | 'count' | 'receivedAt'>
   | LifecycleFacts
   | DroppedPacket
 
@@ -233,7 +275,11 @@ export interface UnreadableCall {
 }
 
 export interface StoredPacket {
+  /** 0 where it is absent. */
+  readonly track?: number
   readonly sequence: number
+  /** Whether the data are bytes of a codec; false where it is absent. */
+  readonly isRaw?: boolean
   readonly data: Uint8Array
   readonly timestamp: number
   readonly receivedAt: Millis
@@ -309,14 +355,21 @@ export interface CallReader {
   call(callId: CallId): Promise<StoredCall | DamagedCall | null>
   /** Newest first. Ends early at a bound, of bytes or of calls that were looked at; then it may be empty. */
   calls(query: CallQuery): Promise<{ calls: readonly (FoundCall | DamagedCall)[]; nextCursor: number | null }>
-  /** Ascending from sequence `from`; ends early at a bound of bytes, but never before the first packet. */
+  /** Of a track (0), ascending from sequence `from`; ends early at a bound of bytes, but never before the first packet. */
   packets(
     callId: CallId,
     from: number,
     limit: number,
+    track?: number,
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
   /** Such a page as a file to be sent, made by who reads it. Null when there is no such call. */
-  packetPage(callId: CallId, from: number, limit: number, asker: Asker): Promise<PacketPageFile | null>
+  packetPage(
+    callId: CallId,
+    from: number,
+    limit: number,
+    asker: Asker,
+    track?: number,
+  ): Promise<PacketPageFile | null>
   /** Deadlines behind `after` up to `through`, earliest first. */
   due(after: DueCursor, through: Millis, limit: number): Promise<readonly DueCall[]>
   /** Calls that ended behind `after` up to `through`, the first to end first. */

@@ -171,8 +171,8 @@ describe('a call that is erased', () => {
     // Guards against an adapter that reads on after the erasure: it would read another call's words.
     const read: string[] = []
     let goOn = () => {}
-    const calls = new AnalysedCalls(async ({ packetPages }) => {
-      for await (const page of packetPages()) {
+    const calls = new AnalysedCalls(async ({ tracks: [track] }) => {
+      for await (const page of track?.packetPages() ?? []) {
         read.push(...page.map(({ data }) => Buffer.from(data).toString()))
         await new Promise<void>((resolve) => {
           goOn = resolve

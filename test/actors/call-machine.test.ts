@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { createActor, transition } from 'xstate'
-import { type CallMachineSnapshot, callMachine, newCall, noAnalysis } from '../../src/actors/call-machine.js'
-import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { newCall, noAnalysis } from '../../src/actors/call-context.js'
+import { type CallMachineSnapshot, callMachine } from '../../src/actors/call-machine.js'
+import { TrackLogs } from '../../src/actors/track-logs.js'
 import type { CallState } from '../../src/protocol/call.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import { textMedia } from '../../src/protocol/media.js'
@@ -15,7 +16,16 @@ import { holds } from '../support/property.js'
 
 const at = 1_700_000_000_000
 
-/** In every state below one attempt was started, where the state can have one. */
+const firstLeg = {
+  type: 'leg-started',
+  at,
+  leg: 'l1',
+  dialect: 'twilio',
+  run: 'r1',
+  tracks: [{ track: 0, base: 0 }],
+} as const
+
+/** In every state below a leg is open, and one attempt was started, where the state can have one. */
 const entries = {
   'completed, with a total': {
     type: 'completed',
@@ -81,6 +91,19 @@ const entries = {
   },
   redriven: { type: 'redriven', at: at + 9 },
   described: { type: 'described', at, details: { media: textMedia, agent: 'maria' } },
+  'leg-started, another one': { ...firstLeg, leg: 'l2' },
+  'leg-started, the open one': firstLeg,
+  'leg-ended, the open one': {
+    type: 'leg-ended',
+    at,
+    leg: 'l1',
+    why: 'stopped',
+    totals: [7],
+    dueAt: at + 2000,
+  },
+  'leg-ended, another one': { type: 'leg-ended', at, leg: 'l2', why: 'lost', totals: null, dueAt: null },
+  'noted, of the open leg': { type: 'noted', at, note: { kind: 'dtmf', leg: 'l1' } },
+  'noted, of another leg': { type: 'noted', at, note: { kind: 'dtmf', leg: 'l2' } },
 } as const satisfies Record<string, LifecycleEntry>
 
 type EntryName = keyof typeof entries
@@ -107,6 +130,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'analysis-kept, by another one': '·',
     redriven: '·',
     described: 'IN_PROGRESS',
+    'leg-started, another one': 'IN_PROGRESS',
+    'leg-started, the open one': '·',
+    'leg-ended, the open one': 'IN_PROGRESS',
+    'leg-ended, another one': '·',
+    'noted, of the open leg': 'IN_PROGRESS',
+    'noted, of another leg': '·',
   },
   COMPLETED: {
     'completed, with a total': '·',
@@ -128,6 +157,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'analysis-kept, by another one': '·',
     redriven: '·',
     described: 'COMPLETED',
+    'leg-started, another one': 'COMPLETED',
+    'leg-started, the open one': '·',
+    'leg-ended, the open one': 'COMPLETED',
+    'leg-ended, another one': '·',
+    'noted, of the open leg': 'COMPLETED',
+    'noted, of another leg': '·',
   },
   'COMPLETED without a total': {
     'completed, with a total': 'COMPLETED',
@@ -149,6 +184,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'analysis-kept, by another one': '·',
     redriven: '·',
     described: 'COMPLETED',
+    'leg-started, another one': 'COMPLETED',
+    'leg-started, the open one': '·',
+    'leg-ended, the open one': 'COMPLETED',
+    'leg-ended, another one': '·',
+    'noted, of the open leg': 'COMPLETED',
+    'noted, of another leg': '·',
   },
   PROCESSING_AI: {
     'completed, with a total': '·',
@@ -170,6 +211,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'analysis-kept, by another one': '·',
     redriven: '·',
     described: '·',
+    'leg-started, another one': '·',
+    'leg-started, the open one': '·',
+    'leg-ended, the open one': '·',
+    'leg-ended, another one': '·',
+    'noted, of the open leg': '·',
+    'noted, of another leg': '·',
   },
   ARCHIVED: {
     'completed, with a total': '·',
@@ -191,6 +238,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'analysis-kept, by another one': '·',
     redriven: '·',
     described: '·',
+    'leg-started, another one': '·',
+    'leg-started, the open one': '·',
+    'leg-ended, the open one': '·',
+    'leg-ended, another one': '·',
+    'noted, of the open leg': '·',
+    'noted, of another leg': '·',
   },
   FAILED: {
     'completed, with a total': '·',
@@ -212,12 +265,18 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'analysis-kept, by another one': '·',
     redriven: 'PROCESSING_AI',
     described: '·',
+    'leg-started, another one': '·',
+    'leg-started, the open one': '·',
+    'leg-ended, the open one': '·',
+    'leg-ended, another one': '·',
+    'noted, of the open leg': '·',
+    'noted, of another leg': '·',
   },
 }
 
 function begin(): CallMachineSnapshot {
-  const context = newCall(callId('c1'), at, at + 900_000, new ReceiveLog())
-  return callMachine.resolveState({ value: 'IN_PROGRESS', context })
+  const context = newCall(callId('c1'), at, at + 900_000, new TrackLogs())
+  return move(callMachine.resolveState({ value: 'IN_PROGRESS', context }), firstLeg)
 }
 
 const roads: Record<keyof typeof table, readonly EntryName[]> = {
@@ -325,7 +384,7 @@ describe('the lifecycle', () => {
   test('keeps the total, the reason and the deadline of its first completion', () => {
     const idle = bring('COMPLETED without a total')
     const late = move(idle, { ...entries['completed, with a total'], at: at + 1, dueAt: at + 9999 })
-    assert.equal(late.context.log.expectedTotal, 3)
+    assert.equal(late.context.logs.expectedTotal, 3)
     assert.equal(late.context.reason, 'idle_timeout')
     assert.equal(late.context.completedAt, at)
     assert.equal(late.context.dueAt, at + 3000)
@@ -374,11 +433,11 @@ describe('the lifecycle', () => {
       return move(state, entries[entry])
     }, started)
     assert.deepEqual([ended.value, ended.context.reason, ended.context.endedAt], ['ARCHIVED', 'no_audio', at])
-    assert.deepEqual([ended.context.dueAt, ended.context.log.expectedTotal], [null, 0])
+    assert.deepEqual([ended.context.dueAt, ended.context.logs.expectedTotal], [null, 0])
     assert.deepEqual(ended.context.analysis, noAnalysis)
 
     const withPacket = move(begin(), entries.described)
-    withPacket.context.log.mark(0)
+    withPacket.context.logs.first.mark(0)
     assert.equal(withPacket.can(entries['completed, with a total of 0']), false)
     assert.equal(begin().can(entries['completed, with a total of 0']), false, 'nobody has started it')
   })

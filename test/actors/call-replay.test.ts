@@ -99,7 +99,7 @@ function remembered(state: CallMachineSnapshot) {
     details: state.context.details,
     describedAt: state.context.describedAt,
     analysis: state.context.analysis,
-    log: Buffer.from(state.context.log.snapshot()).toString('hex'),
+    logs: state.context.logs.snapshot(),
   }
 }
 
@@ -248,10 +248,10 @@ describe('a snapshot', () => {
         (await calls.look(id, (now) => [now, restoreSnapshot(id, snapshotOf(now, true))])) ?? []
       assert(living && restored)
       assert.equal(restored.value, living.value)
-      const { log, ...context } = restored.context
-      const { log: livingLog, ...livingContext } = living.context
+      const { logs, ...context } = restored.context
+      const { logs: livingLogs, ...livingContext } = living.context
       assert.deepEqual(context, livingContext)
-      assert.deepEqual(log.snapshot(), livingLog.snapshot())
+      assert.deepEqual(logs.snapshot(), livingLogs.snapshot())
       assert.equal(context.duplicateCount, 1)
     }
   })

@@ -214,7 +214,14 @@ test('a recording ends where its call was erased, and does not go on with the ne
       await live(2)
     }
   }
-  const exchange = { segment: 'c1', head: {}, isHead: false, isEnded: false, stream } as unknown as Exchange
+  const exchange = {
+    segment: 'c1',
+    head: {},
+    query: () => undefined,
+    isHead: false,
+    isEnded: false,
+    stream,
+  } as unknown as Exchange
   await assert.rejects(async () => route.answer(exchange), { code: 'call_not_found' })
   assert(chunks >= 2, 'it had begun')
   assert.deepEqual([...heard], [1])

@@ -1,7 +1,7 @@
 /** The analysis of ended calls: one outcome each (V10), and slots for attempts only. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { noAnalysis } from '../../src/actors/call-machine.js'
+import { noAnalysis } from '../../src/actors/call-context.js'
 import { Analyses, type AnalysisPorts } from '../../src/analysis/analysis.js'
 import { type AnalysisRequest, ProviderRejected, ProviderUnavailable } from '../../src/analysis/provider.js'
 import { limits } from '../../src/limits.js'
@@ -50,7 +50,8 @@ describe('a call that has ended', () => {
     const calls = new AnalysedCalls(async (request) => {
       requests.push(request)
       const sequences: number[] = []
-      for await (const page of request.packetPages()) sequences.push(...page.map(({ sequence }) => sequence))
+      for (const track of request.tracks)
+        for await (const page of track.packetPages()) sequences.push(...page.map(({ sequence }) => sequence))
       read.push(sequences)
       if (requests.length < 3) return down()
       return result

@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { callMachine, newCall } from '../../src/actors/call-machine.js'
+import { newCall } from '../../src/actors/call-context.js'
+import { callMachine } from '../../src/actors/call-machine.js'
 import { snapshotOf } from '../../src/actors/call-replay.js'
-import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { TrackLogs } from '../../src/actors/track-logs.js'
 import { callId } from '../support/calls.js'
 import { FeedClient } from '../support/feed-client.js'
 import { HttpClient } from '../support/http-client.js'
@@ -24,9 +25,9 @@ test('of three thousand passive calls that are erased during a snapshot no row i
     await Promise.all(
       Array.from({ length: 500 }, (_, i) => {
         const id = callId(`c${first + i}`)
-        const log = new ReceiveLog()
-        log.mark(0)
-        const context = { ...newCall(id, now, now + 3_600_000, log), lastPacketAt: now }
+        const logs = new TrackLogs()
+        logs.first.mark(0)
+        const context = { ...newCall(id, now, now + 3_600_000, logs), lastPacketAt: now }
         const state = callMachine.resolveState({ value: 'IN_PROGRESS', context })
         return append(journal, journal.create(id), [packetEntry(0)], snapshotOf(state, true))
       }),

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { callMachine, newCall } from '../../src/actors/call-machine.js'
+import { newCall } from '../../src/actors/call-context.js'
+import { callMachine } from '../../src/actors/call-machine.js'
 import { snapshotOf } from '../../src/actors/call-replay.js'
-import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { TrackLogs } from '../../src/actors/track-logs.js'
 import { callId } from '../support/calls.js'
 import { HttpClient } from '../support/http-client.js'
 import { append, packetEntry } from '../support/journals.js'
@@ -26,14 +27,14 @@ async function startWithALongCall(t: TestContext): Promise<Service> {
   const { journal, dataDir } = await openJournal(t)
   const id = callId('long')
   const stream = journal.create(id)
-  const log = new ReceiveLog()
+  const logs = new TrackLogs()
   const now = Date.now()
   for (let first = 0; first < packets; first += packetsPerAppend) {
     const entries = Array.from({ length: packetsPerAppend }, (_, i) =>
       packetEntry(first + i, 'x'.repeat(160)),
     )
-    for (const { sequence } of entries) log.mark(sequence)
-    const context = { ...newCall(id, now, now + 3_600_000, log), lastPacketAt: now }
+    for (const { sequence } of entries) logs.first.mark(sequence)
+    const context = { ...newCall(id, now, now + 3_600_000, logs), lastPacketAt: now }
     const state = callMachine.resolveState({ value: 'IN_PROGRESS', context })
     await append(journal, stream, entries, snapshotOf(state, false))
   }

@@ -18,6 +18,7 @@ const check = Compile(Receipt)
 const facts = fc.record({
   status: fc.constantFrom('accepted' as const, 'duplicate' as const, 'rejected' as const),
   callId: callIdTexts.map((text) => text as CallId),
+  track: fc.nat(7),
   sequence: fc.nat(2 ** 31 - 1),
   totalReceived: fc.nat(2 ** 31),
   missingSequences: fc
@@ -48,6 +49,7 @@ describe('a receipt', () => {
       assert.deepEqual(rest, {
         status: given.status,
         call_id: given.callId,
+        ...(given.track === 0 ? {} : { track: given.track }),
         sequence: given.sequence,
         total_received: given.totalReceived,
         missing_sequences: given.missingSequences,
@@ -63,6 +65,7 @@ describe('a receipt', () => {
     const text = textOf({
       status: 'accepted',
       callId: callId('c1'),
+      track: 0,
       sequence: 5,
       totalReceived: log.totalReceived,
       missingSequences: log.missingSequences(),
@@ -82,6 +85,7 @@ describe('a receipt', () => {
     const text = textOf({
       status: 'accepted',
       callId: callId('x'.repeat(128)),
+      track: 7,
       sequence: 2 ** 31 - 1,
       totalReceived: 1,
       missingSequences: log.missingSequences(),

@@ -1,17 +1,20 @@
 /** Calls under test: a real registry with real actors on the journal in memory, and everything that they tell. */
 import assert from 'node:assert/strict'
-import type { CallPorts } from '../../src/actors/call.js'
+import type { AnalysisFacts } from '../../src/actors/call-context.js'
 import type { UnplacedEvent } from '../../src/actors/call-events.js'
-import type { ReceiptFacts } from '../../src/actors/call-facts.js'
-import type { AnalysisFacts, CallMachineSnapshot } from '../../src/actors/call-machine.js'
+import type { BlockFacts, ReceiptFacts } from '../../src/actors/call-facts.js'
+import type { CallMachineSnapshot } from '../../src/actors/call-machine.js'
 import type {
   CallMessage,
   CompletionAnswer,
   DescribeAnswer,
   ErasureAnswer,
+  LegAnswer,
+  LegRequest,
   PacketMessage,
   RedriveAnswer,
 } from '../../src/actors/call-messages.js'
+import type { CallPorts } from '../../src/actors/call-ports.js'
 import { CallRegistry } from '../../src/actors/call-registry.js'
 import { callView } from '../../src/actors/call-view.js'
 import { DuplicateCheck } from '../../src/actors/duplicate-check.js'
@@ -21,7 +24,7 @@ import { encodePacketEvent } from '../../src/feed/event-feed.js'
 import type { CallState, CallView } from '../../src/protocol/call.js'
 import { type CallId, decodeCallId } from '../../src/protocol/call-id.js'
 import { type StartBody, textMedia } from '../../src/protocol/media.js'
-import type { LifecycleEntry, ReplyTo } from '../../src/store/journal.js'
+import type { LegEnd, LifecycleEntry, Note, ReplyTo } from '../../src/store/journal.js'
 import { analysed } from './analysed.js'
 import { FakeClock } from './fake-clock.js'
 import { HeldJournal } from './held-journal.js'
@@ -99,13 +102,14 @@ export class Calls {
   readonly erasures: CallId[] = []
   readonly erasedIn: (CallState | null)[] = []
   readonly duplicates: number[] = []
+  readonly blocks: BlockFacts[] = []
   readonly activationFailures: unknown[] = []
   readonly #check: DuplicateCheck
 
   constructor(
     journal = new HeldJournal(),
     clock = new FakeClock(),
-    ports: Partial<Pick<CallPorts, 'arm' | 'analyse'>> = {},
+    ports: Partial<Pick<CallPorts, 'arm' | 'analyse' | 'run'>> = {},
   ) {
     this.journal = journal
     this.#check = new DuplicateCheck({
@@ -127,6 +131,8 @@ export class Calls {
       clock: this.clock,
       graceMs,
       idleMs,
+      legGraceMs: { stopped: 2000, closed: 30_000, lost: 30_000 },
+      run: 'run-1',
       defaultMedia: textMedia,
       publish: (event) => {
         this.events.push(event)
@@ -137,6 +143,10 @@ export class Calls {
         assert.equal(position, 'placed')
         this.events.push(event)
         this.story.push(`event ${event.event} ${facts.sequence}`)
+      },
+      publishBlock: (facts) => {
+        this.blocks.push(facts)
+        this.story.push(`block ${facts.first}+${facts.accepted}`)
       },
       arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
       analyse: ({ callId }, facts) => this.analysesAsked.push({ callId, facts }),
@@ -152,10 +162,9 @@ export class Calls {
       duplicate: (_, { sequence }) => this.duplicates.push(sequence),
       compare: (life, packet, replyTo) => {
         const { callId, createdAt } = life
-        const { sequence } = packet
         this.#check.compare(life, packet, (comparison) => {
           if (comparison instanceof VoiceStreamError) return replyTo.failed(comparison)
-          this.registry.tell(callId, { type: 'compared', createdAt, sequence, isSame: comparison, replyTo })
+          this.registry.tell(callId, { type: 'compared', createdAt, packet, isSame: comparison, replyTo })
         })
       },
     }
@@ -167,6 +176,33 @@ export class Calls {
     )
     this.registry.tell(id, packetMessage(sequence, replyTo, data))
     return told
+  }
+
+  /** A block of so many packets of `bytes` each, whose bytes are their numbers. */
+  block(id: CallId, track: number, sequence: number, count: number, bytes = 4): Told<BlockFacts> {
+    const data = Uint8Array.from(
+      { length: count * bytes },
+      (_, at) => (sequence + Math.floor(at / bytes)) % 256,
+    )
+    const block = { track, sequence, count, data, isRaw: true, timestamp: 1_700_000_000 }
+    return this.#tell<BlockFacts>(id, (replyTo) => ({ type: 'block', block, replyTo }))
+  }
+
+  leg(id: CallId, request: LegRequest): Told<LegAnswer> {
+    return this.#tell<LegAnswer>(id, (replyTo) => ({ type: 'leg', request, replyTo }))
+  }
+
+  endLeg(
+    id: CallId,
+    leg: string,
+    why: LegEnd,
+    totals: readonly (number | null)[] | null = null,
+  ): Told<boolean> {
+    return this.#tell<boolean>(id, (replyTo) => ({ type: 'leg-end', leg, why, totals, replyTo }))
+  }
+
+  note(id: CallId, note: Note): Told<boolean> {
+    return this.#tell<boolean>(id, (replyTo) => ({ type: 'note', note, replyTo }))
   }
 
   complete(id: CallId, totalPackets: number): Told<CompletionAnswer> {

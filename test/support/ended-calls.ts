@@ -1,8 +1,9 @@
 /** Calls that are over, written straight into a journal: what the service would have made of them. */
 import { transition } from 'xstate'
-import { callMachine, newCall } from '../../src/actors/call-machine.js'
+import { newCall } from '../../src/actors/call-context.js'
+import { callMachine } from '../../src/actors/call-machine.js'
 import { snapshotOf } from '../../src/actors/call-replay.js'
-import { ReceiveLog } from '../../src/actors/receive-log.js'
+import { TrackLogs } from '../../src/actors/track-logs.js'
 import type { AnalysisResult } from '../../src/protocol/analysis.js'
 import type { LifecycleEntry } from '../../src/store/journal.js'
 import { analysed } from './analysed.js'
@@ -19,8 +20,8 @@ export async function endedCall(
   endedAt = day,
 ): Promise<void> {
   const id = callId(name)
-  const log = new ReceiveLog()
-  log.mark(0)
+  const logs = new TrackLogs()
+  logs.first.mark(0)
   const entries: readonly LifecycleEntry[] = [
     { type: 'completed', at: endedAt, reason: 'completed', totalPackets: 1, dueAt: endedAt },
     { type: 'grace-over', at: endedAt },
@@ -28,7 +29,7 @@ export async function endedCall(
     await analysed(result, endedAt),
   ]
   const packet = packetEntry(0)
-  const context = { ...newCall(id, endedAt, endedAt, log), lastPacketAt: packet.receivedAt }
+  const context = { ...newCall(id, endedAt, endedAt, logs), lastPacketAt: packet.receivedAt }
   const first = callMachine.resolveState({ value: 'IN_PROGRESS', context })
   const ended = entries.reduce((state, entry) => transition(callMachine, state, entry)[0], first)
   await append(journal, journal.create(id), [packet, ...entries], snapshotOf(ended, true))

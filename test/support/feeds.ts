@@ -11,6 +11,7 @@ import { FakeClock } from './fake-clock.js'
 export const packetFacts = (sequence: number, facts: Partial<ArrivalFacts> = {}): ArrivalFacts => ({
   status: 'accepted',
   callId: callId('c1'),
+  track: 0,
   sequence,
   totalReceived: sequence + 1,
   missingSequences: [],

@@ -13,6 +13,7 @@ import { callStates } from '../../src/protocol/call-states.js'
 import type { CallTranscript } from '../../src/protocol/transcript.js'
 import { ErasuresUnderWay } from '../../src/store/erasures-under-way.js'
 import {
+  type Asker,
   type CallHistory,
   type CallQuery,
   type CallReader,
@@ -26,6 +27,7 @@ import {
   type Journal,
   type JournalEntry,
   type KeptPart,
+  type PacketEntry,
   type PacketPageFile,
   type Settlement,
   type StoredCall,
@@ -213,7 +215,7 @@ export class MemoryJournal implements Journal, CallReader {
     for (const { version, entry } of entries) {
       call.version = version
       call.entries.push({ version, entry })
-      if (entry.type === 'packet') call.packets.push(entry)
+      if (entry.type === 'packet') call.packets.push(...singlePackets(entry))
     }
     if (snapshot === null) return
     call.snapshot = snapshot
@@ -265,16 +267,23 @@ export class MemoryJournal implements Journal, CallReader {
     callId: CallId,
     from: number,
     limit: number,
+    track = 0,
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
     const found = (this.#calls.get(callId)?.packets ?? [])
-      .filter(({ sequence }) => sequence >= from)
+      .filter((packet) => (packet.track ?? 0) === track && packet.sequence >= from)
       .sort((a, b) => a.sequence - b.sequence)
     return { packets: found.slice(0, limit), nextFrom: found[limit]?.sequence ?? null }
   }
 
-  async packetPage(callId: CallId, from: number, limit: number): Promise<PacketPageFile | null> {
+  async packetPage(
+    callId: CallId,
+    from: number,
+    limit: number,
+    _asker?: Asker,
+    track = 0,
+  ): Promise<PacketPageFile | null> {
     if (!this.#calls.has(callId)) return null
-    const { packets, nextFrom } = await this.packets(callId, from, limit)
+    const { packets, nextFrom } = await this.packets(callId, from, limit, track)
     return packetPageFile(packets, nextFrom)
   }
 
@@ -343,4 +352,16 @@ function spokenIn(call: Call): string {
   if (told === null) return ''
   const { transcription } = JSON.parse(told.text) as CallTranscript
   return transcription.slice(0, limits.indexedCharactersMax)
+}
+
+/** Of a block, each packet by itself. */
+function singlePackets(entry: PacketEntry): readonly PacketEntry[] {
+  const { count = 1, data } = entry
+  const bytes = data.length / count
+  return Array.from({ length: count }, (_, index) => ({
+    ...entry,
+    sequence: entry.sequence + index,
+    count: 1,
+    data: data.subarray(index * bytes, (index + 1) * bytes),
+  }))
 }

@@ -19,13 +19,11 @@ export class LocalProvider implements AnalysisProvider {
   readonly name = 'local'
   readonly #vader = loadVader()
 
-  async analyse(
-    { media, packetPages, expectedTotal }: AnalysisRequest,
-    signal: AbortSignal,
-  ): Promise<AnalysisResult> {
-    if (media.encoding !== 'text')
-      throw new ProviderRejected(`AI_PROVIDER=local analyses only text; this call is ${media.encoding}`)
-    const transcript = await readTextCall(packetPages(), expectedTotal)
+  async analyse({ tracks }: AnalysisRequest, signal: AbortSignal): Promise<AnalysisResult> {
+    const audio = tracks.find(({ media }) => media.encoding !== 'text')
+    if (audio !== undefined)
+      throw new ProviderRejected(`AI_PROVIDER=local analyses only text; this call is ${audio.media.encoding}`)
+    const transcript = await readTextCall(tracks)
     const turns: TurnSentiment[] = []
     for (const [index, { text }] of transcript.segments.entries()) {
       signal.throwIfAborted()

@@ -37,10 +37,11 @@ export class SimulatedProvider implements AnalysisProvider {
 
     let packets = 0
     let bytes = 0
-    for await (const page of request.packetPages()) {
-      packets += page.length
-      for (const { data } of page) bytes += data.length
-    }
+    for (const track of request.tracks)
+      for await (const page of track.packetPages()) {
+        packets += page.length
+        for (const { data } of page) bytes += data.length
+      }
     const missing = request.missingCount === 0 ? 'none missing' : `${request.missingCount} missing`
     return {
       transcription: `Simulated transcription of ${packets} packets, ${bytes} bytes of data, ${missing}.`,

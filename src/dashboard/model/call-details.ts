@@ -15,6 +15,7 @@ const encodingNames: Readonly<Record<Media['encoding'], string>> = {
   mulaw: 'G.711 µ-law',
   alaw: 'G.711 A-law',
   pcm_s16le: 'PCM, 16 bits',
+  other: 'Another codec',
 }
 
 /** Empty where nobody said anything: that a call carries text is what a service takes for granted. */
@@ -31,10 +32,10 @@ export function detailLinesOf(view: CallView): readonly DetailLine[] {
   return [...lines, { key: 'media', name: 'Carries', value: describeMedia(media) }, ...labels]
 }
 
-function describeMedia({ encoding, sample_rate: rate, channels }: Media): string {
+function describeMedia({ encoding, codec, sample_rate: rate, channels }: Media): string {
   if (encoding === 'text') return encodingNames.text
   const sides = channels === 1 ? 'mono' : channels === 2 ? 'stereo' : `${formatCount(channels)} channels`
-  return `${encodingNames[encoding]}, ${rate / 1000} kHz, ${sides}`
+  return `${codec ?? encodingNames[encoding]}, ${rate / 1000} kHz, ${sides}`
 }
 
 const capitalised = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1)

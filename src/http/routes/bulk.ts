@@ -151,11 +151,12 @@ class BulkRequest {
     }
   }
 
-  answered(line: number, { status, callId, sequence }: ReceiptFacts): void {
+  answered(line: number, { status, callId, track, sequence }: ReceiptFacts): void {
     this.#result[status]++
     // It may wait for comparisons with what is stored, and is not stuck as long as they come back.
     this.#exchange.progressAt = performance.now()
-    if (status !== 'accepted') this.#list({ line, status, call_id: callId, sequence })
+    if (status !== 'accepted')
+      this.#list({ line, status, call_id: callId, ...(track === 0 ? {} : { track }), sequence })
     this.#answerOne()
   }
 

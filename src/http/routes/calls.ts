@@ -19,7 +19,7 @@ import {
 } from '../../protocol/call.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
 import { callStates } from '../../protocol/call-states.js'
-import { Sequence } from '../../protocol/packet.js'
+import { Sequence, TrackNumber } from '../../protocol/packet.js'
 import { integerOf, invalidParameter, oneOf } from '../../protocol/query.js'
 import type { CallReader, DamagedCall, FoundCall as FoundStoredCall } from '../../store/journal.js'
 import { type Exchange, jsonType } from '../exchange.js'
@@ -32,6 +32,11 @@ const limitParameter = (fallback: number, max: number) => ({
   schema: Type.Integer({ minimum: 1, maximum: max, default: fallback }),
 })
 const fromParameter = { name: 'from', schema: { ...Sequence, default: 0 } }
+const trackParameter = { name: 'track', schema: { ...TrackNumber, default: 0 } }
+const noGaps = { ranges: [], nextFrom: null }
+
+const trackOf = (exchange: Exchange) =>
+  integerOf(exchange.query('track'), 'track', 0, limits.tracksMax - 1, 0)
 
 export interface CallPorts {
   readonly registry: CallRegistry
@@ -89,16 +94,17 @@ function packetPageRoute({ registry, reader }: CallPorts): Route {
     path: '/v1/call/{call_id}/packets',
     access: 'supervisor',
     tag: 'calls',
-    summary: 'The packets of a call, ascending',
-    query: [fromParameter, limitParameter(100, limits.packetsPageMax)],
+    summary: 'The packets of a call’s track, ascending',
+    query: [trackParameter, fromParameter, limitParameter(100, limits.packetsPageMax)],
     answers: { 200: { description: 'A page of packets.', schema: PacketPage }, ...callNotFound },
     answer: async (exchange) => {
       const callId = decodeCallId(exchange.segment)
       const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
       const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
+      const track = trackOf(exchange)
       const { mark } = registry
-      const ask = () => reader.packetPage(callId, from, limit, exchange)
-      const page = known(await wholePage(registry, callId, from, ask), callId)
+      const ask = () => reader.packetPage(callId, from, limit, exchange, track)
+      const page = known(await wholePage(registry, callId, { track, from }, ask), callId)
       if (registry.wasErasedSince(callId, mark)) throw unknownCall(callId)
       exchange.send('200 OK', jsonType, page.text)
     },
@@ -111,15 +117,19 @@ function gapPageRoute({ registry }: CallPorts): Route {
     path: '/v1/call/{call_id}/gaps',
     access: 'supervisor',
     tag: 'calls',
-    summary: 'The missing ranges of a call, ascending',
-    query: [fromParameter, limitParameter(100, limits.gapRangesPageMax)],
+    summary: 'The missing ranges of a call’s track, ascending',
+    query: [trackParameter, fromParameter, limitParameter(100, limits.gapRangesPageMax)],
     answers: { 200: { description: 'A page of ranges, inclusive.', schema: GapPage }, ...callNotFound },
     answer: async (exchange) => {
       const callId = decodeCallId(exchange.segment)
       const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
       const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.gapRangesPageMax, 100)
+      const track = trackOf(exchange)
       const page = known(
-        await registry.read(callId, ({ context }) => context.log.missingRanges(from, limit)),
+        await registry.read(
+          callId,
+          ({ context }) => context.logs.of(track)?.missingRanges(from, limit) ?? noGaps,
+        ),
         callId,
       )
       exchange.json({ gaps: page.ranges.map(({ first, last }) => [first, last]), next_from: page.nextFrom })

@@ -4,7 +4,7 @@ import type { ReceiptFacts } from '../../actors/call-facts.js'
 import type { CompletionAnswer } from '../../actors/call-messages.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
-import { CompletionBody, CompletionReceipt } from '../../protocol/call.js'
+import { CompletionBody, CompletionReceipt, type ExpectedTotals, totalsOf } from '../../protocol/call.js'
 import { decodeCallId } from '../../protocol/call-id.js'
 import { decodeCompletion, decodePacket } from '../../protocol/decode.js'
 import { BulkLine, BulkResult, PacketBody, Receipt } from '../../protocol/packet.js'
@@ -120,12 +120,12 @@ function completionRoute({ registry }: IngestPorts): Route {
       bytesMax: limits.bodyBytesMax,
       take(exchange, body) {
         const callId = decodeCallId(exchange.segment)
-        const { totalPackets } = decodeCompletion(body)
+        const totals = decodeCompletion(body)
         const replyTo: ReplyTo<CompletionAnswer> = {
-          answered: (answer) => answerCompletion(exchange, callId, totalPackets, answer),
+          answered: (answer) => answerCompletion(exchange, callId, totals, answer),
           failed: (error) => exchange.problem(error),
         }
-        registry.tell(callId, { type: 'complete', totalPackets, replyTo })
+        registry.tell(callId, { type: 'complete', ...totals, replyTo })
       },
     },
   }
@@ -144,11 +144,12 @@ const totalOfNothing = new VoiceStreamError(
 function answerCompletion(
   exchange: Exchange,
   callId: string,
-  totalPackets: number,
+  totals: ExpectedTotals,
   answer: CompletionAnswer,
 ): void {
+  const said = totalsOf(totals).filter((total) => total !== null)
   // As the schema would say it where no call may be empty.
-  if (answer === 'not-empty' || (answer === 'unknown-call' && totalPackets === 0))
+  if (answer === 'not-empty' || (answer === 'unknown-call' && said.every((total) => total === 0)))
     return exchange.problem(totalOfNothing)
   if (answer === 'unknown-call')
     return exchange.problem(
@@ -168,7 +169,7 @@ function answerCompletion(
     status: 'accepted',
     message: 'Call completion signal received',
     call_id: callId,
-    expected_total_packets: totalPackets,
+    expected_total_packets: said.reduce((sum, total) => sum + total, 0),
   }
   exchange.send('202 Accepted', jsonType, JSON.stringify(receipt))
 }

@@ -20,6 +20,8 @@ const backslash = 0x5c
 const comma = 0x2c
 const zero = 0x30
 const sequenceKey = Buffer.from('","sequence":', 'latin1')
+const trackKey = Buffer.from('","track":', 'latin1')
+const sequenceBehindTrackKey = Buffer.from(',"sequence":', 'latin1')
 const totalReceivedKey = Buffer.from(',"total_received":', 'latin1')
 const missingSequencesKey = Buffer.from(',"missing_sequences":[', 'latin1')
 const missingCountKey = Buffer.from('],"missing_count":', 'latin1')
@@ -38,10 +40,21 @@ class ReceiptWriter {
     this.#end = Buffer.from(`,"duplicate":${status === 'duplicate'}}`, 'latin1')
   }
 
-  write({ callId, sequence, totalReceived, missingSequences, missingCount }: ReceiptFacts): Uint8Array {
+  write({
+    callId,
+    track,
+    sequence,
+    totalReceived,
+    missingSequences,
+    missingCount,
+  }: ReceiptFacts): Uint8Array {
     const buffer = this.#buffer
     let at = putCallId(buffer, this.#callIdAt, callId)
-    at = putBytes(buffer, at, sequenceKey)
+    if (track > 0) {
+      at = putBytes(buffer, at, trackKey)
+      at = putInteger(buffer, at, track)
+      at = putBytes(buffer, at, sequenceBehindTrackKey)
+    } else at = putBytes(buffer, at, sequenceKey)
     at = putInteger(buffer, at, sequence)
     at = putBytes(buffer, at, totalReceivedKey)
     at = putInteger(buffer, at, totalReceived)

@@ -4,12 +4,14 @@ import type { CallMachineSnapshot } from '../../actors/call-machine.js'
 import type { CallLife } from '../../actors/call-messages.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
 import { packetPages } from '../../actors/packet-pages.js'
-import { AudioError } from '../../audio/audio-format.js'
+import { AudioError, isAudioEncoding } from '../../audio/audio-format.js'
 import { CallAudio, type PagesFrom } from '../../audio/call-audio.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
-import type { Media } from '../../protocol/media.js'
+import { type Media, mediaOf } from '../../protocol/media.js'
+import { TrackNumber } from '../../protocol/packet.js'
+import { integerOf } from '../../protocol/query.js'
 import type { CallReader } from '../../store/journal.js'
 import { type Exchange, privateHeaders } from '../exchange.js'
 import type { Route } from '../routes.js'
@@ -22,6 +24,7 @@ const wavType = 'audio/wav'
 interface RecordedCall {
   readonly isReceiving: boolean
   readonly createdAt: number
+  readonly track: number
   readonly media: Media
   readonly expectedTotal: number | null
 }
@@ -36,6 +39,7 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader): Rout
     summary: 'A call as a WAV file',
     description:
       'Missing packets are silence of their length. Supports a `Range` of bytes. Available after the grace period, because late packets would shift the audio behind them.',
+    query: [{ name: 'track', schema: { ...TrackNumber, default: 0 } }],
     answers: {
       200: { description: 'The whole file.', mediaType: wavType },
       206: { description: 'The requested part.', mediaType: wavType },
@@ -61,9 +65,9 @@ class Recordings {
 
   async answer(exchange: Exchange): Promise<void> {
     const callId = decodeCallId(exchange.segment)
-    const call = known(await this.#registry.read(callId, recorded), callId)
-    if (call.media.encoding === 'text')
-      throw new VoiceStreamError('no_audio', `call ${callId} carries text, not audio`)
+    const track = integerOf(exchange.query('track'), 'track', 0, limits.tracksMax - 1, 0)
+    const call = known(await this.#registry.read(callId, (state) => recorded(state, track)), callId)
+    if (!isAudioEncoding(call.media.encoding)) throw noAudio(callId, call.media)
     if (call.isReceiving)
       throw new VoiceStreamError(
         'still_receiving',
@@ -80,7 +84,7 @@ class Recordings {
   }
 
   async #send(exchange: Exchange, callId: CallId, call: RecordedCall): Promise<void> {
-    const pages = this.#pagesOf(exchange, { callId, createdAt: call.createdAt })
+    const pages = this.#pagesOf(exchange, { callId, createdAt: call.createdAt }, call.track)
     const audio = await this.#audioOf(callId, call, pages)
     const { bytes } = audio
     // RFC 9110 §14.2: a range is for GET alone.
@@ -100,7 +104,7 @@ class Recordings {
   }
 
   async #audioOf(callId: CallId, call: RecordedCall, pages: PagesFrom): Promise<CallAudio> {
-    const key = `${call.createdAt} ${callId}`
+    const key = `${call.createdAt} ${call.track} ${callId}`
     const kept = this.#kept.get(key) ?? (await openAudio(callId, call, pages))
     this.#kept.delete(key)
     this.#kept.set(key, kept)
@@ -110,11 +114,18 @@ class Recordings {
   }
 
   /** A page at a time; each is progress, because hours of packets take longer than an answer may. */
-  #pagesOf(exchange: Exchange, life: CallLife): PagesFrom {
+  #pagesOf(exchange: Exchange, life: CallLife, track: number): PagesFrom {
     const registry = this.#registry
     const reader = this.#reader
     return async function* (first) {
-      for await (const page of packetPages(reader, registry, life.callId, first)) {
+      for await (const page of packetPages(
+        reader,
+        registry,
+        life.callId,
+        first,
+        limits.packetsPageMax,
+        track,
+      )) {
         // A listener may take minutes: the call may be erased, and another one come to its name.
         if (!(await registry.isThere(life))) throw unknownCall(life.callId)
         // What ended early would be taken for the whole call, and kept.
@@ -126,17 +137,27 @@ class Recordings {
   }
 }
 
-function recorded(state: CallMachineSnapshot): RecordedCall {
-  const { createdAt, details, log } = state.context
-  const { media } = details
-  return { isReceiving: state.hasTag('receiving'), createdAt, media, expectedTotal: log.expectedTotal }
+function recorded(state: CallMachineSnapshot, track: number): RecordedCall {
+  const { createdAt, details, logs } = state.context
+  return {
+    isReceiving: state.hasTag('receiving'),
+    createdAt,
+    track,
+    media: mediaOf(details, track),
+    expectedTotal: logs.of(track)?.expectedTotal ?? null,
+  }
+}
+
+function noAudio(callId: CallId, { encoding, codec }: Media): VoiceStreamError {
+  const carried =
+    encoding === 'text' ? 'text, not audio' : `${codec ?? 'another codec'}, which is not decoded`
+  return new VoiceStreamError('no_audio', `call ${callId} carries ${carried}`)
 }
 
 async function openAudio(callId: CallId, call: RecordedCall, pages: PagesFrom): Promise<CallAudio> {
   const { media, expectedTotal } = call
-  if (media.encoding === 'text')
-    throw new VoiceStreamError('no_audio', `call ${callId} carries text, not audio`)
   const { encoding, sample_rate: sampleRate, channels } = media
+  if (!isAudioEncoding(encoding)) throw noAudio(callId, media)
   try {
     return await CallAudio.open(pages, { encoding, sampleRate, channels }, expectedTotal)
   } catch (error) {

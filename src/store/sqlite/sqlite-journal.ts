@@ -11,6 +11,7 @@ import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
+import { ordinalOf, sequenceOf } from '../../protocol/track.js'
 import { ErasuresUnderWay } from '../erasures-under-way.js'
 import {
   type Asker,
@@ -293,11 +294,13 @@ export class SqliteJournal implements Journal, CallReader {
     callId: CallId,
     from: number,
     limit: number,
+    track = 0,
   ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
     const callKey = await this.#keyOf(callId)
     if (callKey === null) return { packets: [], nextFrom: null }
-    const { records, nextFrom } = await this.#packets.page('packets', { callKey, from, limit })
-    return { packets: packetsOf(records), nextFrom }
+    const query = { callKey, from: ordinalOf(track, from), limit }
+    const { records, nextFrom } = await this.#packets.page('packets', query)
+    return { packets: packetsOf(records), nextFrom: nextFrom === null ? null : sequenceOf(nextFrom) }
   }
 
   async packetPage(
@@ -305,9 +308,11 @@ export class SqliteJournal implements Journal, CallReader {
     from: number,
     limit: number,
     asker: Asker,
+    track = 0,
   ): Promise<PacketPageFile | null> {
     const callKey = await this.#keyOf(callId)
-    return callKey === null ? null : this.#packets.page('packetPage', { callKey, from, limit }, asker)
+    if (callKey === null) return null
+    return this.#packets.page('packetPage', { callKey, from: ordinalOf(track, from), limit }, asker)
   }
 
   async #keyOf(callId: CallId): Promise<number | null> {

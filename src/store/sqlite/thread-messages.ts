@@ -53,6 +53,7 @@ export interface WriteBatch {
 /** A page of a call's packets. */
 export interface PacketQuery {
   readonly callKey: number
+  /** An ordinal, which names the track, too. */
   readonly from: number
   readonly limit: number
 }
@@ -119,9 +120,9 @@ export type FromWriter =
   | { readonly type: 'closed' }
 
 export interface RecordPage {
-  /** Packet records, one behind the other, by ascending sequence. */
+  /** Packet records, one behind the other, by ascending ordinal. */
   readonly records: Uint8Array<ArrayBuffer>
-  /** Where the next page starts, or null when this one was the last. */
+  /** The ordinal at which the next page starts, or null when this one was the last of its track. */
   readonly nextFrom: number | null
 }
 

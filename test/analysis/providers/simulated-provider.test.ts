@@ -16,15 +16,21 @@ function requestOf(
   const request = {
     callId: callId('c1'),
     read: 0,
-    async *packetPages() {
-      for (const packet of packets) {
-        request.read++
-        yield [packet]
-      }
-    },
-    media: { encoding: 'text' as const, sample_rate: 8000, channels: 1 },
+    tracks: [
+      {
+        track: 0,
+        name: null,
+        media: { encoding: 'text' as const, sample_rate: 8000, channels: 1 },
+        expectedTotal: null,
+        async *packetPages() {
+          for (const packet of packets) {
+            request.read++
+            yield [packet]
+          }
+        },
+      },
+    ],
     packetCount: packets.length,
-    expectedTotal: null,
     heard: () => {},
     checkpoints: { load: async () => new Map<string, string>(), save: async () => {}, note: async () => {} },
     missingCount,

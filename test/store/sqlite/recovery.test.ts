@@ -6,7 +6,7 @@ import { describe, type TestContext, test } from 'node:test'
 import Database from 'better-sqlite3'
 import { limits } from '../../../src/limits.js'
 import type { CallId } from '../../../src/protocol/call-id.js'
-import { recordCallKey, recordSequence, recordStarts } from '../../../src/store/sqlite/packet-record.js'
+import { recordCallKey, recordOrdinal, recordStarts } from '../../../src/store/sqlite/packet-record.js'
 import type { SqliteJournal } from '../../../src/store/sqlite/sqlite-journal.js'
 import { callId } from '../../support/calls.js'
 import {
@@ -73,7 +73,7 @@ function assertFolded(dataDir: string, packets: number): void {
       assert(records)
       const sequences = [...recordStarts(records)].map((at) => {
         assert.equal(recordCallKey(records, at), call_key)
-        return recordSequence(records, at)
+        return recordOrdinal(records, at)
       })
       assert.deepEqual([Math.min(...sequences), Math.max(...sequences)], [first_sequence, last_sequence])
       seen.push(...sequences.map((sequence) => `${call_key}/${sequence}`))

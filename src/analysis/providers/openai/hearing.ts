@@ -3,15 +3,16 @@
  * its own words alone, and its call the findings; a retry by hand asks for what is not kept.
  */
 import { AudioError, type AudioFormat } from '../../../audio/audio-format.js'
-import { type AudioMeasure, measureAudio, packetAudio } from '../../../audio/packet-audio.js'
+import { measureAudio, packetAudio } from '../../../audio/packet-audio.js'
 import { coverageOf, type SpeechPiece, speechPieces } from '../../../audio/speech-pieces.js'
 import { limits } from '../../../limits.js'
 import type { Transcript, TranscriptSegment, UnheardPart } from '../../../protocol/analysis.js'
-import { type AnalysisRequest, ProviderRejected } from '../../provider.js'
-import { readTextCall } from '../../transcript.js'
+import { type AnalysisRequest, type AnalysisTrack, ProviderRejected } from '../../provider.js'
+import { readTextCall, voicesOf } from '../../transcript.js'
 import type { ProviderAnswer, ProviderMessage } from './connection.js'
 import { assertSucceeded, refusedParameter } from './failure.js'
 import { type HeardSegment, readTranscription } from './heard.js'
+import { formatOf, type HeardTrack, joined, seconds, share, startOf } from './heard-tracks.js'
 import { type Ledger, NotKept } from './ledger.js'
 import { spareParameters, transcriptionMessage } from './transcription.js'
 
@@ -29,13 +30,21 @@ export interface HearingPorts {
   post(message: ProviderMessage, audioSeconds: number): Promise<ProviderAnswer>
 }
 
+/** A channel of a track, and the channel of the transcript that it is heard as. */
+interface Voice {
+  readonly track: number
+  readonly channel: number
+  readonly heardAs: number
+}
+
 /** Pieces that are refused one after the other: the next one would be, too. */
 const refusalsInRowMax = 3
 
 export class Hearing {
   readonly #options: HearingOptions
   readonly #ports: HearingPorts
-  readonly #unheard: UnheardPart[] = []
+  /** Of the track that is being heard. */
+  #unheard: UnheardPart[] = []
   #refusal: ProviderRejected | null = null
   #refusalsInRow = 0
   #wasHeard = true
@@ -51,16 +60,12 @@ export class Hearing {
   }
 
   async transcript(): Promise<Transcript> {
-    const { media, packetPages, expectedTotal } = this.#ports.request
-    if (media.encoding === 'text') return readTextCall(packetPages(), expectedTotal)
-    const format: AudioFormat = {
-      encoding: media.encoding,
-      sampleRate: media.sample_rate,
-      channels: media.channels,
-    }
+    const { tracks } = this.#ports.request
+    if (tracks.every(({ media }) => media.encoding === 'text')) return readTextCall(tracks)
     try {
-      const measure = await measureAudio(packetPages(), format, expectedTotal)
-      return await this.#hear(format, measure)
+      const heard: HeardTrack[] = []
+      for (const track of tracks) heard.push(await this.#hearTrack(track, heard))
+      return joined(heard, voicesOf(tracks))
     } catch (error) {
       // What the packets hold does not change by trying again.
       if (error instanceof AudioError) throw new ProviderRejected(`the call is not audio: ${error.message}`)
@@ -68,41 +73,52 @@ export class Hearing {
     }
   }
 
-  async #hear(format: AudioFormat, measure: AudioMeasure): Promise<Transcript> {
+  async #hearTrack(track: AnalysisTrack, before: readonly HeardTrack[]): Promise<HeardTrack> {
+    const format = formatOf(track)
+    const measure = await measureAudio(track.packetPages(), format, track.expectedTotal)
+    const startsAt = await startOf(track, measure.framesPerPacket / format.sampleRate)
     const length = { targetMs: this.#options.pieceTargetMs, slackMs: limits.pieceSlackMs }
+    const firstChannel = before.reduce((sum, { channels }) => sum + channels, 0)
     const segments: TranscriptSegment[] = []
-    let characters = 0
+    let characters = before.at(-1)?.characters ?? 0
+    let count = before.reduce((sum, heard) => sum + heard.segments.length, 0)
     let missingFrames = 0
+    this.#unheard = []
     for (let channel = 0; channel < format.channels; channel++) {
       this.#wasHeard = true
-      const audio = packetAudio(this.#ports.request.packetPages(), format, measure)
+      const voice = { track: track.track, channel, heardAs: firstChannel + channel }
+      const audio = packetAudio(track.packetPages(), format, measure)
       for await (const piece of speechPieces(audio, format, channel, length)) {
         missingFrames += piece.missing.reduce((sum, { first, last }) => sum + last - first + 1, 0)
         // A transcript that is full is not asked for more: it would be paid for and cut off.
         const isFull =
-          segments.length >= limits.transcriptSegmentsMax || characters >= limits.transcriptionCharactersMax
+          count >= limits.transcriptSegmentsMax || characters >= limits.transcriptionCharactersMax
         if (piece.isSilent || isFull) continue
-        const heard = await this.#hearIfTaken(piece, format, channel)
+        const heard = await this.#hearIfTaken(piece, format, voice)
         for (const { text } of heard) characters += text.length
+        count += heard.length
         segments.push(...heard)
       }
     }
-    segments.sort((a, b) => a.start - b.start || a.channel - b.channel)
-    const frames = measure.frames * format.channels
-    const coverage = frames === 0 ? 1 : share(1 - missingFrames / frames)
-    const unheard = this.#unheard.slice(0, limits.transcriptSegmentsMax)
-    const told = segments.slice(0, limits.transcriptSegmentsMax)
-    return { coverage, segments: told, ...(unheard.length === 0 ? {} : { unheard }) }
+    return {
+      segments,
+      unheard: this.#unheard,
+      startsAt,
+      channels: format.channels,
+      characters,
+      seconds: (measure.frames * format.channels) / format.sampleRate,
+      missingSeconds: missingFrames / format.sampleRate,
+    }
   }
 
   /** Nothing of a piece that is refused, or that is not kept where nobody may be asked. */
   async #hearIfTaken(
     piece: SpeechPiece,
     format: AudioFormat,
-    channel: number,
+    voice: Voice,
   ): Promise<readonly TranscriptSegment[]> {
     try {
-      const heard = await this.#hearPiece(piece, format, channel)
+      const heard = await this.#hearPiece(piece, format, voice)
       this.#refusalsInRow = 0
       this.#wasHeard = true
       return heard
@@ -112,13 +128,17 @@ export class Hearing {
         this.#refusal ??= error
         if (++this.#refusalsInRow === refusalsInRowMax) throw error
       }
-      this.#leaveOut(piece, format, channel)
+      this.#leaveOut(piece, format, voice)
       return []
     }
   }
 
   /** Parts with nothing but silence between them are one. */
-  #leaveOut({ firstFrame, frames }: SpeechPiece, { sampleRate }: AudioFormat, channel: number): void {
+  #leaveOut(
+    { firstFrame, frames }: SpeechPiece,
+    { sampleRate }: AudioFormat,
+    { heardAs: channel }: Voice,
+  ): void {
     const end = seconds((firstFrame + frames) / sampleRate)
     const last = this.#wasHeard ? undefined : this.#unheard.at(-1)
     if (last === undefined) this.#unheard.push({ channel, start: seconds(firstFrame / sampleRate), end })
@@ -129,10 +149,11 @@ export class Hearing {
   async #hearPiece(
     piece: SpeechPiece,
     { encoding, sampleRate, channels }: AudioFormat,
-    channel: number,
+    { track, channel, heardAs }: Voice,
   ): Promise<TranscriptSegment[]> {
     const sound = `${encoding}/${sampleRate}/${channel + 1}of${channels}`
-    const key = `piece/${sound}/${piece.firstFrame}+${piece.frames}`
+    const of = track === 0 ? '' : `track${track}/`
+    const key = `piece/${of}${sound}/${piece.firstFrame}+${piece.frames}`
     const heard = await this.#ports.ledger.step(key, () => this.#transcribe(piece, sampleRate, key))
     return heard.map((segment) => {
       const first = piece.firstFrame + Math.min(piece.frames - 1, Math.floor(segment.start * sampleRate))
@@ -140,7 +161,7 @@ export class Hearing {
       return {
         start: seconds(piece.firstFrame / sampleRate + segment.start),
         end: seconds(piece.firstFrame / sampleRate + segment.end),
-        channel,
+        channel: heardAs,
         text: segment.text,
         confidence: segment.confidence,
         coverage: share(coverageOf(piece.missing, first, last)),
@@ -196,13 +217,4 @@ export class Hearing {
     }
     return heard
   }
-}
-
-function seconds(value: number): number {
-  return Math.round(value * 1000) / 1000
-}
-
-/** Down, so that a single lost frame never looks like none. */
-function share(value: number): number {
-  return Math.floor(value * 10_000) / 10_000
 }

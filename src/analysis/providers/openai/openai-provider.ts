@@ -106,10 +106,10 @@ class OpenAiRun {
 
   async result(): Promise<AnalysisResult> {
     const transcript = await this.hear()
-    const { segments } = transcript
+    const { segments, voices } = transcript
     if (segments.length > 0) this.#request.heard(this.wordsOf(transcript))
     if (this.#hearing.refusal !== null) throw this.#hearing.refusal
-    const turns = turnsOf(segments)
+    const turns = turnsOf(segments, voices)
     const findings = turns.length === 0 ? null : await this.#findings(turns)
     return {
       transcription: plainText(segments),

@@ -6,7 +6,8 @@
  * transaction of a later commit, and a journal row goes when all of it has been folded. An indexed row a packet would write
  * each call's leaf of the index again with every commit (`bench/schema.ts`).
  *
- * A run holds the packets from its first to its last sequence, none of them missing, and no two runs of a call overlap:
+ * A run holds the packets from its first to its last ordinal (`protocol/track`: the sequence, and 2³¹ for each track before),
+ * none of them missing, and no two runs of a call overlap:
  * `UNIQUE (call_key, first_sequence)` and the triggers refuse a packet that is stored already. The service changes no run.
  */
 import Database from 'better-sqlite3'

@@ -7,6 +7,7 @@ import { messageOf, StoredDamage } from '../../../errors.js'
 import type { CallState } from '../../../protocol/call.js'
 import type { CallId } from '../../../protocol/call-id.js'
 import { callStates } from '../../../protocol/call-states.js'
+import { sequenceOf } from '../../../protocol/track.js'
 import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../../journal.js'
 import { packetPageFile } from '../../packet-page-file.js'
 import { transcriptFile } from '../../transcript-file.js'
@@ -108,7 +109,7 @@ const answers: Answers = {
 
   packetPage({ callKey, from, limit, pending }) {
     const { records, nextFrom } = stored.page(callKey, from, limit, pending)
-    return packetPageFile(packetsOf(records), nextFrom)
+    return packetPageFile(packetsOf(records), nextFrom === null ? null : sequenceOf(nextFrom))
   },
 
   due({ after, through, limit }) {

@@ -11,6 +11,7 @@ import { Worker } from 'node:worker_threads'
 import { StoredDamage } from '../../../errors.js'
 import { limits } from '../../../limits.js'
 import type { CallId } from '../../../protocol/call-id.js'
+import { ordinalOf } from '../../../protocol/track.js'
 import type { StoredPacket } from '../../journal.js'
 import type { StoredCallContent, StoredCalls, StoredEntry, StoredHistory } from '../../stored-calls.js'
 import { databasePath, logFaults, openStored } from '../files/database.js'
@@ -186,12 +187,13 @@ export class SqliteStoredCalls implements StoredCalls {
   }
 
   *#packetsThrough(callKey: number, tail: Tail, through: number): Generator<StoredPacket> {
-    for (let from: number | null = 0; from !== null; ) {
-      const limit = limits.packetsPageMax
-      const page = this.#packets.page(callKey, from, limit, tail.page(callKey, from, limit))
-      yield* packetsOf(page.records).filter(({ version }) => version <= through)
-      from = page.nextFrom
-    }
+    const limit = limits.packetsPageMax
+    for (let track = 0; track < limits.tracksMax; track++)
+      for (let from: number | null = ordinalOf(track, 0); from !== null; ) {
+        const page = this.#packets.page(callKey, from, limit, tail.page(callKey, from, limit))
+        yield* packetsOf(page.records).filter(({ version }) => version <= through)
+        from = page.nextFrom
+      }
   }
 
   close(): void {

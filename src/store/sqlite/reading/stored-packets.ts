@@ -4,22 +4,25 @@
  * needed is given here. What was pending may have been folded since, and then stands in both; it is read once.
  *
  * A run holds packets without a hole between them, and no two of a call overlap (`schema.ts`), so a page is one walk over
- * an index: in the order of the sequences, and as far as the page goes.
+ * an index: in the order of the ordinals, and as far as the page goes. Blocks are taken apart: who reads gets a record a packet.
  */
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { StoredDamage } from '../../../errors.js'
 import { limits } from '../../../limits.js'
+import { trackEnd } from '../../../protocol/track.js'
 import type { Db } from '../files/schema.js'
 import {
   bufferOf,
   joinedRecords,
   recordCallKey,
+  recordCount,
   recordEnd,
-  recordReceivedAt,
-  recordSequence,
+  recordEntry,
+  recordOrdinal,
   recordStarts,
   recordVersion,
+  singleRecords,
 } from '../packet-record.js'
 import type { RecordPage, VersionedEntry } from '../thread-messages.js'
 import { factsIn, type LifecycleTableRow, lifecycleColumns } from './stored-lifecycle.js'
@@ -73,47 +76,53 @@ export class StoredPackets {
   }
 
   /**
-   * The lowest packets from a sequence on: at most so many, and at most `pageBytesMax`, but for the first one. `pending` is
-   * such a page of what is not folded; what is beyond its end is another page's.
+   * The lowest packets of a track from an ordinal on: at most so many, and at most `pageBytesMax`, but for the first one.
+   * `pending` is such a page of what is not folded; what is beyond its end is another page's.
    */
   page(callKey: number, from: number, limit: number, pending: RecordPage): RecordPage {
     const page: Buffer[] = []
     let bytes = 0
     for (const record of this.#ascending(callKey, from, pending)) {
-      const sequence = recordSequence(record, 0)
-      if (pending.nextFrom !== null && sequence >= pending.nextFrom) break
+      const ordinal = recordOrdinal(record, 0)
+      if (pending.nextFrom !== null && ordinal >= pending.nextFrom) break
       if (page.length === limit || (page.length > 0 && bytes + record.length > limits.pageBytesMax))
-        return { records: joinedRecords(page, bytes), nextFrom: sequence }
+        return { records: joinedRecords(page, bytes), nextFrom: ordinal }
       page.push(record)
       bytes += record.length
     }
     return { records: joinedRecords(page, bytes), nextFrom: pending.nextFrom }
   }
 
-  /** Each number once, as it is stored before as it is pending. */
+  /** Each packet once, as it is stored before as it is pending. */
   *#ascending(callKey: number, from: number, pending: RecordPage): Generator<Buffer> {
-    const waiting = split(bufferOf(pending.records))
+    const waiting = split(bufferOf(pending.records)).flatMap(singleRecords)
     let last = from - 1
     let next = 0
     for (const record of this.#folded(callKey, from)) {
-      const sequence = recordSequence(record, 0)
+      const ordinal = recordOrdinal(record, 0)
       for (let first = waiting[next]; first !== undefined; first = waiting[++next]) {
-        if (recordSequence(first, 0) >= sequence) break
-        if (recordSequence(first, 0) > last) yield first
-        last = recordSequence(first, 0)
+        if (recordOrdinal(first, 0) >= ordinal) break
+        if (recordOrdinal(first, 0) > last) yield first
+        last = Math.max(last, recordOrdinal(first, 0))
       }
       yield record
-      last = sequence
+      last = ordinal
     }
     for (const record of waiting.slice(next)) {
-      if (recordSequence(record, 0) > last) yield record
-      last = Math.max(last, recordSequence(record, 0))
+      if (recordOrdinal(record, 0) > last) yield record
+      last = Math.max(last, recordOrdinal(record, 0))
     }
   }
 
   *#folded(callKey: number, from: number): Generator<Buffer> {
+    const end = trackEnd(from)
     for (const run of this.#runsFrom.iterate({ callKey, from }))
-      for (const record of recordsOf(run, callKey)) if (recordSequence(record, 0) >= from) yield record
+      for (const record of recordsOf(run, callKey)) {
+        const ordinal = recordOrdinal(record, 0)
+        if (ordinal >= end) return
+        if (ordinal + recordCount(record, 0) <= from) continue
+        for (const single of singleRecords(record)) if (recordOrdinal(single, 0) >= from) yield single
+      }
   }
 
   /**
@@ -172,15 +181,15 @@ function recordsOf(run: RunRow, callKey: number): Buffer[] {
   const { key, first, last, version, checksum } = run
   if (crc32(run.records) !== checksum) throw new StoredDamage(`run ${key} is damaged`)
   const records = split(run.records)
+  let next = first
   const isAsSaid =
     run.callKey === callKey &&
-    records.length === last - first + 1 &&
-    records.every(
-      (record, index) =>
-        recordSequence(record, 0) === first + index &&
-        recordCallKey(record, 0) === run.callKey &&
-        recordVersion(record, 0) <= version,
-    )
+    records.every((record) => {
+      const isNext = recordOrdinal(record, 0) === next
+      next += recordCount(record, 0)
+      return isNext && recordCallKey(record, 0) === run.callKey && recordVersion(record, 0) <= version
+    }) &&
+    next === last + 1
   if (!isAsSaid) throw new StoredDamage(`run ${key} is not what its row says`)
   return records
 }
@@ -196,12 +205,7 @@ function split(records: Buffer): Buffer[] {
 const byVersion = (entries: VersionedEntry[]) => entries.sort((a, b) => a.version - b.version)
 
 function packetEntry(record: Buffer): VersionedEntry {
-  const entry = {
-    type: 'packet',
-    sequence: recordSequence(record, 0),
-    receivedAt: recordReceivedAt(record, 0),
-  } as const
-  return { version: recordVersion(record, 0), entry }
+  return { version: recordVersion(record, 0), entry: recordEntry(record, 0) }
 }
 
 function lifecycleEntry(row: LifecycleTableRow): VersionedEntry {

@@ -12,7 +12,7 @@ import { codeOf } from '../../../errors.js'
 import { limits } from '../../../limits.js'
 import type { DroppedPacket } from '../../journal.js'
 import type { Db } from '../files/schema.js'
-import { recordSequence, recordVersion } from '../packet-record.js'
+import { recordCount, recordOrdinal, recordVersion, singleRecords } from '../packet-record.js'
 import { insertLifecycle, lifecycleValues } from '../reading/stored-lifecycle.js'
 import type { Fold } from './tail.js'
 
@@ -40,19 +40,20 @@ export class Folds {
   #add(callKey: number, version: number, run: readonly Buffer[]): void {
     const [head] = run
     if (head === undefined) return
-    const first = recordSequence(head, 0)
+    const first = recordOrdinal(head, 0)
     const records = run.length === 1 ? head : Buffer.concat(run)
     try {
-      this.#insertRun.run(callKey, first, first + run.length - 1, version, crc32(records), records)
+      this.#insertRun.run(callKey, first, endOf(run.at(-1) as Buffer) - 1, version, crc32(records), records)
     } catch (error) {
       if (!['SQLITE_CONSTRAINT_TRIGGER', 'SQLITE_CONSTRAINT_UNIQUE'].includes(codeOf(error))) throw error
-      if (run.length === 1) this.#drop(callKey, head)
-      else for (const record of run) this.#add(callKey, version, [record])
+      if (run.length > 1) for (const record of run) this.#add(callKey, version, [record])
+      else if (recordCount(head, 0) === 1) this.#drop(callKey, head)
+      else for (const record of singleRecords(head)) this.#add(callKey, version, [record])
     }
   }
 
   #drop(callKey: number, record: Buffer): void {
-    const entry: DroppedPacket = { type: 'dropped', sequence: recordSequence(record, 0) }
+    const entry: DroppedPacket = { type: 'dropped', sequence: recordOrdinal(record, 0) }
     const row = { callKey, version: recordVersion(record, 0), type: entry.type, entry: JSON.stringify(entry) }
     this.#insertDropped.run(lifecycleValues({ ...row, text: null }))
     this.#dropped.set(callKey, (this.#dropped.get(callKey) ?? 0) + 1)
@@ -66,13 +67,16 @@ export class Folds {
   }
 }
 
-/** By sequence, those of one sequence as they were appended; most are in that order already. */
+/** Behind its last packet. */
+const endOf = (record: Buffer) => recordOrdinal(record, 0) + recordCount(record, 0)
+
+/** By ordinal, those of one ordinal as they were appended; most are in that order already. */
 function ascending(records: readonly Buffer[]): readonly Buffer[] {
   let before = -1
   for (const record of records) {
-    const sequence = recordSequence(record, 0)
-    if (sequence < before) return records.toSorted((a, b) => recordSequence(a, 0) - recordSequence(b, 0))
-    before = sequence
+    const ordinal = recordOrdinal(record, 0)
+    if (ordinal < before) return records.toSorted((a, b) => recordOrdinal(a, 0) - recordOrdinal(b, 0))
+    before = ordinal
   }
   return records
 }
@@ -83,15 +87,14 @@ function* stretchesOf(records: readonly Buffer[]): Generator<readonly Buffer[]> 
   let bytes = 0
   let next = -1
   for (const record of records) {
-    const sequence = recordSequence(record, 0)
-    if (run.length > 0 && (sequence !== next || bytes + record.length > limits.runBytesMax)) {
+    if (run.length > 0 && (recordOrdinal(record, 0) !== next || bytes + record.length > limits.runBytesMax)) {
       yield run
       run = []
       bytes = 0
     }
     run.push(record)
     bytes += record.length
-    next = sequence + 1
+    next = endOf(record)
   }
   yield run
 }

@@ -3,12 +3,14 @@
  * binary search and copied as far as it goes, however much is pending (V11).
  */
 import { limits } from '../../../limits.js'
+import { trackEnd } from '../../../protocol/track.js'
 import {
   copyHead,
   joinedRecords,
+  recordCount,
   recordEnd,
   recordHeaderBytes,
-  recordSequence,
+  recordOrdinal,
   recordVersion,
 } from '../packet-record.js'
 import type { RecordPage } from '../thread-messages.js'
@@ -26,14 +28,16 @@ export interface PendingRecord {
 }
 
 const recordOf = ({ batch, at }: PendingRecord) => batch.records.subarray(at, recordEnd(batch.records, at))
-const sequenceOf = ({ batch, at }: PendingRecord) => recordSequence(batch.records, at)
+const ordinalOf = ({ batch, at }: PendingRecord) => recordOrdinal(batch.records, at)
+const endOf = ({ batch, at }: PendingRecord) =>
+  recordOrdinal(batch.records, at) + recordCount(batch.records, at)
 const versionOf = ({ batch, at }: PendingRecord) => recordVersion(batch.records, at)
 
 export class PendingCall {
   /** In the order of their appends. */
   readonly records: PendingRecord[] = []
   bytes = 0
-  /** By sequence, those of one sequence as they were appended: as many as were pending when somebody read last. */
+  /** By ordinal, those of one ordinal as they were appended: as many as were pending when somebody read last. */
   #ascending: PendingRecord[] = []
 
   add(record: PendingRecord, bytes: number): void {
@@ -41,27 +45,41 @@ export class PendingCall {
     this.bytes += bytes
   }
 
-  /** The lowest from a sequence on, each number once, as it was appended first: at most so many, and `pageBytesMax`. */
+  /**
+   * The lowest of a track from an ordinal on, each number once, as it was appended first: at most so many packets and
+   * `pageBytesMax`, but for the end of a block.
+   */
   page(from: number, limit: number): RecordPage {
-    const ascending = this.#bySequence()
+    const ascending = this.#byOrdinal()
+    const trackEndsAt = trackEnd(from)
     const chosen: Buffer[] = []
     let bytes = 0
+    let packets = 0
     let last = -1
     let nextFrom: number | null = null
-    for (let index = firstWith(ascending, sequenceOf, from); index < ascending.length; index++) {
+    for (let index = this.#firstWith(ascending, from); index < ascending.length; index++) {
       const record = ascending[index] as PendingRecord
-      const sequence = sequenceOf(record)
-      if (sequence === last) continue
+      const ordinal = ordinalOf(record)
+      if (ordinal === last) continue
+      if (ordinal >= trackEndsAt) break
       const taken = recordOf(record)
-      if (chosen.length === limit || (chosen.length > 0 && bytes + taken.length > limits.pageBytesMax)) {
-        nextFrom = sequence
+      if (packets >= limit || (chosen.length > 0 && bytes + taken.length > limits.pageBytesMax)) {
+        nextFrom = ordinal
         break
       }
       chosen.push(taken)
       bytes += taken.length
-      last = sequence
+      packets += endOf(record) - Math.max(ordinal, from)
+      last = ordinal
     }
     return { records: joinedRecords(chosen, bytes), nextFrom }
+  }
+
+  /** A block may begin before what is asked for. */
+  #firstWith(ascending: readonly PendingRecord[], from: number): number {
+    const index = firstWith(ascending, ordinalOf, from)
+    const before = ascending[index - 1]
+    return before !== undefined && endOf(before) > from ? index - 1 : index
   }
 
   /** Of those behind a version all but their data, in the order of their appends: what a replay needs. */
@@ -76,17 +94,17 @@ export class PendingCall {
   }
 
   /** Most packets come in order, and of the others a sort makes little: what is sorted already it only merges. */
-  #bySequence(): readonly PendingRecord[] {
+  #byOrdinal(): readonly PendingRecord[] {
     const sorted = this.#ascending
     if (sorted.length === this.records.length) return sorted
     let isAscending = true
     for (let index = sorted.length; index < this.records.length; index++) {
       const record = this.records[index] as PendingRecord
       const before = sorted.at(-1)
-      isAscending &&= before === undefined || sequenceOf(before) <= sequenceOf(record)
+      isAscending &&= before === undefined || ordinalOf(before) <= ordinalOf(record)
       sorted.push(record)
     }
-    if (!isAscending) sorted.sort((a, b) => sequenceOf(a) - sequenceOf(b))
+    if (!isAscending) sorted.sort((a, b) => ordinalOf(a) - ordinalOf(b))
     return sorted
   }
 }

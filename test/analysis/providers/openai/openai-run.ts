@@ -53,12 +53,18 @@ export function requestFor(call: CallUnderTest): AnalysisRequest {
   )
   return {
     callId: 'call-1' as CallId,
-    media,
-    async *packetPages() {
-      for (let from = 0; from < stored.length; from += 30) yield stored.slice(from, from + 30)
-    },
+    tracks: [
+      {
+        track: 0,
+        name: null,
+        media,
+        expectedTotal: call.expectedTotal ?? null,
+        async *packetPages() {
+          for (let from = 0; from < stored.length; from += 30) yield stored.slice(from, from + 30)
+        },
+      },
+    ],
     packetCount: stored.length,
-    expectedTotal: call.expectedTotal ?? null,
     missingCount: call.packets.length - stored.length,
     missingRanges: [],
     attempt: call.attempt ?? 1,

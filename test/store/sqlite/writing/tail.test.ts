@@ -24,6 +24,8 @@ function batchOf(packets: readonly Written[], dataBytes = 3): Buffer {
   for (const { call, sequence } of packets)
     at = writeRecord(batch, at, call, ++version, {
       sequence,
+      // A packet has at most 32 KiB: what is larger is a block.
+      count: Math.max(1, dataBytes / limits.dataBytesMax),
       data: new Uint8Array(dataBytes),
       timestamp: 1,
       receivedAt: 1,
