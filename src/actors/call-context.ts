@@ -4,7 +4,7 @@ import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
 import { type CompletionReason, type ExpectedTotals, totalsOf } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import { type CallDetails, isSameMedia, type Media, mediaOf, textMedia } from '../protocol/media.js'
-import { type CallLegs, noLegs } from './call-legs.js'
+import type { LegEnd, Note } from '../store/journal.js'
 import type { TrackLogs } from './track-logs.js'
 
 export interface AnalysisFacts {
@@ -27,6 +27,28 @@ export interface AnalysisFacts {
     | (WordsDigest & { readonly [Name in 'sentiment' | 'confidence']?: never })
     | null
 }
+
+export interface Leg {
+  readonly leg: string
+  readonly dialect: string
+  /** The run of the process that had its socket. */
+  readonly run: string
+  readonly startedAt: Millis
+  readonly tracks: readonly { readonly track: number; readonly base: number }[]
+  readonly endedAt: Millis | null
+  readonly why: LegEnd | null
+  /** Packets of each of its tracks, where the platform has proved it. */
+  readonly totals: readonly (number | null)[] | null
+}
+
+export interface CallLegs {
+  readonly legs: readonly Leg[]
+  /** What happened on them, oldest first. */
+  readonly notes: readonly (Note & { readonly at: Millis })[]
+  readonly digits: number
+}
+
+export const noLegs: CallLegs = Object.freeze({ legs: [], notes: [], digits: 0 })
 
 export interface CallContext {
   readonly callId: CallId

@@ -6,9 +6,10 @@ import { type ExpectedTotals, totalsOf } from '../protocol/call.js'
 import { completeDetails, isSameDetails, type StartBody } from '../protocol/media.js'
 import type { LegEnd, LifecycleEntry, Note } from '../store/journal.js'
 import { canCarry } from './call-context.js'
-import { legsEnd, openLegs } from './call-legs.js'
+import { openLegs } from './call-legs.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import type { CompletionAnswer, DescribeAnswer, RedriveAnswer } from './call-messages.js'
+import { legsEnd } from './leg-decisions.js'
 
 export interface Decision<Answer> {
   /** What the call lives through before it answers; none when nothing changes. */

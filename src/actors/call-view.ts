@@ -6,7 +6,7 @@ import type { CallState, CallView, DamagedCall, TrackView, WaitingFor } from '..
 import type { CallId } from '../protocol/call-id.js'
 import type { CallRow } from '../protocol/floor.js'
 import { mediaOf } from '../protocol/media.js'
-import type { CallLegs } from './call-legs.js'
+import type { CallLegs } from './call-context.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { ReceiveLog } from './receive-log.js'
 

@@ -33,7 +33,6 @@ import {
 import { eventsOf, type LifecycleEvent } from './call-events.js'
 import { type BlockFacts, type CallFacts, packetFacts, type ReceiptFacts } from './call-facts.js'
 import { CallJournal } from './call-journal.js'
-import { legStart } from './call-legs.js'
 import { type CallMachineSnapshot, stateOf } from './call-machine.js'
 import {
   type BlockMessage,
@@ -47,6 +46,7 @@ import {
 } from './call-messages.js'
 import type { CallPorts } from './call-ports.js'
 import { tellFacts } from './call-telling.js'
+import { legStart } from './leg-decisions.js'
 import { TrackLogs } from './track-logs.js'
 
 export interface CallInput {
@@ -93,7 +93,7 @@ export class Call implements SettledCall {
       case 'leg':
         return this.#follow(
           state,
-          legStart(state, message.request, now, this.#ports.run),
+          legStart(state.context, state.hasTag('receiving'), message.request, now, this.#ports.run),
           message.replyTo,
           move,
         )
