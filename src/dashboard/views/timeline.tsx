@@ -36,6 +36,7 @@ const endings: Readonly<Record<NonNullable<CallView['reason']>, string>> = {
   completed: 'Completed by the PBX',
   idle_timeout: 'Ended by the idle timeout: the PBX did not complete it',
   no_audio: 'Ended by the PBX without a packet',
+  stream_lost: 'Ended: the last media stream was lost, and no other came',
 }
 
 function marksOf(view: CallView, steps: readonly Step[], now: number): readonly Mark[] {
