@@ -1,0 +1,66 @@
+/** Genesys as the client of AudioHook: it waits for `opened`, sends stereo audio, pings, and waits for `closed`. */
+import {
+  control,
+  type Heard,
+  type Sender,
+  type SentMessage,
+  type SentStream,
+  type SentTrack,
+} from './sender.js'
+import { packetsOf } from './voices.js'
+
+const track: SentTrack = { name: 'external+internal', encoding: 'mulaw', channels: 2, packetMs: 200 }
+const firstPingMs = 1000
+const pingMs = 5000
+const organization = '11111111-1111-4111-8111-111111111111'
+
+export const audiohookSender: Sender = {
+  name: 'audiohook',
+  path: '/v1/media/audiohook',
+  subprotocol: null,
+  tracks: [track],
+  isNumbered: true,
+  queryOf: () => ({}),
+  messagesOf,
+}
+
+/** Call and stream ids are UUIDs here. A lost packet is one that the client threw away: its position goes on. */
+function* messagesOf(stream: SentStream, heard: Heard): Generator<SentMessage> {
+  const { callId, streamId, sampleRate, breaksAtMs } = stream
+  const isBroken = (dueMs: number) => breaksAtMs !== null && dueMs >= breaksAtMs
+  let seq = 0
+  let frames = 0
+  const say = (type: string, parameters: object): object => ({
+    version: '2',
+    id: streamId,
+    type,
+    seq: ++seq,
+    serverseq: heard.serverSeq,
+    position: `PT${frames / sampleRate}S`,
+    parameters,
+  })
+  const media = [{ type: 'audio', format: 'PCMU', channels: ['external', 'internal'], rate: sampleRate }]
+  const participant = { id: streamId, ani: '+15550100', aniName: 'caller', dnis: '+15550101' }
+  const open = { organizationId: organization, conversationId: callId, participant, media }
+  yield control(0, say('open', open), 'opened')
+  const { encoding, packetMs } = track
+  let nextPingMs = firstPingMs
+  let dueMs = 0
+  for (const [index, bytes] of packetsOf({
+    voices: stream.voices,
+    sampleRate,
+    encoding,
+    packetMs,
+  }).entries()) {
+    dueMs = (index + 1) * packetMs
+    if (isBroken(dueMs)) return
+    frames += bytes.length / track.channels
+    if (!stream.isLost(0, index))
+      yield { dueMs, message: bytes, audio: { track: 0, index, bytes }, waitsFor: null }
+    if (dueMs >= nextPingMs) {
+      yield control(dueMs, say('ping', {}), 'pong')
+      nextPingMs += pingMs
+    }
+  }
+  yield control(dueMs, say('close', { reason: 'end' }), 'closed')
+}
