@@ -176,8 +176,15 @@ export const limits = {
   turnCharactersMax: 500,
   /** Of what was said, so much is in lists, views and events. */
   digestCharactersMax: 4096,
-  /** Transcripts that are being read and sent, by their bytes: one has up to some 10 MiB, and a slow reader holds its own. */
-  transcriptBytesInFlightMax: 64 * mib,
+  /**
+   * Of reads, from before each begins until its answer is taken: a transcript has up to some 10 MiB. While others wait for room,
+   * an asker is cut off that takes nothing for so long, or less than 64 KiB/s.
+   */
+  untakenBytesMax: 64 * mib,
+  untakenMsMax: 1000,
+  takenBytesPerMsMin: 64,
+  /** Of an answer that is no page, about. */
+  shortAnswerBytesMax: 64 * kib,
   /** Of a long answer so much is handed to its socket in one go. */
   answerPartBytes: 256 * kib,
   /** Of a transcript, and of what a provider says about its turns. */
@@ -278,6 +285,7 @@ assert(limits.bulkBodyBytesMax <= limits.journalQueueBytesMax / 2, 'a bulk reque
 assert(limits.dataBytesMax < limits.bodyBytesMax, 'the largest data must fit a body')
 assert(limits.dataBytesMax <= limits.runBytesMax, 'the largest packet must fit a run')
 assert(limits.pageBytesMax <= limits.packetReadBytesMax, 'a page of packets must come to its turn')
+assert(limits.untakenMsMax < limits.answerMsMax, 'who waits for room outlasts who takes nothing')
 assert(limits.runPackets <= limits.packetsPageMax, 'a page must hold at least one run')
 assert(
   limits.requestsInFlightMax <= limits.journalQueueEntriesMax,

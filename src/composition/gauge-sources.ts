@@ -45,6 +45,7 @@ export function gaugeSources({
     supervisorQueuedBytes: () => sockets.queuedBytes,
     events: () => feed.offset,
     requestsInFlight: () => server.inFlightCount,
+    untakenBytes: () => server.untaken.bytes,
     queuedEntries: () => journal.commits.queuedEntries,
     openEntries: () => journal.commits.openEntries,
     openBytes: () => journal.commits.openBytes,

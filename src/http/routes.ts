@@ -39,6 +39,8 @@ interface RouteBase {
 
 export interface GetRoute extends RouteBase {
   readonly method: 'GET'
+  /** What a read for supervisors may hold until its answer is taken; without it, what a short one may. 0: it waits for no other. */
+  readonly answerBytesMax?: number
   answer(exchange: Exchange): void | Promise<void>
 }
 

@@ -10,7 +10,8 @@ import { performance } from 'node:perf_hooks'
 import { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
-import { Exchange, ExchangeList, type ExchangeOwner, jsonType } from './exchange.js'
+import { Exchange, type ExchangeOwner, jsonType } from './exchange.js'
+import { ExchangeList } from './exchange-list.js'
 import type { Access } from './gate/access.js'
 import type { Gate } from './gate/gate.js'
 import type { RefusalLog } from './gate/refusal-log.js'
@@ -22,6 +23,7 @@ import { docsFiles } from './pages/docs.js'
 import { type StaticFile, variantOf } from './pages/static-file.js'
 import { checkMediaType, readBody, readHead, withoutByteOrderMark } from './request-body.js'
 import type { DeleteRoute, GetRoute, PostRoute, Route } from './routes.js'
+import { Untaken } from './untaken.js'
 import {
   closeListenSocket,
   createApp,
@@ -46,6 +48,7 @@ export interface ServerPorts {
 
 export class Server implements ExchangeOwner {
   readonly app: TemplatedApp
+  readonly untaken = new Untaken()
   readonly #ports: ServerPorts
   /** In the order of their headers, so the overdue ones are in front. */
   readonly #inFlight = new ExchangeList()
@@ -63,9 +66,14 @@ export class Server implements ExchangeOwner {
     return this.#inFlight.size
   }
 
+  /** Who is slow to take an answer costs nobody else theirs. */
+  get #unanswered(): number {
+    return this.#inFlight.size - this.untaken.askers
+  }
+
   /** Packets are refused: too many requests wait, or more than a burst for too long. */
   get isOverloaded(): boolean {
-    const { size } = this.#inFlight
+    const size = this.#unanswered
     return size > limits.requestsInFlightMax || (size > limits.burstRequestsMax && this.#ports.isCongested())
   }
 
@@ -169,7 +177,11 @@ export class Server implements ExchangeOwner {
     exchange.segment = req.getParameter(0) ?? ''
     exchange.search = new URLSearchParams(req.getQuery() ?? '')
     exchange.accept = req.getHeader('accept')
-    this.#answer(exchange, route)
+    const bytes = route.answerBytesMax ?? (route.access === 'supervisor' ? limits.shortAnswerBytesMax : 0)
+    if (bytes === 0) return this.#answer(exchange, route)
+    this.untaken.enter(exchange, bytes, () => {
+      if (!exchange.isEnded) this.#answer(exchange, route)
+    })
   }
 
   #delete(res: HttpResponse, req: HttpRequest, route: DeleteRoute): void {
@@ -212,7 +224,7 @@ export class Server implements ExchangeOwner {
       // uWebSockets.js passes on what has none, and would then serve what is hidden behind it.
       if (method === '') throw new VoiceStreamError('malformed_request', 'the request has no method')
       if (this.#isDraining) throw new VoiceStreamError('draining', 'the service is shutting down')
-      if (this.#inFlight.size > limits.requestsInFlightMax + limits.readsReservedMax) throw overloaded
+      if (this.#unanswered > limits.requestsInFlightMax + limits.readsReservedMax) throw overloaded
       this.#ports.gate.admit(exchange, access, changesSomething(method))
       return exchange
     } catch (error) {
@@ -252,7 +264,9 @@ export class Server implements ExchangeOwner {
 
   #endOverdue(): void {
     const now = performance.now()
+    const { isAwaited } = this.untaken
     for (const exchange of this.#inFlight) {
+      if ((this.#isDraining || (isAwaited && exchange.holdsBytes)) && exchange.isSlow(now)) exchange.cut()
       const age = now - exchange.startedAt
       if (age < Math.min(limits.bodyMsMax, limits.answerMsMax)) return
       // Half a body is no request: there is nothing to answer.

@@ -21,6 +21,7 @@ export interface GaugeSources {
   supervisorQueuedBytes(): number
   events(): number
   requestsInFlight(): number
+  untakenBytes(): number
   queuedEntries(): number
   openEntries(): number
   openBytes(): number
@@ -47,7 +48,12 @@ function registerService(registry: MetricRegistry, sources: GaugeSources): void 
   registry.gauges('not_ready', 'Whether a reason not to take packets holds now.', 'reason', () =>
     Object.entries(sources.notReady()).map(([reason, holds]) => [reason, holds ? 1 : 0]),
   )
-  registry.gauge('requests_in_flight', 'Requests without an answer.', sources.requestsInFlight)
+  registry.gauge('requests_in_flight', 'Requests whose answer is not taken yet.', sources.requestsInFlight)
+  registry.gauge(
+    'reads_held_bytes',
+    'Bytes that reads hold until their answers are taken.',
+    sources.untakenBytes,
+  )
   registry.counter(
     'event_loop_busy_seconds_total',
     'Time that the main thread has worked; a rate near 1 means that it is saturated.',

@@ -24,6 +24,9 @@ interface Row {
   readonly total_received: number
 }
 
+/** Of an exchange: there is always room. */
+const room = { room: async () => {}, hold: () => {} }
+
 async function listed({ registry, journal }: Calls, words?: string): Promise<readonly Row[]> {
   const routes = callRoutes({ registry, reader: journal, waitingFor: () => null, now: () => 0 })
   const list = routes.find(({ path }) => path === '/v1/calls')
@@ -221,6 +224,7 @@ test('a recording ends where its call was erased, and does not go on with the ne
     isHead: false,
     isEnded: false,
     stream,
+    ...room,
   } as unknown as Exchange
   await assert.rejects(async () => route.answer(exchange), { code: 'call_not_found' })
   assert(chunks >= 2, 'it had begun')
@@ -252,7 +256,7 @@ for (const [name, bytes] of [
       }
       const route = transcriptRoute(calls.registry, reader)
       assert('answer' in route)
-      const exchange = { segment: 'c1', query: () => undefined, stream, send } as unknown as Exchange
+      const exchange = { segment: 'c1', query: () => undefined, stream, send, ...room } as unknown as Exchange
       const answered = Promise.resolve(route.answer(exchange))
       if (when === 'read' || name === 'long') await assert.rejects(answered, { code: 'call_not_found' })
       else await answered

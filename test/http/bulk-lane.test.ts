@@ -32,7 +32,7 @@ function laneWith(journal: { hasRoom: boolean }) {
   })
   const add = (bytes: number): FakeExchange => {
     const exchange = new FakeExchange()
-    lane.add(exchange as unknown as Exchange, Buffer.alloc(bytes, '\n'))
+    lane.add(exchange as unknown as Exchange, Buffer.alloc(bytes, `${' '.repeat(1023)}\n`))
     return exchange
   }
   return { add, counted }

@@ -85,6 +85,7 @@ export function operationRoutes(ports: OperationsPorts): readonly Route[] {
     {
       method: 'GET',
       path: '/metrics',
+      answerBytesMax: 0,
       access: ports.metricsArePublic ? 'public' : 'supervisor',
       tag: 'operations',
       summary: 'Metrics in the Prometheus text format',

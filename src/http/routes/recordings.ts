@@ -21,6 +21,9 @@ import { known, unknownCall } from './known-call.js'
 /** One media type for all that a player may ask for. */
 const wavType = 'audio/wav'
 
+/** Of a packet beside its data, about. */
+const heldPacketBytes = 128
+
 interface RecordedCall {
   readonly isReceiving: boolean
   readonly createdAt: number
@@ -35,6 +38,7 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader): Rout
     method: 'GET',
     path: '/v1/call/{call_id}/audio.wav',
     access: 'supervisor',
+    answerBytesMax: limits.pageBytesMax,
     tag: 'calls',
     summary: 'A call as a WAV file',
     description:
@@ -116,7 +120,7 @@ class Recordings {
   /** A page at a time; each is progress, because hours of packets take longer than an answer may. */
   #pagesOf(exchange: Exchange, life: CallLife, track: number): PagesFrom {
     const registry = this.#registry
-    const reader = this.#reader
+    const reader = { packets: this.#readerFor(exchange) }
     return async function* (first) {
       for await (const page of packetPages(
         reader,
@@ -128,11 +132,21 @@ class Recordings {
       )) {
         // A listener may take minutes: the call may be erased, and another one come to its name.
         if (!(await registry.isThere(life))) throw unknownCall(life.callId)
-        // What ended early would be taken for the whole call, and kept.
-        if (exchange.isEnded) throw new VoiceStreamError('timed_out', 'the client has gone')
         exchange.progressAt = performance.now()
         yield page
       }
+    }
+  }
+
+  /** A page is held until the listener has taken it: none is read without room for it. */
+  #readerFor(exchange: Exchange): CallReader['packets'] {
+    return async (...asked) => {
+      await exchange.room(limits.pageBytesMax)
+      const page = await this.#reader.packets(...asked)
+      // What ended early would be taken for the whole call, and kept.
+      if (exchange.isEnded) throw new VoiceStreamError('timed_out', 'the client has gone')
+      exchange.hold(page.packets.reduce((bytes, { data }) => bytes + heldPacketBytes + data.length, 0))
+      return page
     }
   }
 }

@@ -35,7 +35,7 @@ export function transcriptRoute(registry: CallRegistry, reader: Pick<CallReader,
     tag: 'calls',
     summary: 'The transcript of a call and its findings',
     description:
-      'The whole transcript; `ai.transcription` of a call and the event `ai_completed` have only its beginning. The words are there as soon as they are known, also if their meaning is not: then `findings` is `pending` or `failed`. 503 while too many bytes of transcripts are being read.',
+      'The whole transcript; `ai.transcription` of a call and the event `ai_completed` have only its beginning. The words are there as soon as they are known, also if their meaning is not: then `findings` is `pending` or `failed`.',
     query: [
       {
         name: 'format',
@@ -56,7 +56,6 @@ export function transcriptRoute(registry: CallRegistry, reader: Pick<CallReader,
 class Transcripts {
   readonly #registry: CallRegistry
   readonly #reader: Pick<CallReader, 'transcript'>
-  #bytesInFlight = 0
 
   constructor(registry: CallRegistry, reader: Pick<CallReader, 'transcript'>) {
     this.#registry = registry
@@ -67,15 +66,8 @@ class Transcripts {
     const callId = decodeCallId(exchange.segment)
     const format = oneOf(exchange.query('format'), 'format', transcriptFormats, 'json')
     const { bytes, note } = await this.#look(callId)
-    // One that is larger than the bound alone is sent alone.
-    if (this.#bytesInFlight > 0 && this.#bytesInFlight + bytes > limits.transcriptBytesInFlightMax)
-      throw new VoiceStreamError('overloaded', 'too many bytes of transcripts are being read')
-    this.#bytesInFlight += bytes
-    try {
-      await this.#send(exchange, callId, format, note)
-    } finally {
-      this.#bytesInFlight -= bytes
-    }
+    await exchange.room(bytes)
+    await this.#send(exchange, callId, format, note)
   }
 
   async #look(callId: CallId): Promise<{ readonly bytes: number; readonly note: FindingsNote }> {
