@@ -72,7 +72,7 @@ class DetectedDialect implements Dialect {
 }
 
 function nameOfRequest({ headers }: DialectRequest): string | null {
-  if (headers.get('audiohook-session-id') !== undefined) return 'audiohook'
+  if (headers.get('audiohook-session-id')) return 'audiohook'
   const asked = headers.get('sec-websocket-protocol')?.split(',') ?? []
   return asked.map((each) => subprotocolKinds.get(each.trim())).find((name) => name !== undefined) ?? null
 }

@@ -98,6 +98,7 @@ export interface DialectRequest {
   readonly query: ReadonlyMap<string, string>
   /** The part of the path behind the dialect's name, or null. */
   readonly segment: string | null
+  /** Names in lower case; a missing one is undefined or empty. */
   readonly headers: { get(name: string): string | undefined }
   /** For generated ids. */
   newId(): string

@@ -16,7 +16,8 @@ export function dialectRequest(
   return {
     query: new Map(Object.entries(query)),
     segment,
-    headers: { get: (name) => headers[name] },
+    // Some servers say an empty text where there is no header.
+    headers: { get: (name) => headers[name] ?? '' },
     newId,
   }
 }

@@ -115,7 +115,7 @@ function signedText({ target, authority, headers }: AudioHookUpgrade, input: Sig
   for (const name of input.components) {
     const value =
       name === '@request-target' ? target : name === '@authority' ? authority : headers.get(name)?.trim()
-    if (value === undefined) return null
+    if (!value) return null
     lines.push(`"${name}": ${value}`)
   }
   return [...lines, `"@signature-params": ${input.text}`].join('\n')

@@ -12,7 +12,7 @@ const nonceCharactersMax = 256
 export function checkPlivoSignature(request: SignedRequest, authTokens: readonly string[]): Verdict {
   const { headers } = request
   const nonce = headers.get('x-plivo-signature-v3-nonce') ?? ''
-  const given = (headers.get('x-plivo-signature-v3') ?? headers.get('x-plivo-signature-ma-v3') ?? '')
+  const given = (headers.get('x-plivo-signature-v3') || headers.get('x-plivo-signature-ma-v3') || '')
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '')

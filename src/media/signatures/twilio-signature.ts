@@ -47,7 +47,7 @@ function joined(pairs: string): string {
 }
 
 function algorithmOf(settings: string | undefined): 'sha1' | 'sha256' | null {
-  if (settings === undefined) return 'sha1'
+  if (!settings) return 'sha1'
   const name = /(?:^|,)\s*algorithm=([A-Za-z0-9_]+)/.exec(settings)?.[1]
   return digestAlgorithms.get(name ?? '') ?? null
 }

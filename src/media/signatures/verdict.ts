@@ -8,7 +8,7 @@ export function wrong(why: string): Verdict {
 }
 
 export interface Headers {
-  /** Names in lower case. */
+  /** Names in lower case; a missing one is undefined or empty. */
   get(name: string): string | undefined
 }
 

@@ -135,9 +135,9 @@ export class AudioHook implements Dialect {
     this.#id = textAt(object, 'id') ?? ''
     const { headers } = this.#request
     const organization = textAt(parameters, 'organizationId')
-    if ((headers.get('audiohook-organization-id') ?? organization) !== organization)
+    if ((headers.get('audiohook-organization-id') || organization) !== organization)
       return this.#disconnect('the organization is not that of the request', null, 'unauthorized')
-    if ((headers.get('audiohook-session-id') ?? this.#id) !== this.#id)
+    if ((headers.get('audiohook-session-id') || this.#id) !== this.#id)
       return this.#disconnect('the session is not that of the request', null, 'unauthorized')
     this.#state = 'open'
     const participant = objectAt(parameters, 'participant')

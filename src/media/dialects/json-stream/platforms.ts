@@ -96,7 +96,8 @@ export const telnyx: StreamPlatform = {
     return {
       call: textAt(start, 'call_control_id') ?? textAt(start, 'call_session_id'),
       leg: textAt(message, 'stream_id') ?? textAt(start, 'stream_id'),
-      tracks: textsAt(start, 'tracks'),
+      // Its start does not say which of them come.
+      tracks: ['inbound', 'outbound'],
       encoding: textAt(format, 'encoding'),
       rate: format['sample_rate'],
       channels: format['channels'],

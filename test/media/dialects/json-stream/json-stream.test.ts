@@ -218,7 +218,7 @@ describe('Telnyx', () => {
     // The codec is the leg's, whatever was asked for: PCMA in Europe.
     assert.equal(tracks[0]?.media.encoding, 'alaw')
     assert.deepEqual([details.caller, details.callee], ['+15550100', '+15550101'])
-    assert.deepEqual(typesOf(events), ['start', 'track', 'audio', 'audio', 'audio', 'audio'])
+    assert.deepEqual(typesOf(events), ['start', 'audio', 'audio', 'audio', 'audio'])
     assert.deepEqual(
       audioOf(events).map(({ track, index }) => [track, index]),
       [
@@ -238,7 +238,7 @@ describe('Telnyx', () => {
       payload: { code: 100004, title: 'invalid_media', detail: 'd' },
     }
     const events = feed(dialect, start, error, media('2', '1'), { event: 'stop', stream_id: 's-1', stop: {} })
-    assert.deepEqual(typesOf(events), ['start', 'warning', 'track', 'audio', 'stop'])
+    assert.deepEqual(typesOf(events), ['start', 'warning', 'audio', 'stop'])
     assert.deepEqual(events.at(-1), { type: 'stop', why: 'stopped', totals: null })
   })
 
