@@ -24,18 +24,34 @@ type Received = Pick<ProviderAnswer, 'headers' | 'text'>
 /** Throws what the answer means where it is none. */
 export function readAnswer({ headers, text }: Received, what: string): Answer {
   const none = (why: string) => new ProviderUnavailable(`${what}: 200 ${why}`)
-  const raw = text.replace(/^\uFEFF/, '').trim()
+  const raw = visible(text)
   if (raw === '') throw none('with no body')
   const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
-  const isStream = type === 'text/event-stream' || /^(?:(?:data|event|id|retry):|: )/.test(raw)
+  const isStream = streamStart.test(raw) || (type === 'text/event-stream' && !/^[{["]/.test(raw))
   const json = isStream ? eventsIn(raw) : parseLoosely(raw)
   if (isStream && json === null) throw none('with a stream that says nothing or breaks off')
   if (json === undefined) return plainAnswer(raw, type, none)
-  if (typeof json === 'string') return { kind: 'plain', text: json }
+  if (typeof json === 'string') return readText(json, what)
   const failure = failureIn(json, what)
   if (failure !== null) throw failure
   if (!isObject(json)) throw none('with other JSON')
   return { kind: 'object', body: json }
+}
+
+/**
+ * A text that a server has put into JSON. It may be an answer of another form, dressed once more; whatever else it is, somebody has said it.
+ */
+export function readText(text: string, what: string): Answer {
+  const raw = visible(text)
+  const isDressed =
+    streamStart.test(raw) || /^(?:\{\s*"|\[\s*\{|<(?:!doctype|html|\?xml))/i.test(raw) || cuesIn(raw) !== null
+  return isDressed ? readAnswer({ headers: {}, text: raw }, what) : { kind: 'plain', text: raw }
+}
+
+const streamStart = /^(?:(?:data|event|id|retry):|: )/
+
+function visible(text: string): string {
+  return text.replace(/^[\s\uFEFF\u200B-\u200D\u2060]+|[\s\uFEFF\u200B-\u200D\u2060]+$/g, '')
 }
 
 const plainTypes = new Set([
@@ -48,7 +64,10 @@ const plainTypes = new Set([
 ])
 /** Markup, JSON, HTTP, a form, a table, a trace, and the first bytes of files. */
 const foreign =
-  /^(?:<|\{|\[\s*[[{"\d\]-]|HTTP\/\d|--[\w-]{4,}\r?\n|start\tend\ttext|Traceback \(|RIFF|OggS|fLaC|ID3|%PDF|[\w-]+: \S+\r?\n[\w-]+: \S)/
+  /^(?:<(?!\|)|\{|\[\s*[[{"\d\]-]|\)\]\}'|HTTP\/\d|--[\w-]{4,}\r?\n|"?start"?[,;\t]"?end"?[,;\t]|\[Script Info\]|Traceback \(|RIFF|OggS|fLaC|ID3|%PDF|[\w-]+: \S+\r?\n[\w-]+: \S)/
+/** What programs write for nothing, and proxies for a server that is away. */
+const nothing =
+  /^(?:None|NaN|undefined|\[object \w+\]|upstream (?:connect error|request timeout)[\s\S]*|no healthy upstream|default backend - 404)$/
 const phrases = new Set(
   Object.entries(STATUS_CODES).flatMap(([status, phrase]) =>
     Number(status) < 400 || phrase === undefined ? [] : [phrase.toLowerCase()],
@@ -61,6 +80,7 @@ function plainAnswer(raw: string, type: string, none: (why: string) => Error): A
   if (!plainTypes.has(type)) throw none('with neither JSON nor plain text')
   if (foreign.test(raw) || /[\0\uFFFD]/.test(raw.slice(0, 64))) throw none('with another format')
   const words = raw.replace(/^(?:error(?: code)?:? ?)?\d{0,3} ?/i, '').toLowerCase()
+  if (nothing.test(raw)) throw none('with the words of an error')
   if (words === '' ? /^error/i.test(raw) : phrases.has(words)) throw none('with the words of an error')
   return { kind: 'plain', text: raw }
 }

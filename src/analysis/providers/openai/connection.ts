@@ -128,11 +128,26 @@ export class Connection {
         throw new ProviderUnavailable(`an answer of more than ${responseBytesMax} bytes`)
       parts.push(part)
     }
-    return { text: Buffer.concat(parts, bytes).toString('utf8'), bytes }
+    return { text: decoded(Buffer.concat(parts, bytes), response.headers['content-type']), bytes }
   }
 
   close(): void {
     this.#agent.destroy()
+  }
+}
+
+/** UTF-8 (RFC 8259), unless the answer begins otherwise or says otherwise. */
+function decoded(bytes: Buffer, contentType = ''): string {
+  const label = /^(?:\xff\xfe|\xfe\xff)/.test(bytes.toString('latin1', 0, 2))
+    ? bytes[0] === 0xff
+      ? 'utf-16le'
+      : 'utf-16be'
+    : (/;\s*charset="?([\w:.-]+)/i.exec(contentType)?.[1] ?? 'utf-8')
+  try {
+    return new TextDecoder(label).decode(bytes)
+  } catch {
+    // A character set that nobody knows.
+    return bytes.toString('utf8')
   }
 }
 

@@ -10,7 +10,13 @@ import { limits } from '../../../limits.js'
 import { ProviderRejected } from '../../provider.js'
 import type { Turn as WholeTurn } from '../../transcript.js'
 import type { ProviderAnswer, ProviderMessage } from './connection.js'
-import { assertSucceeded, isAboutFormat, isTooLong, refusedParameter } from './failure.js'
+import {
+  assertSucceeded,
+  isAboutFormat,
+  isTooLong,
+  refusedParameter,
+  refusesInstructions,
+} from './failure.js'
 import { AskedFindings, type Findings, readFindings } from './findings.js'
 
 /** As far as a model is told it. */
@@ -89,12 +95,24 @@ async function ask(
 ): Promise<ProviderAnswer> {
   for (;;) {
     const parameters = parametersOf(model, without)
+    const told = without.has(instructionsRole) ? withoutInstructions(messages) : messages
     const suffix = without.size === 0 ? '' : `:without:${[...without].join(':')}`
-    const answer = await post(chatMessage(messages, form, `${idempotencyKey}${suffix}`, model, parameters))
-    const refused = refusedParameter(answer, Object.keys(parameters))
+    const answer = await post(chatMessage(told, form, `${idempotencyKey}${suffix}`, model, parameters))
+    const refused =
+      told === messages && refusesInstructions(answer)
+        ? instructionsRole
+        : refusedParameter(answer, Object.keys(parameters))
     if (refused === null) return answer
     without.add(refused)
   }
+}
+
+/** In `without`: the server takes no instructions of their own, so they stand before the call. */
+const instructionsRole = 'system'
+
+function withoutInstructions([first, second, ...others]: readonly ChatMessage[]): readonly ChatMessage[] {
+  if (first === undefined || second === undefined) return []
+  return [{ role: 'user', content: `${first.content}\n\n${second.content}` }, ...others]
 }
 
 /** The newer hosted models take neither a temperature nor `max_tokens`. */

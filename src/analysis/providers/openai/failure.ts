@@ -52,7 +52,8 @@ export const refusals: readonly Refusal[] = [
       'quota_exceeded',
     ],
     statuses: [402],
-    message: /insufficient (?:credits|balance|funds)|budget has been exceeded/i,
+    message:
+      /insufficient (?:credits|balance|funds)|budget has been exceeded|credit balance is too low|used all available credits|spending limit|add a payment method/i,
   },
   {
     fault: 'account',
@@ -86,7 +87,7 @@ export const refusals: readonly Refusal[] = [
     ],
     statuses: [],
     message:
-      /\bmodel\b[^.]{0,120}(?:not found|does not exist|is not available|not a valid model|decommissioned|do not have access)|(?:invalid|unknown) model|not a valid model/i,
+      /\bmodel\b[^.]{0,120}(?:not found|does not exist|is not available|not a valid model|decommissioned|do not have access)|does not support (?:chat|audio|transcription)|(?:invalid|unknown) model|not a valid model/i,
   },
   {
     fault: 'account',
@@ -134,7 +135,10 @@ export function failureIn(body: unknown, what: string): Error | null {
   const told = Array.isArray(body) ? body[0] : body
   const error = member(told, 'error')
   const isError =
-    (error !== undefined && error !== null && error !== '') || member(told, 'object') === 'error'
+    (error !== undefined && error !== null && error !== '') ||
+    member(told, 'object') === 'error' ||
+    member(told, 'success') === false ||
+    /^(?:error|fail(?:ed|ure)?)$/i.test(String(member(told, 'status')))
   if (!isError) return null
   const statuses = [member(error, 'code'), member(error, 'status'), member(told, 'code')].map(Number)
   const status = statuses.find((code) => Number.isInteger(code) && code >= 400 && code < 600) ?? 200
@@ -176,9 +180,11 @@ function plain(code: string): string {
 /** An answer whose fault is its form asks for a simpler one, whatever its status; one that is about the account does not. */
 export function isAboutFormat({ status, text }: ProviderAnswer): boolean {
   if (status < 400 || [401, 402, 403, 408, 413, 429].includes(status)) return false
-  const { code, message } = saidIn(parseLoosely(text), text)
+  const body = parseLoosely(text)
+  const { code, message } = saidIn(body, text)
   return (
     code === 'json_validate_failed' ||
+    /^response_format\b/.test(String(member(member(body, 'error') ?? body, 'param'))) ||
     /response_format|json_schema|json_object|grammar|structured|guided/i.test(message)
   )
 }
@@ -192,6 +198,15 @@ export function isTooLong({ status, text }: ProviderAnswer): boolean {
     [plain(code), plain(type)].some((name) =>
       ['contextlengthexceeded', 'exceedcontextsizeerror', 'contextwindowexceedederror'].includes(name),
     ) || /context (?:length|window|size)|prompt is too long|too many tokens/i.test(message.slice(0, 300))
+  )
+}
+
+/** Templates of some models know no instructions of their own, and servers say so in words. */
+export function refusesInstructions({ status, text }: ProviderAnswer): boolean {
+  if (![400, 422, 500].includes(status)) return false
+  const { message } = saidIn(parseLoosely(text), text)
+  return /system (?:role|message|prompt)s?\b.{0,40}support|not support.{0,40}\bsystem\b|only user and assistant roles|roles must alternate/i.test(
+    message.slice(0, 300),
   )
 }
 

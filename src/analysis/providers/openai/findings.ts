@@ -9,7 +9,7 @@ import { ProviderRejected, ProviderUnavailable } from '../../provider.js'
 import { readAnswer } from './answer.js'
 import type { ProviderAnswer } from './connection.js'
 import { clean } from './heard.js'
-import { isObject, member, numberOf, parseLoosely } from './loose-json.js'
+import { isObject, type JsonObject, member, numberOf, parseLoosely } from './loose-json.js'
 
 const Label = Type.Union(['positive', 'neutral', 'negative', 'mixed'].map((label) => Type.Literal(label)))
 const strict = { additionalProperties: false }
@@ -51,14 +51,15 @@ export function readFindings(answer: Pick<ProviderAnswer, 'headers' | 'text'>): 
   if (read.kind !== 'object') throw new ProviderUnavailable('chat: 200 without JSON')
   const choice = Array.isArray(read.body['choices']) ? read.body['choices'][0] : undefined
   const message = member(choice, 'message') ?? read.body['message']
-  const places = placesOf(choice, message)
+  if (isRefusal(message)) throw new ProviderRejected('chat: the model refused')
+  const places = placesOf(choice, message, read.body)
   for (const place of places) {
     const findings = fittingIn(place)
     if (findings !== null) return { kind: 'found', findings: bounded(findings) }
   }
   const content = places[0] ?? ''
   const finish = member(choice, 'finish_reason')
-  if (isRefusal(message) || finish === 'content_filter') throw new ProviderRejected('chat: the model refused')
+  if (finish === 'content_filter') throw new ProviderRejected('chat: the model refused')
   if (typeof content === 'string' && content.trim() === '') {
     if (finish === 'length') throw new ProviderRejected('chat: the answer was cut off before its content')
     throw new ProviderUnavailable('chat: 200 without content')
@@ -75,11 +76,14 @@ function isRefusal(message: unknown): boolean {
 }
 
 /** Where servers put what a model says, the usual one first: a text, or what they have made of it. */
-function placesOf(choice: unknown, message: unknown): readonly unknown[] {
+function placesOf(choice: unknown, message: unknown, body: JsonObject): readonly unknown[] {
   const tools = member(message, 'tool_calls')
   const calls = [...(Array.isArray(tools) ? tools : []), { function: member(message, 'function_call') }]
   return [
-    contentText(member(message, 'content') ?? member(choice, 'text') ?? ''),
+    // The last two: a completion of llama.cpp and of Ollama.
+    contentText(
+      member(message, 'content') ?? member(choice, 'text') ?? body['content'] ?? body['response'] ?? '',
+    ),
     member(message, 'parsed'),
     ...calls.map((call) => member(member(call, 'function'), 'arguments')),
     // vLLM with a parser for reasoning has put all of it there.
@@ -98,7 +102,9 @@ function contentText(content: unknown): unknown {
 }
 
 function fittingIn(place: unknown): Findings | null {
-  for (const object of typeof place === 'string' ? objectsIn(place) : [place]) {
+  const whole = typeof place === 'string' && /^\s*"/.test(place) ? parseLoosely(place) : null
+  if (typeof whole === 'string') return fittingIn(whole)
+  for (const object of objectsIn(typeof place === 'string' ? place : JSON.stringify(place))) {
     const known = knownMembers(object)
     if (check.Check(known)) return known
   }
@@ -160,9 +166,15 @@ function knownMembers(value: unknown): unknown {
     confidence: numberOrNone(value['confidence']),
     turns: Array.isArray(turns) ? turns.map(turnOf).filter((turn) => turn !== null) : turns,
     summary: value['summary'],
-    topics: value['topics'] === null ? [] : value['topics'],
-    action_items: value['action_items'] === null ? [] : value['action_items'],
+    topics: listOf(value['topics']),
+    action_items: listOf(value['action_items']),
   }
+}
+
+/** What there is none of is often left out, and one of it not put into a list. */
+function listOf(value: unknown): unknown {
+  if (value === null || value === undefined) return []
+  return typeof value === 'string' ? [value] : value
 }
 
 /** Null for one whose score is no number; what else is wrong with it is told. */
@@ -174,7 +186,7 @@ function turnOf(value: unknown): unknown {
 }
 
 function labelOf(value: unknown): unknown {
-  return typeof value === 'string' ? value.trim().toLowerCase() : value
+  return typeof value === 'string' ? value.toLowerCase().replace(/^[^a-z]+|[^a-z]+$/g, '') : value
 }
 
 /** A text that is no number stays, and does not fit. */

@@ -4,7 +4,7 @@
  */
 import { limits } from '../../../limits.js'
 import { ProviderUnavailable } from '../../provider.js'
-import { type Answer, readAnswer } from './answer.js'
+import { type Answer, readAnswer, readText } from './answer.js'
 import type { ProviderAnswer } from './connection.js'
 import { secondsOf } from './cues.js'
 import { isObject, type JsonObject, numberOf } from './loose-json.js'
@@ -23,15 +23,18 @@ export function readTranscription(
   answer: Pick<ProviderAnswer, 'headers' | 'text'>,
   seconds: number,
 ): readonly HeardSegment[] {
-  const read: Answer = readAnswer(answer, 'transcription')
-  if (read.kind === 'plain') return wholePiece(clean(read.text), seconds)
+  return heardIn(readAnswer(answer, 'transcription'), seconds)
+}
+
+function heardIn(read: Answer, seconds: number): readonly HeardSegment[] {
+  if (read.kind === 'plain') return wholePiece(said(read.text), seconds)
   if (read.kind === 'cues') return readSegments(read.cues, null, seconds)
   const { text, segments, duration } = read.body
   const told = Array.isArray(segments) ? segments.filter(isObject) : []
   const hasWords = told.some((segment) => textOf(segment) !== '')
   if (hasWords) return readSegments(told, numberOf(duration), seconds)
   if (typeof text !== 'string') throw new ProviderUnavailable('transcription: 200 without a text')
-  return wholePiece(clean(text), seconds)
+  return heardIn(readText(text, 'transcription'), seconds)
 }
 
 function wholePiece(text: string, seconds: number): readonly HeardSegment[] {
@@ -66,28 +69,33 @@ function readSegments(
 }
 
 /** Seconds are meant; some servers send milliseconds, LocalAI has sent nanoseconds. */
-const units = [1, 1e3, 1e9]
+const units = [1, 1e3, 1e6, 1e9]
 /** Whisper hears in windows of so long and may end one there, beyond the end of the sound. */
 const windowSeconds = 30
 
 /** So many of the server's units are a second; null where no unit makes sense of its times. */
 function unitOf(segments: readonly JsonObject[], duration: number | null, seconds: number): number | null {
-  let latest = 0
-  for (const { start, end } of segments) latest = Math.max(latest, timeOf(start) ?? 0, timeOf(end) ?? 0)
+  const times = segments.flatMap(({ start, end }) => [timeOf(start) ?? 0, timeOf(end) ?? 0])
+  const latest = times.reduce((most, time) => Math.max(most, time), 0)
   const most = Math.max(seconds, windowSeconds) + 1
   const fitting = units.filter((unit) => latest / unit <= most)
   const fitsDuration = (unit: number) =>
     duration !== null && Math.abs(duration / unit - seconds) <= Math.max(1, seconds / 10)
+  // Smaller units are counted in whole numbers.
+  if (fitting[0] === 1 && times.some((time) => !Number.isInteger(time))) return 1
   return fitting.find(fitsDuration) ?? fitting[0] ?? null
 }
 
 function timeOf(value: unknown): number | null {
   if (typeof value === 'string' && /^(?:\d+:)?\d{1,2}:\d{2}(?:[.,]\d+)?$/.test(value)) return secondsOf(value)
-  return numberOf(typeof value === 'string' ? value.replace(/ ?s$/, '') : value)
+  if (typeof value !== 'string') return numberOf(value)
+  const [, number = '', unit] = /^(.*?) ?(ms|s|sec|seconds)?$/.exec(value) ?? []
+  const time = numberOf(number)
+  return time !== null && unit === 'ms' ? time / 1000 : time
 }
 
 function textOf({ text }: JsonObject): string {
-  return typeof text === 'string' ? clean(text) : ''
+  return typeof text === 'string' ? said(text) : ''
 }
 
 /** vLLM fills both with −1 where it does not know (vllm-project/vllm#24209). */
@@ -113,6 +121,11 @@ function confidenceOf(segment: JsonObject): number | null {
 
 function within(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most)
+}
+
+/** Without Whisper's tokens, and without what whisper.cpp writes for silence. */
+function said(text: string): string {
+  return clean(text.replace(/<\|[^|<>]{1,40}\|>|[[(] ?(?:BLANK_AUDIO|silence|no speech) ?[\])]/gi, ' '))
 }
 
 /** Control characters would break a terminal, a subtitle file or a page; spaces around are Whisper's. */

@@ -33,6 +33,26 @@ const dressed: readonly (readonly [name: string, reply: Reply])[] = [
   ],
   ['more members in a turn', chatAnswer({ ...findings, turns: [{ ...findings.turns[0], text: 'Hello.' }] })],
   ['a wrapper', chatAnswer({ findings })],
+  ['a wrapper that is no text', message({ content: { findings } })],
+  ['itself as a JSON text', chatAnswer(JSON.stringify(text))],
+  [
+    'no lists, where there is nothing',
+    chatAnswer({ ...findings, turns: undefined, topics: undefined, action_items: undefined }),
+  ],
+  ['a text in place of a list', chatAnswer({ ...findings, topics: 'support', action_items: 'send a mail' })],
+  ['a label with a full stop', chatAnswer({ ...findings, sentiment: '**Positive**.' })],
+  ['quotes of Python', chatAnswer(text.replaceAll('"', "'"))],
+  [
+    'an apostrophe in quotes of Python',
+    chatAnswer(text.replaceAll('"', "'").replace("'send a mail'", '"Ann\'s mail"')),
+  ],
+  ['remarks', chatAnswer(text.replace(/^\{/, '{ // what was found\n /* all of it */ '))],
+  [
+    'arguments that are no text (Ollama)',
+    message({ content: '', tool_calls: [{ function: { name: 'findings', arguments: findings } }] }),
+  ],
+  ['the answer of a completion (llama.cpp)', answer({ content: text, stop: true })],
+  ['the answer of Ollama', answer({ response: text, done: true })],
   ['a list of one', chatAnswer(`[${text}]`)],
   ['numbers as texts', chatAnswer({ ...findings, score: '0.5', confidence: '0.9' })],
   [
@@ -122,6 +142,12 @@ const meant: readonly (readonly [name: string, reply: Reply, requests: number, e
   ['half an object', chatAnswer(text.slice(0, -20)), 2, /^schema/],
   ['nothing but braces', chatAnswer('{'.repeat(20_000)), 2, /^schema/],
   ['a refusal', message({ content: null, refusal: 'I cannot.' }), 1, /refused/],
+  [
+    'a refusal beside thoughts',
+    message({ content: null, refusal: 'I cannot.', reasoning_content: text }),
+    1,
+    /refused/,
+  ],
   ['a refusal as a part', message({ content: [{ type: 'refusal', refusal: 'I cannot.' }] }), 1, /refused/],
   ['a filter’s end', message({ content: '' }, { finish_reason: 'content_filter' }), 1, /refused/],
   [
@@ -266,6 +292,44 @@ describe('what a server does not take', () => {
       )
     })
 
+  for (const [name, reply] of [
+    ['Gemma on vLLM', says(400, { message: 'System role not supported' })],
+    [
+      'Mistral on vLLM',
+      answer({ object: 'error', message: 'Only user and assistant roles are supported!', code: 400 }, 400),
+    ],
+    [
+      'llama.cpp',
+      says(500, {
+        message: 'Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...',
+      }),
+    ],
+    [
+      'Azure',
+      says(400, {
+        message: "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+        param: 'messages[0].role',
+      }),
+    ],
+  ] as const)
+    test(`instructions of their own, as ${name}: they stand before what was said from then on`, async (t) => {
+      const { server, provider } = await startBench(t, (request) => {
+        const { messages } = bodyOf(request.body) as { messages: { role: string; content: string }[] }
+        return messages.some(({ role }) => role === 'system') ? reply : chatAnswer(findings)
+      })
+      assert.equal((await provider.analyse(requestFor(call), never())).sentiment, 'positive')
+      assert.equal((await provider.analyse(requestFor(call), never())).sentiment, 'positive')
+      assert.equal(server.requests.length, 3)
+      const { messages } = bodyOf(server.requests[2]?.body as Buffer) as {
+        messages: { role: string; content: string }[]
+      }
+      assert.deepEqual(
+        messages.map(({ role }) => role),
+        ['user'],
+      )
+      assert.match(messages[0]?.content ?? '', /^You analyse a phone call[\s\S]*"turn":0/)
+    })
+
   const forms: readonly (readonly [name: string, reply: Reply])[] = [
     ['400 of llama.cpp', says(400, { message: 'either json_schema or grammar' })],
     ['500 of llama.cpp', says(500, { message: 'Failed to parse grammar' })],
@@ -278,6 +342,11 @@ describe('what a server does not take', () => {
       says(400, { code: 'json_validate_failed', message: 'Failed to generate JSON' }),
     ],
     ['422 of FastAPI', answer({ detail: [{ loc: ['body', 'response_format', 'type'], msg: 'bad' }] }, 422)],
+    [
+      '400 that names it apart',
+      says(400, { message: 'Invalid value.', param: 'response_format', code: 'unsupported_value' }),
+    ],
+    ['400 that names a part of it', says(400, { message: 'Invalid value.', param: 'response_format.type' })],
     ['501', says(501, { message: 'structured outputs are not implemented' })],
   ]
   for (const [name, reply] of forms)

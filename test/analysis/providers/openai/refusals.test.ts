@@ -158,6 +158,104 @@ const cases: readonly (readonly [server: string, status: number, body: unknown, 
   ['a proxy', 308, '', 'address'],
   ['a proxy', 530, 'origin is down', 'provider'],
   ['a proxy', 451, '', 'permission'],
+  ['Mistral', 401, { message: 'Unauthorized', request_id: 'x' }, 'key'],
+  [
+    'Mistral',
+    400,
+    { object: 'error', message: 'Invalid model: x', type: 'invalid_model', code: '1500' },
+    'model',
+  ],
+  ['Together', 402, { error: { message: 'Credit limit exceeded', type: 'credit_limit' } }, 'quota'],
+  [
+    'Together',
+    404,
+    {
+      error: {
+        message: 'Unable to access model x',
+        type: 'invalid_request_error',
+        code: 'model_not_available',
+      },
+    },
+    'model',
+  ],
+  [
+    'xAI',
+    403,
+    { code: 'The caller does not have permission', error: 'Your team has used all available credits' },
+    'quota',
+  ],
+  [
+    'xAI',
+    400,
+    { code: 'Client specified an invalid argument', error: 'Incorrect API key provided: x.' },
+    'key',
+  ],
+  [
+    'Fireworks',
+    412,
+    { error: { message: 'Account is suspended, possibly due to reaching the monthly spending limit' } },
+    'quota',
+  ],
+  [
+    'Anthropic',
+    400,
+    {
+      type: 'error',
+      error: { type: 'invalid_request_error', message: 'Your credit balance is too low to access the API.' },
+    },
+    'quota',
+  ],
+  [
+    'Anthropic',
+    529,
+    { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } },
+    'provider',
+  ],
+  ['Deepinfra', 403, { detail: { error: 'inference prohibited, please add a payment method' } }, 'quota'],
+  ['Cloudflare', 403, '<html><title>Attention Required!</title></html>', 'permission'],
+  ['Cloudflare', 524, '<html>A timeout occurred</html>', 'provider'],
+  [
+    'Gemini',
+    429,
+    [{ error: { code: 429, message: 'You exceeded your current quota', status: 'RESOURCE_EXHAUSTED' } }],
+    'provider',
+  ],
+  [
+    'Gemini',
+    403,
+    [
+      {
+        error: {
+          code: 403,
+          message: 'Permission denied: Consumer has been suspended.',
+          status: 'PERMISSION_DENIED',
+        },
+      },
+    ],
+    'permission',
+  ],
+  [
+    'LocalAI',
+    500,
+    { error: { code: 500, message: 'could not load model: rpc error', type: '' } },
+    'provider',
+  ],
+  [
+    'LocalAI',
+    401,
+    { error: { code: 401, message: 'An authentication key is required', type: 'invalid_request_error' } },
+    'key',
+  ],
+  ['Ollama', 400, { error: { message: '"x" does not support chat', type: 'api_error' } }, 'model'],
+  [
+    'TGI',
+    422,
+    {
+      error: 'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096',
+      error_type: 'validation',
+    },
+    'call',
+  ],
 ]
 
 function faultOf(failure: Error): Fault {
