@@ -8,6 +8,7 @@ import { CallActors } from './composition/call-actors.js'
 import { FullDisk } from './composition/full-disk.js'
 import { gaugeSources } from './composition/gauge-sources.js'
 import { openJournal } from './composition/journal.js'
+import { createMedia, type MediaInputs } from './composition/media.js'
 import { createProvider } from './composition/provider.js'
 import { createRoutes } from './composition/routes.js'
 import type { Config } from './config/config.js'
@@ -87,11 +88,15 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
 
   const server = createServer(entrance, journal, metrics, log)
   const sockets = createSockets(server, supervision, entrance, metrics, clock)
+  const media = createMedia({ config, server, entrance, calls, metrics, clock, log })
   const notReady = () => notReadyReasonsOf(life, fullDisk, journal, server)
-  metrics.watch(gaugeSources({ space, feed: supervision.feed, journal, calls, server, sockets, notReady }))
+  metrics.watch(
+    gaugeSources({ space, feed: supervision.feed, journal, calls, server, sockets, media, notReady }),
+  )
   server.serve(createRoutes({ config, clock, entrance, metrics, journal, calls, supervision, notReady }))
 
   const port = await listen(server, journal, config)
+  await media.listen()
   calls.start()
   life.state = 'serving'
   return {
@@ -101,16 +106,31 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
       credentials.reload()
       sockets.closeRevoked()
     },
-    async stop() {
+    stop() {
       life.state = 'draining'
       sockets.closeAll()
-      supervision.stop()
-      await server.drain(limits.drainMsMax)
-      await calls.stop()
-      await journal.close()
-      server.close()
+      return stopAll({ media, supervision, server, calls, journal })
     },
   }
+}
+
+interface StoppedParts {
+  readonly media: MediaInputs
+  readonly supervision: Supervision
+  readonly server: Server
+  readonly calls: CallActors
+  readonly journal: SqliteJournal
+}
+
+/** From the top: nothing new comes in, what is in flight is settled, every call is in the journal, and the store closes. */
+async function stopAll({ media, supervision, server, calls, journal }: StoppedParts): Promise<void> {
+  media.closeAll()
+  supervision.stop()
+  await server.drain(limits.drainMsMax)
+  await media.settled(limits.drainMsMax / 4)
+  await calls.stop()
+  await journal.close()
+  server.close()
 }
 
 class Life {

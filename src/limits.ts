@@ -13,6 +13,28 @@ export const limits = {
   totalPacketsMax: 2 ** 31,
   /** Two directions of a conversation, or the voices of a small conference. Three bits of a packet's record. */
   tracksMax: 8,
+  /** Open sockets of media streams, and what their upgrades may ask for in a second from one address. */
+  mediaSocketsMax: 10_000,
+  mediaUpgradesPerSecond: 256,
+  /** A stream says what it is within so long of its upgrade. */
+  mediaStartMs: 10_000,
+  /** After the end of a stream its socket is closed. */
+  mediaCloseMs: 5000,
+  /** uWebSockets.js ends a socket on which nothing came for so long, in seconds: a call on hold may send nothing for minutes. */
+  mediaIdleSeconds: 960,
+  /** Of the native protocol: what a gateway may have under way, its streams on one socket, and a message. */
+  nativeUnsettledBytesMax: mib,
+  nativeStreamsMax: 1024,
+  nativeMessageBytesMax: 64 * kib,
+  /** Packets of a leg, or of all legs, that the journal has not settled. Beyond it they are dropped as recorded gaps. */
+  legUnsettledBytesMax: 256 * kib,
+  mediaUnsettledBytesMax: 64 * mib,
+  legUnsettledMsMax: 10_000,
+  legRetryMs: 100,
+  /** Fifty a second is usual for each direction. */
+  legPacketsPerSecond: 500,
+  legPacketsBurst: 2000,
+  legShedNoteMs: 1000,
   /** After a stream that its platform has ended, another one of the call may come for so long. */
   legStoppedGraceMs: 2000,
   /** Media streams of one call in its life, and what happens on them beside packets: kept in its row. */

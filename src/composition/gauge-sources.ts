@@ -9,6 +9,7 @@ import type { GaugeSources } from '../metrics/gauges.js'
 import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
 import { version } from '../version.js'
 import type { CallActors } from './call-actors.js'
+import type { MediaInputs } from './media.js'
 
 export interface GaugedParts {
   readonly space: FolderSpace
@@ -17,6 +18,7 @@ export interface GaugedParts {
   readonly calls: CallActors
   readonly server: Server
   readonly sockets: SupervisorSockets
+  readonly media: MediaInputs
   notReady(): readonly NotReadyReason[]
 }
 
@@ -27,6 +29,7 @@ export function gaugeSources({
   calls,
   server,
   sockets,
+  media,
   notReady,
 }: GaugedParts): GaugeSources {
   return {
@@ -42,6 +45,7 @@ export function gaugeSources({
     breakerState: () => calls.analysis.breaker.state,
     parkedAttempts: () => calls.analysis.breaker.parkedCount,
     supervisors: () => sockets.count,
+    mediaSockets: () => media.count,
     supervisorQueuedBytes: () => sockets.queuedBytes,
     events: () => feed.offset,
     requestsInFlight: () => server.inFlightCount,

@@ -14,6 +14,7 @@ import { type NotReadyReason, operationRoutes } from '../http/routes/operations.
 import { recordingRoute } from '../http/routes/recordings.js'
 import { transcriptRoute } from '../http/routes/transcripts.js'
 import type { Route } from '../http/routes.js'
+import { mediaRoute } from '../http/sockets/media-sockets.js'
 import { supervisorRoute } from '../http/sockets/supervisor-socket.js'
 import { limits } from '../limits.js'
 import type { Metrics } from '../metrics/metrics.js'
@@ -50,6 +51,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
         metrics.counts.redrives++
       },
     }),
+    mediaRoute,
     supervisorRoute,
     floorRoute(() => supervision.floorNow()),
     ticketRoute(entrance.tickets),

@@ -76,6 +76,16 @@ export const settings = {
     dayMs,
     'After a call’s last media stream was lost, how long it waits for another one before it is completed.',
   ),
+  AUDIOSOCKET_PORT: integer(
+    0,
+    0,
+    65_535,
+    'Port for the AudioSocket connections of Asterisk (TCP, without any authentication); 0 accepts none.',
+  ),
+  AUDIOSOCKET_HOST: Type.String({
+    default: '127.0.0.1',
+    description: 'Address for AudioSocket connections. Use a private one: whoever reaches it can send audio.',
+  }),
   DEFAULT_ENCODING: Type.Union(
     [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
     {

@@ -18,6 +18,7 @@ export interface GaugeSources {
   breakerState(): BreakerState
   parkedAttempts(): number
   supervisors(): number
+  mediaSockets(): number
   supervisorQueuedBytes(): number
   events(): number
   requestsInFlight(): number
@@ -114,5 +115,6 @@ function registerSupervisors(registry: MetricRegistry, sources: GaugeSources): v
     'Event bytes that wait for slow readers.',
     sources.supervisorQueuedBytes,
   )
+  registry.gauge('media_sockets', 'Open sockets of media streams.', sources.mediaSockets)
   registry.counter('events_total', 'Events published, whether anybody listened or not.', sources.events)
 }

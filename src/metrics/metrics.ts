@@ -30,6 +30,7 @@ export class Metrics {
   >
   readonly counts = {
     packetsLate: 0,
+    packetsShed: 0,
     packetsLost: 0,
     callsWithLoss: 0,
     duplicateMismatches: 0,
@@ -155,6 +156,11 @@ export class Metrics {
     )
     total('ai_redrives_total', 'Failed calls whose analysis was begun again by hand.', 'redrives')
     total('packets_late_total', 'Accepted packets that closed a gap.', 'packetsLate')
+    total(
+      'media_packets_shed_total',
+      'Packets of media streams that were dropped as recorded gaps, because a bound was reached.',
+      'packetsShed',
+    )
     total(
       'packets_lost_total',
       'Packets that were still missing when the grace period of their call was over.',

@@ -6,6 +6,7 @@ import type { Log } from '../../log.js'
 import { ClientAddresses } from './client-addresses.js'
 import { Gate } from './gate.js'
 import { Handshake } from './handshake.js'
+import { MediaHandshake } from './media-handshake.js'
 import { Origins } from './origins.js'
 import { RefusalLog } from './refusal-log.js'
 import { Tickets } from './tickets.js'
@@ -22,6 +23,7 @@ export interface EntrancePorts {
 export interface Entrance {
   readonly gate: Gate
   readonly handshake: Handshake
+  readonly mediaHandshake: MediaHandshake
   readonly refusals: RefusalLog
   readonly tickets: Tickets
   readonly tls: TlsFiles | null
@@ -54,5 +56,6 @@ export function createEntrance({ config, credentials, clock, log, isDraining }: 
     perAddressMax: config.SOCKETS_PER_ADDRESS_MAX,
     isDraining,
   })
-  return { gate, handshake, tickets, tls, refusals: new RefusalLog(log, addresses) }
+  const mediaHandshake = new MediaHandshake({ gate, addresses, isDraining })
+  return { gate, handshake, mediaHandshake, tickets, tls, refusals: new RefusalLog(log, addresses) }
 }

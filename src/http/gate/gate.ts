@@ -85,6 +85,33 @@ export class Gate {
     this.#checkRate(exchange, 'supervisor')
   }
 
+  get needsCredentials(): boolean {
+    return !this.#ports.credentials.isEmpty
+  }
+
+  knowsIngestToken(token: string): boolean {
+    return this.#ports.credentials.find(token)?.role === 'ingest'
+  }
+
+  /** For a media stream: with a token, or, where there are no credentials, without one. */
+  admitMedia(exchange: Exchange, token: string | null): void {
+    this.#checkBrowser(exchange, true)
+    if (this.needsCredentials) {
+      const authorization = token === null ? null : `Bearer ${token}`
+      exchange.credential = this.#authenticated(exchange, () =>
+        identify(this.#ports.credentials, authorization),
+      )
+      assertRole(exchange.credential, 'ingest')
+    }
+    this.#checkRate(exchange, 'ingest')
+  }
+
+  /** For a media stream that brings its token later. */
+  admitUnknown(exchange: Exchange): void {
+    this.#checkBrowser(exchange, true)
+    this.#checkRate(exchange, 'ingest')
+  }
+
   /** Throws where pages of that origin may not send anything here. */
   preflight(exchange: Exchange, methods: readonly string[]): readonly (readonly [string, string])[] {
     const { origin } = exchange.head

@@ -29,7 +29,7 @@ export interface HandshakePorts {
 
 /** Sixteen bytes in base64, RFC 6455 §4.1. */
 const keyPattern = /^[A-Za-z0-9+/]{21}[AQgw]==$/
-const upgradeHeaders = [
+export const upgradeHeaders = [
   ['Upgrade', 'websocket'],
   ['Sec-WebSocket-Version', '13'],
 ] as const
@@ -121,7 +121,7 @@ class SocketCount {
   }
 }
 
-function checkUpgrade(req: HttpRequest): void {
+export function checkUpgrade(req: HttpRequest): void {
   if (req.getHeader('sec-websocket-version') !== '13')
     throw new VoiceStreamError('upgrade_required', 'only version 13 of the WebSocket protocol is supported')
   if (!hasWord(req.getHeader('upgrade'), 'websocket') || !hasWord(req.getHeader('connection'), 'upgrade'))

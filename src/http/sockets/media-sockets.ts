@@ -1,0 +1,263 @@
+/**
+ * `/v1/media/{dialect}`: media streams of platforms and PBXs, a `MediaSession` for each socket. Nothing is sent that a dialect
+ * does not ask for, no pings either: some PBXs hang up on them, and audio says that a peer is there.
+ */
+import { randomUUID } from 'node:crypto'
+import Type from 'typebox'
+import { VoiceStreamError } from '../../errors.js'
+import { limits } from '../../limits.js'
+import { detectedKind } from '../../media/detected-dialect.js'
+import type { DialectKind } from '../../media/dialect.js'
+import { dialectKind, dialectNames } from '../../media/dialects.js'
+import { MediaSession, type SessionPorts } from '../../media/media-session.js'
+import { type NativePorts, NativeSession } from '../../media/native/native-session.js'
+import { subprotocol } from '../../media/native/wire.js'
+import { Exchange, type ExchangeOwner } from '../exchange.js'
+import type { MediaGrant, MediaHandshake } from '../gate/media-handshake.js'
+import type { Route } from '../routes.js'
+import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket } from '../uws.js'
+
+interface SocketData {
+  readonly grant: MediaGrant
+  readonly kind: Pick<DialectKind, 'name' | 'subprotocols' | 'messageBytesMax'>
+  readonly query: ReadonlyMap<string, string>
+  readonly headers: ReadonlyMap<string, string>
+  session: Session | null
+}
+
+/** What a socket passes on. */
+interface Session {
+  readonly isBusy: boolean
+  message(data: Uint8Array, isBinary: boolean): void
+  closed(isClean: boolean): void
+  goAway(): void
+}
+
+/** A gateway's own protocol: not a dialect, because it is answered with what is on disk. */
+const nativeKind: Pick<DialectKind, 'name' | 'subprotocols' | 'messageBytesMax'> = {
+  name: 'native',
+  subprotocols: [subprotocol],
+  messageBytesMax: limits.nativeMessageBytesMax,
+}
+
+const replyBytesMax = 64 * 1024
+/** Only these bring a token in their start; the others send headers. */
+const bringTokens = new Set(['twilio', 'signalwire', 'telnyx', 'plivo', 'exotel', 'voximplant', 'detect'])
+/** Of the upgrade, which a dialect may ask for. */
+const headersKept = [
+  'sec-websocket-protocol',
+  'audiohook-organization-id',
+  'audiohook-session-id',
+  'audiohook-correlation-id',
+  'x-twilio-signature',
+  'x-plivo-signature-v3',
+  'x-plivo-signature-v3-nonce',
+] as const
+
+export const mediaRoute: Route = {
+  method: 'GET',
+  path: '/v1/media/{dialect}',
+  access: 'public',
+  tag: 'ingest',
+  summary: 'The audio of a call over WebSocket, as a platform sends it',
+  description: `Dialects: ${dialectNames.join(', ')}, native. \`/v1/media\` finds out which one it is. A part of the path behind the dialect is an ingest token, or names the call. docs/pbx.md says what to configure on each platform.`,
+  query: [
+    { name: 'call_id', schema: Type.String({ description: 'Names the call, where the platform does not.' }) },
+  ],
+  answers: {
+    101: { description: 'The socket is open.' },
+    404: { description: 'No such dialect.' },
+    426: { description: 'Not a WebSocket upgrade.' },
+  },
+  answer: (exchange) =>
+    exchange.problem(new VoiceStreamError('upgrade_required', 'connect with a WebSocket'), [
+      ['Upgrade', 'websocket'],
+    ]),
+}
+
+export interface MediaSocketPorts
+  extends Omit<SessionPorts, 'send' | 'close' | 'admits'>,
+    Pick<NativePorts, 'epoch' | 'account'> {
+  readonly owner: ExchangeOwner
+  readonly handshake: MediaHandshake
+}
+
+export class MediaSockets {
+  readonly #ports: MediaSocketPorts
+  readonly #sockets = new Set<WebSocket<SocketData>>()
+  /** Of closed sockets, where something may still be settled. */
+  readonly #closing = new Set<Session>()
+
+  constructor(app: TemplatedApp, ports: MediaSocketPorts) {
+    this.#ports = ports
+    for (const pattern of ['/v1/media', '/v1/media/:dialect', '/v1/media/:dialect/:segment'])
+      app.ws<SocketData>(pattern, {
+        maxPayloadLength: 2 * 1024 * 1024,
+        idleTimeout: limits.mediaIdleSeconds,
+        sendPingsAutomatically: false,
+        maxBackpressure: replyBytesMax,
+        closeOnBackpressureLimit: true,
+        compression: 0,
+        upgrade: (res, req, context) => this.#upgrade(res, req, context),
+        open: (socket) => this.#open(socket),
+        message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+        close: (socket, code) => this.#closed(socket, code),
+      })
+  }
+
+  get count(): number {
+    return this.#sockets.size
+  }
+
+  /** Calls go on with another leg, in the next process. */
+  closeAll(): void {
+    for (const socket of [...this.#sockets]) socket.getUserData().session?.goAway()
+  }
+
+  /** Something that came on a socket is still to be settled. */
+  get isBusy(): boolean {
+    for (const session of this.#closing) if (!session.isBusy) this.#closing.delete(session)
+    return this.#closing.size > 0 || this.#sockets.size > 0
+  }
+
+  #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse['upgrade']>[4]): void {
+    const { handshake, owner } = this.#ports
+    const exchange = new Exchange(res, '/v1/media/{dialect}', owner)
+    const name = req.getParameter(0)
+    const kind = kindOf(name)
+    if (kind === undefined) {
+      exchange.problem(
+        new VoiceStreamError(
+          'not_found',
+          `there is no dialect of this name; there are ${dialectNames.join(', ')}`,
+        ),
+      )
+      return
+    }
+    const segment = req.getParameter(1)
+    const grant = handshake.accept(
+      exchange,
+      req,
+      segment === undefined || segment === '' ? null : decoded(segment),
+      bringTokens.has(kind.name),
+    )
+    if (grant === null) return
+    const offered = req.getHeader('sec-websocket-protocol')
+    const protocol =
+      offered
+        .split(',')
+        .find((one) => kind.subprotocols.includes(one.trim()))
+        ?.trim() ?? ''
+    const headers = new Map(headersKept.map((header) => [header, req.getHeader(header)]))
+    const data: SocketData = { grant, kind, query: queryOf(req.getQuery() ?? ''), headers, session: null }
+    const key = req.getHeader('sec-websocket-key')
+    exchange.isEnded = true
+    owner.ended(exchange, 101)
+    res.upgrade<SocketData>(data, key, protocol, '', context)
+  }
+
+  #open(socket: WebSocket<SocketData>): void {
+    const data = socket.getUserData()
+    const { kind } = data
+    this.#sockets.add(socket)
+    const dialect = kindOf(kind.name)
+    data.session =
+      dialect === undefined || !('create' in dialect)
+        ? this.#nativeSession(socket)
+        : this.#mediaSession(socket, dialect)
+  }
+
+  #nativeSession(socket: WebSocket<SocketData>): Session {
+    const { clock, held, epoch, account } = this.#ports
+    const session: NativeSession = new NativeSession({
+      clock,
+      held,
+      epoch,
+      account,
+      tell: (callId, message) => this.#ports.tell(callId, message),
+      counted: (count, packets) => this.#ports.counted(count, packets),
+      send: (message) => void socket.send(message, typeof message !== 'string'),
+      close: (code, why) => this.#end(socket, code, why),
+    })
+    return {
+      isBusy: false,
+      message: (data, isBinary) =>
+        isBinary ? session.binary(data) : session.text(Buffer.from(data).toString('utf8')),
+      closed: () => session.closed(),
+      goAway: () => session.goAway(),
+    }
+  }
+
+  #mediaSession(socket: WebSocket<SocketData>, kind: DialectKind): Session {
+    const { grant, query, headers } = socket.getUserData()
+    const { handshake } = this.#ports
+    return new MediaSession(
+      {
+        ...this.#sessionPorts(),
+        admits: (token) => handshake.admits(token),
+        send: (message) => void socket.send(message, typeof message !== 'string'),
+        close: (code, why) => this.#end(socket, code, why),
+      },
+      kind,
+      {
+        query,
+        segment: grant.segment,
+        headers,
+        newId: () => randomUUID(),
+        isAdmitted: grant.isAdmitted,
+        onlyCall: null,
+      },
+    )
+  }
+
+  #sessionPorts(): Pick<SessionPorts, 'clock' | 'held' | 'tell' | 'counted' | 'warn'> {
+    const { clock, held } = this.#ports
+    return {
+      clock,
+      held,
+      tell: (callId, message) => this.#ports.tell(callId, message),
+      counted: (count, packets) => this.#ports.counted(count, packets),
+      warn: (why, callId) => this.#ports.warn(why, callId),
+    }
+  }
+
+  #message(socket: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean): void {
+    const { session, kind } = socket.getUserData()
+    if (message.byteLength > kind.messageBytesMax)
+      return this.#end(socket, 1009, `a message has at most ${kind.messageBytesMax} bytes`)
+    session?.message(new Uint8Array(message), isBinary)
+  }
+
+  #end(socket: WebSocket<SocketData>, code: number, why: string): void {
+    if (this.#sockets.has(socket)) socket.end(code, why)
+  }
+
+  #closed(socket: WebSocket<SocketData>, code: number): void {
+    this.#sockets.delete(socket)
+    this.#ports.handshake.release()
+    // uWebSockets.js says 1006 where the connection broke, and 1005 where the peer gave no code.
+    const { session } = socket.getUserData()
+    if (session === null) return
+    session.closed(code !== 1006)
+    // What it still waits for is settled soon; the next one to close takes it away.
+    for (const other of this.#closing) if (!other.isBusy) this.#closing.delete(other)
+    if (session.isBusy) this.#closing.add(session)
+  }
+}
+
+function kindOf(name: string | undefined): DialectKind | typeof nativeKind | undefined {
+  if (name === undefined || name === '' || name === detectedKind.name) return detectedKind
+  return name === nativeKind.name ? nativeKind : dialectKind(name)
+}
+
+function queryOf(text: string): ReadonlyMap<string, string> {
+  return new Map([...new URLSearchParams(text)].map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}

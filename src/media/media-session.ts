@@ -1,0 +1,178 @@
+/**
+ * One socket of a platform: its dialect's events become legs of calls. It names the call, lets the leg in once somebody has
+ * vouched for it, and closes when the platform breaks its own rules, says nothing, or has ended.
+ */
+import { hash } from 'node:crypto'
+import type { CallMessage } from '../actors/call-messages.js'
+import type { Clock } from '../clock.js'
+import { limits } from '../limits.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { Dialect, DialectKind, DialectRequest, MediaEvent } from './dialect.js'
+import { namedCall } from './media-call.js'
+import { type HeldBytes, type LegPorts, MediaLeg } from './media-leg.js'
+
+export interface SessionPorts {
+  readonly clock: Clock
+  readonly held: HeldBytes
+  tell(callId: CallId, message: CallMessage): void
+  send(message: string | Uint8Array): void
+  /** A WebSocket's code and reason; on TCP the connection ends. */
+  close(code: number, why: string): void
+  /** Whether a token that came with the stream lets it in. */
+  admits(token: string): boolean
+  counted: LegPorts['counted']
+  /** Worth a line in the log: the platform's fault, or ours. */
+  warn(why: string, callId: CallId | null): void
+}
+
+export interface SessionRequest extends DialectRequest {
+  /** The upgrade has shown that its sender may. Otherwise the stream has to bring a token. */
+  readonly isAdmitted: boolean
+  /** The only call that the stream may be of, where the upgrade has named it. */
+  readonly onlyCall: string | null
+}
+
+/** RFC 6455 §7.4.1. */
+const codes = { ended: 1000, goingAway: 1001, policy: 1008, overload: 1013 } as const
+const packetMs = 20
+
+export class MediaSession {
+  readonly #ports: SessionPorts
+  readonly #kind: Pick<DialectKind, 'name'>
+  readonly #request: SessionRequest
+  readonly #dialect: Dialect
+  #leg: MediaLeg | null = null
+  /** Legs whose end is not on disk yet. */
+  #legs = 0
+  #callId: CallId | null = null
+  #cancelDeadline: () => void
+  #isClosed = false
+
+  constructor(ports: SessionPorts, kind: DialectKind, request: SessionRequest) {
+    this.#ports = ports
+    this.#kind = kind
+    this.#request = request
+    this.#dialect = kind.create(request)
+    this.#cancelDeadline = ports.clock.after(limits.mediaStartMs, () =>
+      this.#close(codes.policy, 'no start within 10 s'),
+    )
+  }
+
+  /** Whether anything of it is still to be settled. */
+  get isBusy(): boolean {
+    return this.#legs > 0
+  }
+
+  message(data: Uint8Array, isBinary: boolean): void {
+    if (this.#isClosed) return
+    this.#takeAll(this.#dialect.feed(data, isBinary))
+  }
+
+  /** The peer has gone; `isClean` where it has said so. */
+  closed(isClean: boolean): void {
+    if (this.#isClosed) return
+    this.#takeAll(this.#dialect.closed(isClean))
+    this.#ended()
+    this.#leg?.stop(isClean ? 'closed' : 'lost', null)
+  }
+
+  /** The service stops: the call goes on with another leg. */
+  goAway(): void {
+    this.#close(codes.goingAway, 'the service is shutting down')
+  }
+
+  #takeAll(events: readonly MediaEvent[]): void {
+    for (const event of events) this.#take(event)
+  }
+
+  #take(event: MediaEvent): void {
+    switch (event.type) {
+      case 'start':
+        return this.#start(event)
+      case 'stop':
+        return this.#stop(event)
+      case 'reply':
+        return this.#isClosed ? undefined : this.#ports.send(event.message)
+      case 'refuse':
+        return this.#close(event.closeCode, event.why)
+      case 'warning':
+        return this.#ports.warn(event.why, this.#callId)
+      default:
+        this.#leg?.take(event)
+    }
+  }
+
+  #start(event: Extract<MediaEvent, { type: 'start' }>): void {
+    const { isAdmitted, onlyCall, query, segment } = this.#request
+    this.#cancelDeadline()
+    if (!isAdmitted && !(event.token !== null && this.#ports.admits(event.token)))
+      return this.#close(codes.policy, 'the stream brings no token that is known')
+    if (event.isProbe) return
+    const { callId, original, isMade } = namedCall(
+      [event.call, query.get('call_id'), segment],
+      this.#request.newId,
+    )
+    if (onlyCall !== null && callId !== onlyCall)
+      return this.#close(codes.policy, 'another call was announced')
+    if (isMade) this.#ports.warn('nobody has named the call of a stream: the name is made up', callId)
+    // A second start on the same socket is another stream: the first one has ended.
+    this.#leg?.stop('stopped', null)
+    this.#callId = callId
+    this.#legs++
+    this.#leg = new MediaLeg(
+      {
+        clock: this.#ports.clock,
+        held: this.#ports.held,
+        tell: (id, message) => this.#ports.tell(id, message),
+        counted: (count, packets) => this.#ports.counted(count, packets),
+        refused: (why) => this.#refused(why),
+        ended: () => {
+          this.#legs--
+        },
+      },
+      {
+        callId,
+        leg: legName(this.#kind.name, event.leg, this.#request.newId),
+        dialect: this.#kind.name,
+        event,
+        packetMs,
+        metadata:
+          original === null ? {} : { platform_call_id: original.slice(0, limits.metadataCharactersMax) },
+      },
+    )
+  }
+
+  #refused(why: string): void {
+    this.#legs--
+    this.#ports.warn(`the call takes no more of the stream: ${why}`, this.#callId)
+    this.#close(codes.policy, why)
+  }
+
+  #stop({ why, totals }: Extract<MediaEvent, { type: 'stop' }>): void {
+    this.#leg?.stop(why, totals)
+    this.#leg = null
+    // The platform closes, or begins another stream; who does neither is closed.
+    this.#cancelDeadline()
+    this.#cancelDeadline = this.#ports.clock.after(limits.mediaCloseMs, () =>
+      this.#close(codes.ended, 'the stream has ended'),
+    )
+  }
+
+  #close(code: number, why: string): void {
+    if (this.#isClosed) return
+    this.#ended()
+    this.#leg?.stop('closed', null)
+    this.#ports.close(code, why)
+  }
+
+  #ended(): void {
+    this.#isClosed = true
+    this.#cancelDeadline()
+  }
+}
+
+/** Of its own within the call, also where a platform sends one twice. */
+function legName(dialect: string, platformId: string | null, newId: () => string): string {
+  const own = platformId === null ? newId() : `${platformId.slice(0, 64)}-${newId().slice(0, 8)}`
+  return /^[A-Za-z0-9._:-]+$/.test(own) ? own : `${dialect}-${hash('sha256', own, 'base64url').slice(0, 16)}`
+}
