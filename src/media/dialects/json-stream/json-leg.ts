@@ -36,6 +36,7 @@ export interface LegBeginning {
 const tracksMax = 8
 const trackCharactersMax = 64
 const usualPacketMs = 20
+const none: readonly MediaEvent[] = []
 
 interface Track {
   readonly name: string
@@ -107,8 +108,8 @@ export class JsonLeg {
     ]
   }
 
-  isOwn(stream: Uint8Array): boolean {
-    return this.#stream === null || Buffer.compare(this.#stream, stream) === 0
+  isOwn(stream: Uint8Array, first = 0, end = stream.length): boolean {
+    return this.#stream === null || (this.#stream.length === end - first && isAt(stream, first, this.#stream))
   }
 
   /** False for a tag that is open: its start begins another stream. */
@@ -143,7 +144,7 @@ export class JsonLeg {
 
   track(said: string): { index: number; events: readonly MediaEvent[] } {
     const name = said.slice(0, trackCharactersMax)
-    const index = this.#tracks.findIndex((each) => each.name === name)
+    const index = this.#indexOfTrack(name)
     if (index >= 0) return { index, events: [] }
     if (this.#tracks.length >= tracksMax)
       return { index: -1, events: this.#warnings.once(`audio beyond ${tracksMax} tracks is dropped`) }
@@ -155,7 +156,8 @@ export class JsonLeg {
 
   /** Null when the numbers begin anew: the message belongs to another stream. */
   place(message: MediaMessage): readonly MediaEvent[] | null {
-    const { index: track, events } = this.track(message.track)
+    const known = this.#indexOfTrack(message.track)
+    const { index: track, events } = known < 0 ? this.track(message.track) : { index: known, events: none }
     const payloads = this.#tracks[track]?.payloads
     if (payloads === undefined) return events
     const atMs = this.#atMs(message.timestamp)
@@ -169,6 +171,11 @@ export class JsonLeg {
     if (events.length === 0 && split.length === 0 && payload.warning === null) return [audio]
     const warnings = payload.warning === null ? [] : this.#warnings.once(payload.warning)
     return [...events, ...split, ...warnings, audio]
+  }
+
+  #indexOfTrack(name: string): number {
+    for (let i = 0; i < this.#tracks.length; i++) if (this.#tracks[i]?.name === name) return i
+    return -1
   }
 
   #addTrack(said: string): void {

@@ -201,7 +201,11 @@ function scanned(leg: JsonLeg, message: Uint8Array, fields: Readonly<MediaFields
     : leg.nameAt(message, trackFirst, trackEnd)
   return {
     track,
-    stream: isTag || streamFirst < 0 ? null : message.subarray(streamFirst, streamEnd),
+    // Made for strangers only: a view costs more than the comparison.
+    stream:
+      isTag || streamFirst < 0 || leg.isOwn(message, streamFirst, streamEnd)
+        ? null
+        : message.subarray(streamFirst, streamEnd),
     sequence: sequence < 0 ? null : sequence,
     chunk: chunk < 0 ? null : chunk,
     timestamp: timestamp < 0 ? null : timestamp,

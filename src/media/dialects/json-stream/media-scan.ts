@@ -163,22 +163,23 @@ function valueEnd(bytes: Uint8Array, from: number): number {
   return at === from || (bytes[from] === zero && at > from + 1) ? -1 : at
 }
 
-const shortCharacters = 32
+const shortCharacters = 48
+/** 1 for what stands for itself in a string. */
+const plain = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= space && byte < 0x7f && byte !== quote && byte !== backslash ? 1 : 0,
+)
 
 /** `first` is after the opening quote; returns the index after the closing one, −1 for an escape, a control or no ASCII. */
 function stringEnd(bytes: Uint8Array, first: number): number {
   let at = first
-  const soon = Math.min(bytes.length, first + shortCharacters)
-  while (at < soon && bytes[at] !== quote) {
-    const byte = bytes[at++] as number
-    if (byte < space || byte >= 0x7f || byte === backslash) return -1
-  }
-  if (at < soon) {
+  const soon = first + shortCharacters
+  while (plain[bytes[at] as number] === 1 && at < soon) at++
+  if (bytes[at] === quote) {
     textFirst = first
     textEnd = at
     return at + 1
   }
-  return longStringEnd(bytes, first)
+  return at < soon ? -1 : longStringEnd(bytes, first)
 }
 
 /** A payload: its end is found by native code. What else it may hold than base64 was no JSON, or is no base64 either. */

@@ -74,8 +74,9 @@ export class Payloads {
 /** Of canonical base64. */
 export function base64Bytes(text: Uint8Array): number {
   const equals = 0x3d
-  const padding = text.at(-1) === equals ? (text.at(-2) === equals ? 2 : 1) : 0
-  return Math.floor(((text.length - padding) * 3) / 4)
+  const { length } = text
+  const padding = text[length - 1] === equals ? (text[length - 2] === equals ? 2 : 1) : 0
+  return Math.floor(((length - padding) * 3) / 4)
 }
 
 function decoded(text: Uint8Array): Buffer {
