@@ -93,11 +93,21 @@ interface AudioBody {
  */
 function audioBody(file: Buffer, { bodyOffset, size }: Chunk): AudioBody {
   const present = file.length - bodyOffset
-  if (size <= present && !(size === 0 && !isChunkedToEnd(file, bodyOffset)))
-    return { bytes: file.subarray(bodyOffset, bodyOffset + size), note: null }
+  const isWhole = size === 0 ? isChunkedToEnd(file, bodyOffset) : endsAt(file, bodyOffset + size)
+  if (size <= present && isWhole) return { bytes: file.subarray(bodyOffset, bodyOffset + size), note: null }
   const said = size === sizeUnknown ? 'leaves its size open' : `says ${size} bytes`
   const note = `its "data" chunk ${said}; the ${present} bytes to the end of the file are taken`
   return { bytes: file.subarray(bodyOffset), note }
+}
+
+/**
+ * Whether the audio may end there: the file does, or a chunk begins, or zeros. A recorder that writes the size now and then,
+ * and was killed, leaves one that is too small.
+ */
+function endsAt(file: Buffer, end: number): boolean {
+  const next = nextChunkOffset(file, end)
+  if (file.length - next < chunkHeaderBytes) return true
+  return /^(?:[ -~]{4}|\0{4})$/.test(file.toString('latin1', next, next + 4))
 }
 
 /** Whether chunks follow one another to the end of the file: then no audio is behind an empty chunk. */

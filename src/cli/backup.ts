@@ -1,5 +1,5 @@
 /** `voicestream backup`: a copy of the database while the service runs, checked before it gets its name. */
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { databasePath } from '../store/sqlite/files/database.js'
 import { copyDatabase } from '../store/sqlite/files/database-copy.js'
@@ -9,6 +9,7 @@ import { formatBytes, formatCount, formatSeconds } from '../terminal/numbers.js'
 import { showProgress } from '../terminal/progress.js'
 import { describeDamage } from './check.js'
 import { CommandError, exitCodes } from './exit-codes.js'
+import { assertNotLive } from './live-files.js'
 import { writeNewFile } from './new-file.js'
 import { readDataDir, readWords, usage } from './options.js'
 import { checkFile } from './verify.js'
@@ -22,7 +23,7 @@ copy has the state at the begin of the backup, including everything acknowledged
 
   FILE             the copy; it must not exist
   --data-dir DIR   the folder of the service’s database (VOICESTREAM_DATA_DIR, ./data)
-  --force          replace FILE when the new backup is complete; never a file of a service’s database
+  --force          replace FILE when the new backup is complete; never a file of a service’s database, never a device
   --help, -h       show this
 
 To restore, stop the service, put FILE as voicestream.db into an empty DATA_DIR, and start it.
@@ -53,11 +54,23 @@ export async function backup(words: readonly string[], world: World): Promise<nu
   if (path === undefined || more.length > 0) throw usage('give one FILE to write')
   const source = databasePath(readDataDir(values['data-dir'], world))
   assertNothingLost(source)
+  assertNotLive(path, source)
+  assertNoLogBeside(path)
   const summary = await writeNewFile({ path, force: values.force, database: source }, world, (temporary) =>
     copyAndCheck(source, temporary, world),
   )
   terminal.out.write(`${path}: ${summary}\n`)
   return exitCodes.ok
+}
+
+/** SQLite would take the log of another database for that of the copy. */
+function assertNoLogBeside(path: string): void {
+  const log = ['-wal', '-journal'].map((suffix) => path + suffix).find((name) => existsSync(name))
+  if (log !== undefined)
+    throw new CommandError(
+      exitCodes.exists,
+      `${log} is the log of another database, which would be read with the copy; move both away, or choose another path`,
+    )
 }
 
 /** A backup of what a start would refuse hides the loss until somebody needs it. */

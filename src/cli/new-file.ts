@@ -1,6 +1,6 @@
 /** Writes a file whole or not at all: under another name first, which is taken away again where it cannot be finished. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CommandError, exitCodes } from './exit-codes.js'
 import { assertNotLive, companions } from './live-files.js'
@@ -48,6 +48,9 @@ export async function writeNewFile<Result>(
 }
 
 function assertFree(path: string, force: boolean): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile())
+    throw new CommandError(exitCodes.usage, `${path} is not a file; choose another path`)
   if (!force && existsSync(path))
     throw new CommandError(exitCodes.exists, `${path} already exists; --force replaces it`)
 }

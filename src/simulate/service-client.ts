@@ -1,7 +1,7 @@
 /**
  * HTTP to the service: keep-alive connections, one request at a time on each, and tries until an answer counts.
  *
- * The contract makes sending again safe: a 5xx (but for 501 and 505), a broken connection or a try without an answer means "unknown". So
+ * The contract makes sending again safe: a 5xx (but for 501), a broken connection or a try without an answer means "unknown". So
  * these are tried again with growing waits (a `Retry-After` is honoured) until `patienceMs` is over. How many tries
  * may have arrived unanswered is told with the answer, since the service may have counted them.
  *
@@ -72,7 +72,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     let unansweredTries = 0
     for (let tryIndex = 0; ; tryIndex++) {
       const outcome = await tryOnce(agent, url, tokens, request)
-      if (outcome.kind === 'answered' && !isTransient(outcome.status))
+      if (outcome.kind === 'answered' && !isTransient(outcome.status, tryIndex))
         return { status: outcome.status, body: outcome.body, unansweredTries }
       if (mayHaveCounted(outcome)) unansweredTries++
       const waitMs = waitBeforeNextTry(outcome, tryIndex)
@@ -98,11 +98,13 @@ export async function sleepUnlessAborted(request: {
   return !signal.aborted
 }
 
-/** Of 5xx these say that the request itself is not understood: 505 is what the service has for HTTP/1.0, 501 what a proxy has. */
-const final: readonly number[] = [501, 505]
+/** A request line that came in two segments is answered 505, and seldom comes so again; HTTP/1.0 always is. */
+const unreadTriesMax = 3
 
-function isTransient(status: number): boolean {
-  return status === 429 || (status >= 500 && !final.includes(status))
+/** 501: a proxy does not know the request itself. */
+function isTransient(status: number, tryIndex: number): boolean {
+  if (status === 505) return tryIndex + 1 < unreadTriesMax
+  return status === 429 || (status >= 500 && status !== 501)
 }
 
 /** A 429 has no side effect; a 5xx and a request that left without an answer may have. */

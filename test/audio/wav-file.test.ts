@@ -79,6 +79,16 @@ describe('a WAV file', () => {
     }
   })
 
+  test('whose recorder was killed, with a size from before, is read to its end', () => {
+    for (const size of [160, 161, 320]) {
+      const wav = parseWav(riff(formatChunk(muLaw), chunk('data', Buffer.alloc(480, 0xd5), size)))
+      assert.equal(wav.frames.length, 480, `${size}`)
+      assert.match(wav.note ?? '', new RegExp(`says ${size} bytes; the 480 bytes to the end`))
+    }
+    const padded = Buffer.concat([riff(formatChunk(muLaw), chunk('data', audio)), Buffer.alloc(512)])
+    assert.equal(parseWav(padded).frames.length, 480, 'zeros behind it are no audio')
+  })
+
   test('of 64 bits (RF64) is read by the size in its ds64 chunk', () => {
     const sizes = Buffer.alloc(28)
     sizes.writeBigUInt64LE(BigInt(audio.length), 8)

@@ -1,8 +1,16 @@
 /** `voicestream backup` beside a service that writes, and a start from what it made. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import Database from 'better-sqlite3'
@@ -125,6 +133,32 @@ describe('a backup', () => {
     assert.equal(readFileSync(file, 'utf8'), 'mine')
     assert.equal((await runCommand([...words, '--force'])).code, 0)
     assert.equal((await runCommand(['verify', file])).code, 0)
+  })
+
+  test('never comes beside the log of another database, and never in the place of what is no file', async (t) => {
+    // Guards against a copy that SQLite reads with a stranger's log, and against a /dev/null that is a file from then on.
+    const service = await startService(t)
+    await post(service, '/v1/call/stream/c1', packet(0))
+    const folder = temporaryFolder(t)
+    const crashed = join(folder, 'voicestream.db')
+    for (const suffix of ['', '-wal']) copyFileSync(fileOf(service.dataDir) + suffix, crashed + suffix)
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    symlinkSync(pipe, join(folder, 'link'))
+    for (const [name, code, reason] of [
+      ['voicestream.db', 73, /voicestream\.db-wal is the log of another database/],
+      ['pipe', 64, /is not a file/],
+      ['link', 64, /is not a file/],
+      ['.', 64, /is not a file/],
+    ] as const) {
+      const ended = await runCommand(['backup', '--data-dir', service.dataDir, '--force', join(folder, name)])
+      assert.deepEqual([ended.code, reason.test(ended.err)], [code, true], `${name}: ${ended.err}`)
+    }
+    assert(statSync(pipe).isFIFO())
+    assert.deepEqual(readdirSync(folder).sort(), ['link', 'pipe', 'voicestream.db', 'voicestream.db-wal'])
+    rmSync(crashed)
+    const { code } = await runCommand(['backup', '--data-dir', service.dataDir, crashed])
+    assert.equal(code, 73, 'also where the database itself is gone')
   })
 
   test('of a damaged database says where the damage is and keeps nothing', async (t) => {

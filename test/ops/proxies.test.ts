@@ -130,6 +130,19 @@ for (const name of proxyNames)
         })
       assert.equal((await start(origin)).status, 202)
       assert.equal((await start('https://evil.example')).status, 403)
+      // Guards against a proxy that leaves the port out: a page on :8443 could change nothing.
+      const onPort = await sendThrough(proxy(), {
+        method: 'POST',
+        path: '/v1/call/start/from-a-page',
+        headers: {
+          ...json,
+          ...bearer(tokens.ingest[0]),
+          origin: `${origin}:8443`,
+          host: `${proxyHost}:8443`,
+        },
+        body: '{}',
+      })
+      assert.equal(onPort.status, 202, onPort.text)
       assert.equal((await start(`http://${proxyHost}`)).status, 403)
       const forged = {
         ...json,

@@ -28,7 +28,7 @@ export class ClientAddresses {
     if (this.#trusted === null || forwardedFor === null) return address
     for (const part of forwardedFor.split(',').reverse()) {
       if (!this.#isTrusted(address)) break
-      const named = part.trim()
+      const named = withoutPort(part.trim())
       if (isIP(named) === 0) break
       address = canonicalAddress(named)
     }
@@ -46,6 +46,12 @@ export class ClientAddresses {
   #isTrusted(address: string): boolean {
     return this.#trusted?.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') === true
   }
+}
+
+/** Some proxies write the client's port, too (Application Gateway, ALB): `203.0.113.7:1234`, `[2001:db8::1]:443`. */
+function withoutPort(text: string): string {
+  const [, v6, v4] = /^(?:\[(.+)\]|([\d.]+))(?::\d{1,5})?$/.exec(text) ?? []
+  return v6 ?? v4 ?? text
 }
 
 function parseNetworks(text: string): BlockList {

@@ -48,7 +48,9 @@ export class Origins {
   isAllowed(origin: string, host: string | null, scheme: 'http' | 'https' | null = null): boolean {
     if (this.#allowed.has(origin)) return true
     const prefix = scheme === null ? this.#scheme : `${scheme}://`
-    return host !== null && host !== '' && origin === prefix + host.toLowerCase()
+    // An origin never says the default port, a proxy may.
+    const name = host?.toLowerCase().replace(prefix === 'https://' ? /:443$/ : /:80$/, '') ?? ''
+    return name !== '' && origin === prefix + name
   }
 
   /** What lets the pages of a listed origin read the answer. Credentials are headers, so cookies are never allowed. */

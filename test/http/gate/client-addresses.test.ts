@@ -43,9 +43,14 @@ describe('the address of a client', () => {
     assert.equal(proxies.of(from('10.0.0.1', '6.6.6.6, 192.0.2.7')), '192.0.2.7')
     assert.equal(proxies.of(from('10.0.0.1', '6.6.6.6, 192.0.2.7 ,10.3.2.1')), '192.0.2.7')
     assert.equal(proxies.of(from('10.0.0.1', '10.0.0.9')), '10.0.0.9')
-    for (const nonsense of ['', 'unknown', '192.0.2.7:80', '6.6.6.6, <script>', ','])
+    for (const nonsense of ['', 'unknown', '192.0.2.7:x', '[192.0.2.7', '6.6.6.6, <script>', ','])
       assert.equal(proxies.of(from('10.0.0.1', nonsense)), '10.0.0.1', nonsense)
     assert.equal(proxies.of(from('10.0.0.1', '::ffff:192.0.2.7')), '192.0.2.7')
+    // Guards against one address for all clients of a proxy that writes their ports (Application Gateway, ALB).
+    assert.equal(proxies.of(from('10.0.0.1', '6.6.6.6:1, 192.0.2.7:4711')), '192.0.2.7')
+    assert.equal(proxies.of(from('10.0.0.1', '192.0.2.7:4711, 10.3.2.1:80')), '192.0.2.7')
+    assert.equal(proxies.of(from('10.0.0.1', '[2001:db8::1]:443')), '2001:db8::1')
+    assert.equal(proxies.of(from('10.0.0.1', '[2001:db8::1]')), '2001:db8::1')
   })
 
   test('has one text, and of IPv6 a /64 counts as one', () => {

@@ -59,6 +59,11 @@ describe('the list of origins', () => {
     const tls = new Origins({ ...options, hasTls: true })
     assert(tls.isAllowed('https://voice.example.com', 'voice.example.com'))
     assert(!tls.isAllowed('http://voice.example.com', 'voice.example.com'))
+    // A proxy may say the default port, an origin never does.
+    assert(tls.isAllowed('https://voice.example.com', 'voice.example.com:443'))
+    assert(plain.isAllowed('http://voice.example.com', 'voice.example.com:80'))
+    assert(!plain.isAllowed('http://voice.example.com', 'voice.example.com:443'))
+    assert(!plain.isAllowed('http://', ':80'))
   })
 })
 
