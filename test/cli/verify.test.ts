@@ -11,7 +11,7 @@ import { recordEnd, writeRecord } from '../../src/store/sqlite/packet-record.js'
 import { type CallColumns, callChecksum } from '../../src/store/sqlite/row-checksum.js'
 import { bulkLines, numbers, postLines, runCommand } from '../support/command.js'
 import { eventually, get, post, startService, temporaryFolder } from '../support/service.js'
-import { fileOf, whileLocked } from '../support/sqlite.js'
+import { changeIn, fileOf, whileLocked } from '../support/sqlite.js'
 
 type Db = Database.Database
 
@@ -247,10 +247,12 @@ describe('verify', () => {
       return found
     }
     assert.equal(count(), 0, 'the words are gone')
+    changeIn(dataDir, 'sqlite_autoindex_calls_1', 'ended', 'endee')
     const { code, err } = await runCommand(['verify', '--data-dir', dataDir, '--rebuild-index'])
     assert.deepEqual([code, err], [0, ''])
     assert.equal(count(), 1)
     const service = await startService(t, { dataDir })
+    assert.equal((await get(service, '/v1/call/ended')).status, 200, 'its name is found again')
     const refused = await runCommand(['verify', '--data-dir', service.dataDir, '--rebuild-index'])
     assert.equal(refused.code, 74)
     assert.match(refused.err, /another instance uses the data folder/)
