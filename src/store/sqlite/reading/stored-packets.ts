@@ -105,6 +105,8 @@ export class StoredPackets {
         if (recordOrdinal(first, 0) > last) yield first
         last = Math.max(last, recordOrdinal(first, 0))
       }
+      // A damaged entry of the index leads to a run for the second time.
+      if (ordinal <= last) throw new StoredDamage(`packets of the call with key ${callKey} do not ascend`)
       yield record
       last = ordinal
     }

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
+import { StoredDamage } from '../../../../src/errors.js'
 import { limits } from '../../../../src/limits.js'
 import { openForWriting } from '../../../../src/store/sqlite/files/database.js'
 import type { Db } from '../../../../src/store/sqlite/files/schema.js'
@@ -144,6 +145,18 @@ describe('packets in the database', () => {
     insert.run(callKey, 14, 20)
     insert.run(callKey + 1, 10, 13)
     assert.throws(() => insert.run(callKey, 0, 8 + 1), { code: /SQLITE_CONSTRAINT/ })
+  })
+
+  test('are refused as damaged where the index leads to a run for the second time', (t) => {
+    // Guards against a changed byte of that index: a page showed its first packet once more behind its last.
+    const db = openDatabase(t)
+    new Folds(db).add({ callKey, records: [record(1, 0), record(2, 1)] })
+    // In front of the real table: all of its rows twice.
+    db.exec(`CREATE TEMP TABLE runs(entry INTEGER UNIQUE, key, call_key, first_sequence, last_sequence, last_version, checksum, records);
+      CREATE INDEX temp.runs_by_version ON runs(call_key, last_version);
+      INSERT INTO temp.runs SELECT 1, * FROM main.runs;
+      INSERT INTO temp.runs SELECT 2, * FROM main.runs`)
+    assert.throws(() => new StoredPackets(db).page(callKey, 0, 10, nothing), StoredDamage)
   })
 
   test('of a journal that holds some twice are the first ones; the others are dropped and counted', (t) => {
