@@ -26,6 +26,13 @@ export const limits = {
   nativeUnsettledBytesMax: mib,
   nativeStreamsMax: 1024,
   nativeMessageBytesMax: 64 * kib,
+  /** Of one Asterisk: phones that are listened to, requests without an answer, and how often and when one is tried again. */
+  ariChannelsMax: 4096,
+  ariRequestsMax: 4096,
+  ariAnswerMs: 10_000,
+  ariTriesMax: 5,
+  ariRetryMs: 2000,
+  ariMessageBytesMax: 256 * kib,
   /** Packets of a leg, or of all legs, that the journal has not settled. Beyond it they are dropped as recorded gaps. */
   legUnsettledBytesMax: 256 * kib,
   mediaUnsettledBytesMax: 64 * mib,

@@ -64,7 +64,9 @@ export function completion(
   const said = totalsOf({ totalPackets, ...(totals === undefined ? {} : { totals }) })
   const { logs } = state.context
   const isKnown = said.every((total, track) => total === null || logs.of(track)?.expectedTotal === total)
-  if (isKnown) return { entries: [], answer: 'accepted' }
+  // Who knows no total can only end what goes on.
+  const saysNothing = said.every((total) => total === null)
+  if (isKnown && (!saysNothing || state.value !== 'IN_PROGRESS')) return { entries: [], answer: 'accepted' }
   if (said.every((total) => total === 0)) return emptyCompletion(state, now)
   const entry = {
     type: 'completed',

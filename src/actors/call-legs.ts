@@ -27,7 +27,9 @@ export function withNote({ legs: known }: CallContext, { at, note }: Entry<'note
   return { ...known, digits, notes: [...known.notes, { ...note, at }] }
 }
 
-export function isOpenLeg({ legs: { legs } }: CallContext, name: string): boolean {
+/** Without a name it is the call itself that is meant. */
+export function isOpenLeg({ legs: { legs } }: CallContext, name: string | undefined): boolean {
+  if (name === undefined) return true
   return legs.some(({ leg, endedAt }) => leg === name && endedAt === null)
 }
 

@@ -37,7 +37,7 @@ export const callMachine = setup({
     addsTotal: ({ context }, entry: Entry<'completed'>) =>
       addsTotal(context, entry) && fitsTotal(context, entry),
     hasNoAudio: ({ context }) => context.logs.expectedTotal === 0,
-    isOpenLeg: ({ context }, leg: string) => isOpenLeg(context, leg),
+    isOpenLeg: ({ context }, leg: string | undefined) => isOpenLeg(context, leg),
     isNewLeg: ({ context }, leg: string) => !isOpenLeg(context, leg),
     fitsPackets: ({ context }, entry: Entry<'described'>) => canCarry(context, entry.details),
     isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,

@@ -102,7 +102,7 @@ function tracksView({ context: { logs, details } }: CallMachineSnapshot): Pick<C
 const emptyLog = new ReceiveLog()
 
 function legsView({ legs, notes, digits }: CallLegs): Pick<CallView, 'legs' | 'notes' | 'digits'> {
-  if (legs.length === 0) return {}
+  if (legs.length === 0 && notes.length === 0) return {}
   return {
     legs: legs.map(({ leg, dialect, startedAt, endedAt, why, tracks }) => ({
       leg,
@@ -115,7 +115,7 @@ function legsView({ legs, notes, digits }: CallLegs): Pick<CallView, 'legs' | 'n
     notes: notes.map(({ at, kind, leg, track, text, packets }) => ({
       at: rfc3339(at),
       kind,
-      leg,
+      ...(leg === undefined ? {} : { leg }),
       ...(track === undefined ? {} : { track }),
       ...(text === undefined ? {} : { text }),
       ...(packets === undefined ? {} : { packets }),

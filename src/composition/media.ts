@@ -6,6 +6,7 @@ import type { Clock } from '../clock.js'
 import type { Config } from '../config/config.js'
 import type { Entrance } from '../http/gate/entrance.js'
 import type { Server } from '../http/server.js'
+import { AriSockets } from '../http/sockets/ari-sockets.js'
 import { MediaSockets } from '../http/sockets/media-sockets.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
@@ -52,6 +53,16 @@ export function createMedia(parts: MediaParts): MediaInputs {
     account: (callId, track) => calls.registry.read(callId, (state) => accountOf(state, track)),
   })
   const audioSockets = new AudioSocketServer(ports)
+  const ari = new AriSockets(server.app, {
+    ...ports,
+    owner: server,
+    handshake: entrance.mediaHandshake,
+    options: {
+      mediaClient: config.ARI_MEDIA_CLIENT,
+      contexts: config.ARI_CONTEXTS.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()])),
+      share: config.ARI_SHARE,
+    },
+  })
   return {
     get count() {
       return sockets.count + audioSockets.count
@@ -62,6 +73,7 @@ export function createMedia(parts: MediaParts): MediaInputs {
       log.info({ host: config.AUDIOSOCKET_HOST, port }, 'listening for AudioSocket')
     },
     closeAll() {
+      ari.closeAll()
       sockets.closeAll()
       audioSockets.closeAll()
     },

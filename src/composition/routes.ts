@@ -14,6 +14,7 @@ import { type NotReadyReason, operationRoutes } from '../http/routes/operations.
 import { recordingRoute } from '../http/routes/recordings.js'
 import { transcriptRoute } from '../http/routes/transcripts.js'
 import type { Route } from '../http/routes.js'
+import { ariRoute } from '../http/sockets/ari-sockets.js'
 import { mediaRoute } from '../http/sockets/media-sockets.js'
 import { supervisorRoute } from '../http/sockets/supervisor-socket.js'
 import { limits } from '../limits.js'
@@ -52,6 +53,7 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       },
     }),
     mediaRoute,
+    ariRoute,
     supervisorRoute,
     floorRoute(() => supervision.floorNow()),
     ticketRoute(entrance.tickets),

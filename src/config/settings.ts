@@ -76,6 +76,17 @@ export const settings = {
     dayMs,
     'After a call’s last media stream was lost, how long it waits for another one before it is completed.',
   ),
+  ARI_MEDIA_CLIENT: Type.String({
+    default: 'voicestream',
+    pattern: '^[A-Za-z0-9_-]{1,64}$',
+    description:
+      'Section of Asterisk’s websocket_client.conf through which tapped audio comes to `/v1/media/asterisk`.',
+  }),
+  ARI_CONTEXTS: Type.String({
+    default: '',
+    description: 'Dialplan contexts whose calls are tapped, separated by commas; empty for all.',
+  }),
+  ARI_SHARE: integer(100, 0, 100, 'Percentage of the calls that are tapped.'),
   AUDIOSOCKET_PORT: integer(
     0,
     0,

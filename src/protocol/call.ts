@@ -153,11 +153,17 @@ const NoteView = Type.Object({
     Type.Literal('mark'),
     Type.Literal('paused'),
     Type.Literal('resumed'),
+    Type.Literal('held'),
+    Type.Literal('hangup'),
     Type.Literal('skipped'),
   ]),
-  leg: Type.String(),
+  leg: Type.Optional(Type.String({ description: 'Absent where it is of the call.' })),
   track: Type.Optional(TrackNumber),
-  text: Type.Optional(Type.String({ description: 'Of a mark its name; of skipped packets the reason.' })),
+  text: Type.Optional(
+    Type.String({
+      description: 'Of a mark its name; of skipped packets the reason; of a hang-up its cause.',
+    }),
+  ),
   packets: Type.Optional(Type.Integer({ minimum: 0 })),
 })
 

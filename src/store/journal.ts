@@ -48,11 +48,12 @@ export type LegEnd = 'stopped' | 'closed' | 'lost'
 
 /** What happens on a leg beside its packets. Digits are counted and never kept. */
 export interface Note {
-  readonly kind: 'dtmf' | 'mark' | 'paused' | 'resumed' | 'skipped'
-  readonly leg: string
+  readonly kind: 'dtmf' | 'mark' | 'paused' | 'resumed' | 'held' | 'hangup' | 'skipped'
+  /** Absent where it is of the call. */
+  readonly leg?: string
   /** Where it is of one track alone. */
   readonly track?: number
-  /** Of a mark, as the platform names it; of skipped packets, why. */
+  /** Of a mark, as the platform names it; of skipped packets, why; of a hang-up, its cause; else who. */
   readonly text?: string
   readonly packets?: number
 }
