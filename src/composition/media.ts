@@ -52,7 +52,10 @@ export function createMedia(parts: MediaParts): MediaInputs {
     epoch: epochOf(config.DATA_DIR),
     account: (callId, track) => calls.registry.read(callId, (state) => accountOf(state, track)),
   })
-  const audioSockets = new AudioSocketServer(ports)
+  const audioSockets = new AudioSocketServer({
+    ...ports,
+    rules: { codec: config.AUDIOSOCKET_CODEC, hasLegDigit: config.AUDIOSOCKET_PAIRS },
+  })
   const ari = new AriSockets(server.app, {
     ...ports,
     owner: server,

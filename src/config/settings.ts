@@ -97,6 +97,15 @@ export const settings = {
     default: '127.0.0.1',
     description: 'Address for AudioSocket connections. Use a private one: whoever reaches it can send audio.',
   }),
+  AUDIOSOCKET_CODEC: Type.Union([Type.Literal('slin'), Type.Literal('ulaw'), Type.Literal('alaw')], {
+    default: 'slin',
+    description: 'What Asterisk sends as slin over AudioSocket: slin, ulaw or alaw.',
+  }),
+  AUDIOSOCKET_PAIRS: Type.Boolean({
+    default: false,
+    description:
+      'The last digit of an AudioSocket UUID names the side (0 caller, 1 agent), the others the call.',
+  }),
   DEFAULT_ENCODING: Type.Union(
     [Type.Literal('text'), Type.Literal('mulaw'), Type.Literal('alaw'), Type.Literal('pcm_s16le')],
     {

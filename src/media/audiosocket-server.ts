@@ -7,25 +7,27 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { limits } from '../limits.js'
 import type { DialectKind } from './dialect.js'
-import { AudioSocket, audioSocketRules } from './dialects/audiosocket.js'
+import { AudioSocket, type AudioSocketRules } from './dialects/audiosocket.js'
 import { MediaSession, type SessionPorts } from './media-session.js'
 
-const audioSocketKind: DialectKind = {
-  name: 'audiosocket',
-  subprotocols: [],
-  messageBytesMax: Number.POSITIVE_INFINITY,
-  create: (request) => new AudioSocket(audioSocketRules(request)),
+export interface AudioSocketPorts extends Omit<SessionPorts, 'send' | 'close' | 'admits'> {
+  readonly rules: AudioSocketRules
 }
-
-export type AudioSocketPorts = Omit<SessionPorts, 'send' | 'close' | 'admits'>
 
 export class AudioSocketServer {
   readonly #ports: AudioSocketPorts
+  readonly #kind: DialectKind
   readonly #server: Server
   readonly #sessions = new Map<Socket, MediaSession>()
 
   constructor(ports: AudioSocketPorts) {
     this.#ports = ports
+    this.#kind = {
+      name: 'audiosocket',
+      subprotocols: [],
+      messageBytesMax: Number.POSITIVE_INFINITY,
+      create: () => new AudioSocket(ports.rules),
+    }
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket))
     this.#server.maxConnections = limits.mediaSocketsMax
   }
@@ -59,7 +61,7 @@ export class AudioSocketServer {
         send: (message) => void socket.write(message),
         close: () => socket.end(),
       },
-      audioSocketKind,
+      this.#kind,
       {
         query: new Map(),
         segment: null,

@@ -7,7 +7,7 @@ export const linear8k: Media = { encoding: 'pcm_s16le', sample_rate: 8000, chann
 
 export interface Codec {
   readonly media: Media
-  /** The name of a codec for which packets have no word: its bytes are kept, not played and not transcribed. */
+  /** The name of a codec that is not decoded: its bytes are kept, not played and not transcribed. */
   readonly foreignName: string | null
   readonly warning: string | null
 }
@@ -30,7 +30,7 @@ export function codecOf(name: string | null, rate: unknown, channels: unknown, u
   const said = name?.toLowerCase().replace(/^audio\//, '') ?? ''
   const [bare = ''] = said.replace(/^x-/, '').split(/[;@ ]/)
   const foreignName = name === null || encodings.has(bare) ? null : bare
-  const encoding = name === null ? usual.encoding : (encodings.get(bare) ?? 'text')
+  const encoding = name === null ? usual.encoding : (encodings.get(bare) ?? 'other')
   const saidRate = wholeNumber(rate) ?? wholeNumber(/(?:rate=|@)(\d+)/.exec(said)?.[1])
   const saidChannels = wholeNumber(channels) ?? wholeNumber(/channels=(\d+)/.exec(said)?.[1])
   const sampleRate = isWithin(saidRate, rateMin, rateMax) ? saidRate : usual.sample_rate
@@ -38,12 +38,22 @@ export function codecOf(name: string | null, rate: unknown, channels: unknown, u
   const isOdd =
     (saidRate !== null && saidRate !== sampleRate) || (saidChannels !== null && saidChannels !== channelCount)
   return {
-    media: { encoding, sample_rate: sampleRate, channels: channelCount },
+    media: {
+      encoding,
+      ...(foreignName === null ? {} : { codec: codecName(foreignName) }),
+      sample_rate: sampleRate,
+      channels: channelCount,
+    },
     foreignName,
     warning: isOdd
       ? `a rate of ${saidRate} Hz with ${saidChannels ?? 1} channels is not possible; ${sampleRate} Hz with ${channelCount} is assumed`
       : null,
   }
+}
+
+/** As packets may call it. */
+function codecName(name: string): string {
+  return name.replace(/[^a-z0-9._-]/g, '_').slice(0, 32) || 'unknown'
 }
 
 function isWithin(value: number | null, least: number, most: number): value is number {
@@ -52,7 +62,7 @@ function isWithin(value: number | null, least: number, most: number): value is n
 
 /** Of one sample of each channel; null where the bytes are not samples. */
 export function frameBytesOf({ encoding, channels }: Media): number | null {
-  if (encoding === 'text') return null
+  if (encoding === 'text' || encoding === 'other') return null
   return channels * (encoding === 'pcm_s16le' ? 2 : 1)
 }
 

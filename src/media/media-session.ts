@@ -7,6 +7,7 @@ import type { CallMessage } from '../actors/call-messages.js'
 import type { Clock } from '../clock.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
+import type { LegEnd } from '../store/journal.js'
 import type { Dialect, DialectKind, DialectRequest, MediaEvent } from './dialect.js'
 import { namedCall } from './media-call.js'
 import { type HeldBytes, type LegPorts, MediaLeg } from './media-leg.js'
@@ -41,9 +42,16 @@ export class MediaSession {
   readonly #kind: Pick<DialectKind, 'name'>
   readonly #request: SessionRequest
   readonly #dialect: Dialect
-  #leg: MediaLeg | null = null
+  #begun: {
+    readonly callId: CallId
+    readonly event: Extract<MediaEvent, { type: 'start' }>
+    readonly metadata: Readonly<Record<string, string>>
+  } | null = null
+  #legs: MediaLeg[] = []
+  /** By the index of the dialect's track: the leg that has the voice, and its index there. */
+  #voices: { readonly leg: MediaLeg; readonly index: number }[] = []
   /** Legs whose end is not on disk yet. */
-  #legs = 0
+  #open = 0
   #callId: CallId | null = null
   #cancelDeadline: () => void
   #isClosed = false
@@ -60,7 +68,7 @@ export class MediaSession {
 
   /** Whether anything of it is still to be settled. */
   get isBusy(): boolean {
-    return this.#legs > 0
+    return this.#open > 0
   }
 
   message(data: Uint8Array, isBinary: boolean): void {
@@ -73,7 +81,7 @@ export class MediaSession {
     if (this.#isClosed) return
     this.#takeAll(this.#dialect.closed(isClean))
     this.#ended()
-    this.#leg?.stop(isClean ? 'closed' : 'lost', null)
+    this.#stopLegs(isClean ? 'closed' : 'lost', null)
   }
 
   /** The service stops: the call goes on with another leg. */
@@ -97,8 +105,10 @@ export class MediaSession {
         return this.#close(event.closeCode, event.why)
       case 'warning':
         return this.#ports.warn(event.why, this.#callId)
+      case 'track':
+        return this.#addLeg([event.track])
       default:
-        this.#leg?.take(event)
+        this.#pass(event)
     }
   }
 
@@ -116,10 +126,19 @@ export class MediaSession {
       return this.#close(codes.policy, 'another call was announced')
     if (isMade) this.#ports.warn('nobody has named the call of a stream: the name is made up', callId)
     // A second start on the same socket is another stream: the first one has ended.
-    this.#leg?.stop('stopped', null)
+    this.#stopLegs('stopped', null)
     this.#callId = callId
-    this.#legs++
-    this.#leg = new MediaLeg(
+    const metadata =
+      original === null ? {} : { platform_call_id: original.slice(0, limits.metadataCharactersMax) }
+    this.#begun = { callId, event, metadata }
+    this.#addLeg(event.tracks)
+  }
+
+  /** A voice that the start has not announced is a leg beside it, because the others have their tracks already. */
+  #addLeg(tracks: Extract<MediaEvent, { type: 'start' }>['tracks']): void {
+    if (this.#begun === null) return
+    const { callId, event, metadata } = this.#begun
+    const leg = new MediaLeg(
       {
         clock: this.#ports.clock,
         held: this.#ports.held,
@@ -127,30 +146,49 @@ export class MediaSession {
         counted: (count, packets) => this.#ports.counted(count, packets),
         refused: (why) => this.#refused(why),
         ended: () => {
-          this.#legs--
+          this.#open--
         },
       },
       {
         callId,
         leg: legName(this.#kind.name, event.leg, this.#request.newId),
         dialect: this.#kind.name,
-        event,
+        event: { ...event, tracks },
         packetMs,
-        metadata:
-          original === null ? {} : { platform_call_id: original.slice(0, limits.metadataCharactersMax) },
+        metadata,
       },
     )
+    this.#open++
+    this.#legs.push(leg)
+    for (const index of tracks.keys()) this.#voices.push({ leg, index })
+  }
+
+  /** What comes of a voice goes to the leg that has it; what is of the stream goes to the first one. */
+  #pass(event: MediaEvent): void {
+    const track = 'track' in event && typeof event.track === 'number' ? event.track : null
+    if (track === null) return this.#legs[0]?.take(event)
+    const voice = this.#voices[track]
+    voice?.leg.take({ ...event, track: voice.index } as MediaEvent)
+  }
+
+  #stopLegs(why: LegEnd, totals: readonly (number | null)[] | null): void {
+    for (const leg of this.#legs) {
+      const own = this.#voices.flatMap((voice, track) => (voice.leg === leg ? [totals?.[track] ?? null] : []))
+      leg.stop(why, totals === null ? null : own)
+    }
+    this.#legs = []
+    this.#voices = []
+    this.#begun = null
   }
 
   #refused(why: string): void {
-    this.#legs--
+    this.#open--
     this.#ports.warn(`the call takes no more of the stream: ${why}`, this.#callId)
     this.#close(codes.policy, why)
   }
 
   #stop({ why, totals }: Extract<MediaEvent, { type: 'stop' }>): void {
-    this.#leg?.stop(why, totals)
-    this.#leg = null
+    this.#stopLegs(why, totals)
     // The platform closes, or begins another stream; who does neither is closed.
     this.#cancelDeadline()
     this.#cancelDeadline = this.#ports.clock.after(limits.mediaCloseMs, () =>
@@ -161,7 +199,7 @@ export class MediaSession {
   #close(code: number, why: string): void {
     if (this.#isClosed) return
     this.#ended()
-    this.#leg?.stop('closed', null)
+    this.#stopLegs('closed', null)
     this.#ports.close(code, why)
   }
 

@@ -55,6 +55,8 @@ const defaults: Record<Key, string | number | boolean> = {
   ARI_MEDIA_CLIENT: 'voicestream',
   ARI_CONTEXTS: '',
   ARI_SHARE: 100,
+  AUDIOSOCKET_CODEC: 'slin',
+  AUDIOSOCKET_PAIRS: false,
   AUDIOSOCKET_PORT: 0,
   AUDIOSOCKET_HOST: '127.0.0.1',
   CALL_IDLE_TIMEOUT_MS: 900_000,

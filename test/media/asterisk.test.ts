@@ -103,7 +103,6 @@ describe('Asterisk', { skip: skippedWithoutAsterisk() }, () => {
     const service = await startService(t, { settings: { GRACE_PERIOD_MS: 500 } })
     const call = await phoneCall(t, {
       extension: 'plain',
-      target: 'ws://127.0.0.1:9/',
       ...ariTo(service),
       seconds: seconds + 1,
     })
@@ -128,7 +127,6 @@ describe('Asterisk', { skip: skippedWithoutAsterisk() }, () => {
     const before = await startService(t, { settings })
     const call = startCall(t, {
       extension: 'plain',
-      target: 'ws://127.0.0.1:9/',
       ...ariTo(before),
       seconds: 14,
     })
@@ -156,6 +154,6 @@ describe('Asterisk', { skip: skippedWithoutAsterisk() }, () => {
   })
 })
 
-function ariTo({ port }: Service): { readonly ariUri: string; readonly mediaUri: string } {
-  return { ariUri: `ws://127.0.0.1:${port}/v1/ari`, mediaUri: `ws://127.0.0.1:${port}/v1/media/asterisk` }
+function ariTo({ port }: Service): { readonly ariUri: string; readonly target: string } {
+  return { ariUri: `ws://127.0.0.1:${port}/v1/ari`, target: `ws://127.0.0.1:${port}/v1/media/asterisk` }
 }

@@ -28,7 +28,6 @@ export interface PhoneCall {
   /** Where the extension's media go; where Asterisk opens its ARI. */
   readonly target: string
   readonly ariUri?: string
-  readonly mediaUri?: string
   readonly seconds: number
   readonly callerScenario?: string
 }
@@ -45,7 +44,7 @@ export async function phoneCall(t: TestContext, call: PhoneCall): Promise<{ code
 
 export function startCall(
   t: TestContext,
-  { extension, target, ariUri, mediaUri, seconds, callerScenario }: PhoneCall,
+  { extension, target, ariUri, seconds, callerScenario }: PhoneCall,
 ): { readonly process: ChildProcess; readonly lines: readonly string[] } {
   const base = nextPort
   nextPort += 1600
@@ -55,7 +54,6 @@ export function startCall(
       EXTEN: extension,
       PORT_BASE: String(base),
       ...(ariUri === undefined ? {} : { ARI_OUT_URI: ariUri }),
-      ...(mediaUri === undefined ? {} : { WS_URI: mediaUri }),
       ...(callerScenario === undefined ? {} : { CALLER_XML: callerScenario }),
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,6 +1,6 @@
 /**
  * The handshake of a media stream, up to the 101: bounds before anything is kept, that it is one (RFC 6455 §4.2.1), and who
- * vouches for it: an ingest token in `Authorization` (Bearer, or as the password of Basic), in the path, or, where the
+ * vouches for it: an ingest token in `Authorization` (Bearer, or as the password of Basic), `X-API-KEY`, in the path, or, where the
  * platform can send neither, in the stream itself. Vendors report a refusal here better than a close after it.
  */
 import { Buffer } from 'node:buffer'
@@ -55,7 +55,7 @@ export class MediaHandshake {
       const address = this.#ports.addresses.of(exchange)
       if (this.#open >= limits.mediaSocketsMax || !this.#upgrades.take(addressKey(address)))
         throw new VoiceStreamError('overloaded', 'too many media streams')
-      const grant = { ...this.#admit(exchange, segment, bringsToken), address }
+      const grant = { ...this.#admit(exchange, headerTokenOf(req), segment, bringsToken), address }
       this.#open++
       return grant
     } catch (error) {
@@ -65,11 +65,17 @@ export class MediaHandshake {
     }
   }
 
-  #admit(exchange: Exchange, segment: string | null, bringsToken: boolean): Omit<MediaGrant, 'address'> {
+  #admit(
+    exchange: Exchange,
+    headerToken: string | null,
+    segment: string | null,
+    bringsToken: boolean,
+  ): Omit<MediaGrant, 'address'> {
     const { gate } = this.#ports
     const { authorization } = exchange.head
-    if (authorization !== null || !gate.needsCredentials) {
-      gate.admitMedia(exchange, authorization === null ? null : tokenOf(authorization))
+    const token = authorization === null ? headerToken : tokenOf(authorization)
+    if (token !== null || !gate.needsCredentials) {
+      gate.admitMedia(exchange, token)
       return { isAdmitted: true, segment }
     }
     if (segment !== null && gate.knowsIngestToken(segment)) {
@@ -89,6 +95,12 @@ export class MediaHandshake {
   release(): void {
     this.#open--
   }
+}
+
+/** AudioHook and Telnyx have headers of their own for a token. */
+function headerTokenOf(req: HttpRequest): string | null {
+  const token = req.getHeader('x-api-key') || req.getHeader('x-telnyx-streaming-auth-token')
+  return token === '' ? null : token
 }
 
 /** Platforms know user and password better than tokens: then the password is the token. */

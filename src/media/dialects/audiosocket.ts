@@ -10,7 +10,7 @@
 import { Buffer } from 'node:buffer'
 import type { Media } from '../../protocol/media.js'
 import { linear8k, packetBytesOf } from '../codecs.js'
-import type { Dialect, DialectRequest, MediaEvent } from '../dialect.js'
+import type { Dialect, MediaEvent } from '../dialect.js'
 import { Warnings } from '../warnings.js'
 
 const headerBytes = 3
@@ -33,14 +33,6 @@ export interface AudioSocketRules {
   readonly codec: 'slin' | 'ulaw' | 'alaw'
   /** The last digit of the UUID names the side (0 caller, 1 agent), the others the call. */
   readonly hasLegDigit: boolean
-}
-
-export function audioSocketRules({ query }: DialectRequest): AudioSocketRules {
-  const codec = query.get('codec')
-  return {
-    codec: codec === 'ulaw' || codec === 'alaw' ? codec : 'slin',
-    hasLegDigit: query.get('legs') === 'last_digit',
-  }
 }
 
 export class AudioSocket implements Dialect {

@@ -7,8 +7,8 @@ import { Buffer } from 'node:buffer'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { MediaEvent } from '../../../src/media/dialect.js'
-import { AudioSocket, audioSocketRules } from '../../../src/media/dialects/audiosocket.js'
-import { dialectRequest, soundOf, startOf, startsOf, typesOf } from '../../support/media-events.js'
+import { AudioSocket, type AudioSocketRules } from '../../../src/media/dialects/audiosocket.js'
+import { soundOf, startOf, startsOf, typesOf } from '../../support/media-events.js'
 import { holds } from '../../support/property.js'
 import { readCapture } from '../../support/websocket-capture.js'
 
@@ -22,8 +22,8 @@ function frame(kind: number, payload: Uint8Array): Buffer {
   return Buffer.concat([header, payload])
 }
 
-function socket(query: Readonly<Record<string, string>> = {}): AudioSocket {
-  return new AudioSocket(audioSocketRules(dialectRequest({ query })))
+function socket(rules: Partial<AudioSocketRules> = {}): AudioSocket {
+  return new AudioSocket({ codec: 'slin', hasLegDigit: false, ...rules })
 }
 
 /** Feeds in pieces, each in memory that is used again, as a socket's is. */
@@ -86,7 +86,7 @@ describe('AudioSocket', () => {
     const sides = ['0', '1', '7'].map((digit) => {
       const bytes = Buffer.from(uuidFrame)
       bytes[18] = 0x70 + Number(digit)
-      const { call, leg, tracks } = startOf(play(socket({ legs: 'last_digit' }), bytes))
+      const { call, leg, tracks } = startOf(play(socket({ hasLegDigit: true }), bytes))
       return [call, leg, tracks[0]?.name]
     })
     const stem = uuid.slice(0, -1)

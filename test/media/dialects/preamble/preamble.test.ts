@@ -201,7 +201,7 @@ describe('Asterisk', () => {
   test('may send a codec that is kept as it is, a message a packet (captured, Opus)', () => {
     const { tracks, packetBytes, details, events, binary } = played('websocket-opus')
     assert.equal(packetBytes, null)
-    assert.equal(tracks[0]?.media.encoding, 'text')
+    assert.equal(tracks[0]?.media.encoding, 'other')
     assert.equal(details.metadata?.['codec'], 'opus')
     assert.equal(audioOf(events).length, binary.length)
   })
