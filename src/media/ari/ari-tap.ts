@@ -2,7 +2,7 @@
  * The tap: Asterisk opens ARI to us, and we listen to every two-party call beside its path. For each phone of a bridge a
  * snoop channel hears what that phone says, and a channel of external media brings it to us over a socket of its own:
  *
- *     phone ── snoop ── our bridge ── external media ──▶ /v1/media/asterisk?call_id=…&leg=caller
+ *     phone ── snoop ── our bridge ── external media ──▶ /v1/media/asterisk   (variables CALL_ID and LEG)
  *
  * Nothing here is in the media path: whatever fails, the phones go on talking. The call has the id of their bridge.
  */
@@ -223,7 +223,6 @@ export class AriTap {
     const ready = Promise.all([this.#started(snoop), this.#started(media)])
     ready.catch(() => {})
     await this.#requests.ask('POST', `channels/${id}/snoop/${snoop}`, { spy: 'in', app })
-    const parameters = `call_id=${callId},leg=${leg}`
     await this.#requests.ask(
       'POST',
       'channels/externalMedia',
@@ -236,8 +235,9 @@ export class AriTap {
         encapsulation: 'none',
         connection_type: 'client',
         direction: 'both',
-        // Always with v(): Asterisk would send those of an earlier call (and it keeps them without a lock: short ones).
-        transport_data: `f(json)d(in)v(${parameters})`,
+        // Without v(): Asterisk 22.10 writes its parameters into the shared section of its configuration, without a lock. The
+        // channel's own variables come with the first message.
+        transport_data: 'f(json)d(in)',
       },
       { variables: { CALL_ID: callId, LEG: leg, CHANNEL_NAME: name } },
     )
