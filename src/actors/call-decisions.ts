@@ -92,7 +92,10 @@ export function description(
   now: Millis,
 ): Decision<DescribeAnswer> {
   const { details: known, describedAt } = state.context
-  const details = completeDetails(body, known.media)
+  const said = completeDetails(body, known.media)
+  // As of `media`, what is left out of the tracks stays as it was.
+  const { tracks } = known
+  const details = body.tracks === undefined && tracks !== undefined ? { ...said, tracks } : said
   const { media } = details
   const answer = { kind: 'described', media } as const
   if (describedAt !== null && isSameDetails(known, details)) return { entries: [], answer }

@@ -91,6 +91,5 @@ export class AriSockets {
     })
     socket.getUserData().tap = tap
     this.#sockets.add(socket)
-    tap.begin()
   }
 }

@@ -9,6 +9,8 @@ export interface AriChannel {
   readonly connected: AriParty
   readonly context: string
   readonly extension: string
+  /** The application of the dialplan that it is in: `Dial` calls, `AppDial` is called. */
+  readonly application: string
 }
 
 export interface AriParty {
@@ -106,6 +108,7 @@ export function channelOf(value: unknown): AriChannel | null {
     connected: partyOf(objectAt(value, 'connected')),
     context: textAt(dialplan, 'context') ?? '',
     extension: textAt(dialplan, 'exten') ?? '',
+    application: textAt(dialplan, 'app_name') ?? '',
   }
 }
 

@@ -61,6 +61,7 @@ export class AriTap {
   readonly #channels = new Map<string, AriChannel>()
   /** Resolved when a channel of ours has come to our application. */
   readonly #starting = new Map<string, () => void>()
+  #hasBegun = false
   #isClosed = false
 
   constructor(ports: TapPorts) {
@@ -72,16 +73,27 @@ export class AriTap {
     return this.#tapped.size
   }
 
-  /** Calls that are under way already, and what a tap before us has left behind. */
-  begin(): void {
-    this.#adopt().catch((error) =>
-      this.#ports.warn(`the calls under way are not known: ${messageOf(error)}`, null),
-    )
+  /** Asterisk reads requests only once it has told that the application is registered. */
+  #begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    this.#tryToAdopt(1)
+  }
+
+  /** While Asterisk starts it answers 503. */
+  #tryToAdopt(attempt: number): void {
+    this.#adopt().catch((error) => {
+      if (this.#isClosed) return
+      if (attempt >= limits.ariTriesMax)
+        return this.#ports.warn(`the calls under way are not known: ${messageOf(error)}`, null)
+      this.#ports.clock.after(limits.ariRetryMs, () => !this.#isClosed && this.#tryToAdopt(attempt + 1))
+    })
   }
 
   message(text: string): void {
     const message = readAri(text)
     if (message === null) return this.#ports.close(1003, 'not a message of ARI')
+    this.#begin()
     switch (message.type) {
       case 'answer':
         return this.#requests.answered(message.requestId, message.status, message.body)
@@ -117,21 +129,27 @@ export class AriTap {
 
   // --- which calls ------------------------------------------------------------------------------------------------
 
+  /** Calls that are under way already; what a tap before this one has left behind is taken away. */
   async #adopt(): Promise<void> {
     const channels = await this.#requests.ask('GET', 'channels')
     for (const value of Array.isArray(channels) ? channels : []) {
       const channel = channelOf(value)
       if (channel === null) continue
-      if (channel.id.startsWith(ours)) await this.#forgive('DELETE', `channels/${channel.id}`)
-      else this.#channels.set(channel.id, channel)
+      if (!channel.id.startsWith(ours)) this.#channels.set(channel.id, channel)
+      else if (!this.#isLive(channel.id)) await this.#forgive('DELETE', `channels/${channel.id}`)
     }
     const bridges = await this.#requests.ask('GET', 'bridges')
     for (const bridge of Array.isArray(bridges) ? bridges : []) {
       if (!isObject(bridge)) continue
       const id = String(bridge['id'])
-      if (id.startsWith(ours)) await this.#forgive('DELETE', `bridges/${id}`)
-      else this.#entered(id, textsOf(bridge['channels']))
+      if (!id.startsWith(ours)) this.#entered(id, textsOf(bridge['channels']))
+      else if (!this.#isLive(id)) await this.#forgive('DELETE', `bridges/${id}`)
     }
+  }
+
+  /** Of a tap of this connection. */
+  #isLive(id: string): boolean {
+    return [...this.#tapped.values()].some(({ snoop, media, bridge }) => [snoop, media, bridge].includes(id))
   }
 
   /** A conversation is two phones in one bridge. */
@@ -156,8 +174,8 @@ export class AriTap {
     return number % wholeShare < share
   }
 
-  #legOf({ id }: AriChannel): 'caller' | 'callee' {
-    return this.#dialled.has(id) ? 'callee' : 'caller'
+  #legOf({ id, application }: AriChannel): 'caller' | 'callee' {
+    return application === 'AppDial' || this.#dialled.has(id) ? 'callee' : 'caller'
   }
 
   #describe(callId: CallId, members: readonly AriChannel[]): void {
