@@ -11,7 +11,7 @@ import { StoredDamage } from '../errors.js'
 import { limits } from '../limits.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
-import { type Media, textMedia } from '../protocol/media.js'
+import { type Media, mediaOf, textMedia } from '../protocol/media.js'
 import type { ReplayEntry } from '../store/journal.js'
 import type { StoredEntry, StoredHistory } from '../store/stored-calls.js'
 import { newCall } from './call-context.js'
@@ -19,13 +19,20 @@ import { type CallMachineSnapshot, callMachine } from './call-machine.js'
 import { restoreSnapshot } from './call-replay.js'
 import { TrackLogs } from './track-logs.js'
 
+export interface StoredTrack {
+  readonly track: number
+  /** What its packets hold: as the PBX has said, else as the settings did at its first packet. */
+  readonly media: Media
+  readonly expectedTotal: number | null
+}
+
 export interface CallAccount {
   readonly callId: CallId
   readonly state: CallState
   readonly packets: number
   readonly expectedTotal: number | null
-  /** What its packets hold: as the PBX has said, else as the settings did at its first packet. */
-  readonly media: Media
+  /** Track 0, and every other one to which something has come. */
+  readonly tracks: readonly StoredTrack[]
   /** Numbers that never came: no fault. */
   readonly missing: number
   /** What is wrong, the first few. */
@@ -134,7 +141,11 @@ class Account {
       state: value,
       packets: context.logs.totalReceived,
       expectedTotal: context.logs.expectedTotal,
-      media: context.describedAt === null ? this.#mediaInSnapshot : context.details.media,
+      tracks: context.logs.all().map(({ track, log }) => ({
+        track,
+        media: context.describedAt === null ? this.#mediaInSnapshot : mediaOf(context.details, track),
+        expectedTotal: log.expectedTotal,
+      })),
       missing: context.logs.missingCount,
       faults: last === undefined ? this.#faults : [...this.#faults, last],
     }

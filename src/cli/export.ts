@@ -13,9 +13,12 @@ import {
 import { linearOf, measureAudio, packetAudio, pieceBytes } from '../audio/packet-audio.js'
 import { wavHeader, wavPadding } from '../audio/wav-file.js'
 import { rfc3339 } from '../clock.js'
+import { limits } from '../limits.js'
 import { type CallId, callIdRule, isCallId } from '../protocol/call-id.js'
 import type { Media } from '../protocol/media.js'
 import { quoted } from '../quoted.js'
+import type { StoredPacket } from '../store/journal.js'
+import { dataText } from '../store/packet-page-file.js'
 import { databasePath } from '../store/sqlite/files/database.js'
 import { SqliteStoredCalls } from '../store/sqlite/reading/sqlite-stored-calls.js'
 import type { StoredCallContent } from '../store/stored-calls.js'
@@ -30,6 +33,7 @@ Writes a call from the database, read-only, also beside the running service: as 
 their length, or as its packets, one JSON object a line, as POST /v1/packets accepts them.
 
   --format wav|ndjson   (wav)
+  --track N             the track to write as WAV                                    (0)
   --encoding NAME       encoding of the packets: mulaw, alaw or pcm_s16le, as base64 (the call’s media)
   --rate HZ             samples a second                                             (the call’s media)
   --channels N          number of interleaved channels                               (the call’s media)
@@ -53,6 +57,7 @@ Examples
 
 const flags = {
   format: { type: 'string', default: 'wav' },
+  track: { type: 'string', default: '0' },
   encoding: { type: 'string' },
   rate: { type: 'string' },
   channels: { type: 'string' },
@@ -77,6 +82,7 @@ export async function exportCall(words: readonly string[], world: World): Promis
   const callId = readCallId(callIdText)
   const asked = readAudioFormat(values)
   const isWav = readChoice('format', values.format, ['wav', 'ndjson']) === 'wav'
+  const track = readTrack(values.track)
   if (isWav && values.output === undefined && world.outIsScreen)
     throw usage('audio is not written to a terminal; use -o FILE or a pipe')
   const database = databasePath(readDataDir(values['data-dir'], world))
@@ -84,9 +90,10 @@ export async function exportCall(words: readonly string[], world: World): Promis
   try {
     const call = stored.call(callId)
     if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is unknown`)
-    const { expectedTotal, media } = accountOf(call, world)
+    const { tracks } = accountOf(call, world)
+    const { expectedTotal, media } = tracks.find((of) => of.track === track) ?? noTrack(callId, track)
     const chunks = isWav
-      ? await wavOf(call, formatOf(media, asked), expectedTotal, values.decode)
+      ? await wavOf(call, { track, format: formatOf(media, asked), expectedTotal, decode: values.decode })
       : linesOf(call)
     await write(chunks, { path: values.output, force: values.force, database }, world)
     return exitCodes.ok
@@ -142,6 +149,12 @@ function readChoice<T extends string>(name: string, text: string, choices: reado
   return choice
 }
 
+function readTrack(text: string): number {
+  const track = /^\d$/.test(text) ? Number(text) : -1
+  if (track >= 0 && track < limits.tracksMax) return track
+  throw usage(`--track must be an integer from 0 to ${limits.tracksMax - 1}, not ${quoted(text)}`)
+}
+
 function readInteger(name: string, text: string, maximum: number): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
   if (value >= 1 && value <= maximum) return value
@@ -156,19 +169,32 @@ function accountOf(call: StoredCallContent, { terminal }: World): CallAccount {
   return account
 }
 
+interface Recording {
+  readonly track: number
+  readonly format: AudioFormat
+  readonly expectedTotal: number | null
+  readonly decode: boolean
+}
+
+function* packetsOf({ packets }: StoredCallContent, wanted: number): Generator<StoredPacket> {
+  for (const packet of packets) if ((packet.track ?? 0) === wanted) yield packet
+}
+
+function noTrack(callId: CallId, track: number): never {
+  throw new CommandError(exitCodes.notFound, `call ${callId} has no track ${track}`)
+}
+
 /** Measures the call before the first byte is out, so what is no audio is refused and the sizes in the header are true. */
 async function wavOf(
   call: StoredCallContent,
-  format: AudioFormat,
-  expectedTotal: number | null,
-  decode: boolean,
+  { track, format, expectedTotal, decode }: Recording,
 ): Promise<AsyncIterable<Buffer>> {
-  const measure = await measureAudio([call.packets], format, expectedTotal)
+  const measure = await measureAudio([packetsOf(call, track)], format, expectedTotal)
   const target = decode ? linearOf(format) : format
   const header = wavHeader(target, measure.frames)
   return (async function* () {
     yield header
-    for await (const pieces of packetAudio([call.packets], format, measure))
+    for await (const pieces of packetAudio([packetsOf(call, track)], format, measure))
       for (const piece of pieces) yield* pieceBytes(piece, format, decode)
     yield wavPadding(measure.frames * frameBytesOf(target))
   })()
@@ -176,9 +202,15 @@ async function wavOf(
 
 /** The members of `GET /v1/call/{call_id}/packets`, and the call’s id for `POST /v1/packets`. */
 async function* linesOf({ callId, packets }: StoredCallContent): AsyncGenerator<Buffer> {
-  for (const { sequence, data, timestamp, receivedAt } of packets) {
-    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()
-    const line = { call_id: callId, sequence, data: text, timestamp, received_at: rfc3339(receivedAt) }
+  for (const { track = 0, sequence, isRaw, data, timestamp, receivedAt } of packets) {
+    const line = {
+      call_id: callId,
+      ...(track === 0 ? {} : { track }),
+      sequence,
+      data: dataText({ isRaw, data }),
+      timestamp,
+      received_at: rfc3339(receivedAt),
+    }
     yield Buffer.from(`${JSON.stringify(line)}\n`)
   }
 }

@@ -141,7 +141,7 @@ function another(
   if (typeof given === 'string') return [given, given]
   if (key === 'DEFAULT_SAMPLE_RATE') return ['16000', 16_000]
   if (key === 'AI_SIMULATED_FAILURE_RATE') return ['0.75', 0.75]
-  return ['AI_MAX_ATTEMPTS', 'AI_BREAKER_FAILURES', 'DEFAULT_CHANNELS'].includes(key)
+  return ['AI_MAX_ATTEMPTS', 'AI_BREAKER_FAILURES', 'DEFAULT_CHANNELS', 'ARI_SHARE'].includes(key)
     ? ['7', 7]
     : ['2000', 2000]
 }

@@ -101,7 +101,8 @@ export class CallWatch {
   }
 
   #take(event: SupervisorEvent): void {
-    if (event.event === 'packet_received') {
+    // Of a call with several tracks each has its own account: it is read, not counted here.
+    if (event.event === 'packet_received' && event.track === undefined && !this.#hasTracks) {
       this.#meanwhile?.push(event)
       this.#packet(event)
     } else if (event.event === 'packet_duplicate')
@@ -118,6 +119,10 @@ export class CallWatch {
         )
       void this.#readAgain()
     }
+  }
+
+  get #hasTracks(): boolean {
+    return this.content.kind === 'loaded' && this.content.view.tracks !== undefined
   }
 
   #packet(event: PacketReceived): void {
@@ -225,5 +230,7 @@ export class CallWatch {
 
 /** The number up to which packets are missed: the highest that came, and the announced total once there is one. */
 function lastExpected(view: CallView): number {
-  return Math.max(view.highest_sequence ?? -1, (view.expected_total_packets ?? 0) - 1)
+  // Of several tracks the first one is shown.
+  const { highest_sequence, expected_total_packets } = view.tracks?.[0] ?? view
+  return Math.max(highest_sequence ?? -1, (expected_total_packets ?? 0) - 1)
 }

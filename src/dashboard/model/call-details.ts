@@ -32,7 +32,7 @@ export function detailLinesOf(view: CallView): readonly DetailLine[] {
   return [...lines, { key: 'media', name: 'Carries', value: describeMedia(media) }, ...labels]
 }
 
-function describeMedia({ encoding, codec, sample_rate: rate, channels }: Media): string {
+export function describeMedia({ encoding, codec, sample_rate: rate, channels }: Media): string {
   if (encoding === 'text') return encodingNames.text
   const sides = channels === 1 ? 'mono' : channels === 2 ? 'stereo' : `${formatCount(channels)} channels`
   return `${codec ?? encodingNames[encoding]}, ${rate / 1000} kHz, ${sides}`

@@ -9,6 +9,9 @@ import { fileNameOf } from '../model/call-name.js'
 interface AudioPlayerProps {
   readonly callId: string
   readonly session: Session
+  readonly track: number
+  /** Of the track, where the call has several. */
+  readonly name: string | null
 }
 
 type Audio =
@@ -17,9 +20,11 @@ type Audio =
   | { readonly kind: 'offered' | 'fetching' | 'failed'; readonly bytes: number }
   | { readonly kind: 'ready'; readonly bytes: number; readonly source: string }
 
-export function AudioPlayer({ callId, session }: AudioPlayerProps) {
+export function AudioPlayer({ callId, session, track, name }: AudioPlayerProps) {
   const [audio, setAudio] = useState<Audio>({ kind: 'none' })
-  const path: ApiPath = `${callPath(callId)}/audio.wav`
+  const path: ApiPath = `${callPath(callId)}/audio.wav${track === 0 ? '' : `?track=${track}`}`
+  const of = name === null ? '' : ` of ${name}`
+  const file = name === null ? callId : `${callId}-${track}`
   useEffect(() => {
     session.ask(path, 'HEAD').then(
       ({ headers }) => {
@@ -45,10 +50,10 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
     const load = async () => {
       setAudio({ kind: 'fetching', bytes })
       try {
-        const file = await session.file(path)
+        const loaded = await session.file(path)
         // Nobody would give its memory back.
         if (isGone.current) return
-        setAudio({ kind: 'ready', bytes, source: URL.createObjectURL(file) })
+        setAudio({ kind: 'ready', bytes, source: URL.createObjectURL(loaded) })
       } catch {
         setAudio({ kind: 'failed', bytes })
       }
@@ -56,7 +61,7 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
     return (
       <p class="downloads">
         <button type="button" class="button" disabled={kind === 'fetching'} onClick={() => void load()}>
-          Load the audio ({formatBytes(bytes)})
+          Load the audio{of} ({formatBytes(bytes)})
         </button>
         <span class="quiet" role="status">
           {kind === 'fetching' && 'Loading…'}
@@ -73,11 +78,15 @@ export function AudioPlayer({ callId, session }: AudioPlayerProps) {
         controls
         preload="none"
         src={audio.source}
-        aria-label={`Audio of call ${callId}`}
+        aria-label={name === null ? `Audio of call ${callId}` : `Audio of ${name}, call ${callId}`}
       />
       <p class="downloads">
-        <a href={audio.source} download={fileNameOf(callId, 'wav')} aria-label="Download the audio as WAV">
-          Download WAV ({formatBytes(audio.bytes)})
+        <a
+          href={audio.source}
+          download={fileNameOf(file, 'wav')}
+          aria-label={`Download the audio${of} as WAV`}
+        >
+          Download WAV{of} ({formatBytes(audio.bytes)})
         </a>
       </p>
     </>

@@ -17,6 +17,7 @@ import { CallResult } from './call-result.js'
 import { Empty } from './empty.js'
 import { RetryAction } from './retry-action.js'
 import { Timeline } from './timeline.js'
+import { Tracks, trackName } from './tracks.js'
 
 interface CallPanelProps {
   readonly callId: string
@@ -151,7 +152,14 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
           <CallDetails lines={details} />
         </PanelSection>
       )}
-      <PanelSection title="Packets">
+      {view.tracks !== undefined && (
+        <PanelSection title="Tracks">
+          <Tracks tracks={view.tracks} />
+        </PanelSection>
+      )}
+      <PanelSection
+        title={view.tracks === undefined ? 'Packets' : `Packets of ${trackName(view.tracks[0] ?? noTrack)}`}
+      >
         {missing.highest < 0 ? (
           <p class="quiet">No packet yet.</p>
         ) : (
@@ -182,9 +190,10 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
             readAgain={() => watch.readNow()}
           />
         )}
-        {view.media.encoding !== 'text' && view.ended_at !== null && (
-          <AudioPlayer callId={view.call_id} session={session} />
-        )}
+        {view.ended_at !== null &&
+          playedTracks(view).map((played) => (
+            <AudioPlayer key={played.track} callId={view.call_id} session={session} {...played} />
+          ))}
       </PanelSection>
       <PanelSection title="Lifecycle">
         <Timeline view={view} steps={watch.steps} now={now} />
@@ -204,6 +213,16 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
         )}
       </PanelSection>
     </>
+  )
+}
+
+const noTrack = { track: 0, name: null }
+
+/** Each track that holds audio is a recording of its own. */
+function playedTracks({ media, tracks }: CallView): readonly { track: number; name: string | null }[] {
+  if (tracks === undefined) return media.encoding === 'text' ? [] : [{ track: 0, name: null }]
+  return tracks.flatMap(({ track, name, media: own, total_received }) =>
+    own.encoding === 'text' || total_received === 0 ? [] : [{ track, name: trackName({ track, name }) }],
   )
 }
 

@@ -47,7 +47,7 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
       marks.push({ at: Date.parse(view.last_packet_at), text: 'Last packet', kind: 'done' })
     marks.push({ at: Date.parse(view.completed_at), text: endings[view.reason ?? 'completed'], kind: 'done' })
   }
-  for (const step of steps) marks.push({ ...step, kind: 'done' })
+  for (const step of [...streamSteps(view), ...steps]) marks.push({ ...step, kind: 'done' })
   if (view.ended_at !== null) {
     const tries = `${ai.attempts} ${ai.attempts === 1 ? 'attempt' : 'attempts'}${retriesText(ai.redrives)}`
     const at = Date.parse(view.ended_at)
@@ -66,6 +66,39 @@ function marksOf(view: CallView, steps: readonly Step[], now: number): readonly 
   if (coming !== null) marks.push({ at: now, text: coming, kind: 'now' })
   return marks
 }
+
+/** What happened on the call's media streams. Each pressed digit is a note; they are told together. */
+function streamSteps({ legs = [], notes = [], tracks = [], digits = 0 }: CallView): readonly Step[] {
+  const nameOf = (track: number) => tracks.find((other) => other.track === track)?.name ?? `track ${track}`
+  const steps: Step[] = []
+  for (const { dialect, started_at, ended_at, ended_by, tracks: own } of legs) {
+    const what = `stream of ${own.map(({ track }) => nameOf(track)).join(' and ')} (${dialect})`
+    steps.push({ at: Date.parse(started_at), text: `Began: ${what}` })
+    if (ended_at !== null)
+      steps.push({ at: Date.parse(ended_at), text: `${endedBy[ended_by ?? 'lost']}: ${what}` })
+  }
+  for (const { at, kind, text, track, packets = 0 } of notes) {
+    if (kind === 'dtmf') continue
+    const who = track === undefined ? '' : ` (${nameOf(track)})`
+    const told =
+      kind === 'skipped'
+        ? `${packets} packets without audio, ${text ?? 'unknown'}`
+        : `${noteNames[kind]}${text === undefined ? '' : ` ${text}`}`
+    steps.push({ at: Date.parse(at), text: `${told}${who}` })
+  }
+  const last = notes.findLast(({ kind }) => kind === 'dtmf')
+  if (last !== undefined) steps.push({ at: Date.parse(last.at), text: `${digits} digits pressed so far` })
+  return steps
+}
+
+const endedBy = { stopped: 'Ended', closed: 'Closed', lost: 'Lost' } as const
+const noteNames = {
+  mark: 'Mark',
+  paused: 'Paused',
+  resumed: 'Resumed',
+  held: 'On hold:',
+  hangup: 'Hung up,',
+} as const
 
 const retriesText = (retries: number): string =>
   retries === 0 ? '' : `, ${retries === 1 ? 'a retry' : `${retries} retries`} by hand`
