@@ -99,7 +99,7 @@ export class Server implements ExchangeOwner {
   }
 
   #register(path: string, routes: readonly Route[]): void {
-    const pattern = path.replace('{call_id}', ':call_id')
+    const pattern = path.replace(/\{(\w+)\}/, ':$1')
     for (const route of routes) {
       if (route.method === 'POST') this.app.post(pattern, (res, req) => this.#receive(res, req, route))
       else if (route.method === 'DELETE') this.app.del(pattern, (res, req) => this.#delete(res, req, route))

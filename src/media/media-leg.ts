@@ -22,9 +22,9 @@ export interface LegPorts {
   tell(callId: CallId, message: CallMessage): void
   /** Bytes that all legs hold together. */
   readonly held: HeldBytes
-  /** The call does not take the leg, or takes no more of it. */
+  /** The call does not take the leg, or takes no more of it. Told once. */
   refused(why: string): void
-  /** Nothing of it is left to be settled, and its end is on disk. */
+  /** Nothing of it is left to be settled, and its end is on disk, or it never began. Told once, in every case. */
   ended(): void
   counted(count: 'accepted' | 'duplicates' | 'rejected' | 'shed', packets: number): void
 }
@@ -67,6 +67,8 @@ export class MediaLeg {
   #tokensAt: number
   #stop: { readonly why: LegEnd; readonly totals: readonly (number | null)[] | null } | null = null
   #state: 'starting' | 'open' | 'ending' | 'ended' = 'starting'
+  /** The grace period of its call is over. */
+  #isRefused = false
 
   constructor(ports: LegPorts, start: LegStart) {
     this.#ports = ports
@@ -101,19 +103,19 @@ export class MediaLeg {
   }
 
   #placed(answer: LegAnswer): void {
+    const early = this.#early.splice(0)
+    this.#ports.held.bytes -= this.#earlyBytes
+    this.#earlyBytes = 0
     if (answer.kind !== 'started') {
       this.#state = 'ended'
-      this.#drop(this.#early.length)
-      return this.#ports.refused(answer.kind)
+      this.#ports.refused(answer.kind)
+      return this.#ports.ended()
     }
     const { event } = this.#start
     this.#state = 'open'
     this.#tracks = answer.tracks.map(({ track, base }, index) =>
       this.#trackOf(event.tracks[index] as DialectTrack, track, base),
     )
-    const early = this.#early.splice(0)
-    this.#ports.held.bytes -= this.#earlyBytes
-    this.#earlyBytes = 0
     for (const held of early) this.take(held)
     if (this.#stop !== null) this.#end()
   }
@@ -247,8 +249,8 @@ export class MediaLeg {
   }
 
   #refuse(why: string): void {
-    if (this.#state === 'ended') return
-    this.#stop ??= { why: 'closed', totals: null }
+    if (this.#isRefused || this.#state === 'ended') return
+    this.#isRefused = true
     this.#ports.refused(why)
   }
 
@@ -289,15 +291,15 @@ export class MediaLeg {
   /** The platform has ended the stream, or its socket is gone; `totals` are of its tracks where its numbers prove them. */
   stop(why: LegEnd, totals: readonly (number | null)[] | null): void {
     if (this.#stop !== null || this.#state === 'ended') return
-    for (const track of this.#tracks ?? []) {
-      const rest = track.grid?.end() ?? null
-      if (rest !== null) this.#sendNext(track, rest)
-    }
     this.#stop = { why, totals }
     if (this.#tracks !== null) this.#end()
   }
 
   #end(): void {
+    for (const track of this.#tracks ?? []) {
+      const rest = track.grid?.end() ?? null
+      if (rest !== null) this.#sendNext(track, rest)
+    }
     this.#tellShed()
     this.#state = 'ending'
     this.#endIfSettled()

@@ -182,7 +182,6 @@ export class MediaSession {
   }
 
   #refused(why: string): void {
-    this.#open--
     this.#ports.warn(`the call takes no more of the stream: ${why}`, this.#callId)
     this.#close(codes.policy, why)
   }

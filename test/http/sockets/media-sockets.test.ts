@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, test } from 'node:test'
 import { WebSocket } from 'ws'
+import { limits } from '../../../src/limits.js'
 import { FeedClient } from '../../support/feed-client.js'
 import { get, type Service, startService } from '../../support/service.js'
 
@@ -147,6 +148,36 @@ describe('a Twilio stream', () => {
   })
 })
 
+describe('a stream whose call is over', () => {
+  test('is closed, its packets count as rejected, and the service stops at once', async (t) => {
+    // Guards against a session that is never done: every stop would wait for it.
+    const service = await startService(t)
+    for (const round of [0, 1]) {
+      const socket = await opened(service, '/v1/media/twilio')
+      socket.send(twilioStart(['inbound']))
+      if (round === 0) {
+        for (let chunk = 1; chunk <= 10; chunk++) socket.send(twilioMedia('inbound', chunk + 1, chunk))
+        await until(service, call, ({ total_received }) => total_received === 10)
+        await fetch(`${service.url}/v1/call/complete/${call}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"total_packets":10}',
+        })
+        await until(service, call, ({ state }) => state !== 'IN_PROGRESS' && state !== 'COMPLETED')
+        for (let chunk = 11; chunk <= 30; chunk++) socket.send(twilioMedia('inbound', chunk + 1, chunk))
+      }
+      const [code] = await once(socket, 'close')
+      assert.equal(code, 1008)
+    }
+    const metrics = await (await fetch(`${service.url}/metrics`)).text()
+    assert.match(metrics, /status="rejected"\} 20/)
+    const stopAt = performance.now()
+    service.kill('SIGTERM')
+    assert.equal(await service.exited, 0)
+    assert(performance.now() - stopAt < limits.drainMsMax / 4, 'nothing was waited for')
+  })
+})
+
 describe('the upgrade of a media stream', () => {
   test('is refused before the 101 without a token that is known, and let in with one, wherever it stands', async (t) => {
     const service = await startService(t, {
@@ -186,6 +217,7 @@ describe('the upgrade of a media stream', () => {
         assert.equal(closed, code)
       } else socket.terminate()
     }
+    assert.equal((await fetch(`${service.url}/v1/media/twilio`)).status, 426, 'no upgrade')
     const log = JSON.stringify(service.log)
     assert(!log.includes('good-token'), 'no token is in the log')
   })
