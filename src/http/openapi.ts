@@ -1,5 +1,5 @@
 /** `/openapi.json`, out of the route table and the schemas: there is no second description to keep true. */
-import type { TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { eventSchemas } from '../protocol/event.js'
 import { CallIdText } from '../protocol/packet.js'
 import { Problem } from '../protocol/problem.js'
@@ -47,9 +47,12 @@ function bare(schema: TSchema): unknown {
 function operation(route: Route): unknown {
   const { tag, summary, description } = route
   const parameters = [
-    ...(route.path.includes('{call_id}')
-      ? [{ name: 'call_id', in: 'path', required: true, schema: CallIdText }]
-      : []),
+    ...[...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
+      name,
+      in: 'path',
+      required: true,
+      schema: name === 'call_id' ? CallIdText : Type.String(),
+    })),
     ...(route.query ?? []).map(({ name, schema }) => ({ name, in: 'query', required: false, schema })),
   ]
   const body =

@@ -22,6 +22,8 @@ const routes: Record<string, readonly string[]> = {
   '/health/ready': ['get'],
   '/metrics': ['get'],
   '/ws/supervisor': ['get'],
+  '/v1/media/{dialect}': ['get'],
+  '/v1/ari': ['get'],
   '/v1/supervisor/ticket': ['post'],
 }
 
@@ -63,9 +65,10 @@ describe('/openapi.json', () => {
         const name = `${method} ${path}`
         assert(Object.keys(responses).length > 1, name)
         for (const answer of Object.values(responses)) assert(answer.description.length > 0, name)
-        assert.equal(
-          parameters.some((parameter) => parameter.name === 'call_id' && parameter.in === 'path'),
-          path.includes('{call_id}'),
+        // A template without its parameter is no OpenAPI.
+        assert.deepEqual(
+          parameters.filter((parameter) => parameter.in === 'path').map((parameter) => `{${parameter.name}}`),
+          path.match(/\{\w+\}/g) ?? [],
           name,
         )
         // A retry says all with its path, and a ticket has nothing to say.
@@ -101,6 +104,7 @@ describe('/openapi.json', () => {
       'packet_duplicate',
       'packet_received',
       'packet_rejected',
+      'packets_received',
       'state_changed',
     ])
     for (const { properties } of Object.values(events)) assert('position' in properties)

@@ -19,6 +19,9 @@ const accessOf: Readonly<Record<string, Access>> = {
   'get /health/ready': 'public',
   'get /metrics': 'supervisor',
   'get /ws/supervisor': 'public',
+  // Their handshakes ask for a token: `media-sockets`.
+  'get /v1/media/{dialect}': 'public',
+  'get /v1/ari': 'public',
   'post /v1/supervisor/ticket': 'supervisor',
   'post /v1/call/stream/{call_id}': 'ingest',
   'post /v1/call/start/{call_id}': 'ingest',
