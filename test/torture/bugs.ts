@@ -106,9 +106,9 @@ export const bugs: readonly Bug[] = [
     edits: [
       {
         file: 'actors/call.js',
-        find: 'this.#journal.appendPacket(state, entry, settlementOf(replyTo, facts, this, facts));',
+        find: 'this.#journal.appendPackets(state, [entry], settlementOf(replyTo, facts, this, facts));',
         replace: `this.committed(facts);
-        this.#journal.appendPacket(state, entry, settlementOf(replyTo, facts, this, { kind: 'passive' }));`,
+        this.#journal.appendPackets(state, [entry], settlementOf(replyTo, facts, this, { kind: 'passive' }));`,
       },
     ],
     scenario: 'events/kills',
