@@ -25,7 +25,7 @@ import { isOpenLeg, withLeg, withNote, withoutLeg } from './call-legs.js'
 
 type Entry<Type extends LifecycleFacts['type']> = Extract<LifecycleFacts, { type: Type }>
 
-export const callMachine = setup({
+const callSetup = setup({
   types: {
     context: {} as CallContext,
     events: {} as LifecycleFacts,
@@ -43,7 +43,34 @@ export const callMachine = setup({
     isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,
     isThisAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts,
   },
-}).createMachine({
+})
+
+/** What the PBX and its media streams may say as long as the call takes packets. */
+const whileReceiving = callSetup.createStateConfig({
+  on: {
+    described: {
+      guard: { type: 'fitsPackets', params: ({ event }) => event },
+      actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
+    },
+    'leg-started': {
+      guard: { type: 'isNewLeg', params: ({ event }) => event.leg },
+      actions: assign(({ context, event }) => ({ legs: withLeg(context, event) })),
+    },
+    'leg-ended': {
+      guard: { type: 'isOpenLeg', params: ({ event }) => event.leg },
+      actions: assign(({ context, event }) => ({
+        legs: withoutLeg(context, event),
+        dueAt: event.dueAt ?? context.dueAt,
+      })),
+    },
+    noted: {
+      guard: { type: 'isOpenLeg', params: ({ event }) => event.note.leg },
+      actions: assign(({ context, event }) => ({ legs: withNote(context, event) })),
+    },
+  },
+}).on
+
+export const callMachine = callSetup.createMachine({
   id: 'call',
   initial: 'IN_PROGRESS',
   context: ({ input }) => input,
@@ -51,25 +78,7 @@ export const callMachine = setup({
     IN_PROGRESS: {
       tags: 'receiving',
       on: {
-        described: {
-          guard: { type: 'fitsPackets', params: ({ event }) => event },
-          actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
-        },
-        'leg-started': {
-          guard: { type: 'isNewLeg', params: ({ event }) => event.leg },
-          actions: assign(({ context, event }) => ({ legs: withLeg(context, event) })),
-        },
-        'leg-ended': {
-          guard: { type: 'isOpenLeg', params: ({ event }) => event.leg },
-          actions: assign(({ context, event }) => ({
-            legs: withoutLeg(context, event),
-            dueAt: event.dueAt ?? context.dueAt,
-          })),
-        },
-        noted: {
-          guard: { type: 'isOpenLeg', params: ({ event }) => event.note.leg },
-          actions: assign(({ context, event }) => ({ legs: withNote(context, event) })),
-        },
+        ...whileReceiving,
         completed: {
           guard: { type: 'fitsTotal', params: ({ event }) => event },
           target: 'COMPLETED',
@@ -83,25 +92,7 @@ export const callMachine = setup({
     COMPLETED: {
       tags: 'receiving',
       on: {
-        described: {
-          guard: { type: 'fitsPackets', params: ({ event }) => event },
-          actions: assign(({ event }) => ({ details: event.details, describedAt: event.at })),
-        },
-        'leg-started': {
-          guard: { type: 'isNewLeg', params: ({ event }) => event.leg },
-          actions: assign(({ context, event }) => ({ legs: withLeg(context, event) })),
-        },
-        'leg-ended': {
-          guard: { type: 'isOpenLeg', params: ({ event }) => event.leg },
-          actions: assign(({ context, event }) => ({
-            legs: withoutLeg(context, event),
-            dueAt: event.dueAt ?? context.dueAt,
-          })),
-        },
-        noted: {
-          guard: { type: 'isOpenLeg', params: ({ event }) => event.note.leg },
-          actions: assign(({ context, event }) => ({ legs: withNote(context, event) })),
-        },
+        ...whileReceiving,
         completed: {
           guard: { type: 'addsTotal', params: ({ event }) => event },
           actions: assign(({ context, event }) => {

@@ -68,7 +68,6 @@ export class AudioSocketServer {
         headers: new Map(),
         newId: () => randomUUID(),
         isAdmitted: true,
-        onlyCall: null,
       },
     )
     this.#sessions.set(socket, session)

@@ -29,8 +29,6 @@ export interface SessionPorts {
 export interface SessionRequest extends DialectRequest {
   /** The upgrade has shown that its sender may. Otherwise the stream has to bring a token. */
   readonly isAdmitted: boolean
-  /** The only call that the stream may be of, where the upgrade has named it. */
-  readonly onlyCall: string | null
 }
 
 /** RFC 6455 §7.4.1. */
@@ -113,7 +111,7 @@ export class MediaSession {
   }
 
   #start(event: Extract<MediaEvent, { type: 'start' }>): void {
-    const { isAdmitted, onlyCall, query, segment } = this.#request
+    const { isAdmitted, query, segment } = this.#request
     this.#cancelDeadline()
     if (!isAdmitted && !(event.token !== null && this.#ports.admits(event.token)))
       return this.#close(codes.policy, 'the stream brings no token that is known')
@@ -122,8 +120,6 @@ export class MediaSession {
       [event.call, query.get('call_id'), segment],
       this.#request.newId,
     )
-    if (onlyCall !== null && callId !== onlyCall)
-      return this.#close(codes.policy, 'another call was announced')
     if (isMade) this.#ports.warn('nobody has named the call of a stream: the name is made up', callId)
     // A second start on the same socket is another stream: the first one has ended.
     this.#stopLegs('stopped', null)

@@ -1,12 +1,12 @@
 /** `/v1/ari`: an Asterisk opens its ARI to us (subprotocol `ari`), tells its calls, and takes requests on the same socket. */
 import { Buffer } from 'node:buffer'
-import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { AriTap, type TapPorts } from '../../media/ari/ari-tap.js'
 import { Exchange, type ExchangeOwner } from '../exchange.js'
 import type { MediaHandshake } from '../gate/media-handshake.js'
 import type { Route } from '../routes.js'
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket } from '../uws.js'
+import { answerUpgradeRequired, upgradeAnswers } from './upgrade-required.js'
 
 interface SocketData {
   tap: AriTap | null
@@ -23,11 +23,8 @@ export const ariRoute: Route = {
   summary: 'Asterisk’s ARI, opened by Asterisk: its calls are listened to',
   description:
     'An outbound WebSocket of ari.conf (Asterisk 22.5 and later). Every two-party call is tapped beside its path, each phone as a track; docs/pbx.md has the configuration.',
-  answers: { 101: { description: 'The socket is open.' }, 426: { description: 'Not a WebSocket upgrade.' } },
-  answer: (exchange) =>
-    exchange.problem(new VoiceStreamError('upgrade_required', 'connect with a WebSocket'), [
-      ['Upgrade', 'websocket'],
-    ]),
+  answers: upgradeAnswers,
+  answer: answerUpgradeRequired,
 }
 
 export interface AriSocketPorts extends Omit<TapPorts, 'send' | 'close'> {

@@ -16,6 +16,7 @@ import { Exchange, type ExchangeOwner } from '../exchange.js'
 import type { MediaGrant, MediaHandshake } from '../gate/media-handshake.js'
 import type { Route } from '../routes.js'
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket } from '../uws.js'
+import { answerUpgradeRequired, upgradeAnswers } from './upgrade-required.js'
 
 interface SocketData {
   readonly grant: MediaGrant
@@ -64,15 +65,8 @@ export const mediaRoute: Route = {
   query: [
     { name: 'call_id', schema: Type.String({ description: 'Names the call, where the platform does not.' }) },
   ],
-  answers: {
-    101: { description: 'The socket is open.' },
-    404: { description: 'No such dialect.' },
-    426: { description: 'Not a WebSocket upgrade.' },
-  },
-  answer: (exchange) =>
-    exchange.problem(new VoiceStreamError('upgrade_required', 'connect with a WebSocket'), [
-      ['Upgrade', 'websocket'],
-    ]),
+  answers: { ...upgradeAnswers, 404: { description: 'No such dialect.' } },
+  answer: answerUpgradeRequired,
 }
 
 export interface MediaSocketPorts
@@ -205,7 +199,6 @@ export class MediaSockets {
         headers,
         newId: () => randomUUID(),
         isAdmitted: grant.isAdmitted,
-        onlyCall: null,
       },
     )
   }

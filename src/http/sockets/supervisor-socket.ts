@@ -18,6 +18,7 @@ import type { Route } from '../routes.js'
 import type { TemplatedApp, WebSocket } from '../uws.js'
 import { inFlightBytesMax, SocketWriter } from './socket-writer.js'
 import { type SupervisorQuery, supervisorParameters, supervisorQuery } from './supervisor-query.js'
+import { answerUpgradeRequired, upgradeAnswers } from './upgrade-required.js'
 
 /** A socket that does not read may never see its close frame. */
 const closeMsMax = 2000
@@ -42,11 +43,8 @@ export const supervisorRoute: Route = {
   description:
     'One JSON object a message; their schemas are under `x-events`. What a client sends is ignored.',
   query: supervisorParameters,
-  answers: { 101: { description: 'The socket is open.' }, 426: { description: 'Not a WebSocket upgrade.' } },
-  answer: (exchange) =>
-    exchange.problem(new VoiceStreamError('upgrade_required', 'connect with a WebSocket'), [
-      ['Upgrade', 'websocket'],
-    ]),
+  answers: upgradeAnswers,
+  answer: answerUpgradeRequired,
 }
 
 export interface SupervisorSocketPorts {
