@@ -74,7 +74,7 @@ export const settings = {
     30_000,
     0,
     dayMs,
-    'After a call’s last media stream was lost, how long it waits for another one before it is completed.',
+    'After the last media stream of a call was lost or closed, how long the call waits for another one.',
   ),
   ARI_MEDIA_CLIENT: Type.String({
     default: 'voicestream',
