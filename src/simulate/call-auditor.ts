@@ -5,8 +5,8 @@ import {
   compareStoredPage,
   compareView,
   type Difference,
+  type TrackTruth,
 } from './account.js'
-import type { SimulatedCall } from './call-player.js'
 import type { SimulatorClock } from './clock.js'
 import { SimulateError } from './errors.js'
 import {
@@ -17,7 +17,6 @@ import {
   pollMs,
   pollPatienceMs,
 } from './limits.js'
-import { type AudioPacket, timestampOf } from './packets.js'
 import type { Range } from './send-log.js'
 import {
   type CallView,
@@ -27,6 +26,7 @@ import {
   readProblemDetail,
 } from './service-answers.js'
 import { type ServiceClient, sleepUnlessAborted } from './service-client.js'
+import type { SimulatedCall } from './simulated-call.js'
 
 /** What the service last showed of a call. */
 export type Sighting = { kind: 'seen'; view: CallView } | { kind: 'unseen'; error: SimulateError }
@@ -43,7 +43,6 @@ export interface Desk {
   readonly client: ServiceClient
   readonly clock: SimulatorClock
   readonly signal: AbortSignal
-  readonly packets: readonly AudioPacket[]
 }
 
 function hasEnded(sighting: Sighting | undefined): boolean {
@@ -103,9 +102,14 @@ export async function auditCalls(
       if (sighting?.kind === 'unseen') throw sighting.error
       if (view === null) throw new SimulateError('interrupted', 'ended by the user')
       // One after another, so that what was found stays when a later request fails.
-      differences.push(...compareView(call.log, view))
-      differences.push(...(await auditRanges(desk, call, view)))
-      differences.push(...(await auditPackets(desk, call)))
+      const truth = call.truthOf(view)
+      const isAlone = truth.tracks.length === 1
+      differences.push(...compareView(truth, view))
+      for (const track of truth.tracks) {
+        const where = isAlone ? '' : `track ${track.track}: `
+        differences.push(...(await auditRanges(desk, call, view, track, where)))
+        differences.push(...(await auditPackets(desk, call, track, where)))
+      }
     } catch (error) {
       if (!(error instanceof SimulateError)) throw error
       notCompared = error.message
@@ -133,41 +137,44 @@ export async function forEachAtMost<Item>(
 
 async function auditRanges(
   desk: Desk,
-  { callId, log }: SimulatedCall,
+  { callId }: SimulatedCall,
   view: CallView,
+  { track, account }: TrackTruth,
+  where: string,
 ): Promise<Difference[]> {
-  const expected = log.missingRanges()
-  const differences = compareRanges(expected.slice(0, listedMissingMax), view.missingRanges)
-  if (differences.length > 0 || Math.max(expected.length, view.missingRanges.length) < listedMissingMax)
+  const expected = account.missingRanges()
+  const own = view.tracks?.find((each) => each.track === track)
+  const listed = own?.missingRanges ?? (track === 0 ? view.missingRanges : [])
+  const differences = compareRanges(expected.slice(0, listedMissingMax), listed, where)
+  if (differences.length > 0 || Math.max(expected.length, listed.length) < listedMissingMax)
     return differences
   const paged: Range[] = []
   for (let from: number | null = 0; from !== null; ) {
-    const page = decodeGapsPage(
-      await fetchOk(desk, `/v1/call/${encodeURIComponent(callId)}/gaps?from=${from}&limit=${pageLimit}`),
-    )
+    const page = decodeGapsPage(await fetchOk(desk, pagePath(callId, 'gaps', track, from)))
     paged.push(...page.gaps)
     from = advance(from, page.nextFrom)
   }
-  return compareRanges(expected, paged)
+  return compareRanges(expected, paged, where)
 }
 
-async function auditPackets(desk: Desk, call: SimulatedCall): Promise<Difference[]> {
+async function auditPackets(
+  desk: Desk,
+  { callId }: SimulatedCall,
+  { track, account, expectedPacket }: TrackTruth,
+  where: string,
+): Promise<Difference[]> {
   const differences: Difference[] = []
-  const expectedPacket = (sequence: number) => ({
-    data: desk.packets[sequence]?.data ?? '',
-    timestamp: timestampOf(call.startWallMs, sequence),
-  })
   for (let from: number | null = 0; from !== null && differences.length < differencesKept; ) {
-    const page = decodePacketsPage(
-      await fetchOk(
-        desk,
-        `/v1/call/${encodeURIComponent(call.callId)}/packets?from=${from}&limit=${pageLimit}`,
-      ),
-    )
-    differences.push(...compareStoredPage({ log: call.log, expectedPacket, from, page }))
+    const page = decodePacketsPage(await fetchOk(desk, pagePath(callId, 'packets', track, from)))
+    differences.push(...compareStoredPage({ log: account, expectedPacket, from, page, where }))
     from = advance(from, page.nextFrom)
   }
   return differences
+}
+
+function pagePath(callId: string, what: 'gaps' | 'packets', track: number, from: number): string {
+  const ofTrack = track === 0 ? '' : `&track=${track}`
+  return `/v1/call/${encodeURIComponent(callId)}/${what}?from=${from}&limit=${pageLimit}${ofTrack}`
 }
 
 /** Pages that do not advance would be read for ever. */

@@ -1,44 +1,95 @@
 /**
  * Plays one call: what it is, its packets when they are due, the completion, then the late packets.
  *
- * It awaits every answer before it sends the next packet, so the order of arrival is the order of sending. A service
+ * A track awaits every answer before it sends the next packet, so the order of arrival is the order of sending. A service
  * that is slower than the asked speed slows the call down; nothing is skipped.
  */
-import { compareReceipt, type Difference } from './account.js'
+import { type CallTruth, compareReceipt } from './account.js'
 import type { SimulatorClock } from './clock.js'
 import { SimulateError } from './errors.js'
 import type { CallPlan } from './impairment.js'
-import { differencesKept, packetMs } from './limits.js'
+import { packetMs } from './limits.js'
 import { type AudioPacket, bodyOf, timestampOf } from './packets.js'
 import { SendLog } from './send-log.js'
 import { decodeReceipt, readProblemDetail } from './service-answers.js'
 import { type ServiceClient, sleepUnlessAborted } from './service-client.js'
+import { type CallCounts, noteDifference, type Playing, type SimulatedCall } from './simulated-call.js'
 
-/** How the playing of a call ended. Only the account of a call that was `played` can be held against the service's. */
-export type Playing = { kind: 'playing' } | { kind: 'played' } | { kind: 'broken off'; error: SimulateError }
-
-export interface SimulatedCall {
-  readonly callId: string
+/** One row of numbers of a call. */
+interface PlannedTrack {
   readonly plan: CallPlan
   readonly log: SendLog
-  /** Unix time of sequence 0, in milliseconds. */
-  readonly startWallMs: number
-  /** What was wrong with the answers, the first few. */
-  readonly differences: Difference[]
-  playing: Playing
+  readonly packets: readonly AudioPacket[]
   /** The packets before the completion that were answered, repetitions counted. */
   liveAnswered: number
   /** How far these came, in packet times. */
   playedTicks: number
+}
+
+/** A call over HTTP. */
+export class HttpCall implements SimulatedCall {
+  readonly callId: string
+  readonly tracks: readonly PlannedTrack[]
+  /** Unix time of sequence 0, in milliseconds. */
+  readonly startWallMs: number
+  readonly differences: SimulatedCall['differences'] = []
+  playing: Playing = { kind: 'playing' }
   /** When the last live packet was answered, in the clock's milliseconds. */
-  liveEndMs: number | null
+  liveEndMs: number | null = null
+
+  constructor(request: {
+    callId: string
+    tracks: readonly { readonly plan: CallPlan; readonly packets: readonly AudioPacket[] }[]
+    startWallMs: number
+  }) {
+    this.callId = request.callId
+    this.startWallMs = request.startWallMs
+    this.tracks = request.tracks.map(({ plan, packets }) => ({
+      plan,
+      packets,
+      log: new SendLog(packets.length),
+      liveAnswered: 0,
+      playedTicks: 0,
+    }))
+  }
+
+  get counts(): CallCounts {
+    const sum = (figure: (log: SendLog) => number) =>
+      this.tracks.reduce((total, { log }) => total + figure(log), 0)
+    return {
+      sent: sum((log) => log.answeredSends),
+      accepted: sum((log) => log.storedCount),
+      duplicate: sum((log) => log.duplicateAnswers),
+      late: sum((log) => log.lateCount),
+      missing: sum((log) => log.missingCount),
+      rejected: sum((log) => log.rejectedAnswers),
+      unansweredTries: sum((log) => log.unansweredTries),
+    }
+  }
+
+  truthOf(): CallTruth {
+    return {
+      tracks: this.tracks.map(({ log, packets }, track) => ({
+        track,
+        account: log,
+        isTotalSaid: true,
+        expectedPacket: (sequence) => ({
+          data: packets[sequence]?.data ?? '',
+          timestamp: timestampOf(this.startWallMs, sequence),
+        }),
+      })),
+      duplicates: {
+        least: this.tracks.reduce((total, { log }) => total + log.duplicates.least, 0),
+        most: this.tracks.reduce((total, { log }) => total + log.duplicates.most, 0),
+      },
+    }
+  }
 }
 
 export interface Line {
   readonly client: ServiceClient
   readonly clock: SimulatorClock
   readonly signal: AbortSignal
-  readonly packets: readonly AudioPacket[]
   /** What the service is told that they carry, if it can be told. */
   readonly startBody: string | null
   /** A multiple of real time. */
@@ -49,36 +100,15 @@ export interface Line {
   readonly startMs: number
 }
 
-export function createCall(request: {
-  callId: string
-  plan: CallPlan
-  packetCount: number
-  startWallMs: number
-}): SimulatedCall {
-  const { callId, plan, packetCount, startWallMs } = request
-  const log = new SendLog(packetCount)
-  const playing: Playing = { kind: 'playing' }
-  return {
-    callId,
-    plan,
-    log,
-    startWallMs,
-    differences: [],
-    playing,
-    liveAnswered: 0,
-    playedTicks: 0,
-    liveEndMs: null,
-  }
-}
-
 /** Never throws what the simulator expects to go wrong: that is told by `call.playing`. */
-export async function playCall(call: SimulatedCall, line: Line): Promise<void> {
+export async function playCall(call: HttpCall, line: Line): Promise<void> {
   try {
     await startCall(call, line)
-    await playLive(call, line)
+    await Promise.all(call.tracks.map((_, track) => playLive(call, line, track)))
     const completionSentAtMs = line.clock.nowMs()
     await completeCall(call, line)
-    for (const sequence of call.plan.late) await sendPacket(call, line, { sequence, completionSentAtMs })
+    for (const [track, { plan }] of call.tracks.entries())
+      for (const sequence of plan.late) await sendPacket(call, line, { track, sequence, completionSentAtMs })
     call.playing = { kind: 'played' }
   } catch (error) {
     if (!(error instanceof SimulateError)) throw error
@@ -87,7 +117,7 @@ export async function playCall(call: SimulatedCall, line: Line): Promise<void> {
 }
 
 /** A service from before there was a start knows no such route; it is optional. */
-async function startCall({ callId }: SimulatedCall, line: Line): Promise<void> {
+async function startCall({ callId }: HttpCall, line: Line): Promise<void> {
   if (line.startBody === null) return
   stopIfInterrupted(line)
   const path = `/v1/call/start/${encodeURIComponent(callId)}`
@@ -99,76 +129,80 @@ async function startCall({ callId }: SimulatedCall, line: Line): Promise<void> {
     )
 }
 
-async function playLive(call: SimulatedCall, line: Line): Promise<void> {
-  const { live, dueTicks } = call.plan
+async function playLive(call: HttpCall, line: Line, track: number): Promise<void> {
+  const played = trackOf(call, track)
+  const { live, dueTicks } = played.plan
   for (let index = 0; index < live.length; index++) {
     const dueTick = dueTicks[index] ?? 0
     const waitMs = line.startMs + (dueTick * packetMs) / line.speed - line.clock.nowMs()
     if (waitMs > 0) await sleepUnlessAborted({ ms: waitMs, clock: line.clock, signal: line.signal })
-    await sendPacket(call, line, { sequence: live[index] ?? 0, completionSentAtMs: null })
-    call.liveAnswered++
-    call.playedTicks = dueTick + 1
+    await sendPacket(call, line, { track, sequence: live[index] ?? 0, completionSentAtMs: null })
+    played.liveAnswered++
+    played.playedTicks = dueTick + 1
     call.liveEndMs = line.clock.nowMs()
   }
 }
 
+function trackOf(call: HttpCall, track: number): PlannedTrack {
+  const found = call.tracks[track]
+  if (found === undefined) throw new RangeError(`no track ${track}`)
+  return found
+}
+
 async function sendPacket(
-  call: SimulatedCall,
+  call: HttpCall,
   line: Line,
-  { sequence, completionSentAtMs }: { sequence: number; completionSentAtMs: number | null },
+  sent: { track: number; sequence: number; completionSentAtMs: number | null },
 ): Promise<void> {
   stopIfInterrupted(line)
-  const packet = line.packets[sequence]
+  const { track, sequence, completionSentAtMs } = sent
+  const { packets, log } = trackOf(call, track)
+  const packet = packets[sequence]
   if (packet === undefined) throw new RangeError(`no packet ${sequence}`)
+  const what = call.tracks.length === 1 ? `packet ${sequence}` : `track ${track}: packet ${sequence}`
   const answer = await line.client.send({
     method: 'POST',
     path: `/v1/call/stream/${encodeURIComponent(call.callId)}`,
     body: bodyOf(packet, timestampOf(call.startWallMs, sequence)),
   })
   if (answer.status !== 202 && answer.status !== 409)
-    throw new SimulateError(
-      'breach',
-      `packet ${sequence} got ${answer.status} ${readProblemDetail(answer.body)}`.trim(),
-    )
+    throw new SimulateError('breach', `${what} got ${answer.status} ${readProblemDetail(answer.body)}`.trim())
   const receipt = decodeReceipt(answer.body)
   if ((receipt.verdict === 'rejected') !== (answer.status === 409))
-    throw new SimulateError(
-      'breach',
-      `packet ${sequence} got ${answer.status} with the status ${receipt.verdict}`,
-    )
-  const fault = call.log.recordAnswer(sequence, receipt.verdict, answer.unansweredTries)
-  if (fault !== null)
-    noteDifference(call, { what: `packet ${sequence}`, expected: 'the right status', found: fault })
-  for (const difference of compareReceipt(call.log, sequence, receipt)) noteDifference(call, difference)
+    throw new SimulateError('breach', `${what} got ${answer.status} with the status ${receipt.verdict}`)
+  const fault = log.recordAnswer(sequence, receipt.verdict, answer.unansweredTries)
+  if (fault !== null) noteDifference(call, { what, expected: 'the right status', found: fault })
+  for (const difference of compareReceipt(log, sequence, receipt)) noteDifference(call, difference)
   // The service's grace period began after the completion left here and had ended before this answer came.
   const sinceCompletionMs = completionSentAtMs === null ? Infinity : line.clock.nowMs() - completionSentAtMs
   if (receipt.verdict === 'rejected' && sinceCompletionMs < line.graceMs)
     noteDifference(call, {
-      what: `packet ${sequence}`,
+      what,
       expected: `accepted for ${line.graceMs} ms after the completion`,
       found: `rejected after ${Math.round(sinceCompletionMs)} ms`,
     })
 }
 
-async function completeCall(call: SimulatedCall, line: Line): Promise<void> {
+async function completeCall(call: HttpCall, line: Line): Promise<void> {
   stopIfInterrupted(line)
   const answer = await line.client.send({
     method: 'POST',
     path: `/v1/call/complete/${encodeURIComponent(call.callId)}`,
-    body: `{"total_packets":${call.log.packetCount}}`,
+    body: totalsOf(call),
   })
   if (answer.status !== 202)
     throw new SimulateError(
       'breach',
       `the completion got ${answer.status} ${readProblemDetail(answer.body)}`.trim(),
     )
-  call.log.recordCompletion()
+  for (const { log } of call.tracks) log.recordCompletion()
+}
+
+function totalsOf({ tracks }: HttpCall): string {
+  const totals = tracks.map(({ log }) => log.packetCount)
+  return JSON.stringify(totals.length === 1 ? { total_packets: totals[0] } : { totals: { ...totals } })
 }
 
 function stopIfInterrupted({ signal }: Line): void {
   if (signal.aborted) throw new SimulateError('interrupted', 'ended by the user')
-}
-
-function noteDifference(call: SimulatedCall, difference: Difference): void {
-  if (call.differences.length < differencesKept) call.differences.push(difference)
 }

@@ -11,6 +11,8 @@ export const fileBytesMax = 256 * 1024 * 1024
 export const plannedPacketsMax = 50_000_000
 export const callsMax = 20_000
 export const connectionsMax = 4_096
+/** The service's own bound. */
+export const tracksMax = 8
 export const speedMax = 10_000
 export const callIdCharactersMax = 255
 /** A page of packets or gaps asked for at once. */

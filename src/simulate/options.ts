@@ -3,13 +3,14 @@ import { parseArgs } from 'node:util'
 import { quoted } from '../quoted.js'
 import { SimulateError } from './errors.js'
 import type { ImpairmentRates } from './impairment.js'
-import { callIdCharactersMax, callsMax, connectionsMax, speedMax } from './limits.js'
+import { callIdCharactersMax, callsMax, connectionsMax, speedMax, tracksMax } from './limits.js'
 import type { Tokens } from './service-client.js'
 
 export interface SimulateOptions {
   readonly file: string
   readonly url: URL
   readonly callCount: number
+  readonly tracks: number
   readonly speed: number
   readonly rates: ImpairmentRates
   readonly seed: number
@@ -33,6 +34,8 @@ FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits. It is cut into packe
 
   --url URL             the service                                       (http://127.0.0.1:8000)
   --calls N             calls at once                                     (10)
+  --tracks N            tracks of each call: the channels of the file, or,
+                        of a file with one, different places of it        (1)
   --speed X             up to this multiple of real time                  (1)
   --loss PERCENT        packets that are never sent                       (0)
   --reorder PERCENT     packets held back by 1 to 5 others                (0)
@@ -57,6 +60,7 @@ Exit code: 0 every account is exact · 1 an account differs · 2 the options or 
 Examples
   voicestream simulate examples/support-call.wav
   voicestream simulate examples/support-call.wav --calls 50 --loss 2 --reorder 5 --duplicate 2 --speed 10
+  voicestream simulate examples/support-call.wav --tracks 2 --loss 2
   voicestream simulate examples/support-call.wav --late 3 --seed 7 --url http://10.0.0.5:8000
   SIMULATE_INGEST_TOKEN=… SIMULATE_SUPERVISOR_TOKEN=… voicestream simulate examples/support-call.wav
 `
@@ -64,6 +68,7 @@ Examples
 const flags = {
   url: { type: 'string', default: 'http://127.0.0.1:8000' },
   calls: { type: 'string', default: '10' },
+  tracks: { type: 'string', default: '1' },
   speed: { type: 'string', default: '1' },
   loss: { type: 'string', default: '0' },
   reorder: { type: 'string', default: '0' },
@@ -98,6 +103,7 @@ export function readCommand(
     file,
     url: readUrl(values.url),
     callCount,
+    tracks: readNumber(values, 'tracks', { least: 1, most: tracksMax, isWhole: true }),
     speed: readNumber(values, 'speed', { least: 0.01, most: speedMax }),
     rates: readRates(values),
     seed:
@@ -154,6 +160,7 @@ function readNumber(
   values: Values,
   name:
     | 'calls'
+    | 'tracks'
     | 'speed'
     | 'loss'
     | 'reorder'

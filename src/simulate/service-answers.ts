@@ -13,17 +13,38 @@ export interface Receipt {
   readonly missingCount: number
 }
 
-export interface CallView {
-  readonly state: string
+export interface TrackView {
+  readonly track: number
   readonly totalReceived: number
   readonly expectedTotalPackets: number | null
   readonly highestSequence: number | null
   readonly missingCount: number
   /** The first 100 ranges. */
   readonly missingRanges: readonly Range[]
+  readonly lateCount: number
+}
+
+/** A media stream, and from which number on its voices came into which tracks. */
+export interface LegView {
+  readonly leg: string
+  readonly tracks: readonly { readonly track: number; readonly firstSequence: number }[]
+}
+
+export interface CallView {
+  readonly state: string
+  readonly totalReceived: number
+  readonly expectedTotalPackets: number | null
+  readonly highestSequence: number | null
+  readonly missingCount: number
+  /** The first 100 ranges, of track 0. */
+  readonly missingRanges: readonly Range[]
   readonly surplusCount: number
   readonly lateCount: number
   readonly duplicateCount: number
+  /** Null where the call has only track 0, and nobody has named it. */
+  readonly tracks: readonly TrackView[] | null
+  /** Oldest first. */
+  readonly legs: readonly LegView[]
   readonly transcription: string | null
   readonly error: string | null
 }
@@ -73,9 +94,31 @@ export function decodeCallView(body: string): CallView {
     surplusCount: integer(view, 'surplus_count'),
     lateCount: integer(view, 'late_count'),
     duplicateCount: integer(view, 'duplicate_count'),
+    tracks: orNull(view, 'tracks', (fields, name) => objects(fields, name).map(decodeTrack)),
+    legs: orNull(view, 'legs', (fields, name) => objects(fields, name).map(decodeLeg)) ?? [],
     transcription: orNull(ai, 'transcription', text),
     error: typeof ai['error'] === 'string' ? ai['error'] : null,
   }
+}
+
+function decodeTrack(view: Fields): TrackView {
+  return {
+    track: integer(view, 'track'),
+    totalReceived: integer(view, 'total_received'),
+    expectedTotalPackets: orNull(view, 'expected_total_packets', integer),
+    highestSequence: orNull(view, 'highest_sequence', integer),
+    missingCount: integer(view, 'missing_count'),
+    missingRanges: ranges(view, 'missing_ranges'),
+    lateCount: integer(view, 'late_count'),
+  }
+}
+
+function decodeLeg(view: Fields): LegView {
+  const tracks = objects(view, 'tracks').map((track) => ({
+    track: integer(track, 'track'),
+    firstSequence: integer(track, 'first_sequence'),
+  }))
+  return { leg: text(view, 'leg'), tracks }
 }
 
 export function decodeGapsPage(body: string): GapsPage {
@@ -85,9 +128,7 @@ export function decodeGapsPage(body: string): GapsPage {
 
 export function decodePacketsPage(body: string): PacketsPage {
   const page = parseObject(body, 'the page of packets')
-  const packets = list(page, 'packets').map((entry) => {
-    if (!isObject(entry)) throw breach('"packets" holds something else than objects')
-    const { sequence, data, timestamp } = entry
+  const packets = objects(page, 'packets').map(({ sequence, data, timestamp }) => {
     if (typeof data !== 'string' || typeof timestamp !== 'number')
       throw breach('"packets" holds a packet without data or timestamp')
     return { sequence: entryInteger(sequence, 'packets'), data, timestamp }
@@ -144,6 +185,13 @@ function list(fields: Fields, name: string): readonly unknown[] {
   const value = fields[name]
   if (!Array.isArray(value)) throw breach(`"${name}" is not a list`)
   return value
+}
+
+function objects(fields: Fields, name: string): readonly Fields[] {
+  return list(fields, name).map((entry) => {
+    if (!isObject(entry)) throw breach(`"${name}" holds something else than objects`)
+    return entry
+  })
 }
 
 function ranges(fields: Fields, name: string): Range[] {

@@ -7,15 +7,15 @@ import { formatCount } from '../terminal/numbers.js'
 import { showProgress } from '../terminal/progress.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { type Audit, auditCalls, awaitEnds, type Desk, type Sighting } from './call-auditor.js'
-import { createCall, type Line, playCall, type SimulatedCall } from './call-player.js'
 import type { SimulatorClock } from './clock.js'
 import { SimulateError } from './errors.js'
-import { planCall } from './impairment.js'
-import { fileBytesMax, greetingMs, packetMs, plannedPacketsMax } from './limits.js'
-import { callIdOf, helpText, readCommand, readTokens, type SimulateOptions } from './options.js'
-import { type AudioPacket, cutPackets, startBodyOf } from './packets.js'
-import { renderCalls, renderRate, renderVerdict } from './report.js'
+import { httpPlay } from './http-play.js'
+import { fileBytesMax, greetingMs } from './limits.js'
+import { helpText, readCommand, readTokens, type SimulateOptions } from './options.js'
+import type { Play } from './play.js'
+import { renderCalls, renderVerdict } from './report.js'
 import { createServiceClient } from './service-client.js'
+import type { SimulatedCall } from './simulated-call.js'
 import { judge, rowOf } from './verdict.js'
 
 export interface World {
@@ -63,9 +63,6 @@ function exitCodeOf({ code }: SimulateError): number {
 async function runCalls(options: SimulateOptions, world: World): Promise<number> {
   const { clock, terminal, signal } = world
   const audio = await readAudio(options.file)
-  const packets = cutPackets(audio)
-  const calls = planCalls(options, packets.length, clock.wallMs())
-  terminal.out.write(describeRun(options, audio, packets))
   const client = createServiceClient({
     url: options.url,
     connectionsMax: options.connections,
@@ -75,26 +72,32 @@ async function runCalls(options: SimulateOptions, world: World): Promise<number>
     tokens: readTokens(world.environment),
   })
   try {
+    const play = httpPlay(options, audio, { client, clock, signal })
+    terminal.out.write(describeRun(options, audio, play))
     await client.send({ method: 'GET', path: '/', patienceMs: greetingMs }).catch((error: unknown) => {
       throw error instanceof SimulateError ? explainUnreachable(options.url, error) : error
     })
-    const desk: Desk = { client, clock, signal, packets }
-    await playCalls(calls, { ...options, startBody: startBodyOf(audio) }, world, desk)
-    const sightings = await watchCalls(calls, options, world, desk)
-    const audits = await auditAll(calls, sightings, world, desk)
-    const verdict = judge({
-      calls,
-      audits,
-      waitsForEnds: options.waitsForEnds,
-      isInterrupted: signal.aborted,
-    })
-    const rows = calls.map((call) => rowOf(call, audits.get(call.callId)))
-    terminal.out.write(renderCalls(rows, { columns: terminal.columns, showsAll: options.showsAllCalls }))
-    terminal.out.write(renderVerdict(verdict))
-    return exitCodes[verdict.outcome]
+    await playCalls(play, terminal)
+    const desk: Desk = { client, clock, signal }
+    const sightings = await watchCalls(play.calls, options, world, desk)
+    const audits = await auditAll(play.calls, sightings, world, desk)
+    return report(play.calls, audits, options, world)
   } finally {
     client.close()
   }
+}
+
+function report(
+  calls: readonly SimulatedCall[],
+  audits: ReadonlyMap<string, Audit>,
+  { waitsForEnds, showsAllCalls }: SimulateOptions,
+  { terminal, signal }: World,
+): number {
+  const verdict = judge({ calls, audits, waitsForEnds, isInterrupted: signal.aborted })
+  const rows = calls.map((call) => rowOf(call, audits.get(call.callId)))
+  terminal.out.write(renderCalls(rows, { columns: terminal.columns, showsAll: showsAllCalls }))
+  terminal.out.write(renderVerdict(verdict))
+  return exitCodes[verdict.outcome]
 }
 
 function explainUnreachable(url: URL, error: SimulateError): SimulateError {
@@ -113,72 +116,27 @@ async function readAudio(file: string): Promise<WavAudio> {
   }
 }
 
-function planCalls(options: SimulateOptions, packetCount: number, wallMs: number): SimulatedCall[] {
-  const { callCount, seed, rates, prefix } = options
-  if (callCount * packetCount > plannedPacketsMax)
-    throw new SimulateError(
-      'usage',
-      `${callCount} calls of ${packetCount} packets are past the highest allowed ${plannedPacketsMax} packets`,
-    )
-  return Array.from({ length: callCount }, (_, callIndex) =>
-    createCall({
-      callId: callIdOf(prefix, callIndex, callCount),
-      plan: planCall({ seed, callIndex, packetCount, rates }),
-      packetCount,
-      // A millisecond apart, so that a packet stored under the wrong call shows by its timestamp.
-      startWallMs: wallMs + callIndex,
-    }),
-  )
-}
-
-function describeRun(options: SimulateOptions, audio: WavAudio, packets: readonly AudioPacket[]): string {
-  const { callCount, prefix, rates, seed, url } = options
+function describeRun({ file, url }: SimulateOptions, audio: WavAudio, play: Play): string {
   const seconds = audio.frames.length / audio.frameBytes / audio.sampleRate
   const channels = audio.channels === 1 ? 'mono' : `${audio.channels} channels`
-  const note = audio.note === null ? '' : `${options.file}: ${audio.note}\n`
+  const note = audio.note === null ? '' : `${file}: ${audio.note}\n`
+  const { calls, audioNote, faultNote } = play
   return (
     note +
-    `${options.file}: ${seconds.toFixed(1)} s of ${audio.encoding}, ${audio.sampleRate} Hz, ${channels}; ` +
-    `${formatCount(packets.length)} packets of ${packetMs} ms\n` +
-    `${formatCount(callCount)} calls ${callIdOf(prefix, 0, callCount)} … ${callIdOf(prefix, callCount - 1, callCount)} into ${url.href}; ` +
-    `loss ${rates.loss} %, reorder ${rates.reorder} %, duplicate ${rates.duplicate} %, late ${rates.late} %; seed ${seed}\n`
+    `${file}: ${seconds.toFixed(1)} s of ${audio.encoding}, ${audio.sampleRate} Hz, ${channels}; ${audioNote}\n` +
+    `${formatCount(calls.length)} calls ${calls[0]?.callId} … ${calls.at(-1)?.callId} into ${url.href}; ${faultNote}\n`
   )
 }
 
-async function playCalls(
-  calls: readonly SimulatedCall[],
-  options: SimulateOptions & Pick<Line, 'startBody'>,
-  { clock, terminal, signal }: World,
-  { client, packets }: Desk,
-): Promise<void> {
-  const { speed, graceMs, startBody } = options
-  const total = sumOf(calls, ({ plan }) => plan.live.length + plan.late.length)
-  const answered = () => sumOf(calls, ({ log }) => log.answeredSends)
-  const stopProgress = showProgress(terminal, { label: 'packets', total, count: answered })
-  const beganMs = clock.nowMs()
-  const lineOf = (callIndex: number): Line => ({
-    client,
-    clock,
-    signal,
-    packets,
-    startBody,
-    speed,
-    graceMs,
-    // Calls of a real trunk are not in step: their packets are spread over the packet time.
-    startMs: beganMs + (callIndex / calls.length) * (packetMs / speed),
+async function playCalls(play: Play, terminal: Terminal): Promise<void> {
+  const stopProgress = showProgress(terminal, {
+    label: 'packets',
+    total: play.total,
+    count: () => play.sent(),
   })
-  await Promise.all(calls.map((call, callIndex) => playCall(call, lineOf(callIndex))))
+  await play.run()
   stopProgress()
-  const liveEndMs = calls.reduce((latest, call) => Math.max(latest, call.liveEndMs ?? beganMs), beganMs)
-  terminal.out.write(
-    renderRate({
-      callCount: calls.length,
-      sentCount: sumOf(calls, ({ liveAnswered }) => liveAnswered),
-      elapsedMs: liveEndMs - beganMs,
-      playedTicks: sumOf(calls, ({ playedTicks }) => playedTicks),
-      speed,
-    }),
-  )
+  terminal.out.write(play.rate())
 }
 
 async function watchCalls(
@@ -188,7 +146,7 @@ async function watchCalls(
   desk: Desk,
 ): Promise<Map<string, Sighting>> {
   const sightings = new Map<string, Sighting>()
-  const begun = calls.filter(({ log }) => log.answeredSends > 0)
+  const begun = calls.filter(({ counts }) => counts.sent > 0)
   const played = begun.filter(({ playing }) => playing.kind === 'played')
   const others = begun.filter(({ playing }) => playing.kind !== 'played')
   let endedCount = 0
@@ -222,8 +180,4 @@ async function auditAll(
   const audits = await auditCalls(desk, { calls, sightings, onAudit: () => auditedCount++ })
   stopProgress()
   return audits
-}
-
-function sumOf<Item>(items: readonly Item[], pick: (item: Item) => number): number {
-  return items.reduce((sum, item) => sum + pick(item), 0)
 }

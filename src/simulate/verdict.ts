@@ -1,7 +1,7 @@
 /** The result of a run, from its calls and their audits. Pure. */
 import type { Difference } from './account.js'
 import type { Audit } from './call-auditor.js'
-import type { SimulatedCall } from './call-player.js'
+import type { SimulatedCall } from './simulated-call.js'
 
 /** A line of the table; the counts are the simulator's own. */
 export interface CallRow {
@@ -32,15 +32,16 @@ export interface Verdict {
   readonly unansweredTries: number
 }
 
-export function rowOf({ callId, log }: SimulatedCall, audit: Audit | undefined): CallRow {
+export function rowOf({ callId, counts }: SimulatedCall, audit: Audit | undefined): CallRow {
   const view = audit?.view ?? null
+  const { sent, accepted, duplicate, late, missing } = counts
   return {
     callId,
-    sent: log.answeredSends,
-    accepted: log.storedCount,
-    duplicate: log.duplicateAnswers,
-    late: log.lateCount,
-    missing: log.missingCount,
+    sent,
+    accepted,
+    duplicate,
+    late,
+    missing,
     state: view?.state ?? '–',
     transcript: view?.transcription ?? view?.error ?? '',
   }
@@ -73,7 +74,7 @@ export function judge(run: {
     comparedCount: calls.length - notComparedCount,
     notCompared,
     unended,
-    rejectedCount: calls.reduce((sum, { log }) => sum + log.rejectedAnswers, 0),
-    unansweredTries: calls.reduce((sum, { log }) => sum + log.unansweredTries, 0),
+    rejectedCount: calls.reduce((sum, { counts }) => sum + counts.rejected, 0),
+    unansweredTries: calls.reduce((sum, { counts }) => sum + counts.unansweredTries, 0),
   }
 }

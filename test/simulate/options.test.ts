@@ -17,6 +17,7 @@ describe('the command line', () => {
     assert.deepEqual(options, {
       file: 'call.wav',
       callCount: 10,
+      tracks: 1,
       speed: 1,
       rates: { loss: 0, reorder: 0, duplicate: 0, late: 0 },
       seed: 77,
@@ -48,6 +49,7 @@ describe('the command line', () => {
     refuses(['a.wav', '--calls'], /--calls/)
     refuses(['a.wav', '--calls', '0'], /--calls must be a whole number from 1 to 20000, not "0"/)
     refuses(['a.wav', '--calls', '1.5'], /whole number/)
+    refuses(['a.wav', '--tracks', '9'], /--tracks must be a whole number from 1 to 8, not "9"/)
     refuses(['a.wav', '--speed', 'fast'], /--speed must be a number from 0.01 to 10000, not "fast"/)
     refuses(['a.wav', '--speed', '1e3'], /--speed/)
     refuses(['a.wav', '--loss=-1'], /--loss/)
