@@ -20,6 +20,7 @@ interface Page {
   /** Of its packets. */
   readonly count: number
   readonly nextFrom: number | null
+  release?(): void
 }
 
 /** What `ask` finds of a call from a sequence on. Null for an unknown call. Rejects with `stored_damage`. */
@@ -40,6 +41,7 @@ export async function wholePage<Found extends Page>(
     const known = context.logs.of(track)
     return known === undefined ? new ReceiveLog() : ReceiveLog.restore(known.snapshot())
   })
+  page.release?.()
   const again = await ask()
   if (log === null || again === null) return null
   if (again.count >= log.receivedWithin(from, lastOf(again))) return again
@@ -51,7 +53,7 @@ function lastOf({ nextFrom }: Page): number {
   return nextFrom === null ? limits.sequenceMax : nextFrom - 1
 }
 
-/** From a sequence on, ascending. */
+/** From a sequence on, ascending. What a page holds is void once the next one is asked for. */
 export async function* packetPages(
   reader: Pick<CallReader, 'packets'>,
   calls: SeenCalls,
@@ -63,8 +65,8 @@ export async function* packetPages(
   for (let from: number | null = start; from !== null; ) {
     const first: number = from
     const ask = async () => {
-      const { packets, nextFrom } = await reader.packets(callId, first, limit, track)
-      return { packets, nextFrom, count: packets.length }
+      const page = await reader.packets(callId, first, limit, track)
+      return { ...page, count: page.packets.length }
     }
     const page: Awaited<ReturnType<typeof ask>> | null = await wholePage(
       calls,
@@ -73,7 +75,11 @@ export async function* packetPages(
       ask,
     )
     if (page === null) throw new VoiceStreamError('call_not_found', `call ${callId} is not known`)
-    yield page.packets
+    try {
+      yield page.packets
+    } finally {
+      page.release()
+    }
     from = page.nextFrom
   }
 }

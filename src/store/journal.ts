@@ -352,17 +352,19 @@ export interface Asker {
 }
 
 /** Reads what is committed. Bounded answers only; every page says where the next one starts. */
+export interface PacketPage {
+  readonly packets: readonly StoredPacket[]
+  readonly nextFrom: number | null
+  /** Says that nothing of its packets is used any more: their memory serves the next page. */
+  release(): void
+}
+
 export interface CallReader {
   call(callId: CallId): Promise<StoredCall | DamagedCall | null>
   /** Newest first. Ends early at a bound, of bytes or of calls that were looked at; then it may be empty. */
   calls(query: CallQuery): Promise<{ calls: readonly (FoundCall | DamagedCall)[]; nextCursor: number | null }>
   /** Of a track (0), ascending from sequence `from`; ends early at a bound of bytes, but never before the first packet. */
-  packets(
-    callId: CallId,
-    from: number,
-    limit: number,
-    track?: number,
-  ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }>
+  packets(callId: CallId, from: number, limit: number, track?: number): Promise<PacketPage>
   /** Such a page as a file to be sent, made by who reads it. Null when there is no such call. */
   packetPage(
     callId: CallId,

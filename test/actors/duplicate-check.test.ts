@@ -19,7 +19,11 @@ function checkOver(packets: readonly StoredPacket[]) {
         await turns(1)
         told.readsAtOnce--
         if (error !== null) throw error
-        return { packets: packets.filter(({ sequence }) => sequence >= from).slice(0, limit), nextFrom: null }
+        return {
+          packets: packets.filter(({ sequence }) => sequence >= from).slice(0, limit),
+          nextFrom: null,
+          release: () => {},
+        }
       },
     },
     isThere: async () => told.isThere,

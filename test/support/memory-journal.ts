@@ -28,6 +28,7 @@ import {
   type JournalEntry,
   type KeptPart,
   type PacketEntry,
+  type PacketPage,
   type PacketPageFile,
   type Settlement,
   type StoredCall,
@@ -263,16 +264,11 @@ export class MemoryJournal implements Journal, CallReader {
     return { calls, nextCursor: found.length > limit ? (calls.at(-1)?.key ?? null) : null }
   }
 
-  async packets(
-    callId: CallId,
-    from: number,
-    limit: number,
-    track = 0,
-  ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
+  async packets(callId: CallId, from: number, limit: number, track = 0): Promise<PacketPage> {
     const found = (this.#calls.get(callId)?.packets ?? [])
       .filter((packet) => (packet.track ?? 0) === track && packet.sequence >= from)
       .sort((a, b) => a.sequence - b.sequence)
-    return { packets: found.slice(0, limit), nextFrom: found[limit]?.sequence ?? null }
+    return { packets: found.slice(0, limit), nextFrom: found[limit]?.sequence ?? null, release: () => {} }
   }
 
   async packetPage(

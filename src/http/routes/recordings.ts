@@ -21,9 +21,6 @@ import { known, unknownCall } from './known-call.js'
 /** One media type for all that a player may ask for. */
 const wavType = 'audio/wav'
 
-/** Of a packet beside its data, about. */
-const heldPacketBytes = 128
-
 interface RecordedCall {
   readonly isReceiving: boolean
   readonly createdAt: number
@@ -143,10 +140,10 @@ class Recordings {
     return async (...asked) => {
       await exchange.room(limits.pageBytesMax)
       const page = await this.#reader.packets(...asked)
+      if (!exchange.isEnded) return page
+      page.release()
       // What ended early would be taken for the whole call, and kept.
-      if (exchange.isEnded) throw new VoiceStreamError('timed_out', 'the client has gone')
-      exchange.hold(page.packets.reduce((bytes, { data }) => bytes + heldPacketBytes + data.length, 0))
-      return page
+      throw new VoiceStreamError('timed_out', 'the client has gone')
     }
   }
 }

@@ -146,9 +146,14 @@ export function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length)
 }
 
-/** One behind the other, in memory of their own, so that it can be handed over to another thread. */
-export function joinedRecords(records: readonly Buffer[], bytes: number): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(bytes)
+/** One behind the other, in memory that can be handed over to another thread: in `into`, if there is room. */
+export function joinedRecords(
+  records: readonly Buffer[],
+  bytes: number,
+  into: ArrayBuffer | null = null,
+): Uint8Array<ArrayBuffer> {
+  const joined =
+    into !== null && into.byteLength >= bytes ? new Uint8Array(into, 0, bytes) : new Uint8Array(bytes)
   let at = 0
   for (const record of records) {
     joined.set(record, at)

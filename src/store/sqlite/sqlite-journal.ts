@@ -28,10 +28,10 @@ import {
   type Journal,
   type JournalEntry,
   type KeptPart,
+  type PacketPage,
   type PacketPageFile,
   type Settlement,
   type StoredCall,
-  type StoredPacket,
   tellCommitted,
   tellFailed,
   type UnreadableCall,
@@ -290,17 +290,16 @@ export class SqliteJournal implements Journal, CallReader {
     return this.#look('calls', query)
   }
 
-  async packets(
-    callId: CallId,
-    from: number,
-    limit: number,
-    track = 0,
-  ): Promise<{ packets: readonly StoredPacket[]; nextFrom: number | null }> {
+  async packets(callId: CallId, from: number, limit: number, track = 0): Promise<PacketPage> {
     const callKey = await this.#keyOf(callId)
-    if (callKey === null) return { packets: [], nextFrom: null }
+    if (callKey === null) return { packets: [], nextFrom: null, release: () => {} }
     const query = { callKey, from: ordinalOf(track, from), limit }
-    const { records, nextFrom } = await this.#packets.page('packets', query)
-    return { packets: packetsOf(records), nextFrom: nextFrom === null ? null : sequenceOf(nextFrom) }
+    const { records, nextFrom, release } = await this.#packets.records(query)
+    return {
+      packets: packetsOf(records),
+      nextFrom: nextFrom === null ? null : sequenceOf(nextFrom),
+      release,
+    }
   }
 
   async packetPage(
@@ -312,7 +311,7 @@ export class SqliteJournal implements Journal, CallReader {
   ): Promise<PacketPageFile | null> {
     const callKey = await this.#keyOf(callId)
     if (callKey === null) return null
-    return this.#packets.page('packetPage', { callKey, from: ordinalOf(track, from), limit }, asker)
+    return this.#packets.file({ callKey, from: ordinalOf(track, from), limit }, asker)
   }
 
   async #keyOf(callId: CallId): Promise<number | null> {

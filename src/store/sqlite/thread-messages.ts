@@ -164,7 +164,8 @@ export interface Reads {
     query: CallQuery
     answer: { calls: readonly (FoundCallRow | DamagedCallRow)[]; nextCursor: number | null }
   }
-  packets: { query: PacketQuery & { pending: RecordPage }; answer: RecordPage }
+  /** `into`: memory for the answer, which comes back with it. */
+  packets: { query: PacketQuery & { pending: RecordPage; into: ArrayBuffer | null }; answer: RecordPage }
   packetPage: { query: PacketQuery & { pending: RecordPage }; answer: PacketPageFile }
   due: { query: { after: DueCursor; through: number; limit: number }; answer: readonly DueCall[] }
   ended: { query: { after: EndedCursor; through: number; limit: number }; answer: readonly EndedCall[] }

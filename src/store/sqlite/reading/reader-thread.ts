@@ -105,7 +105,7 @@ const answers: Answers = {
 
   calls: (query) => callPages.page(query),
 
-  packets: ({ callKey, from, limit, pending }) => stored.page(callKey, from, limit, pending),
+  packets: ({ callKey, from, limit, pending, into }) => stored.page(callKey, from, limit, pending, into),
 
   packetPage({ callKey, from, limit, pending }) {
     const { records, nextFrom } = stored.page(callKey, from, limit, pending)

@@ -28,7 +28,9 @@ export interface ReadsOptions extends ReaderData {
 
 /** Nobody here needs it any more. */
 function broughtBy({ query }: Question): ArrayBuffer[] {
-  return 'pending' in query ? [query.pending.records.buffer] : []
+  const brought: ArrayBuffer[] = 'pending' in query ? [query.pending.records.buffer] : []
+  if ('into' in query && query.into !== null) brought.push(query.into)
+  return brought
 }
 
 export const damagedText = 'what is stored is not what was written; `voicestream verify` says what'

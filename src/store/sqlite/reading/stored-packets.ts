@@ -79,18 +79,24 @@ export class StoredPackets {
    * The lowest packets of a track from an ordinal on: at most so many, and at most `pageBytesMax`, but for the first one.
    * `pending` is such a page of what is not folded; what is beyond its end is another page's.
    */
-  page(callKey: number, from: number, limit: number, pending: RecordPage): RecordPage {
+  page(
+    callKey: number,
+    from: number,
+    limit: number,
+    pending: RecordPage,
+    into: ArrayBuffer | null = null,
+  ): RecordPage {
     const page: Buffer[] = []
     let bytes = 0
     for (const record of this.#ascending(callKey, from, pending)) {
       const ordinal = recordOrdinal(record, 0)
       if (pending.nextFrom !== null && ordinal >= pending.nextFrom) break
       if (page.length === limit || (page.length > 0 && bytes + record.length > limits.pageBytesMax))
-        return { records: joinedRecords(page, bytes), nextFrom: ordinal }
+        return { records: joinedRecords(page, bytes, into), nextFrom: ordinal }
       page.push(record)
       bytes += record.length
     }
-    return { records: joinedRecords(page, bytes), nextFrom: pending.nextFrom }
+    return { records: joinedRecords(page, bytes, into), nextFrom: pending.nextFrom }
   }
 
   /** Each packet once, as it is stored before as it is pending. */
