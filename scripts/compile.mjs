@@ -12,7 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { join } from 'node:path'
+import { joinPrograms } from './join.mjs'
 
 const stamp = '.built-from'
 /** `LICENSE` and `NOTICE` go with every copy. */
@@ -25,7 +26,7 @@ const targets = {
     sources: [...common, 'test', 'bench', 'tsconfig.test.json'],
     fill: async (folder) => {
       await compile('tsconfig.test.json', folder)
-      await joinTypebox(folder)
+      await joinPrograms(join(folder, 'src'))
     },
   },
 }
@@ -53,7 +54,7 @@ async function replace({ name, digest }) {
 
 async function fillDist(folder) {
   await compile('tsconfig.json', folder)
-  await joinTypebox(folder)
+  await joinPrograms(folder)
   // Loaded only when it is needed: a start that builds nothing does not wait for it.
   const { bundleDashboard } = await import('./dashboard.mjs')
   await bundleDashboard(join(folder, 'dashboard'))
@@ -61,35 +62,6 @@ async function fillDist(folder) {
   mkdirSync(swagger)
   for (const name of swaggerFiles)
     copyFileSync(join('node_modules/swagger-ui-dist', name), join(swagger, name))
-}
-
-/**
- * Puts typebox into two files and has ours import those: it is 683 files, whose loading is two thirds of the time that
- * `voicestream verify --help` takes, and half a second of each process of a test.
- */
-async function joinTypebox(folder) {
-  const { build: bundle } = await import('esbuild')
-  await bundle({
-    entryPoints: { typebox: 'typebox', compile: 'typebox/compile' },
-    outdir: join(folder, 'typebox'),
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'warning',
-  })
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.js') || name.startsWith('typebox')) continue
-    const path = join(folder, name)
-    const text = readFileSync(path, 'utf8')
-    const above = relative(dirname(path), join(folder, 'typebox'))
-    const from = above.startsWith('.') ? above : `./${above}`
-    const joined = text
-      .replaceAll(/ from 'typebox';$/gm, ` from '${from}/typebox.js';`)
-      .replaceAll(/ from 'typebox\/compile';$/gm, ` from '${from}/compile.js';`)
-    if (joined !== text) writeFileSync(path, joined)
-  }
 }
 
 async function compile(project, folder) {

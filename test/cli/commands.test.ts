@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -113,13 +113,15 @@ test('a part of the program that is not there is told in one line', async (t) =>
   cpSync(dirname(mainPath()), join(folder, 'dist'), { recursive: true })
   cpSync('package.json', join(folder, 'package.json'))
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
-  rmSync(join(folder, 'dist/app.js'))
+  const joined = join(folder, 'dist/joined')
+  const [name = ''] = readdirSync(joined).filter((each) => each.startsWith('serve-'))
+  rmSync(join(joined, name))
   const child = spawn(process.execPath, [join(folder, 'dist/main.js'), 'serve'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const [[code], err] = await Promise.all([once(child, 'exit'), text(child.stderr)])
   assert.equal(code, 1)
-  assert.match(err, /^voicestream: Cannot find module .*app\.js/)
+  assert.match(err, /^voicestream: Cannot find module .*serve-\w+\.js/)
   assert.equal(err.trim().split('\n').length, 1)
 })
 

@@ -102,6 +102,8 @@ describe('the packed package in an empty folder', () => {
     for (const wanted of [
       'dist/main.js',
       'dist/store/sqlite/writing/writer-thread.js',
+      'dist/joined/writer-thread.js',
+      'dist/joined/LICENSES.txt',
       'dist/client/supervisor-client.js',
       'dist/client/supervisor-client.d.ts',
       'dist/swagger-ui/swagger-ui-bundle.js',
@@ -115,7 +117,7 @@ describe('the packed package in an empty folder', () => {
       assert(paths.includes(wanted), wanted)
     const stray = paths.filter(
       (path) =>
-        !/^(dist\/.+\.(js|d\.ts|html|css|svg)|(docs|examples|ops|dist\/dashboard|dist\/swagger-ui)\/.+|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
+        !/^(dist\/.+\.(js|d\.ts|html|css|svg)|(docs|examples|ops|dist\/dashboard|dist\/swagger-ui)\/.+|dist\/joined\/LICENSES\.txt|\.env\.example|[A-Z]+(\.md)?|package\.json)$/.test(
           path,
         ),
     )

@@ -17,6 +17,8 @@ export interface ServiceOptions {
   readonly settings?: Readonly<Record<string, string | number>>
   /** Put in front of the command, for example `['strace', '-f', …]`. */
   readonly wrapper?: readonly string[]
+  /** Run from its many files instead of the joined ones, so that a preload finds the modules that it changes. */
+  readonly isApart?: boolean
 }
 
 export interface Service {
@@ -44,8 +46,8 @@ export const quickSettings = {
 } as const
 
 /** Another build can be put on trial: `VSTEST_DIST` names its folder. */
-export function mainPath(): string {
-  return join(process.env['VSTEST_DIST'] ?? 'dist', 'main.js')
+export function mainPath(name = 'main.js'): string {
+  return join(process.env['VSTEST_DIST'] ?? 'dist', name)
 }
 
 export function temporaryFolder(t: TestContext): string {
@@ -59,7 +61,8 @@ export async function startService(t: TestContext, options: ServiceOptions = {})
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'voicestream-test-'))
   const settings = { ...quickSettings, PORT: 0, DATA_DIR: dataDir, ...options.settings }
   const variables = Object.entries(settings).map(([key, value]) => [`VOICESTREAM_${key}`, String(value)])
-  const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, mainPath()]
+  const program = mainPath(options.isApart === true ? 'main.apart.js' : 'main.js')
+  const [command = process.execPath, ...args] = [...(options.wrapper ?? []), process.execPath, program]
   const child = spawn(command, args, {
     env: { ...process.env, ...Object.fromEntries(variables) },
     stdio: ['ignore', 'pipe', 'pipe'],

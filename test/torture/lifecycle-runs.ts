@@ -85,7 +85,7 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
   const preload = new URL('./preload/record-provider.js', import.meta.url).href
   const wrapper = ['env', `NODE_OPTIONS=--import=${preload}`, `VSTEST_PROVIDER_ACCOUNT=${account}`]
   for (let kill = 0; kill < kills; kill++) {
-    const service = await stage.service({ dataDir, settings, wrapper })
+    const service = await stage.service({ dataDir, settings, wrapper, isApart: true })
     for (const { state } of await look(service.port)) found[state]++
     await supervisor.connect(service.port)
     driver.start(service.port)
@@ -98,7 +98,7 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
     await killHard(service)
     await driver.halt()
   }
-  const service = await stage.service({ dataDir, settings, wrapper })
+  const service = await stage.service({ dataDir, settings, wrapper, isApart: true })
   await supervisor.connect(service.port)
   for (const { state } of await look(service.port)) found[state]++
   const judged = await judgeAndSettle(service, driver)

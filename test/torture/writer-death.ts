@@ -1,5 +1,5 @@
 /** The writer thread dies under load: nothing more is acknowledged, and the process ends (P21). */
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { judgeAndSettle, lastLines } from './disk-faults.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
@@ -32,7 +32,9 @@ export async function runWriterDeaths(
     const startedMs = epochMs() - beganAt
     driver.start(service.port)
     await sleep(random.integer(200, 500))
-    writeFileSync(order, death)
+    // Whole at once: it is read as soon as it is there.
+    writeFileSync(`${order}.new`, death)
+    renameSync(`${order}.new`, order)
     const orderedAt = epochMs()
     const end = await within(60_000, service.exited)
     const exitedAt = epochMs()

@@ -5,26 +5,28 @@
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { getPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { openJournal } from '../../support/sqlite.js'
 
 const folder = 'dist/store/sqlite'
-const importLine = /^(?:(?:import|export)\s[^'"()=;]*\sfrom\s|import\s)'([^']+)'/gm
+const importLine = /^(?:(?:import|export)\s[^'"()=;]*\sfrom\s|import\s)['"]([^'"]+)['"]/gm
+/** What `scripts/join.mjs` has put into a file. */
+const joinedLine = /^\/\/ (?:\.\.\/)*node_modules\/((?:@[^/]+\/)?[^/]+)\//gm
 
 /** Packages that a program of ours loads, by whatever way. */
 function packagesOf(program: string): readonly string[] {
   const seen = new Set([program])
   const packages = new Set<string>()
-  for (const file of seen)
-    for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(importLine)) {
-      // TypeBox is joined into files of our own (`scripts/compile.mjs`), and is a package all the same.
-      const path = join(dirname(file), name)
-      if (path.startsWith('dist/typebox/')) packages.add('typebox')
-      else if (name.startsWith('.')) seen.add(path)
-      else if (!name.startsWith('node:')) packages.add(name)
-    }
+  for (const file of seen) {
+    const text = readFileSync(file, 'utf8')
+    for (const [, name = ''] of text.matchAll(joinedLine)) packages.add(name)
+    for (const [, name = ''] of text.matchAll(importLine))
+      if (name.startsWith('.')) seen.add(join(dirname(file), name))
+      else if (!isBuiltin(name)) packages.add(name)
+  }
   return [...packages]
 }
 
@@ -34,8 +36,9 @@ test('the threads of the store load SQLite and no other package', () => {
   )
   assert(threads.length >= 4, threads.join())
   for (const thread of threads) assert.deepEqual(packagesOf(join(folder, thread)), ['better-sqlite3'], thread)
+  const serve = readdirSync('dist/joined').find((name) => name.startsWith('serve-'))
   for (const name of ['xstate', 'typebox'])
-    assert(packagesOf('dist/app.js').includes(name), `${name} would be found`)
+    assert(packagesOf(`dist/joined/${serve}`).includes(name), `${name} would be found`)
 })
 
 /** Of each thread of this process, the 19th member of its stat (proc(5)); the name before it may have spaces. */
