@@ -93,7 +93,9 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
   metrics.watch(
     gaugeSources({ space, feed: supervision.feed, journal, calls, server, sockets, media, notReady }),
   )
-  server.serve(createRoutes({ config, clock, entrance, metrics, journal, calls, supervision, notReady }))
+  server.serve(
+    createRoutes({ config, clock, entrance, metrics, journal, calls, supervision, media, notReady }),
+  )
 
   const port = await listen(server, journal, config)
   await media.listen()
@@ -104,7 +106,7 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
     port,
     reloadCredentials() {
       credentials.reload()
-      sockets.closeRevoked()
+      for (const inputs of [sockets, media]) inputs.closeRevoked()
     },
     stop() {
       life.state = 'draining'

@@ -16,6 +16,9 @@ export const limits = {
   /** Open sockets of media streams, and what their upgrades may ask for in a second from one address. */
   mediaSocketsMax: 10_000,
   mediaUpgradesPerSecond: 256,
+  /** Those for which nobody has vouched yet, in all and from one address: a platform sends its start, with a token, at once. */
+  mediaUnknownMax: 1000,
+  mediaUnknownPerAddressMax: 250,
   /** A stream says what it is within so long of its upgrade. */
   mediaStartMs: 10_000,
   /** After the end of a stream its socket is closed. */

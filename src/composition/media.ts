@@ -1,19 +1,24 @@
 /** The ways in over sockets of platforms and PBXs. */
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { statSync } from 'node:fs'
+import { openLegs } from '../actors/call-legs.js'
 import type { CallMachineSnapshot } from '../actors/call-machine.js'
+import type { CallRegistry } from '../actors/call-registry.js'
 import type { Clock } from '../clock.js'
 import type { Config } from '../config/config.js'
 import type { Entrance } from '../http/gate/entrance.js'
 import type { Server } from '../http/server.js'
 import { AriSockets } from '../http/sockets/ari-sockets.js'
-import { MediaSockets } from '../http/sockets/media-sockets.js'
+import { MediaSockets, mediaRoute } from '../http/sockets/media-sockets.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import { AudioSocketServer } from '../media/audiosocket-server.js'
+import { namedCall } from '../media/media-call.js'
 import type { SessionPorts } from '../media/media-session.js'
 import type { TrackAccount } from '../media/native/native-session.js'
 import type { Metrics } from '../metrics/metrics.js'
+import type { CallId } from '../protocol/call-id.js'
+import type { LegEnd } from '../store/journal.js'
 import { databasePath } from '../store/sqlite/files/database.js'
 import type { CallActors } from './call-actors.js'
 
@@ -35,6 +40,10 @@ export interface MediaInputs {
   listen(): Promise<void>
   /** Their calls go on with another stream, in the next process. */
   closeAll(): void
+  /** After a reload of the credentials. */
+  closeRevoked(): void
+  /** A platform says it of a stream by another way than its socket. Resolves when that is on disk, or soon will be. */
+  streamEnded(call: string, stream: string, why: LegEnd): Promise<void>
   /** Resolves when what came is settled, at the latest after `withinMs`. */
   settled(withinMs: number): Promise<void>
 }
@@ -43,7 +52,7 @@ const statuses = { accepted: 'accepted', duplicates: 'duplicate', rejected: 'rej
 const settledLookMs = 10
 
 export function createMedia(parts: MediaParts): MediaInputs {
-  const { config, server, entrance, calls, log } = parts
+  const { config, server, entrance, calls, metrics, log } = parts
   const ports = sessionPorts(parts)
   const sockets = new MediaSockets(server.app, {
     ...ports,
@@ -51,6 +60,10 @@ export function createMedia(parts: MediaParts): MediaInputs {
     handshake: entrance.mediaHandshake,
     epoch: epochOf(config.DATA_DIR),
     account: (callId, track) => calls.registry.read(callId, (state) => accountOf(state, track)),
+    refused: (reason, address) => {
+      metrics.counts.streamsRefused++
+      log.warn({ route: mediaRoute.path, address, reason }, 'refused')
+    },
   })
   const audioSockets = new AudioSocketServer({
     ...ports,
@@ -80,6 +93,15 @@ export function createMedia(parts: MediaParts): MediaInputs {
       sockets.closeAll()
       audioSockets.closeAll()
     },
+    closeRevoked() {
+      ari.closeRevoked()
+      sockets.closeRevoked()
+    },
+    async streamEnded(call, stream, why) {
+      // Its socket may still have audio of it.
+      if (sockets.endsSoon(stream)) return
+      await endLegs(calls.registry, namedCall([call], randomUUID).callId, stream, why)
+    },
     async settled(withinMs) {
       const until = performance.now() + withinMs
       while ((sockets.isBusy || audioSockets.isBusy) && performance.now() < until)
@@ -88,12 +110,26 @@ export function createMedia(parts: MediaParts): MediaInputs {
   }
 }
 
+/** Of a stream without a socket: another process of ours had it. */
+async function endLegs(registry: CallRegistry, callId: CallId, stream: string, why: LegEnd): Promise<void> {
+  const legs = await registry.read(callId, ({ context }) =>
+    openLegs(context).filter(({ leg }) => leg.startsWith(`${stream}-`)),
+  )
+  const told = (legs ?? []).map(
+    ({ leg }) =>
+      new Promise<boolean>((answered, failed) =>
+        registry.tell(callId, { type: 'leg-end', leg, why, totals: null, replyTo: { answered, failed } }),
+      ),
+  )
+  await Promise.all(told)
+}
+
 function sessionPorts({
   calls,
   metrics,
   clock,
   log,
-}: MediaParts): Omit<SessionPorts, 'send' | 'close' | 'admits'> {
+}: MediaParts): Omit<SessionPorts, 'send' | 'close' | 'admits' | 'refused'> {
   return {
     clock,
     held: { bytes: 0 },

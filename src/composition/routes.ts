@@ -12,6 +12,7 @@ import { floorRoute } from '../http/routes/floor.js'
 import { ingestRoutes } from '../http/routes/ingest.js'
 import { type NotReadyReason, operationRoutes } from '../http/routes/operations.js'
 import { recordingRoute } from '../http/routes/recordings.js'
+import { streamStatusRoute } from '../http/routes/stream-status.js'
 import { transcriptRoute } from '../http/routes/transcripts.js'
 import type { Route } from '../http/routes.js'
 import { ariRoute } from '../http/sockets/ari-sockets.js'
@@ -21,6 +22,7 @@ import { limits } from '../limits.js'
 import type { Metrics } from '../metrics/metrics.js'
 import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
 import type { CallActors } from './call-actors.js'
+import type { MediaInputs } from './media.js'
 
 export interface RouteParts {
   readonly config: Config
@@ -30,11 +32,12 @@ export interface RouteParts {
   readonly journal: SqliteJournal
   readonly calls: CallActors
   readonly supervision: Supervision
+  readonly media: MediaInputs
   notReady(): readonly NotReadyReason[]
 }
 
 export function createRoutes(parts: RouteParts): readonly Route[] {
-  const { config, clock, entrance, metrics, journal, calls, supervision, notReady } = parts
+  const { config, clock, entrance, metrics, journal, calls, supervision, media, notReady } = parts
   return [
     ...createIngestRoutes(parts),
     startRoute(calls.registry),
@@ -53,6 +56,11 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       },
     }),
     mediaRoute,
+    streamStatusRoute({
+      gate: entrance.gate,
+      proofs: entrance.proofs,
+      streamEnded: (call, stream, why) => media.streamEnded(call, stream, why),
+    }),
     ariRoute,
     supervisorRoute,
     floorRoute(() => supervision.floorNow()),

@@ -1,15 +1,16 @@
 /**
  * Credentials: bearer tokens of three roles, from settings and from a file, several of each so that they can be
- * rotated. Only SHA-256 digests are kept.
+ * rotated. Only SHA-256 digests of tokens are kept. The file has those of platforms, too (`platform-credentials`).
  *
  * A presented token is hashed and compared with every digest, without an early exit, so the time says nothing about
  * which one is near. There is no cache from a presented header to its credential: a map finds a text by comparing it
  * from the left. It would save 1.5 µs (with 4 tokens; 7 with 64) of the 28 that a packet takes.
  */
 import { Buffer } from 'node:buffer'
-import { hash, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { limits } from '../limits.js'
 import { ConfigError } from './config.js'
+import { type PlatformCredential, platformCredential, platformOf, platforms } from './platform-credentials.js'
 import { readPrivateFile } from './private-file.js'
 
 export const roles = ['ingest', 'supervisor', 'admin'] as const
@@ -29,6 +30,14 @@ export interface CredentialSources {
   readonly SUPERVISOR_TOKENS: string
   readonly ADMIN_TOKENS: string
   readonly TOKENS_FILE: string
+  readonly PUBLIC_URL: string
+}
+
+/** What lets a media stream in. */
+export interface StreamCredential {
+  readonly credential: Credential
+  /** The only call that it may be a stream of, as the platform names it; null for any. */
+  readonly onlyCall: string | null
 }
 
 const tokenCharactersMin = 16
@@ -37,20 +46,33 @@ const tokenPattern = /^[A-Za-z0-9._~+/-]+=*$/
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/
 const digestCharacters = 64
 const presented = Buffer.alloc(digestCharacters)
+/** HMAC-SHA256 in base64url. */
+const callTokenPattern = /^(.+)\.([A-Za-z0-9_-]{43})$/
+
+interface Found {
+  readonly tokens: Credential[]
+  readonly platforms: PlatformCredential[]
+}
 
 export class Credentials {
   readonly #sources: CredentialSources
-  #all: readonly Credential[]
+  #all: readonly Credential[] = []
+  #platforms: readonly PlatformCredential[] = []
 
   /** Throws `ConfigError`. */
   constructor(sources: CredentialSources) {
     this.#sources = sources
-    this.#all = readAll(sources)
+    this.reload()
   }
 
-  /** No role has a token: there is nothing to authenticate with. */
+  /** No role has a token, and no platform a secret: there is nothing to authenticate with. */
   get isEmpty(): boolean {
-    return this.#all.length === 0
+    return this.#all.length === 0 && this.#platforms.length === 0
+  }
+
+  /** Of a dialect whose platform proves itself; several while one takes another one's place. */
+  ofPlatform(dialect: string): readonly PlatformCredential[] {
+    return this.#platforms.filter(({ platform }) => platform === dialect)
   }
 
   find(token: string): Credential | null {
@@ -61,49 +83,100 @@ export class Credentials {
     return found
   }
 
+  /**
+   * For a media stream: a token, or one that was made of an ingest token for one call, `CALL.MAC`. The MAC's key is the token's digest,
+   * because the token itself is not kept.
+   */
+  findForStream(token: string): StreamCredential | null {
+    const credential = this.find(token)
+    if (credential !== null) return { credential, onlyCall: null }
+    const [, call = '', mac = ''] =
+      token.length > limits.tokenCharactersMax ? [] : (callTokenPattern.exec(token) ?? [])
+    if (call === '') return null
+    const given = Buffer.from(mac, 'latin1')
+    let found: Credential | null = null
+    for (const each of this.#all) {
+      if (each.role !== 'ingest') continue
+      const own = Buffer.from(createHmac('sha256', each.key).update(call).digest('base64url'), 'latin1')
+      if (timingSafeEqual(given, own)) found = each
+    }
+    return found === null ? null : { credential: found, onlyCall: call }
+  }
+
   /** False once a reload has taken it away. */
   holds({ role, digest }: Credential): boolean {
-    return this.#all.some((kept) => kept.role === role && kept.digest.equals(digest))
+    const isKept = (kept: Credential) => kept.role === role && kept.digest.equals(digest)
+    return this.#all.some(isKept) || this.#platforms.some(isKept)
   }
 
   /** Reads the file anew. Throws `ConfigError` and keeps what it has when the file is bad or holds no token. */
   reload(): void {
-    this.#all = readAll(this.#sources)
+    const { tokens, platforms } = readAll(this.#sources)
+    this.#all = tokens
+    this.#platforms = platforms
   }
 }
 
-function readAll(sources: CredentialSources): readonly Credential[] {
-  const found: Credential[] = []
+function readAll(sources: CredentialSources): Found {
+  const found: Found = { tokens: [], platforms: [] }
   for (const role of roles) {
     const key = `${role.toUpperCase()}_TOKENS` as 'INGEST_TOKENS' | 'SUPERVISOR_TOKENS' | 'ADMIN_TOKENS'
     const tokens = sources[key] === '' ? [] : sources[key].split(',')
     tokens.forEach((token, index) => {
-      addToken(found, `${key}, token ${index + 1}`, role, token.trim(), `${role}-${index + 1}`)
+      addToken(found.tokens, `${key}, token ${index + 1}`, role, token.trim(), `${role}-${index + 1}`)
     })
   }
-  if (sources.TOKENS_FILE !== '') addFile(found, sources.TOKENS_FILE)
-  if (found.length > limits.credentialsMax)
-    throw new ConfigError(`${found.length} tokens are set; the maximum is ${limits.credentialsMax}`)
+  if (sources.TOKENS_FILE !== '') addFile(found, sources)
+  const count = found.tokens.length + found.platforms.length
+  if (count > limits.credentialsMax)
+    throw new ConfigError(`${count} tokens are set; the maximum is ${limits.credentialsMax}`)
   return found
 }
 
-/** Lines of `role token [name]`; empty ones and those that begin with # are comments. */
-function addFile(found: Credential[], path: string): void {
+/** Lines of `role token [name]` and of platforms; empty ones and those that begin with # are comments. */
+function addFile(found: Found, sources: CredentialSources): void {
+  const path = sources.TOKENS_FILE
   const lines = readPrivateFile('TOKENS_FILE', path).split(/\r?\n/)
-  const before = found.length
+  const before = found.tokens.length + found.platforms.length
   lines.forEach((line, index) => {
-    const where = `TOKENS_FILE ${path}, line ${index + 1}`
     if (line.trim() === '' || line.trimStart().startsWith('#')) return
-    const [roleText, token = '', name = `${roleText}-line-${index + 1}`, ...rest] = line.trim().split(/\s+/)
-    const role = roles.find((known) => known === roleText)
-    // The words are not shown: whoever mixes them up has a token where the role should be.
-    if (role === undefined || rest.length > 0)
-      throw new ConfigError(`${where}: expected "role token [name]"; roles are ${roles.join(', ')}`)
-    if (!namePattern.test(name)) throw new ConfigError(`${where}: a name has 1 to 64 of A–Z a–z 0–9 . _ -`)
-    addToken(found, where, role, token, name)
+    const where = `TOKENS_FILE ${path}, line ${index + 1}`
+    const [kind, ...words] = line.trim().split(/\s+/)
+    const name = `${kind}-line-${index + 1}`
+    const platform = platformOf(kind)
+    if (platform === undefined) addRole(found.tokens, where, kind, words, name)
+    else {
+      const credential = platformCredential(platform, words, { where, name, publicUrl: sources.PUBLIC_URL })
+      checkName(where, credential.name)
+      if (found.platforms.some(({ key }) => key === credential.key))
+        throw new ConfigError(`${where}: duplicate line`)
+      found.platforms.push(credential)
+    }
   })
   // With none left after a reload the service would stand open.
-  if (found.length === before) throw new ConfigError(`TOKENS_FILE ${path} contains no token`)
+  if (found.tokens.length + found.platforms.length === before)
+    throw new ConfigError(`TOKENS_FILE ${path} contains no token`)
+}
+
+function addRole(
+  found: Credential[],
+  where: string,
+  kind: string | undefined,
+  [token = '', name, ...rest]: readonly string[],
+  usualName: string,
+): void {
+  const role = roles.find((known) => known === kind)
+  // The words are not shown: whoever mixes them up has a token where the role should be.
+  if (role === undefined || rest.length > 0)
+    throw new ConfigError(
+      `${where}: expected "role token [name]"; roles are ${roles.join(', ')}, and the platforms ${platforms.join(', ')}`,
+    )
+  checkName(where, name ?? usualName)
+  addToken(found, where, role, token, name ?? usualName)
+}
+
+function checkName(where: string, name: string): void {
+  if (!namePattern.test(name)) throw new ConfigError(`${where}: a name has 1 to 64 of A–Z a–z 0–9 . _ -`)
 }
 
 function addToken(found: Credential[], where: string, role: Role, token: string, name: string): void {

@@ -21,7 +21,12 @@ export const settings = {
   INGEST_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of PBXs, separated by commas. They may write packets.'),
   SUPERVISOR_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of supervisors. They may read.'),
   ADMIN_TOKENS: secret('TOKENS_FILE', 'Bearer tokens of administrators. They may read, delete and retry.'),
-  TOKENS_FILE: text('File with lines of "role token [name]", mode 0600. SIGHUP reloads it.'),
+  TOKENS_FILE: text(
+    'File with lines of "role token [name]" and of platforms (docs/security.md), mode 0600. SIGHUP reloads it.',
+  ),
+  PUBLIC_URL: text(
+    'Address under which platforms reach the service (https://voice.example.com): some sign it with each request.',
+  ),
   ALLOW_UNAUTHENTICATED: Type.Boolean({
     default: false,
     description: 'Start without credentials even on an address that is not loopback.',

@@ -9,9 +9,10 @@ import type { VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
 import { problemKinds, problemOf } from '../protocol/problem.js'
 import { canonicalAddress } from './gate/client-addresses.js'
+import type { ProofHead } from './gate/platform-proofs.js'
 import type { RequestHead } from './request-body.js'
 import type { Untaken } from './untaken.js'
-import type { HttpResponse } from './uws.js'
+import type { HttpRequest, HttpResponse } from './uws.js'
 
 export interface ExchangeOwner {
   readonly untaken: Untaken
@@ -73,6 +74,10 @@ export class Exchange {
   head: RequestHead = noHead
   /** Who asks, where the route wants to know. */
   credential: Credential | null = null
+  /** Of a request that a platform signs. */
+  proofHead: ProofHead | null = null
+  /** For the log: what is wrong with a proof, in our own words. */
+  refusalReason: string | null = null
   /** For the answer to a page's script, where origins are allowed. */
   originHeaders: HeaderList | null = null
   /** The sender's own, or one of ours once its refusal was logged. */
@@ -150,6 +155,18 @@ export class Exchange {
   #endHead(bytes: number, closes: boolean): void {
     if (closes) this.#res.endWithoutBody(bytes, true)
     else this.#res.writeHeader('Content-Length', String(bytes)).endWithoutBody()
+  }
+
+  /** The 101: the connection is a socket of its own from now on. To be called in the turn of its request. */
+  upgrade<Data>(
+    req: HttpRequest,
+    context: Parameters<HttpResponse['upgrade']>[4],
+    data: Data,
+    protocol = '',
+  ): void {
+    const key = req.getHeader('sec-websocket-key')
+    this.#end(101)
+    this.#res.upgrade(data, key, protocol, '', context)
   }
 
   noContent(): void {

@@ -47,6 +47,8 @@ export interface GetRoute extends RouteBase {
 export interface PostRoute extends RouteBase {
   readonly method: 'POST'
   readonly body: RouteBody
+  /** A platform signs it: how it was written is kept for the check (`exchange.proofHead`). */
+  readonly isSigned?: true
 }
 
 export interface DeleteRoute extends RouteBase {

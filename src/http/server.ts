@@ -14,6 +14,7 @@ import { Exchange, type ExchangeOwner, jsonType } from './exchange.js'
 import { ExchangeList } from './exchange-list.js'
 import type { Access } from './gate/access.js'
 import type { Gate } from './gate/gate.js'
+import { proofHeadOf } from './gate/platform-proofs.js'
 import type { RefusalLog } from './gate/refusal-log.js'
 import type { TlsFiles } from './gate/tls.js'
 import { listenFault } from './listen-fault.js'
@@ -150,6 +151,7 @@ export class Server implements ExchangeOwner {
     if (this.isOverloaded) return exchange.problem(overloaded)
     const { mediaType, bytesMax } = route.body
     exchange.segment = req.getParameter(0) ?? ''
+    if (route.isSigned === true) exchange.proofHead = proofHeadOf(req)
     try {
       checkMediaType(exchange.head.contentType, mediaType)
       const whole = (body: Uint8Array, isView: boolean) => this.#take(exchange, route, body, isView)

@@ -10,7 +10,7 @@ import type { DialectKind } from './dialect.js'
 import { AudioSocket, type AudioSocketRules } from './dialects/audiosocket.js'
 import { MediaSession, type SessionPorts } from './media-session.js'
 
-export interface AudioSocketPorts extends Omit<SessionPorts, 'send' | 'close' | 'admits'> {
+export interface AudioSocketPorts extends Omit<SessionPorts, 'send' | 'close' | 'admits' | 'refused'> {
   readonly rules: AudioSocketRules
 }
 
@@ -57,7 +57,8 @@ export class AudioSocketServer {
     const session = new MediaSession(
       {
         ...this.#ports,
-        admits: () => true,
+        admits: () => ({ onlyCall: null }),
+        refused: () => {},
         send: (message) => void socket.write(message),
         close: () => socket.end(),
       },
@@ -68,6 +69,7 @@ export class AudioSocketServer {
         headers: new Map(),
         newId: () => randomUUID(),
         isAdmitted: true,
+        onlyCall: null,
       },
     )
     this.#sessions.set(socket, session)

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Dialect, DialectKind, DialectRequest, MediaEvent } from './dialect.js'
-import { dialectKind, dialectNames } from './dialects.js'
+import { audioHookKind, dialectKind, dialectNames } from './dialects.js'
 import { HeldMessages } from './held-messages.js'
 import { isObject, type JsonObject, objectAt, parseJson, textOf } from './json-text.js'
 
@@ -17,7 +17,8 @@ const subprotocolKinds: ReadonlyMap<string, string> = new Map(
 export const detectedKind: DialectKind = {
   name: 'detect',
   subprotocols: [...subprotocolKinds.keys()],
-  messageBytesMax: Math.max(...dialectNames.map((name) => dialectKind(name)?.messageBytesMax ?? 0)),
+  // Those of FreeSWITCH may be 2 MiB, on its own path: here anybody may send, before it is known what.
+  messageBytesMax: audioHookKind.messageBytesMax,
   create: (request) => new DetectedDialect(request),
 }
 

@@ -19,8 +19,10 @@ export interface SessionPorts {
   send(message: string | Uint8Array): void
   /** A WebSocket's code and reason; on TCP the connection ends. */
   close(code: number, why: string): void
-  /** Whether a token that came with the stream lets it in. */
-  admits(token: string): boolean
+  /** What a token that came with the stream lets in: streams of one call, or of any; null for a token that is not known. */
+  admits(token: string): { readonly onlyCall: string | null } | null
+  /** It had its 101, and may not be what it says. */
+  refused(why: string): void
   counted: LegPorts['counted']
   /** Worth a line in the log: the platform's fault, or ours. */
   warn(why: string, callId: CallId | null): void
@@ -29,6 +31,8 @@ export interface SessionPorts {
 export interface SessionRequest extends DialectRequest {
   /** The upgrade has shown that its sender may. Otherwise the stream has to bring a token. */
   readonly isAdmitted: boolean
+  /** The only call that it may be a stream of, as the platform names it; null for any. */
+  readonly onlyCall: string | null
 }
 
 /** RFC 6455 §7.4.1. */
@@ -87,6 +91,17 @@ export class MediaSession {
     this.#close(codes.goingAway, 'the service is shutting down')
   }
 
+  /** The platform says by another way that this stream has ended. What is on its way is still taken; true for a stream of its own. */
+  endsSoon(stream: string): boolean {
+    if (this.#isClosed || this.#begun?.event.leg !== stream) return false
+    this.#cancelDeadline()
+    this.#cancelDeadline = this.#ports.clock.after(limits.mediaCloseMs, () => {
+      this.#stopLegs('stopped', null)
+      this.#close(codes.ended, 'the stream has ended')
+    })
+    return true
+  }
+
   #takeAll(events: readonly MediaEvent[]): void {
     for (const event of events) this.#take(event)
   }
@@ -111,15 +126,16 @@ export class MediaSession {
   }
 
   #start(event: Extract<MediaEvent, { type: 'start' }>): void {
-    const { isAdmitted, query, segment } = this.#request
+    const { isAdmitted, query, segment, newId } = this.#request
     this.#cancelDeadline()
-    if (!isAdmitted && !(event.token !== null && this.#ports.admits(event.token)))
-      return this.#close(codes.policy, 'the stream brings no token that is known')
+    const brought = event.token === null ? null : this.#ports.admits(event.token)
+    if (!isAdmitted && brought === null) return this.#refuse('the stream brings no token that is known')
     if (event.isProbe) return
-    const { callId, original, isMade } = namedCall(
-      [event.call, query.get('call_id'), segment],
-      this.#request.newId,
-    )
+    const allowed = [this.#request.onlyCall, brought?.onlyCall ?? null].filter((call) => call !== null)
+    const named = namedCall([event.call, query.get('call_id'), segment, ...allowed], newId)
+    const { callId, original, isMade } = named
+    if (allowed.some((call) => namedCall([call], newId).callId !== callId))
+      return this.#refuse('the stream is of another call than its token')
     if (isMade) this.#ports.warn('nobody has named the call of a stream: the name is made up', callId)
     // A second start on the same socket is another stream: the first one has ended.
     this.#stopLegs('stopped', null)
@@ -175,6 +191,12 @@ export class MediaSession {
     this.#legs = []
     this.#voices = []
     this.#begun = null
+  }
+
+  /** Somebody else's stream: nothing of it is kept. */
+  #refuse(why: string): void {
+    this.#ports.refused(why)
+    this.#close(codes.policy, why)
   }
 
   #refused(why: string): void {

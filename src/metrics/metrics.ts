@@ -31,6 +31,7 @@ export class Metrics {
   readonly counts = {
     packetsLate: 0,
     packetsShed: 0,
+    streamsRefused: 0,
     packetsLost: 0,
     callsWithLoss: 0,
     duplicateMismatches: 0,
@@ -92,6 +93,7 @@ export class Metrics {
       this.#registry.add(histogram)
     this.#registerByLabel()
     this.#registerTotals()
+    this.#registerMedia()
     const gauge = this.#registry.gauge.bind(this.#registry)
     gauge('journal_tail_bytes', 'Packets committed and not yet folded into runs.', () => this.#tailBytes)
     gauge('wal_bytes', 'The write-ahead log at the last look.', () => this.#walPages * walPageBytes)
@@ -157,11 +159,6 @@ export class Metrics {
     total('ai_redrives_total', 'Failed calls whose analysis was begun again by hand.', 'redrives')
     total('packets_late_total', 'Accepted packets that closed a gap.', 'packetsLate')
     total(
-      'media_packets_shed_total',
-      'Packets of media streams that were dropped as recorded gaps, because a bound was reached.',
-      'packetsShed',
-    )
-    total(
       'packets_lost_total',
       'Packets that were still missing when the grace period of their call was over.',
       'packetsLost',
@@ -204,6 +201,21 @@ export class Metrics {
       'checkpoints_failed_total',
       'Times that the write-ahead log could not be moved into the database.',
       'checkpointsFailed',
+    )
+  }
+
+  #registerMedia(): void {
+    const total = (name: string, help: string, key: keyof Metrics['counts']) =>
+      this.#registry.counter(name, help, () => this.counts[key])
+    total(
+      'media_packets_shed_total',
+      'Packets of media streams that were dropped as recorded gaps, because a bound was reached.',
+      'packetsShed',
+    )
+    total(
+      'media_streams_refused_total',
+      'Media streams that were refused after their upgrade: without a token that is known, or of another call than its token.',
+      'streamsRefused',
     )
   }
 

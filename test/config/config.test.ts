@@ -37,6 +37,7 @@ const defaults: Record<Key, string | number | boolean> = {
   SUPERVISOR_TOKENS: '',
   ADMIN_TOKENS: '',
   TOKENS_FILE: '',
+  PUBLIC_URL: '',
   ALLOW_UNAUTHENTICATED: false,
   ALLOWED_ORIGINS: '',
   ALLOWED_HOSTS: '',

@@ -1,5 +1,6 @@
 /** Tokens: where they come from, what they may be, and that nothing ever repeats one. */
 import assert from 'node:assert/strict'
+import { createHmac, hash } from 'node:crypto'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -13,6 +14,7 @@ const none: CredentialSources = {
   SUPERVISOR_TOKENS: '',
   ADMIN_TOKENS: '',
   TOKENS_FILE: '',
+  PUBLIC_URL: '',
 }
 const first = 'first-token-canary-1'
 const second = 'second-token-canary-2'
@@ -113,6 +115,84 @@ describe('credentials', () => {
     assert.match(file(`\ningest ${first} a b\n`), /line 2: expected "role token/)
     assert.match(file('ingest\n'), /line 1: a token has 16/)
     assert.match(file(`ingest ${first} na/me\n`), /line 1: a name has/)
+  })
+
+  test('of platforms are lines of their own, each with what its platform signs with', (t) => {
+    const TOKENS_FILE = tokensFile(
+      t,
+      [
+        `twilio AC1 ${first} old`,
+        `twilio AC1 ${second}`,
+        `plivo MA1 ${first}`,
+        `audiohook key-1 ${Buffer.alloc(16, 7).toString('base64')} genesys`,
+        'telnyx telnyx-token-canary-1',
+      ].join('\n'),
+    )
+    const credentials = new Credentials({ ...none, TOKENS_FILE, PUBLIC_URL: 'https://vs.example.test' })
+    assert.equal(credentials.isEmpty, false, 'closed for everybody else')
+    const shown = (dialect: string) => credentials.ofPlatform(dialect).map(({ id, name }) => [id, name])
+    assert.deepEqual(shown('twilio'), [
+      ['AC1', 'old'],
+      ['AC1', 'twilio-line-2'],
+    ])
+    assert.deepEqual(shown('telnyx'), [['', 'telnyx-line-5']])
+    assert.deepEqual(shown('vonage'), [])
+    assert.equal(credentials.find(first), null, 'a secret of a platform is no token')
+    const [old] = credentials.ofPlatform('twilio')
+    assert(old !== undefined && credentials.holds(old))
+    writeFileSync(TOKENS_FILE, `twilio AC1 ${second}\n`)
+    credentials.reload()
+    assert(!credentials.holds(old))
+  })
+
+  test('of platforms are refused when they are short, incomplete, twice there, or sign an address that is not set', (t) => {
+    const file = (text: string, PUBLIC_URL = 'https://vs.example.test') => {
+      const TOKENS_FILE = tokensFile(t, text)
+      return refusal(() => new Credentials({ ...none, TOKENS_FILE, PUBLIC_URL }))
+    }
+    assert.match(file(`twilio ${first}`), /line 1: expected "twilio ACCOUNT_SID AUTH_TOKEN \[name\]"/)
+    assert.match(file(`twilio AC1 ${first} a b`), /expected "twilio/)
+    assert.match(file('twilio AC1 canary'), /the AUTH_TOKEN has at least 16 characters/)
+    assert.match(file('telnyx canary'), /the TOKEN has at least 16/)
+    assert.match(file(`twilio AC1 canary-é-canary-é-canary`), /all of them ASCII/)
+    assert.match(file(`plivo MA1 canary${'x'.repeat(256)}`), /at most 256 characters/)
+    assert.match(file(`twilio AC1 ${first} na/me`), /line 1: a name has/)
+    assert.match(file(`twilio AC1 ${first} a\ntwilio AC1 ${first} b`), /line 2: duplicate line/)
+    // An empty secret would let unsigned requests in.
+    assert.match(file('audiohook key-1'), /expected "audiohook API_KEY CLIENT_SECRET \[name\]"/)
+    assert.match(file('audiohook key-1 canary'), /CLIENT_SECRET is base64 of at least 16 bytes/)
+    assert.match(file('audiohook key-1 canary-canary-canary-canary'), /CLIENT_SECRET is base64/)
+    for (const platform of ['twilio', 'plivo'])
+      assert.match(file(`${platform} X1 ${first}`, ''), /signs the address that it calls, so set PUBLIC_URL/)
+  })
+
+  test('for one call are made of an ingest token, and open nothing else', () => {
+    const credentials = new Credentials({ ...none, INGEST_TOKENS: first, SUPERVISOR_TOKENS: second })
+    const made = (call: string, token = first) =>
+      `${call}.${createHmac('sha256', hash('sha256', token, 'hex'))
+        .update(call)
+        .digest('base64url')}`
+    assert.equal(credentials.findForStream(first)?.onlyCall, null)
+    for (const call of ['CA1', 'v3:a.b-c_d', 'a call'])
+      assert.deepEqual(
+        [
+          credentials.findForStream(made(call))?.onlyCall,
+          credentials.findForStream(made(call))?.credential.name,
+        ],
+        [call, 'ingest-1'],
+      )
+    for (const token of [
+      made('CA1', second),
+      made('CA1', 'nobody-token-canary'),
+      made('').slice(1),
+      made(''),
+      `${made('CA1')}A`,
+      made('CA1').slice(0, -1),
+      made('CA1').replace('CA1', 'CA2'),
+      made('x'.repeat(300)),
+    ])
+      assert.equal(credentials.findForStream(token), null)
+    assert.equal(credentials.find(made('CA1')), null, 'no token of a request')
   })
 
   test('are read anew from their file, and stay as they were when it is bad', (t) => {

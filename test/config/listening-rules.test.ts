@@ -88,6 +88,8 @@ describe('with credentials', () => {
       { TLS_CERT_FILE: '/no/such/cert.pem', TLS_KEY_FILE: '/no/such/key.pem' },
       { TLS_CERT_FILE: '/no/such/cert.pem' },
       { ALLOWED_ORIGINS: '*' },
+      { PUBLIC_URL: 'voice.example.com' },
+      { PUBLIC_URL: 'https://voice.example.com?a=1' },
       { TRUSTED_PROXIES: '10.0.0.0/33' },
     ]) {
       const { code, output } = await refusedStart(t, settings)

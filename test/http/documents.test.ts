@@ -23,6 +23,7 @@ const routes: Record<string, readonly string[]> = {
   '/metrics': ['get'],
   '/ws/supervisor': ['get'],
   '/v1/media/{dialect}': ['get'],
+  '/v1/media/twilio/status': ['post'],
   '/v1/ari': ['get'],
   '/v1/supervisor/ticket': ['post'],
 }

@@ -8,6 +8,7 @@ import { Gate } from './gate.js'
 import { Handshake } from './handshake.js'
 import { MediaHandshake } from './media-handshake.js'
 import { Origins } from './origins.js'
+import { PlatformProofs } from './platform-proofs.js'
 import { RefusalLog } from './refusal-log.js'
 import { Tickets } from './tickets.js'
 import { type TlsFiles, tlsFiles } from './tls.js'
@@ -24,6 +25,7 @@ export interface Entrance {
   readonly gate: Gate
   readonly handshake: Handshake
   readonly mediaHandshake: MediaHandshake
+  readonly proofs: PlatformProofs
   readonly refusals: RefusalLog
   readonly tickets: Tickets
   readonly tls: TlsFiles | null
@@ -56,6 +58,7 @@ export function createEntrance({ config, credentials, clock, log, isDraining }: 
     perAddressMax: config.SOCKETS_PER_ADDRESS_MAX,
     isDraining,
   })
-  const mediaHandshake = new MediaHandshake({ gate, addresses, isDraining })
-  return { gate, handshake, mediaHandshake, tickets, tls, refusals: new RefusalLog(log, addresses) }
+  const proofs = new PlatformProofs(credentials, config.PUBLIC_URL, clock)
+  const mediaHandshake = new MediaHandshake({ gate, proofs, credentials, addresses, isDraining })
+  return { gate, handshake, mediaHandshake, proofs, tickets, tls, refusals: new RefusalLog(log, addresses) }
 }

@@ -3,7 +3,7 @@
  * here, and so do handshakes of sockets. In order: the host it was meant for, the page that it comes from, whose
  * credential it carries and what that may do, and how many of its kind there were.
  */
-import type { Credential, Credentials } from '../../config/credentials.js'
+import type { Credential, Credentials, StreamCredential } from '../../config/credentials.js'
 import { isLoopback } from '../../config/listening-rules.js'
 import { VoiceStreamError } from '../../errors.js'
 import { RateLimit, rateLimitOf } from '../../rate-limit.js'
@@ -11,6 +11,7 @@ import type { Exchange } from '../exchange.js'
 import { type Access, assertRole, identify } from './access.js'
 import { addressKey, type ClientAddresses } from './client-addresses.js'
 import type { Origins } from './origins.js'
+import type { Proof } from './platform-proofs.js'
 import type { Tickets } from './tickets.js'
 
 export interface GatePorts {
@@ -89,26 +90,47 @@ export class Gate {
     return !this.#ports.credentials.isEmpty
   }
 
-  knowsIngestToken(token: string): boolean {
-    return this.#ports.credentials.find(token)?.role === 'ingest'
+  /** For a token of a media stream; null for one that may bring none. */
+  streamCredential(token: string): StreamCredential | null {
+    const found = this.#ports.credentials.findForStream(token)
+    return found?.credential.role === 'ingest' ? found : null
   }
 
-  /** For a media stream: with a token, or, where there are no credentials, without one. */
-  admitMedia(exchange: Exchange, token: string | null): void {
+  /** For a media stream: with a token, or, where there are no credentials, without one. Gives the only call that it may be of. */
+  admitMedia(exchange: Exchange, token: string | null): string | null {
     this.#checkBrowser(exchange, true)
+    let onlyCall: string | null = null
     if (this.needsCredentials) {
-      const authorization = token === null ? null : `Bearer ${token}`
-      exchange.credential = this.#authenticated(exchange, () =>
-        identify(this.#ports.credentials, authorization),
+      const found = token === null ? null : this.#ports.credentials.findForStream(token)
+      onlyCall = found?.onlyCall ?? null
+      exchange.credential = this.#authenticated(
+        exchange,
+        () =>
+          found?.credential ?? identify(this.#ports.credentials, token === null ? null : `Bearer ${token}`),
+        token !== null,
       )
       assertRole(exchange.credential, 'ingest')
     }
     this.#checkRate(exchange, 'ingest')
+    return onlyCall
   }
 
   /** For a media stream that brings its token later. */
   admitUnknown(exchange: Exchange): void {
     this.#checkBrowser(exchange, true)
+    this.#checkRate(exchange, 'ingest')
+  }
+
+  /** For what a platform proves itself. */
+  admitProven(exchange: Exchange, prove: () => Proof): void {
+    this.#checkBrowser(exchange, true)
+    const proof = prove()
+    if (proof.kind === 'wrong') {
+      exchange.refusalReason = proof.why
+      if (proof.isGuess) this.#countGuess(exchange)
+      throw new VoiceStreamError('unauthenticated', proof.why)
+    }
+    exchange.credential = proof.credential
     this.#checkRate(exchange, 'ingest')
   }
 
@@ -145,17 +167,30 @@ export class Gate {
   }
 
   /** Turns an unknown credential into a refusal of its address where they come too fast. Known ones are not held up. */
-  #authenticated<Found>(exchange: Exchange, authenticate: () => Found): Found {
+  #authenticated<Found>(
+    exchange: Exchange,
+    authenticate: () => Found,
+    hasGuessed = exchange.head.authorization !== null,
+  ): Found {
     try {
       return authenticate()
     } catch (error) {
       const isGuess =
         error instanceof VoiceStreamError &&
         error.code === 'unauthenticated' &&
-        (exchange.head.authorization !== null || error === ticketRefused)
-      if (isGuess && this.#failures?.take(this.#addressKey(exchange)) === false) throw tooManyFailures
+        (hasGuessed || error === ticketRefused)
+      if (isGuess) this.#countGuess(exchange)
       throw error
     }
+  }
+
+  #countGuess(exchange: Exchange): void {
+    if (this.#failures?.take(this.#addressKey(exchange)) === false) throw tooManyFailures
+  }
+
+  /** A token that came after its handshake was unknown. */
+  guessed(address: string): void {
+    this.#failures?.take(addressKey(address))
   }
 
   #checkRate(exchange: Exchange, access: Access): void {

@@ -36,7 +36,6 @@ export const upgradeHeaders = [
 
 export class Handshake {
   readonly #ports: HandshakePorts
-  #open = 0
   readonly #byCredential = new SocketCount()
   readonly #byAddress = new SocketCount()
   readonly #messages = new RateLimit<SocketGrant>(
@@ -54,7 +53,7 @@ export class Handshake {
       exchange.head = readHead(req)
       checkUpgrade(req)
       if (this.#ports.isDraining()) throw new VoiceStreamError('draining', 'the service is shutting down')
-      if (this.#open >= limits.supervisorsMax)
+      if (this.#byAddress.total >= limits.supervisorsMax)
         throw new VoiceStreamError('overloaded', 'too many supervisors are connected')
       this.#ports.gate.admitSocket(exchange, req.getQuery('ticket'))
       return this.#grant(exchange)
@@ -75,14 +74,12 @@ export class Handshake {
         this.#byAddress.of(addressKey(address)) >= this.#ports.perAddressMax)
     )
       throw tooManySockets
-    this.#open++
     if (credential !== null) this.#byCredential.add(credential.key)
     this.#byAddress.add(addressKey(address))
     return { credential, address }
   }
 
   release({ credential, address }: SocketGrant): void {
-    this.#open--
     if (credential !== null) this.#byCredential.remove(credential.key)
     this.#byAddress.remove(addressKey(address))
   }
@@ -103,18 +100,25 @@ const tooManySockets = new VoiceStreamError(
 )
 
 /** Open sockets by what they share; a key is kept only while it has one. */
-class SocketCount {
+export class SocketCount {
   readonly #counts = new Map<string, number>()
+  #total = 0
+
+  get total(): number {
+    return this.#total
+  }
 
   of(key: string): number {
     return this.#counts.get(key) ?? 0
   }
 
   add(key: string): void {
+    this.#total++
     this.#counts.set(key, this.of(key) + 1)
   }
 
   remove(key: string): void {
+    this.#total--
     const rest = this.of(key) - 1
     if (rest > 0) this.#counts.set(key, rest)
     else this.#counts.delete(key)

@@ -1,6 +1,6 @@
 /**
  * One line for each refused request: who, where and why, with an id that the answer carries too. Never a header, a
- * query, a body or a detail, which may repeat them.
+ * query, a body or a detail, which may repeat them. Of a platform's proof, in our own words, what is wrong with it.
  */
 import { randomUUID } from 'node:crypto'
 import type { VoiceStreamError } from '../../errors.js'
@@ -31,6 +31,7 @@ export class RefusalLog {
       code,
       address: this.#addresses.of(exchange),
       ...(exchange.credential === null ? {} : { credential: exchange.credential.name }),
+      ...(exchange.refusalReason === null ? {} : { reason: exchange.refusalReason }),
     }
     this.#log.warn(fields, 'refused')
   }

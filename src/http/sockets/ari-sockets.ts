@@ -2,13 +2,15 @@
 import { Buffer } from 'node:buffer'
 import { limits } from '../../limits.js'
 import { AriTap, type TapPorts } from '../../media/ari/ari-tap.js'
+import { closeCodes } from '../../protocol/close-codes.js'
 import { Exchange, type ExchangeOwner } from '../exchange.js'
-import type { MediaHandshake } from '../gate/media-handshake.js'
+import type { MediaGrant, MediaHandshake } from '../gate/media-handshake.js'
 import type { Route } from '../routes.js'
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket } from '../uws.js'
 import { answerUpgradeRequired, upgradeAnswers } from './upgrade-required.js'
 
 interface SocketData {
+  readonly grant: MediaGrant
   tap: AriTap | null
 }
 
@@ -49,8 +51,9 @@ export class AriSockets {
       message: (socket, message) => socket.getUserData().tap?.message(Buffer.from(message).toString('utf8')),
       close: (socket) => {
         this.#sockets.delete(socket)
-        ports.handshake.release()
-        socket.getUserData().tap?.closed()
+        const { grant, tap } = socket.getUserData()
+        ports.handshake.release(grant)
+        tap?.closed()
       },
     })
   }
@@ -63,17 +66,21 @@ export class AriSockets {
     for (const socket of [...this.#sockets]) socket.getUserData().tap?.goAway()
   }
 
+  /** After a reload of the credentials. */
+  closeRevoked(): void {
+    for (const socket of [...this.#sockets])
+      if (this.#ports.handshake.isRevoked(socket.getUserData().grant))
+        socket.end(closeCodes.revoked, 'the credential is no longer valid')
+  }
+
   #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse['upgrade']>[4]): void {
     const { handshake, owner } = this.#ports
     const exchange = new Exchange(res, path, owner)
-    const grant = handshake.accept(exchange, req, null, false)
+    const grant = handshake.accept(exchange, req, { dialect: 'ari', segment: null, bringsToken: false })
     if (grant === null) return
-    const key = req.getHeader('sec-websocket-key')
     const offered = req.getHeader('sec-websocket-protocol').split(',')
     const protocol = offered.some((one) => one.trim() === subprotocol) ? subprotocol : ''
-    exchange.isEnded = true
-    owner.ended(exchange, 101)
-    res.upgrade<SocketData>({ tap: null }, key, protocol, '', context)
+    exchange.upgrade<SocketData>(req, context, { grant, tap: null }, protocol)
   }
 
   #open(socket: WebSocket<SocketData>): void {

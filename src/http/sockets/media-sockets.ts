@@ -12,15 +12,18 @@ import { dialectKind, dialectNames } from '../../media/dialects.js'
 import { MediaSession, type SessionPorts } from '../../media/media-session.js'
 import { type NativePorts, NativeSession } from '../../media/native/native-session.js'
 import { subprotocol } from '../../media/native/wire.js'
+import { closeCodes } from '../../protocol/close-codes.js'
 import { Exchange, type ExchangeOwner } from '../exchange.js'
 import type { MediaGrant, MediaHandshake } from '../gate/media-handshake.js'
 import type { Route } from '../routes.js'
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket } from '../uws.js'
 import { answerUpgradeRequired, upgradeAnswers } from './upgrade-required.js'
 
+type Kind = DialectKind | typeof nativeKind
+
 interface SocketData {
   readonly grant: MediaGrant
-  readonly kind: Pick<DialectKind, 'name' | 'subprotocols' | 'messageBytesMax'>
+  readonly kind: Kind
   readonly query: ReadonlyMap<string, string>
   readonly headers: ReadonlyMap<string, string>
   session: Session | null
@@ -32,6 +35,8 @@ interface Session {
   message(data: Uint8Array, isBinary: boolean): void
   closed(isClean: boolean): void
   goAway(): void
+  /** The platform says by another way that this stream has ended; false for another one. */
+  endsSoon(stream: string): boolean
 }
 
 /** A gateway's own protocol: not a dialect, because it is answered with what is on disk. */
@@ -44,20 +49,26 @@ const nativeKind: Pick<DialectKind, 'name' | 'subprotocols' | 'messageBytesMax'>
 const replyBytesMax = 64 * 1024
 /** Only these bring a token in their start; the others send headers. */
 const bringTokens = new Set(['twilio', 'signalwire', 'telnyx', 'plivo', 'exotel', 'voximplant', 'detect'])
+/** Beyond what a dialect takes, so that a message that is a little too long is told so; uWebSockets.js just cuts longer ones off. */
+const overlongBytes = 64 * 1024
 /** Of the upgrade, which a dialect may ask for. */
 const headersKept = [
   'sec-websocket-protocol',
   'audiohook-organization-id',
   'audiohook-session-id',
   'audiohook-correlation-id',
-  'x-twilio-signature',
-  'x-plivo-signature-v3',
-  'x-plivo-signature-v3-nonce',
 ] as const
+
+const routePath = '/v1/media/{dialect}'
+const dialectKinds = dialectNames.map((name) => dialectKind(name)).filter((kind) => kind !== undefined)
+const noSuchDialect = new VoiceStreamError(
+  'not_found',
+  `there is no dialect of this name; there are ${dialectNames.join(', ')}, native`,
+)
 
 export const mediaRoute: Route = {
   method: 'GET',
-  path: '/v1/media/{dialect}',
+  path: routePath,
   access: 'public',
   tag: 'ingest',
   summary: 'The audio of a call over WebSocket, as a platform sends it',
@@ -70,10 +81,12 @@ export const mediaRoute: Route = {
 }
 
 export interface MediaSocketPorts
-  extends Omit<SessionPorts, 'send' | 'close' | 'admits'>,
+  extends Omit<SessionPorts, 'send' | 'close' | 'admits' | 'refused'>,
     Pick<NativePorts, 'epoch' | 'account'> {
   readonly owner: ExchangeOwner
   readonly handshake: MediaHandshake
+  /** A stream was refused after its 101. */
+  refused(why: string, address: string): void
 }
 
 export class MediaSockets {
@@ -84,15 +97,24 @@ export class MediaSockets {
 
   constructor(app: TemplatedApp, ports: MediaSocketPorts) {
     this.#ports = ports
-    for (const pattern of ['/v1/media', '/v1/media/:dialect', '/v1/media/:dialect/:segment'])
+    for (const kind of [detectedKind, nativeKind, ...dialectKinds]) this.#register(app, kind)
+    for (const pattern of ['/v1/media/:dialect', '/v1/media/:dialect/:segment'])
+      app.ws<SocketData>(pattern, { upgrade: (res) => this.#refuseName(res) })
+  }
+
+  /** Each with its own bound: what came of a message lies in uWebSockets.js until it is whole. */
+  #register(app: TemplatedApp, kind: Kind): void {
+    const path = `/v1/media/${kind.name}`
+    const paths = [path, `${path}/`, `${path}/:segment`]
+    for (const pattern of kind === detectedKind ? ['/v1/media', ...paths] : paths)
       app.ws<SocketData>(pattern, {
-        maxPayloadLength: 2 * 1024 * 1024,
+        maxPayloadLength: kind.messageBytesMax + overlongBytes,
         idleTimeout: limits.mediaIdleSeconds,
         sendPingsAutomatically: false,
         maxBackpressure: replyBytesMax,
         closeOnBackpressureLimit: true,
         compression: 0,
-        upgrade: (res, req, context) => this.#upgrade(res, req, context),
+        upgrade: (res, req, context) => this.#upgrade(res, req, context, kind),
         open: (socket) => this.#open(socket),
         message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
         close: (socket, code) => this.#closed(socket, code),
@@ -108,57 +130,54 @@ export class MediaSockets {
     for (const socket of [...this.#sockets]) socket.getUserData().session?.goAway()
   }
 
+  /** After a reload of the credentials. */
+  closeRevoked(): void {
+    for (const socket of [...this.#sockets])
+      if (this.#ports.handshake.isRevoked(socket.getUserData().grant))
+        this.#end(socket, closeCodes.revoked, 'the credential is no longer valid')
+  }
+
+  /** False where no open socket has that stream. */
+  endsSoon(stream: string): boolean {
+    for (const socket of this.#sockets) if (socket.getUserData().session?.endsSoon(stream)) return true
+    return false
+  }
+
   /** Something that came on a socket is still to be settled. */
   get isBusy(): boolean {
     for (const session of this.#closing) if (!session.isBusy) this.#closing.delete(session)
     return this.#closing.size > 0 || this.#sockets.size > 0
   }
 
-  #upgrade(res: HttpResponse, req: HttpRequest, context: Parameters<HttpResponse['upgrade']>[4]): void {
-    const { handshake, owner } = this.#ports
-    const exchange = new Exchange(res, '/v1/media/{dialect}', owner)
-    const name = req.getParameter(0)
-    const kind = kindOf(name)
-    if (kind === undefined) {
-      exchange.problem(
-        new VoiceStreamError(
-          'not_found',
-          `there is no dialect of this name; there are ${dialectNames.join(', ')}`,
-        ),
-      )
-      return
-    }
-    const segment = req.getParameter(1)
-    const grant = handshake.accept(
-      exchange,
-      req,
-      segment === undefined || segment === '' ? null : decoded(segment),
-      bringTokens.has(kind.name),
-    )
+  #refuseName(res: HttpResponse): void {
+    new Exchange(res, routePath, this.#ports.owner).problem(noSuchDialect)
+  }
+
+  #upgrade(
+    res: HttpResponse,
+    req: HttpRequest,
+    context: Parameters<HttpResponse['upgrade']>[4],
+    kind: Kind,
+  ): void {
+    const exchange = new Exchange(res, routePath, this.#ports.owner)
+    const segment = req.getParameter(0)
+    const grant = this.#ports.handshake.accept(exchange, req, {
+      dialect: kind.name,
+      segment: segment === undefined || segment === '' ? null : decoded(segment),
+      bringsToken: bringTokens.has(kind.name),
+    })
     if (grant === null) return
-    const offered = req.getHeader('sec-websocket-protocol')
-    const protocol =
-      offered
-        .split(',')
-        .find((one) => kind.subprotocols.includes(one.trim()))
-        ?.trim() ?? ''
+    const offered = req.getHeader('sec-websocket-protocol').split(',')
+    const protocol = offered.find((one) => kind.subprotocols.includes(one.trim()))?.trim()
     const headers = new Map(headersKept.map((header) => [header, req.getHeader(header)]))
-    const data: SocketData = { grant, kind, query: queryOf(req.getQuery() ?? ''), headers, session: null }
-    const key = req.getHeader('sec-websocket-key')
-    exchange.isEnded = true
-    owner.ended(exchange, 101)
-    res.upgrade<SocketData>(data, key, protocol, '', context)
+    const query = queryOf(req.getQuery() ?? '')
+    exchange.upgrade<SocketData>(req, context, { grant, kind, query, headers, session: null }, protocol)
   }
 
   #open(socket: WebSocket<SocketData>): void {
     const data = socket.getUserData()
-    const { kind } = data
     this.#sockets.add(socket)
-    const dialect = kindOf(kind.name)
-    data.session =
-      dialect === undefined || !('create' in dialect)
-        ? this.#nativeSession(socket)
-        : this.#mediaSession(socket, dialect)
+    data.session = 'create' in data.kind ? this.#mediaSession(socket, data.kind) : this.#nativeSession(socket)
   }
 
   #nativeSession(socket: WebSocket<SocketData>): Session {
@@ -179,6 +198,7 @@ export class MediaSockets {
         isBinary ? session.binary(data) : session.text(Buffer.from(data).toString('utf8')),
       closed: () => session.closed(),
       goAway: () => session.goAway(),
+      endsSoon: () => false,
     }
   }
 
@@ -188,7 +208,8 @@ export class MediaSockets {
     return new MediaSession(
       {
         ...this.#sessionPorts(),
-        admits: (token) => handshake.admits(token),
+        admits: (token) => handshake.admits(grant, token),
+        refused: (why) => this.#ports.refused(why, grant.address),
         send: (message) => void socket.send(message, typeof message !== 'string'),
         close: (code, why) => this.#end(socket, code, why),
       },
@@ -199,6 +220,7 @@ export class MediaSockets {
         headers,
         newId: () => randomUUID(),
         isAdmitted: grant.isAdmitted,
+        onlyCall: grant.onlyCall,
       },
     )
   }
@@ -227,20 +249,15 @@ export class MediaSockets {
 
   #closed(socket: WebSocket<SocketData>, code: number): void {
     this.#sockets.delete(socket)
-    this.#ports.handshake.release()
+    const { session, grant } = socket.getUserData()
+    this.#ports.handshake.release(grant)
     // uWebSockets.js says 1006 where the connection broke, and 1005 where the peer gave no code.
-    const { session } = socket.getUserData()
     if (session === null) return
     session.closed(code !== 1006)
     // What it still waits for is settled soon; the next one to close takes it away.
     for (const other of this.#closing) if (!other.isBusy) this.#closing.delete(other)
     if (session.isBusy) this.#closing.add(session)
   }
-}
-
-function kindOf(name: string | undefined): DialectKind | typeof nativeKind | undefined {
-  if (name === undefined || name === '' || name === detectedKind.name) return detectedKind
-  return name === nativeKind.name ? nativeKind : dialectKind(name)
 }
 
 function queryOf(text: string): ReadonlyMap<string, string> {

@@ -78,18 +78,9 @@ export class SupervisorSockets {
         if (grant === null) return
         const query = this.#queryOf(exchange, req.getQuery() ?? '')
         if (query === null) return ports.handshake.release(grant)
-        const key = req.getHeader('sec-websocket-key')
         const protocol = req.getHeader('sec-websocket-protocol')
-        const extensions = req.getHeader('sec-websocket-extensions')
-        exchange.isEnded = true
-        ports.owner.ended(exchange, 101)
-        res.upgrade<SocketData>(
-          { grant, query, writer: null, leave: () => {} },
-          key,
-          protocol,
-          extensions,
-          context,
-        )
+        const data: SocketData = { grant, query, writer: null, leave: () => {} }
+        exchange.upgrade(req, context, data, protocol)
       },
       open: (socket) => this.#open(socket),
       message: (socket) => {

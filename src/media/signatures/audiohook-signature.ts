@@ -9,9 +9,9 @@ import { hmacBase64, isSameSecret } from './secret-text.js'
 import { type Headers, right, type Verdict, wrong } from './verdict.js'
 
 export interface AudioHookCredential {
-  readonly apiKey: string
-  /** Base64, as the platform shows them; two while one takes the other's place. None only where unsigned requests are meant. */
-  readonly clientSecrets: readonly string[]
+  readonly id: string
+  /** Base64, as the platform has it. */
+  readonly secret: string
 }
 
 export interface AudioHookUpgrade {
@@ -46,14 +46,12 @@ interface SignatureInput {
 
 export function checkAudioHookSignature(
   upgrade: AudioHookUpgrade,
-  credentials: readonly AudioHookCredential[],
+  { id, secret }: AudioHookCredential,
   { now, nonces }: { now: Millis; nonces: NonceMemory },
 ): Verdict {
   const { headers } = upgrade
   const apiKey = headers.get('x-api-key') ?? ''
-  const credential = credentials.find((each) => isSameSecret(apiKey, each.apiKey))
-  if (credential === undefined) return wrong('X-API-KEY is missing or not known')
-  if (credential.clientSecrets.length === 0) return right
+  if (!isSameSecret(apiKey, id)) return wrong('X-API-KEY is missing or not known')
   const input = parseInput(headers.get('signature-input'))
   if (input === null) return wrong('the header Signature-Input is missing or malformed')
   const given = signatureOf(headers.get('signature'), input.label)
@@ -62,8 +60,8 @@ export function checkAudioHookSignature(
   if (fault !== null) return wrong(fault)
   const text = signedText(upgrade, input)
   if (text === null) return wrong('a header that is signed is missing')
-  if (!isSigned(given, text, credential))
-    return wrong('the signature does not fit: check the client secret and the host')
+  if (!isSameSecret(given, hmacBase64('sha256', Buffer.from(secret, 'base64'), text)))
+    return wrong('the signature does not fit: check the client secret and PUBLIC_URL')
   const created = Number(input.parameters.get('created')) * 1000
   return nonces.use(input.parameters.get('nonce') ?? '', now, created + ageMsMax + skewMs)
     ? right
@@ -119,11 +117,4 @@ function signedText({ target, authority, headers }: AudioHookUpgrade, input: Sig
     lines.push(`"${name}": ${value}`)
   }
   return [...lines, `"@signature-params": ${input.text}`].join('\n')
-}
-
-function isSigned(given: string, text: string, { clientSecrets }: AudioHookCredential): boolean {
-  let isRight = false
-  for (const secret of clientSecrets)
-    if (isSameSecret(given, hmacBase64('sha256', Buffer.from(secret, 'base64'), text))) isRight = true
-  return isRight
 }

@@ -13,7 +13,9 @@ export function signedUrls({ origin, path }: SignedRequest, first: 'wss' | 'http
   const isSecure = base.protocol === 'https:' || base.protocol === 'wss:'
   const schemes = first === 'wss' ? ['wss', 'https'] : ['https', 'wss']
   const plain = schemes.map((scheme) => scheme.replace('wss', 'ws').replace('https', 'http'))
-  const paths = path.endsWith('/') ? [path, path.slice(0, -1)] : [path, `${path}/`]
+  // Of a proxy that takes a prefix away.
+  const whole = base.pathname.replace(/\/$/, '') + path
+  const paths = whole.endsWith('/') ? [whole, whole.slice(0, -1)] : [whole, `${whole}/`]
   return (isSecure ? schemes : plain).flatMap((scheme) =>
     hosts(base, scheme).flatMap((host) => paths.map((each) => `${scheme}://${host}${each}`)),
   )

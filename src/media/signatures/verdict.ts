@@ -14,7 +14,7 @@ export interface Headers {
 
 /** A request as it was written, and under which origins the service is known: signatures are made over these. */
 export interface SignedRequest {
-  /** Of `PUBLIC_URL`, like `https://vs.example.test`; a WebSocket has the same under `wss:`. */
+  /** `PUBLIC_URL`, like `https://vs.example.test`; a WebSocket has the same under `wss:`. What path it has comes first. */
   readonly origin: string
   readonly path: string
   /** Without the question mark; empty for none. */

@@ -22,6 +22,8 @@ const accessOf: Readonly<Record<string, Access>> = {
   // Their handshakes ask for a token: `media-sockets`.
   'get /v1/media/{dialect}': 'public',
   'get /v1/ari': 'public',
+  // Its signature covers the body: `media-proofs`.
+  'post /v1/media/twilio/status': 'public',
   'post /v1/supervisor/ticket': 'supervisor',
   'post /v1/call/stream/{call_id}': 'ingest',
   'post /v1/call/start/{call_id}': 'ingest',

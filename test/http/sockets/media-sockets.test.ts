@@ -6,71 +6,18 @@ import { describe, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { limits } from '../../../src/limits.js'
 import { FeedClient } from '../../support/feed-client.js'
-import { get, type Service, startService } from '../../support/service.js'
-
-// biome-ignore lint/suspicious/noExplicitAny: the schemas of answers are other tests’; here their figures are looked at.
-type Answer = any
-
-const call = 'CA00000000000000000000000000000001'
-const silence = Buffer.alloc(160, 0xff).toString('base64')
-
-async function opened(
-  service: Service,
-  path: string,
-  options: { protocol?: string; headers?: Record<string, string> } = {},
-) {
-  const socket = new WebSocket(`ws://127.0.0.1:${service.port}${path}`, options.protocol ?? [], {
-    headers: options.headers ?? {},
-  })
-  await once(socket, 'open')
-  return socket
-}
-
-const twilioStart = (tracks: readonly string[], parameters: Record<string, string> = {}) =>
-  JSON.stringify({
-    event: 'start',
-    sequenceNumber: '1',
-    streamSid: 'MZ00000000000000000000000000000001',
-    start: {
-      streamSid: 'MZ00000000000000000000000000000001',
-      accountSid: 'AC00000000000000000000000000000001',
-      callSid: call,
-      tracks,
-      customParameters: parameters,
-      mediaFormat: { encoding: 'audio/x-mulaw', sampleRate: 8000, channels: 1 },
-    },
-  })
-
-const twilioMedia = (track: string, number: number, chunk: number) =>
-  JSON.stringify({
-    event: 'media',
-    sequenceNumber: String(number),
-    streamSid: 'MZ00000000000000000000000000000001',
-    media: { track, chunk: String(chunk), timestamp: String(chunk * 20), payload: silence },
-  })
-
-const twilioStop = (number: number) =>
-  JSON.stringify({
-    event: 'stop',
-    sequenceNumber: String(number),
-    streamSid: 'MZ00000000000000000000000000000001',
-    stop: { accountSid: 'AC00000000000000000000000000000001', callSid: call },
-  })
-
-async function view(service: Service, id: string): Promise<Answer> {
-  const answer = await get(service, `/v1/call/${encodeURIComponent(id)}`)
-  return answer.body as Answer
-}
-
-async function until(service: Service, id: string, done: (seen: Answer) => boolean) {
-  const end = performance.now() + 15_000
-  for (;;) {
-    const seen = await view(service, id)
-    if (done(seen)) return seen
-    assert(performance.now() < end, JSON.stringify(seen))
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+import {
+  type Answer,
+  twilioCall as call,
+  openMedia as opened,
+  silence,
+  twilioMedia,
+  twilioStart,
+  twilioStop,
+  until,
+  view,
+} from '../../support/media-sockets.js'
+import { get, startService } from '../../support/service.js'
 
 describe('a Twilio stream', () => {
   test('is a call with a track for each side; a lost packet is a gap, and its end completes the call', async (t) => {
