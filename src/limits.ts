@@ -144,6 +144,8 @@ export const limits = {
   /** When the last commit had so many appends, the next one gathers for so long. */
   groupCommitEntries: 6,
   groupCommitMs: 1,
+  /** For so long a commit gathers appends for which nobody waits. */
+  patientCommitMs: 8,
   /** Packets of one call that are pending in the journal before they are folded into a run. */
   runPackets: 64,
   /** Runs are folded so many bytes at a time, because each commit that folds dirties the same few pages. */

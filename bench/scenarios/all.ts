@@ -8,6 +8,7 @@ import { gate } from './gate.js'
 import { layers } from './layers.js'
 import { loadCurve } from './load-curve.js'
 import { longCall } from './long-call.js'
+import { media } from './media.js'
 import { openLoop } from './open-loop.js'
 import { page } from './page.js'
 import { restartScenario } from './restart.js'
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   cold,
   saturation,
   bulk,
+  media,
   openLoop,
   loadCurve,
   calls,

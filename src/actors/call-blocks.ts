@@ -30,7 +30,11 @@ export function blockEntries(
     track,
     sequence: first,
     count: last - first + 1,
-    data: data.subarray((first - sequence) * bytes, (last - sequence + 1) * bytes),
+    // A view costs more than the rest of an entry.
+    data:
+      last - first + 1 === count
+        ? data
+        : data.subarray((first - sequence) * bytes, (last - sequence + 1) * bytes),
     isRaw,
     timestamp,
   }))
@@ -39,53 +43,59 @@ export function blockEntries(
 /** Changes the receive log in place, as a packet does. */
 export function markBlock(
   context: CallContext,
-  block: PacketBlock,
+  { track, sequence, count }: PacketBlock,
   fresh: readonly SequenceRange[],
   receivedAt: Millis,
   isFirst: boolean,
 ): BlockFacts {
-  const log = context.logs.open(block.track)
+  const log = context.logs.open(track)
   const { missingCount, totalReceived, lateCount } = log
   for (const { first, last } of fresh) for (let number = first; number <= last; number++) log.mark(number)
   context.lastPacketAt = receivedAt
   const accepted = log.totalReceived - totalReceived
   const late = log.lateCount - lateCount
   return {
-    ...unchanged(context, block, receivedAt),
+    kind: 'block',
+    callId: context.callId,
+    track,
+    first: sequence,
+    count,
     accepted,
-    duplicates: countDuplicates(context, block.count - accepted),
+    duplicates: countDuplicates(context, count - accepted),
+    totalReceived: log.totalReceived,
+    missingCount: log.missingCount,
+    receivedAt,
     isFirst,
     lateCount: late,
     skippedCount: Math.max(0, log.missingCount - missingCount + late),
   }
 }
 
-export function refuseBlock(context: CallContext, block: PacketBlock, now: Millis): BlockFacts {
-  const { track, sequence, count } = block
-  const known = context.logs.of(track)?.receivedWithin(sequence, sequence + count - 1) ?? 0
-  return { ...unchanged(context, block, now), duplicates: countDuplicates(context, known) }
+export function refuseBlock(
+  context: CallContext,
+  { track, sequence, count }: PacketBlock,
+  now: Millis,
+): BlockFacts {
+  const log = context.logs.of(track)
+  const known = log?.receivedWithin(sequence, sequence + count - 1) ?? 0
+  return {
+    kind: 'block',
+    callId: context.callId,
+    track,
+    first: sequence,
+    count,
+    accepted: 0,
+    duplicates: countDuplicates(context, known),
+    totalReceived: log?.totalReceived ?? 0,
+    missingCount: log?.missingCount ?? 0,
+    receivedAt: now,
+    isFirst: false,
+    lateCount: 0,
+    skippedCount: 0,
+  }
 }
 
 function countDuplicates(context: CallContext, duplicates: number): number {
   context.duplicateCount += duplicates
   return duplicates
-}
-
-function unchanged({ callId, logs }: CallContext, block: PacketBlock, receivedAt: Millis): BlockFacts {
-  const log = logs.of(block.track)
-  return {
-    kind: 'block',
-    callId,
-    track: block.track,
-    first: block.sequence,
-    count: block.count,
-    accepted: 0,
-    duplicates: 0,
-    totalReceived: log?.totalReceived ?? 0,
-    missingCount: log?.missingCount ?? 0,
-    receivedAt,
-    isFirst: false,
-    lateCount: 0,
-    skippedCount: 0,
-  }
 }

@@ -137,8 +137,10 @@ export type RedriveAnswer =
 
 /** To be kept for later: a packet's data is a view of a request body that is gone after this turn. */
 export function detached(message: CallMessage): CallMessage {
-  if (message.type === 'block')
-    return { ...message, block: { ...message.block, data: Uint8Array.from(message.block.data) } }
+  if (message.type === 'block') {
+    const { type, block, replyTo } = message
+    return { type, block: { ...block, data: Uint8Array.from(block.data) }, replyTo }
+  }
   if (message.type !== 'packet') return message
   return { ...message, packet: { ...message.packet, data: Uint8Array.from(message.packet.data) } }
 }

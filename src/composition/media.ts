@@ -138,6 +138,7 @@ function sessionPorts({
       if (count === 'shed') metrics.counts.packetsShed += packets
       else metrics.packets[statuses[count]] += packets
     },
+    settledAfter: (dialect, ms) => metrics.observeMedia(dialect, ms),
     warn: (reason, callId) =>
       log.warn(
         callId === null ? { reason } : { call_id: callId, reason },

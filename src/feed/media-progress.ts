@@ -14,10 +14,11 @@ export interface MediaProgressPorts {
 }
 
 interface Progress {
-  readonly first: number
-  readonly last: number
-  readonly count: number
-  readonly facts: BlockFacts
+  first: number
+  last: number
+  count: number
+  /** The last ones. */
+  facts: BlockFacts
 }
 
 export class MediaProgress {
@@ -37,14 +38,16 @@ export class MediaProgress {
       tracks = new Map()
       this.#untold.set(facts.callId, tracks)
     }
-    const { track, first, count } = facts
-    const before = tracks.get(track)
-    tracks.set(track, {
-      first: Math.min(first, before?.first ?? first),
-      last: Math.max(first + count - 1, before?.last ?? 0),
-      count: facts.accepted + (before?.count ?? 0),
-      facts,
-    })
+    const { track, first } = facts
+    const last = first + facts.count - 1
+    const progress = tracks.get(track)
+    if (progress === undefined) tracks.set(track, { first, last, count: facts.accepted, facts })
+    else {
+      progress.first = Math.min(progress.first, first)
+      progress.last = Math.max(progress.last, last)
+      progress.count += facts.accepted
+      progress.facts = facts
+    }
     if (this.#isDue) return
     this.#isDue = true
     this.#ports.later(limits.mediaProgressMs, () => this.#tellAll())

@@ -16,6 +16,7 @@ import type { LegEnd, Note, ReplyTo } from '../store/journal.js'
 import { durationMsOf, frameBytesOf } from './codecs.js'
 import type { DialectTrack, MediaEvent, SkipReason } from './dialect.js'
 import { FrameGrid } from './frame-grid.js'
+import { HeldPacket } from './held-packet.js'
 
 export interface LegPorts {
   readonly clock: Clock
@@ -27,6 +28,8 @@ export interface LegPorts {
   /** Nothing of it is left to be settled, and its end is on disk, or it never began. Told once, in every case. */
   ended(): void
   counted(count: 'accepted' | 'duplicates' | 'rejected' | 'shed', packets: number): void
+  /** From the arrival of a packet to its settlement. */
+  settledAfter(dialect: string, ms: Millis): void
 }
 
 export interface HeldBytes {
@@ -60,7 +63,7 @@ export class MediaLeg {
   /** What came before that. */
   readonly #early: MediaEvent[] = []
   #earlyBytes = 0
-  readonly #unsettled = new Set<HeldPacket>()
+  #unsettled = 0
   #unsettledBytes = 0
   #shed = 0
   #tokens: number = limits.legPacketsPerSecond
@@ -186,19 +189,12 @@ export class MediaLeg {
     if (sequence > limits.sequenceMax || data.length === 0 || data.length > limits.dataBytesMax)
       return this.#drop(1)
     if (!this.#hasRoom(data.length)) return this.#drop(1)
-    const block = {
-      track: track.number,
-      sequence,
-      count: 1,
-      data: Uint8Array.prototype.slice.call(data),
-      isRaw,
-      timestamp: Math.max((this.#startedAt + atMs) / 1000, Number.MIN_VALUE),
-    }
-    const packet = new HeldPacket(this, block, this.#tokensAt)
-    this.#unsettled.add(packet)
+    const timestamp = Math.max((this.#startedAt + atMs) / 1000, Number.MIN_VALUE)
+    const packet = new HeldPacket(this, track.number, sequence, data, isRaw, timestamp, this.#tokensAt)
+    this.#unsettled++
     this.#unsettledBytes += data.length
     this.#ports.held.bytes += data.length
-    this.tellPacket(packet)
+    this.#ports.tell(this.#start.callId, packet)
   }
 
   #hasRoom(bytes: number): boolean {
@@ -214,13 +210,9 @@ export class MediaLeg {
     return fits
   }
 
-  /** Told again after a failed commit, until it has waited for too long. */
-  tellPacket(packet: HeldPacket): void {
-    this.#ports.tell(this.#start.callId, { type: 'block', block: packet.block, replyTo: packet })
-  }
-
   settled(packet: HeldPacket, { accepted, duplicates, count }: BlockFacts): void {
     this.#letGo(packet)
+    this.#ports.settledAfter(this.#start.dialect, this.#ports.clock.now() - packet.since)
     if (accepted > 0) this.#ports.counted('accepted', accepted)
     else if (duplicates === count) this.#ports.counted('duplicates', duplicates)
     else {
@@ -230,10 +222,11 @@ export class MediaLeg {
     this.#endIfSettled()
   }
 
+  /** Told again after a failed commit, until it has waited for too long. */
   failed(packet: HeldPacket): void {
-    const { clock } = this.#ports
+    const { clock, tell } = this.#ports
     if (clock.now() - packet.since < limits.legUnsettledMsMax) {
-      clock.after(limits.legRetryMs, () => this.#unsettled.has(packet) && this.tellPacket(packet))
+      clock.after(limits.legRetryMs, () => tell(this.#start.callId, packet))
       return
     }
     this.#letGo(packet)
@@ -241,11 +234,10 @@ export class MediaLeg {
     this.#endIfSettled()
   }
 
-  #letGo(packet: HeldPacket): void {
-    if (!this.#unsettled.delete(packet)) return
-    const bytes = packet.block.data.length
-    this.#unsettledBytes -= bytes
-    this.#ports.held.bytes -= bytes
+  #letGo({ data }: HeldPacket): void {
+    this.#unsettled--
+    this.#unsettledBytes -= data.length
+    this.#ports.held.bytes -= data.length
   }
 
   #refuse(why: string): void {
@@ -306,7 +298,7 @@ export class MediaLeg {
   }
 
   #endIfSettled(): void {
-    if (this.#state !== 'ending' || this.#unsettled.size > 0) return
+    if (this.#state !== 'ending' || this.#unsettled > 0) return
     this.#state = 'ended'
     this.#tellEnd()
   }
@@ -319,26 +311,5 @@ export class MediaLeg {
       failed: (_: VoiceStreamError) => void this.#ports.clock.after(limits.legRetryMs, () => this.#tellEnd()),
     }
     this.#ports.tell(callId, { type: 'leg-end', leg, why, totals, replyTo })
-  }
-}
-
-/** A packet that waits for its settlement. Its data are its own: what the socket gave is gone after its turn. */
-class HeldPacket implements ReplyTo<BlockFacts> {
-  readonly #leg: MediaLeg
-  readonly block: Extract<CallMessage, { type: 'block' }>['block']
-  readonly since: Millis
-
-  constructor(leg: MediaLeg, block: HeldPacket['block'], since: Millis) {
-    this.#leg = leg
-    this.block = block
-    this.since = since
-  }
-
-  answered(facts: BlockFacts): void {
-    this.#leg.settled(this, facts)
-  }
-
-  failed(): void {
-    this.#leg.failed(this)
   }
 }

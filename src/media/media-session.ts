@@ -24,6 +24,7 @@ export interface SessionPorts {
   /** It had its 101, and may not be what it says. */
   refused(why: string): void
   counted: LegPorts['counted']
+  settledAfter: LegPorts['settledAfter']
   /** Worth a line in the log: the platform's fault, or ours. */
   warn(why: string, callId: CallId | null): void
 }
@@ -156,6 +157,7 @@ export class MediaSession {
         held: this.#ports.held,
         tell: (id, message) => this.#ports.tell(id, message),
         counted: (count, packets) => this.#ports.counted(count, packets),
+        settledAfter: (dialect, ms) => this.#ports.settledAfter(dialect, ms),
         refused: (why) => this.#refused(why),
         ended: () => {
           this.#open--

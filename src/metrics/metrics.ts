@@ -75,6 +75,12 @@ export class Metrics {
     'state',
     finishBuckets,
   )
+  readonly #mediaSeconds = new HotHistogram(
+    'voicestream_media_settle_seconds',
+    'Time from a media packet’s arrival to its settlement: on disk, or refused.',
+    'dialect',
+    latencyBuckets,
+  )
   readonly #commitSeconds = this.#registry.histogram(
     'commit_seconds',
     'Time of a journal commit, including its fsync.',
@@ -89,7 +95,12 @@ export class Metrics {
   #tailBytes = 0
 
   constructor() {
-    for (const histogram of [this.#requestSeconds, this.#attemptSeconds, this.#finishSeconds])
+    for (const histogram of [
+      this.#requestSeconds,
+      this.#attemptSeconds,
+      this.#finishSeconds,
+      this.#mediaSeconds,
+    ])
       this.#registry.add(histogram)
     this.#registerByLabel()
     this.#registerTotals()
@@ -230,6 +241,10 @@ export class Metrics {
   observeAttempt(outcome: keyof Metrics['attempts'], durationMs: Millis): void {
     this.attempts[outcome]++
     this.#attemptSeconds.observe(outcome, durationMs / 1000)
+  }
+
+  observeMedia(dialect: string, settledMs: Millis): void {
+    this.#mediaSeconds.observe(dialect, settledMs / 1000)
   }
 
   observeCommit(commit: { packets: number; commitMs: number; tailBytes: number; walPages: number }): void {

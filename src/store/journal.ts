@@ -189,6 +189,8 @@ export interface CallStream {
 }
 
 export interface ReplyTo<Answer> {
+  /** Nobody waits for the answer, so the commit may gather what comes within some milliseconds. */
+  readonly isPatient?: true
   answered(answer: Answer): void
   failed(error: VoiceStreamError): void
 }

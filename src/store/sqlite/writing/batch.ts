@@ -14,6 +14,8 @@ export class Batch {
   /** So many settlements have been told, the one that is being told included. */
   told = 0
   packets = 0
+  /** Settlements that somebody waits for. */
+  awaited = 0
   bytes = 0
   /** Of what lifecycle entries carry, about; the last one may go beyond the bound. */
   textBytes = 0
@@ -30,6 +32,7 @@ export class Batch {
   /** The index of the settlement in the batch. */
   add(settlement: Settlement): number {
     if (this.isEmpty) this.openedAt = performance.now()
+    if (settlement.replyTo.isPatient !== true) this.awaited++
     return this.settlements.push(settlement) - 1
   }
 

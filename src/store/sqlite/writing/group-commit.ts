@@ -53,9 +53,10 @@ export class GroupCommit implements CommitOutcome {
   #sent: Batch | null = null
   readonly #teller = new Teller(() => this.#pumpOpen())
   #isPumping = false
+  #isGathering = false
   #isStopped = false
-  /** Entries of the last batch. */
-  #lastEntries = 0
+  /** What was awaited of the last batch. */
+  #lastAwaited = 0
   #commitMs = 0
 
   constructor(ports: GroupCommitPorts) {
@@ -142,26 +143,38 @@ export class GroupCommit implements CommitOutcome {
   /**
    * When the writer is free: at once, when there is enough for a commit; otherwise at the end of this turn of the loop, so
    * that what arrived together is committed together. Under load it waits a little longer: each commit costs this
-   * thread some 40 µs beside its packets, and small ones would take the cores from the packets themselves.
+   * thread some 40 µs beside its packets, and small ones would take the cores from the packets themselves. What nobody
+   * waits for gathers longer.
    */
   #pumpSoon(): void {
     if (this.#sent !== null) return
-    if (this.#open.settlements.length >= limits.eagerCommitEntries) return this.#pump()
+    const { awaited } = this.#open
+    if (awaited === 0) return this.#gather()
+    if (awaited >= limits.eagerCommitEntries) return this.#pump()
     if (this.#isPumping) return
     this.#isPumping = true
     const pump = () => {
       this.#isPumping = false
       this.#pump()
     }
-    if (this.#lastEntries < limits.groupCommitEntries) setImmediate(pump)
+    if (this.#lastAwaited < limits.groupCommitEntries) setImmediate(pump)
     else setTimeout(pump, limits.groupCommitMs)
+  }
+
+  #gather(): void {
+    if (this.#isGathering) return
+    this.#isGathering = true
+    setTimeout(() => {
+      this.#isGathering = false
+      this.#pump()
+    }, limits.patientCommitMs)
   }
 
   #pump(): void {
     if (this.#isStopped || this.#sent !== null || this.#teller.count > 1 || this.#open.isEmpty) return
     const batch = this.#open
     this.#sent = batch
-    this.#lastEntries = batch.settlements.length
+    this.#lastAwaited = batch.awaited
     this.#open = new Batch(batch.id + 1)
     const { buffer, byteOffset } = this.#staging
     this.#ports.handOver(batch, buffer.slice(byteOffset, byteOffset + batch.bytes) as ArrayBuffer, this)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { VoiceStreamError } from '../../../../src/errors.js'
+import { limits } from '../../../../src/limits.js'
 import { type LifecycleEntry, settlementOf } from '../../../../src/store/journal.js'
 import { SqliteReads } from '../../../../src/store/sqlite/reading/sqlite-reads.js'
 import { Stream } from '../../../../src/store/sqlite/writing/batch.js'
@@ -67,6 +68,38 @@ for (const outcome of ['committed', 'failed'] as const)
       assert.deepEqual([batch?.settlements, batch?.calls, batch?.lifecycle], [[], [], []])
     }
   })
+
+test('what nobody waits for gathers, until somebody does', async (t) => {
+  // Guards against a commit for each turn of the loop in which media streams bring packets, and against a receipt that waits
+  // for them.
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const handedOver: number[] = []
+  const commits = new GroupCommit({ handOver: ({ settlements }) => handedOver.push(settlements.length) })
+  const stream = new Stream(callId('c1'), 1, 0)
+  const append = (patience: { isPatient?: true }) =>
+    commits.append(
+      stream,
+      [packetEntry(0)],
+      null,
+      settlementOf({ answered: () => {}, failed: () => {}, ...patience }, undefined),
+    )
+  const committed = () =>
+    commits.committed({ type: 'committed', id: handedOver.length, commitMs: 1, tailBytes: 0, walPages: 0 })
+
+  for (let packets = 0; packets < 2 * limits.eagerCommitEntries; packets++) append({ isPatient: true })
+  await turns()
+  assert.deepEqual(handedOver, [])
+  t.mock.timers.tick(limits.patientCommitMs)
+  assert.deepEqual(handedOver, [2 * limits.eagerCommitEntries])
+
+  append({ isPatient: true })
+  committed()
+  await turns()
+  assert.equal(handedOver.length, 1, 'what came during a commit gathers as well')
+  append({})
+  await turns()
+  assert.deepEqual(handedOver.slice(1), [2])
+})
 
 test('a thread that has ended already is not waited for', { timeout: 20_000 }, async (t) => {
   // Guards against a stop that waits for an exit which nobody will tell again, until it is killed.
