@@ -35,6 +35,9 @@ export const limits = {
   ariAnswerMs: 10_000,
   ariTriesMax: 5,
   ariRetryMs: 2000,
+  ariRetryMsMax: 30_000,
+  /** Audio of a phone that has come for so long was no failed try. */
+  ariSteadyMs: 10_000,
   ariMessageBytesMax: 256 * kib,
   /** Packets of a leg, or of all legs, that the journal has not settled. Beyond it they are dropped as recorded gaps. */
   legUnsettledBytesMax: 256 * kib,

@@ -1,4 +1,5 @@
 /** What Asterisk tells over its ARI socket, as far as the tap looks at it. Everything is somebody else's, so nothing is taken for granted. */
+import { limits } from '../../limits.js'
 import { isObject, type JsonObject, objectAt, parseJson, textAt, wholeNumberAt } from '../json-text.js'
 
 export interface AriChannel {
@@ -34,6 +35,7 @@ export type AriMessage =
       readonly causeText: string
     }
   | { readonly type: 'dialled'; readonly callerId: string | null; readonly peerId: string }
+  | { readonly type: 'transferred'; readonly channelId: string; readonly text: string }
   | { readonly type: 'digit' | 'held' | 'unheld'; readonly channel: AriChannel }
   | { readonly type: 'other' }
 
@@ -53,6 +55,7 @@ export function readAri(text: string): AriMessage | null {
       ? other
       : { type: 'dialled', callerId: channelOf(message['caller'])?.id ?? null, peerId: peer.id }
   }
+  if (type === 'BridgeBlindTransfer' || type === 'BridgeAttendedTransfer') return transferOf(type, message)
   if (channel === null) return other
   switch (type) {
     case 'ChannelEnteredBridge': {
@@ -82,6 +85,15 @@ export function readAri(text: string): AriMessage | null {
     default:
       return other
   }
+}
+
+/** Who transfers, and whereto: of a blind one the extension, of an attended one nothing is said. */
+function transferOf(type: 'BridgeBlindTransfer' | 'BridgeAttendedTransfer', message: JsonObject): AriMessage {
+  const isBlind = type === 'BridgeBlindTransfer'
+  const by = channelOf(message[isBlind ? 'channel' : 'transferer_first_leg'])
+  if (by === null || textAt(message, 'result') !== 'Success') return other
+  const text = isBlind ? `blind transfer to ${textAt(message, 'exten') ?? ''}` : 'attended transfer'
+  return { type: 'transferred', channelId: by.id, text: text.trim().slice(0, limits.detailCharactersMax) }
 }
 
 function answerOf(message: JsonObject): AriMessage {

@@ -10,6 +10,7 @@ export class AriRefused extends Error {
 export class AriRequests {
   readonly #clock: Clock
   readonly #send: (text: string) => void
+  #isClosed = false
   readonly #waiting = new Map<string, (status: number, body: unknown) => void>()
 
   constructor(clock: Clock, send: (text: string) => void) {
@@ -24,6 +25,7 @@ export class AriRequests {
     query: Readonly<Record<string, string>> = {},
     body: object | null = null,
   ): Promise<unknown> {
+    if (this.#isClosed) return Promise.reject(new AriRefused(`${method} ${path}: the connection is gone`))
     if (this.#waiting.size >= limits.ariRequestsMax)
       return Promise.reject(new AriRefused(`${method} ${path}: too many requests have no answer`))
     const id = randomUUID()
@@ -51,12 +53,18 @@ export class AriRequests {
     })
   }
 
+  /** What is gone already is as it should be. */
+  forgive(method: 'DELETE', path: string): void {
+    this.ask(method, path).catch(() => {})
+  }
+
   answered(id: string, status: number, body: unknown): void {
     this.#waiting.get(id)?.(status, body)
   }
 
   /** The socket is gone: nobody answers any more. */
   close(): void {
+    this.#isClosed = true
     for (const told of [...this.#waiting.values()]) told(0, null)
   }
 }

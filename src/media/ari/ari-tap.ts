@@ -4,29 +4,20 @@
  *
  *     phone ── snoop ── our bridge ── external media ──▶ /v1/media/asterisk   (variables CALL_ID and LEG)
  *
- * Nothing here is in the media path: whatever fails, the phones go on talking. The call has the id of their bridge.
+ * Nothing here is in the media path: whatever fails, the phones go on talking. The call has the id of their bridge. A
+ * transfer brings a phone into another bridge: it stays in its call, and whom it meets there comes into that call, too.
  */
-import { randomUUID } from 'node:crypto'
 import type { CallMessage } from '../../actors/call-messages.js'
 import type { Clock } from '../../clock.js'
 import { messageOf } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type CallId, isCallId } from '../../protocol/call-id.js'
-import type { StartBody } from '../../protocol/media.js'
 import type { Note } from '../../store/journal.js'
-import { muLaw8k } from '../codecs.js'
-import { isObject } from '../json-text.js'
+import { isObject, type JsonObject, textAt } from '../json-text.js'
+import { descriptionOf, isWanted, type TapOptions } from './ari-calls.js'
 import { type AriChannel, channelOf, readAri, textsOf } from './ari-messages.js'
 import { AriRequests } from './ari-requests.js'
-
-export interface TapOptions {
-  /** Of the section of websocket_client.conf that leads to us. */
-  readonly mediaClient: string
-  /** Only calls that begin in one of these contexts; all, where there is none. */
-  readonly contexts: readonly string[]
-  /** Of 100 calls so many are listened to. */
-  readonly share: number
-}
+import { type Heard, heardOf, ours, PhoneTap } from './phone-tap.js'
 
 export interface TapPorts {
   readonly clock: Clock
@@ -37,30 +28,23 @@ export interface TapPorts {
   warn(why: string, callId: CallId | null): void
 }
 
-interface TappedPhone {
-  readonly callId: CallId
-  readonly leg: 'caller' | 'callee'
-  readonly snoop: string
-  readonly media: string
-  readonly bridge: string
-  isGone: boolean
-}
-
-const app = 'voicestream-out'
-const ours = 'voicestream-'
 /** Technologies of phones and trunks; ours and those that only connect channels are none. */
 const phones = /^(?:PJSIP|SIP|IAX2|DAHDI)\//
-const wholeShare = 100
 
 export class AriTap {
   readonly #ports: TapPorts
   readonly #requests: AriRequests
-  readonly #tapped = new Map<string, TappedPhone>()
+  /** By the phone's channel, in the order in which they came. */
+  readonly #tapped = new Map<string, PhoneTap>()
+  /** By the channels of ours that listen. */
+  readonly #owners = new Map<string, PhoneTap>()
+  /** Of calls with phones that are listened to: the names that their phones have had. */
+  readonly #legs = new Map<CallId, string[]>()
+  /** Phones that a tap before this one has listened to. */
+  readonly #known = new Map<string, Heard>()
   /** Phones that somebody has called; the others call. */
   readonly #dialled = new Set<string>()
   readonly #channels = new Map<string, AriChannel>()
-  /** Resolved when a channel of ours has come to our application. */
-  readonly #starting = new Map<string, () => void>()
   #hasBegun = false
   #isClosed = false
 
@@ -101,18 +85,20 @@ export class AriTap {
         this.#channels.set(message.channel.id, message.channel)
         return this.#entered(message.bridgeId, message.channels)
       case 'started':
-        return this.#starting.get(message.channel.id)?.()
+        return this.#owners.get(message.channel.id)?.started(message.channel.id)
       case 'dialled':
         if (this.#dialled.size < limits.ariChannelsMax) this.#dialled.add(message.peerId)
         return
       case 'destroyed':
         return this.#destroyed(message.channel, `${message.cause} ${message.causeText}`.trim())
       case 'digit':
-        return this.#note(message.channel, { kind: 'dtmf' })
+        return this.#note(message.channel.id, { kind: 'dtmf' })
       case 'held':
-        return this.#note(message.channel, { kind: 'held' })
+        return this.#note(message.channel.id, { kind: 'held' })
       case 'unheld':
-        return this.#note(message.channel, { kind: 'resumed' })
+        return this.#note(message.channel.id, { kind: 'resumed' })
+      case 'transferred':
+        return this.#note(message.channelId, { kind: 'mark', text: message.text })
       default:
         return
     }
@@ -121,6 +107,7 @@ export class AriTap {
   closed(): void {
     this.#isClosed = true
     this.#requests.close()
+    for (const phone of this.#tapped.values()) phone.end()
   }
 
   goAway(): void {
@@ -136,42 +123,58 @@ export class AriTap {
       const channel = channelOf(value)
       if (channel === null) continue
       if (!channel.id.startsWith(ours)) this.#channels.set(channel.id, channel)
-      else if (!this.#isLive(channel.id)) await this.#forgive('DELETE', `channels/${channel.id}`)
+      else if (!this.#isLive(channel.id)) this.#requests.forgive('DELETE', `channels/${channel.id}`)
     }
-    const bridges = await this.#requests.ask('GET', 'bridges')
-    for (const bridge of Array.isArray(bridges) ? bridges : []) {
-      if (!isObject(bridge)) continue
+    const answer = await this.#requests.ask('GET', 'bridges')
+    const bridges = (Array.isArray(answer) ? answer : []).filter(isObject)
+    for (const bridge of bridges) this.#learn(bridge)
+    for (const bridge of bridges) {
       const id = String(bridge['id'])
       if (!id.startsWith(ours)) this.#entered(id, textsOf(bridge['channels']))
-      else if (!this.#isLive(id)) await this.#forgive('DELETE', `bridges/${id}`)
+      else if (!this.#isLive(id)) this.#requests.forgive('DELETE', `bridges/${id}`)
     }
+  }
+
+  /** A bridge of a tap before this one says whom it heard, and in which call. */
+  #learn(bridge: JsonObject): void {
+    const heard = String(bridge['id']).startsWith(ours) ? heardOf(textAt(bridge, 'name')) : null
+    if (heard !== null && !this.#tapped.has(heard.phone)) this.#known.set(heard.phone, heard)
   }
 
   /** Of a tap of this connection. */
   #isLive(id: string): boolean {
-    return [...this.#tapped.values()].some(({ snoop, media, bridge }) => [snoop, media, bridge].includes(id))
+    return [...this.#tapped.values()].some((phone) => phone.has(id))
+  }
+
+  #phonesOf(ids: readonly string[]): readonly AriChannel[] {
+    return ids.flatMap((id) => {
+      const channel = this.#channels.get(id)
+      return channel !== undefined && !id.startsWith(ours) && phones.test(channel.name) ? [channel] : []
+    })
   }
 
   /** A conversation is two phones in one bridge. */
   #entered(bridgeId: string, ids: readonly string[]): void {
-    if (bridgeId.startsWith(ours)) return
-    const members = ids.flatMap((id) => {
-      const channel = this.#channels.get(id)
-      return channel !== undefined && !id.startsWith(ours) && phones.test(channel.name) ? [channel] : []
-    })
-    if (members.length < 2 || !isCallId(bridgeId) || !this.#isWanted(bridgeId, members)) return
-    const fresh = members.filter(({ id }) => !this.#tapped.has(id))
-    if (fresh.length === 0) return
-    this.#describe(bridgeId, members)
-    for (const channel of fresh) this.#tap(bridgeId, channel)
+    if (bridgeId.startsWith(ours) || !isCallId(bridgeId)) return
+    const members = this.#phonesOf(ids)
+    if (members.length < 2) return
+    const callId = this.#callOf(members)
+    if (callId === null && !isWanted(this.#ports.options, bridgeId, members)) return
+    const others = members.filter(({ id }) => this.#tapped.get(id)?.callId !== (callId ?? bridgeId))
+    if (others.length === 0) return
+    if (callId === null) this.#describe(bridgeId, members)
+    for (const channel of others) this.#tap(callId ?? bridgeId, channel)
   }
 
-  #isWanted(bridgeId: string, members: readonly AriChannel[]): boolean {
-    const { contexts, share } = this.#ports.options
-    if (contexts.length > 0 && !members.some(({ context }) => contexts.includes(context))) return false
-    // By the call's own id, so that both phones, and a service that comes later, decide alike.
-    const number = Number.parseInt(bridgeId.replace(/[^0-9a-f]/g, '').slice(0, 8) || '0', 16)
-    return number % wholeShare < share
+  /** That of the phone that has been listened to for longest. */
+  #callOf(members: readonly AriChannel[]): CallId | null {
+    const ids = new Set(members.map(({ id }) => id))
+    for (const [id, { callId }] of this.#tapped) if (ids.has(id)) return callId
+    for (const { id } of members) {
+      const known = this.#known.get(id)
+      if (known !== undefined) return known.callId
+    }
+    return null
   }
 
   #legOf({ id, application }: AriChannel): 'caller' | 'callee' {
@@ -179,21 +182,7 @@ export class AriTap {
   }
 
   #describe(callId: CallId, members: readonly AriChannel[]): void {
-    const caller = members.find((channel) => this.#legOf(channel) === 'caller')
-    const callee = members.find((channel) => this.#legOf(channel) === 'callee')
-    const named = (text: string | undefined) =>
-      text === undefined || text === '' ? undefined : text.slice(0, limits.detailCharactersMax)
-    const callerText = caller === undefined ? undefined : named(partyText(caller))
-    const calleeText = named(caller?.connected.number || callee?.extension)
-    const body: StartBody = {
-      media: muLaw8k,
-      ...(callerText === undefined ? {} : { caller: callerText }),
-      ...(calleeText === undefined ? {} : { callee: calleeText }),
-      metadata: labelsOf([
-        ...members.map((channel) => [`channel_${this.#legOf(channel)}`, channel.name] as const),
-        ['context', caller?.context ?? ''],
-      ]),
-    }
+    const body = descriptionOf(members, (channel) => this.#legOf(channel))
     const failed = () => this.#ports.warn('the description of a call could not be stored', callId)
     this.#ports.tell(callId, { type: 'describe', body, replyTo: { answered: () => {}, failed } })
   }
@@ -201,110 +190,58 @@ export class AriTap {
   // --- listening --------------------------------------------------------------------------------------------------
 
   #tap(callId: CallId, channel: AriChannel): void {
+    const { id } = channel
     if (this.#tapped.size >= limits.ariChannelsMax)
       return this.#ports.warn('too many phones are listened to', callId)
-    const id = randomUUID()
-    const phone: TappedPhone = {
-      callId,
-      leg: this.#legOf(channel),
-      snoop: `${ours}snoop-${id}`,
-      media: `${ours}media-${id}`,
-      bridge: `${ours}tap-${id}`,
-      isGone: false,
+    const before = this.#tapped.get(id)
+    if (before !== undefined) this.#leave(id, before)
+    const leg = this.#nameIn(callId, channel)
+    const ports = {
+      clock: this.#ports.clock,
+      requests: this.#requests,
+      mediaClient: this.#ports.options.mediaClient,
+      owners: this.#owners,
+      warn: (why: string) => this.#ports.warn(why, callId),
     }
-    this.#tapped.set(channel.id, phone)
-    this.#listen(channel, phone, 1).catch((error) => this.#ports.warn(messageOf(error), callId))
+    this.#tapped.set(id, new PhoneTap(ports, channel, callId, leg))
   }
 
-  async #listen(channel: AriChannel, phone: TappedPhone, attempt: number): Promise<void> {
-    try {
-      await this.#connect(channel, phone)
-    } catch (error) {
-      await this.#release(phone)
-      if (phone.isGone || this.#isClosed) return
-      this.#ports.warn(`a phone is not listened to (try ${attempt}): ${messageOf(error)}`, phone.callId)
-      // Our own route for media may be away while Asterisk tries it.
-      if (attempt >= limits.ariTriesMax) return
-      this.#ports.clock.after(limits.ariRetryMs, () => {
-        if (phone.isGone || this.#isClosed) return
-        this.#listen(channel, phone, attempt + 1).catch((cause) =>
-          this.#ports.warn(messageOf(cause), phone.callId),
-        )
-      })
-    }
+  #phonesIn(callId: CallId): readonly string[] {
+    return [...this.#tapped].flatMap(([id, phone]) => (phone.callId === callId ? [id] : []))
   }
 
-  async #connect(
-    { id, name }: AriChannel,
-    { callId, leg, snoop, media, bridge }: TappedPhone,
-  ): Promise<void> {
-    const ready = Promise.all([this.#started(snoop), this.#started(media)])
-    ready.catch(() => {})
-    await this.#requests.ask('POST', `channels/${id}/snoop/${snoop}`, { spy: 'in', app })
-    await this.#requests.ask(
-      'POST',
-      'channels/externalMedia',
-      {
-        app,
-        channelId: media,
-        format: 'ulaw',
-        external_host: this.#ports.options.mediaClient,
-        transport: 'websocket',
-        encapsulation: 'none',
-        connection_type: 'client',
-        direction: 'both',
-        // Without v(): Asterisk 22.10 writes its parameters into the shared section of its configuration, without a lock. The
-        // channel's own variables come with the first message.
-        transport_data: 'f(json)d(in)',
-      },
-      { variables: { CALL_ID: callId, LEG: leg, CHANNEL_NAME: name } },
-    )
-    await ready
-    await this.#requests.ask('POST', `bridges/${bridge}`, { type: 'mixing' })
-    await this.#requests.ask('POST', `bridges/${bridge}/addChannel`, { channel: `${snoop},${media}` })
-  }
-
-  #started(id: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#ports.clock.after(limits.ariAnswerMs, () => {
-        this.#starting.delete(id)
-        reject(new Error('a channel of ours did not start'))
-      })
-      this.#starting.set(id, () => {
-        cancel()
-        this.#starting.delete(id)
-        resolve()
-      })
-    })
-  }
-
-  async #release({ media, snoop, bridge }: TappedPhone): Promise<void> {
-    await this.#forgive('DELETE', `channels/${media}`)
-    await this.#forgive('DELETE', `channels/${snoop}`)
-    await this.#forgive('DELETE', `bridges/${bridge}`)
-  }
-
-  /** What is gone already is as it should be. */
-  async #forgive(method: 'DELETE', path: string): Promise<void> {
-    await this.#requests.ask(method, path).catch(() => {})
+  /** Another voice than those before it: `callee-2` is whom the callee has transferred the call to. */
+  #nameIn(callId: CallId, channel: AriChannel): string {
+    const names = this.#legs.get(callId) ?? []
+    const known = this.#known.get(channel.id)
+    const side = this.#legOf(channel)
+    let name: string = known?.callId === callId ? known.leg : side
+    for (let number = 2; names.includes(name); number++) name = `${side}-${number}`
+    this.#legs.set(callId, [...names, name])
+    return name
   }
 
   // --- the end ----------------------------------------------------------------------------------------------------
 
-  #destroyed(channel: AriChannel, cause: string): void {
-    this.#channels.delete(channel.id)
-    this.#dialled.delete(channel.id)
-    const phone = this.#tapped.get(channel.id)
+  #destroyed({ id }: AriChannel, cause: string): void {
+    this.#owners.get(id)?.gone(id)
+    this.#channels.delete(id)
+    this.#dialled.delete(id)
+    this.#known.delete(id)
+    const phone = this.#tapped.get(id)
     if (phone === undefined) return
-    phone.isGone = true
-    this.#note(channel, {
-      kind: 'hangup',
-      text: `${phone.leg}: ${cause}`.slice(0, limits.detailCharactersMax),
-    })
-    this.#tapped.delete(channel.id)
-    void this.#release(phone)
-    const others = [...this.#tapped.values()].some(({ callId }) => callId === phone.callId)
-    if (!others) this.#complete(phone.callId)
+    const text = `${phone.leg}: ${cause}`.slice(0, limits.detailCharactersMax)
+    this.#note(id, { kind: 'hangup', text })
+    this.#leave(id, phone)
+  }
+
+  /** With its last phone a call is over. */
+  #leave(id: string, phone: PhoneTap): void {
+    this.#tapped.delete(id)
+    phone.end()
+    if (this.#phonesIn(phone.callId).length > 0) return
+    this.#legs.delete(phone.callId)
+    this.#complete(phone.callId)
   }
 
   #complete(callId: CallId): void {
@@ -315,21 +252,11 @@ export class AriTap {
     this.#ports.tell(callId, { type: 'complete', totalPackets: null, replyTo })
   }
 
-  #note({ id }: AriChannel, note: Note): void {
+  #note(id: string, note: Note): void {
     const phone = this.#tapped.get(id)
     if (phone === undefined) return
     const text = note.text ?? phone.leg
     const replyTo = { answered: () => {}, failed: () => {} }
     this.#ports.tell(phone.callId, { type: 'note', note: { ...note, text }, replyTo })
   }
-}
-
-function partyText({ caller: { name, number } }: AriChannel): string {
-  if (name === '' || name === number) return number
-  return number === '' ? name : `${name} <${number}>`
-}
-
-function labelsOf(labels: readonly (readonly [name: string, value: string])[]): Record<string, string> {
-  const said = labels.filter(([, value]) => value !== '')
-  return Object.fromEntries(said.map(([name, value]) => [name, value.slice(0, limits.metadataCharactersMax)]))
 }

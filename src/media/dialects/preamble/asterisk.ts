@@ -52,8 +52,11 @@ function controlOf(text: string): JsonObject | null {
   ])
 }
 
-function mediaStart(message: JsonObject, query: ReadonlyMap<string, string>): PreambleStart {
+function mediaStart(message: JsonObject, asked: ReadonlyMap<string, string>): PreambleStart {
   const variables = variablesOf(objectAt(message, 'channel_variables'))
+  const differing = differingNames(variables, asked)
+  // One that differs is of another call, and so are those that nothing contradicts.
+  const query = differing.length === 0 ? asked : new Map([...asked].filter(([name]) => name === 'token'))
   const said = (...names: readonly string[]) =>
     names.map((name) => variables.get(name) ?? query.get(name)).find((value) => value) ?? null
   const format = textAt(message, 'format')
@@ -74,7 +77,7 @@ function mediaStart(message: JsonObject, query: ReadonlyMap<string, string>): Pr
       callee: said('callee', 'to'),
       labels: [...new Map([...query, ...variables])].filter(([name]) => !named.has(name) || name === 'token'),
     },
-    warnings: stickyParameters(variables, query),
+    warnings: stickyWarnings(differing),
   }
 }
 
@@ -93,13 +96,14 @@ function variablesOf(object: JsonObject): ReadonlyMap<string, string> {
  * Asterisk 22.10.1 keeps the parameters of `v()` in the shared section of its configuration: a dial without `v()` sends those of an
  * earlier call. The variables are the channel's own, so they win.
  */
-function stickyParameters(
+function differingNames(
   variables: ReadonlyMap<string, string>,
   query: ReadonlyMap<string, string>,
 ): readonly string[] {
-  const names = [...query].flatMap(([name, value]) =>
-    (variables.get(name) ?? value) === value ? [] : [name],
-  )
+  return [...query].flatMap(([name, value]) => ((variables.get(name) ?? value) === value ? [] : [name]))
+}
+
+function stickyWarnings(names: readonly string[]): readonly string[] {
   if (names.length === 0) return []
   return [
     `the parameters ${names.slice(0, 8).join(', ')} of the URL differ from the channel's variables, which are taken; give v() with every dial`,

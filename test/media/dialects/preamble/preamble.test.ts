@@ -206,14 +206,20 @@ describe('Asterisk', () => {
     assert.equal(audioOf(events).length, binary.length)
   })
 
-  test('is taken by its variables where they and the URL differ, and that is told', () => {
-    const dialect = stream(asterisk(dialectRequest({ query: { call_id: 'old', leg: 'caller', who: 'x' } })))
+  test('is taken by its variables alone where they and the URL differ, and that is told', () => {
+    // Guards against the caller and the labels of an earlier call, whose parameters Asterisk sends again.
+    const dialect = stream(
+      asterisk(dialectRequest({ query: { call_id: 'old', leg: 'caller', who: 'x', from: 'Anna' } })),
+    )
     const variables = { __CALL_ID: 'new', LEG: 'agent', MEDIA_WEBSOCKET_CONNECTION_ID: 'voicestream' }
     const events = feed(dialect, { event: 'MEDIA_START', format: 'ulaw', channel_variables: variables })
     const [warning] = events
     assert(warning?.type === 'warning' && warning.why.includes('call_id, leg'))
     assert.deepEqual([startOf(events).call, startOf(events).tracks[0]?.name], ['new', 'agent'])
-    assert.deepEqual(startOf(events).details.metadata, { who: 'x' })
+    assert.deepEqual(
+      [startOf(events).details.caller, startOf(events).details.metadata],
+      [undefined, undefined],
+    )
   })
 
   test('may send audio before MEDIA_START, and in plain text anything', () => {

@@ -1,0 +1,251 @@
+/**
+ * The tap over ARI on a real Asterisk with real SIP phones. Callers play a tone of 400 Hz and agents one of 500 Hz, so that a track
+ * which holds the other side is seen; what the media sockets carried is counted between the two, byte by byte.
+ */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { CallView } from '../../src/protocol/call.js'
+import { freePort, skippedWithoutAsterisk } from '../support/asterisk.js'
+import { type MediaTally, startMediaTally } from '../support/media-tally.js'
+import { Pbx } from '../support/pbx.js'
+import { agentScenario, callerScenario, deskScenario, dial, hangUp, pause, refer } from '../support/phones.js'
+import { eventually, type Service, startService } from '../support/service.js'
+import { audioOf, callsWhere, socketsOf, toneOf } from '../support/tapped-calls.js'
+
+const crowd = 20
+const packetBytes = 160
+const packetsPerSecond = 50
+
+/** Asterisk with its tap, and a line for media between the two that counts. */
+async function startTapped(
+  t: TestContext,
+  settings: Readonly<Record<string, string | number>> = {},
+): Promise<{ readonly service: Service; readonly tally: MediaTally; readonly pbx: Pbx }> {
+  const service = await startService(t, { settings: { GRACE_PERIOD_MS: 500, ...settings } })
+  const tally = await startMediaTally(t, service.port)
+  const pbx = await Pbx.start(t, targetsOf(service, tally))
+  pbx.answer('agent', agentScenario)
+  return { service, tally, pbx }
+}
+
+const targetsOf = ({ port }: { port: number }, tally: { port: number }) => ({
+  ari: `ws://127.0.0.1:${port}/v1/ari`,
+  media: `ws://127.0.0.1:${tally.port}/v1/media/asterisk`,
+})
+
+/** Of the timeline, without times. */
+function notesOf({ notes }: CallView): readonly string[] {
+  return (notes ?? []).map(({ kind, text }) => `${kind} ${text ?? ''}`.trim())
+}
+
+const nameOf = ({ caller }: CallView) => (caller ?? '').replace(/ <.*/, '')
+
+/** Every byte that a voice's socket carried is in its track, and nothing else, and it is the voice of that side. */
+async function checkBytes(service: Service, tally: MediaTally, call: CallView): Promise<void> {
+  for (const { track, name, missing_count, total_received } of call.tracks ?? []) {
+    const what = `${call.caller}, ${name}`
+    assert.equal(missing_count, 0, what)
+    const sockets = socketsOf(tally, call.call_id, name)
+    assert.equal(sockets.length, 1, `${what}: ${JSON.stringify(call.legs)}`)
+    const sent = sockets[0]?.audio as Buffer
+    assert(sent.length > 0, what)
+    assert.equal(total_received, Math.ceil(sent.length / packetBytes), what)
+    const stored = await audioOf(service, call.call_id, track)
+    assert(stored.equals(sent), `${what}: ${stored.length} bytes are stored of ${sent.length}`)
+    assert.equal(toneOf(stored), name?.startsWith('caller') ? 400 : 500, what)
+  }
+}
+
+function checkHangups(call: CallView, legs: readonly string[]): void {
+  const hangups = notesOf(call).filter((note) => note.startsWith('hangup'))
+  assert.deepEqual(
+    [...hangups].sort(),
+    legs.map((leg) => `hangup ${leg}: 16 Normal Clearing`).sort(),
+    call.caller ?? '',
+  )
+}
+
+describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: true }, () => {
+  test('with calls of many kinds at once: each is whole to the byte, and says what happened in it', async (t) => {
+    // Guards against a byte that is lost, doubled or another's, against one side heard twice, against digits that are stored, and
+    // against a transfer that makes two halves of a call.
+    const { service, tally, pbx } = await startTapped(t)
+    pbx.answer('desk', deskScenario(`${pause(3000)}${refer('800')}`))
+    const consults = `${pause(1000)}${dial('*2', 1)}${pause(1500)}${dial('800', 5)}${pause(3500)}${hangUp(20)}`
+    pbx.answer('front', deskScenario(consults))
+    const over = await Promise.all([
+      pbx.call({ extension: 'plain', scenario: callerScenario('Crowd'), talkMs: 5000, calls: crowd }),
+      pbx.call({ extension: 'plain', scenario: callerScenario('Hold', 'sipp-caller-hold'), talkMs: 500 }),
+      pbx.call({
+        extension: 'plain',
+        scenario: callerScenario('Digits', 'sipp-caller-dtmfinfo'),
+        talkMs: 1000,
+      }),
+      pbx.call({ extension: 'plain', scenario: callerScenario('Gap', 'sipp-caller-gap'), talkMs: 500 }),
+      pbx.call({ extension: 'desk', scenario: callerScenario('Blind'), talkMs: 8000 }),
+      pbx.call({ extension: 'front', scenario: callerScenario('Attended'), talkMs: 12_000 }),
+    ])
+    assert.deepEqual(over, [null, null, null, null, null, null], 'no phone noticed anything')
+    const calls = await callsWhere(
+      service,
+      (all) => all.length >= crowd + 5 && all.every(({ state }) => state === 'ARCHIVED'),
+    )
+    assert.equal(calls.length, crowd + 5)
+    for (const call of calls) {
+      await checkBytes(service, tally, call)
+      assert.equal(call.reason, 'completed')
+      assert.equal(call.metadata?.['context'], 'phones')
+    }
+    const named = (name: string) => calls.filter((call) => nameOf(call) === name)
+    assert.equal(named('Crowd').length, crowd)
+    for (const call of named('Crowd')) {
+      assert.deepEqual([call.caller, call.callee], ['Crowd <caller>', 'plain'])
+      assert.deepEqual(call.tracks?.map(({ name }) => name).sort(), ['callee', 'caller'])
+      checkHangups(call, ['callee', 'caller'])
+    }
+    const [hold, digits, gap, blind, attended] = ['Hold', 'Digits', 'Gap', 'Blind', 'Attended'].map(
+      (name) => named(name)[0] as CallView,
+    ) as [CallView, CallView, CallView, CallView, CallView]
+    assert.deepEqual(notesOf(hold).slice(0, 2), ['held caller', 'resumed caller'])
+    assert.deepEqual(notesOf(digits).slice(0, 2), ['dtmf caller', 'dtmf caller'])
+    assert(!JSON.stringify(digits.notes).includes('"5"') && !JSON.stringify(digits.notes).includes('#'))
+    // Asterisk fills what a phone does not send with silence: 2.5 s of the 5 s.
+    const silent = (await audioOf(service, gap.call_id, trackOf(gap, 'caller'))).filter(
+      (byte) => byte === 0xff,
+    )
+    assert(silent.length >= 2 * packetsPerSecond * packetBytes, `${silent.length} samples of silence`)
+    for (const call of [hold, digits, gap]) checkHangups(call, ['callee', 'caller'])
+    assert(notesOf(blind).includes('mark blind transfer to 800'), JSON.stringify(notesOf(blind)))
+    assert(notesOf(attended).includes('mark attended transfer'), JSON.stringify(notesOf(attended)))
+    for (const call of [blind, attended]) {
+      assert.deepEqual(call.tracks?.map(({ name }) => name).sort(), ['callee', 'callee-2', 'caller'])
+      checkHangups(call, ['callee', 'callee-2', 'caller'])
+    }
+  })
+
+  test('whose way for media is away, held up or cut: the phones talk on, and are heard again', async (t) => {
+    // Guards against a tap that gives up, against a burst after a stall that is shed, and against a call that our side harms.
+    const { service, tally, pbx } = await startTapped(t)
+    tally.away('closed')
+    const over = pbx.call({ extension: 'plain', scenario: callerScenario('Route'), talkMs: 22_000 })
+    const failedTries = () =>
+      service.log.filter(({ reason }) => /not listened to/.test(String(reason))).length
+    await eventually(
+      async () => failedTries(),
+      (tries) => tries >= 2,
+      30_000,
+    )
+    tally.away(503)
+    await eventually(
+      async () => failedTries(),
+      (tries) => tries >= 4,
+      30_000,
+    )
+    tally.away(null)
+    const isHeard = (sockets: number) => (calls: readonly CallView[]) =>
+      calls.some(({ legs }) => legs?.length === sockets) &&
+      tally.sockets.filter(({ audio }) => audio.length > packetsPerSecond * packetBytes).length === sockets
+    await callsWhere(service, isHeard(2))
+    tally.cut()
+    await callsWhere(service, isHeard(4))
+    tally.hold(true)
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    tally.hold(false)
+    assert.equal(await over, null, 'the phones noticed nothing')
+    const [call] = await callsWhere(service, (calls) => calls[0]?.state === 'ARCHIVED')
+    assert(call !== undefined)
+    assert.equal(call.legs?.length, 4)
+    for (const { track, name, total_received } of call.tracks ?? []) {
+      const [cut, whole] = socketsOf(tally, call.call_id, name).map(({ audio }) => audio)
+      assert(cut !== undefined && whole !== undefined)
+      const stored = await audioOf(service, call.call_id, track)
+      // What was on its way when the line was cut is lost; behind it all is there, the burst as well.
+      assert(
+        stored.subarray(-whole.length).equals(whole),
+        `${name}: ${stored.length} are stored of ${cut.length} and ${whole.length}; ${JSON.stringify(call)}`,
+      )
+      const first = stored.subarray(0, (total_received - whole.length / packetBytes) * packetBytes)
+      assert(cut.subarray(0, first.length).equals(first) && cut.length - first.length < 20 * packetBytes)
+    }
+    assert(!notesOf(call).some((note) => note.includes('shed')))
+  })
+
+  test('that dies in the middle of a call and comes back, with one context of which calls are heard', async (t) => {
+    // Guards against a call of a dead PBX that never ends, and against calls that nobody wanted heard.
+    const { service, tally, pbx } = await startTapped(t, { LEG_GRACE_MS: 1000, ARI_CONTEXTS: 'sales' })
+    const sales = (name: string) => callerScenario(name, 'sipp-caller', 'seller')
+    void pbx.call({ extension: 'plain', scenario: sales('Before'), talkMs: 30_000 })
+    const [live] = await callsWhere(
+      service,
+      (calls) => (calls[0]?.total_received ?? 0) > 2 * packetsPerSecond,
+    )
+    await pbx.kill()
+    const [lost] = await callsWhere(service, (calls) => calls[0]?.state === 'ARCHIVED')
+    assert.deepEqual([lost?.call_id, lost?.reason], [live?.call_id, 'stream_lost'])
+    assert(lost?.legs?.every(({ ended_by }) => ended_by === 'lost'))
+    const again = await Pbx.start(t, targetsOf(service, tally))
+    again.answer('agent', agentScenario)
+    const over = await Promise.all([
+      again.call({ extension: 'plain', scenario: sales('After'), talkMs: 2500 }),
+      again.call({ extension: 'plain', scenario: callerScenario('Unheard'), talkMs: 2500 }),
+    ])
+    assert.deepEqual(over, [null, null])
+    const calls = await callsWhere(
+      service,
+      (all) => all.length >= 2 && all.every(({ state }) => state === 'ARCHIVED'),
+    )
+    assert.deepEqual(calls.map(nameOf).sort(), ['After', 'Before'])
+    const after = calls.find((call) => nameOf(call) === 'After') as CallView
+    await checkBytes(service, tally, after)
+    assert.equal(after.metadata?.['context'], 'sales')
+  })
+
+  test('goes on with its calls while the service is stopped, and killed, and a transferred call stays one', async (t) => {
+    // Guards against a call that is harmed by our end, and against a tap that a restart loses for good.
+    const port = await freePort()
+    const settings = { PORT: port, GRACE_PERIOD_MS: 500, LEG_GRACE_MS: 20_000 }
+    let service = await startService(t, { settings })
+    const { dataDir } = service
+    const pbx = await Pbx.start(t, targetsOf({ port }, { port }))
+    pbx.answer('agent', agentScenario)
+    pbx.answer('desk', deskScenario(`${pause(3000)}${refer('800')}`))
+    const over = pbx.call({ extension: 'desk', scenario: callerScenario('Restart'), talkMs: 20_000 })
+    const isHeard =
+      (legs: number) =>
+      ([call]: readonly CallView[]) =>
+        call?.legs?.length === legs && call.legs.filter(({ ended_at }) => ended_at === null).length === 2
+    let [live] = await callsWhere(service, isHeard(3))
+    for (const [signal, legs] of [
+      ['SIGTERM', 5],
+      ['SIGKILL', 7],
+    ] as const) {
+      service.kill(signal)
+      await service.exited
+      service = await startService(t, { dataDir, settings })
+      const before = live
+      const figures = (call: CallView | undefined, figure: 'missing_count' | 'total_received') =>
+        ['caller', 'callee-2'].map(
+          (name) => call?.tracks?.find((track) => track.name === name)?.[figure] ?? 0,
+        )
+      const isMore = (figure: 'missing_count' | 'total_received', [call]: readonly CallView[]) =>
+        figures(call, figure).every((count, index) => count > Number(figures(before, figure)[index]))
+      // It goes on, and the hole is seen.
+      const [seen] = await callsWhere(
+        service,
+        (calls) => isHeard(legs)(calls) && isMore('missing_count', calls) && isMore('total_received', calls),
+      )
+      assert.equal(seen?.call_id, before?.call_id)
+      live = seen
+    }
+    assert.equal(await over, null, 'the phones noticed nothing')
+    const calls = await callsWhere(service, (all) => all.every(({ state }) => state === 'ARCHIVED'))
+    assert.deepEqual(
+      calls.map((call) => [call.call_id, nameOf(call), call.reason]),
+      [[live?.call_id, 'Restart', 'completed']],
+    )
+  })
+})
+
+function trackOf({ tracks }: CallView, name: string): number {
+  return tracks?.find((track) => track.name === name)?.track ?? 0
+}
