@@ -27,6 +27,7 @@ export const limits = {
   mediaIdleSeconds: 960,
   /** Of the native protocol: what a gateway may have under way, its streams on one socket, and a message. */
   nativeUnsettledBytesMax: mib,
+  nativeSlowMs: 200,
   nativeStreamsMax: 1024,
   nativeMessageBytesMax: 64 * kib,
   /** Of one Asterisk: phones that are listened to, requests without an answer, and how often and when one is tried again. */

@@ -19,6 +19,8 @@ export type SkipReason =
   | 'inferred'
   /** The platform has thrown them away on purpose, and said so. */
   | 'discarded'
+  /** A gateway has given them up, and said so. */
+  | 'lost'
   /** We did: a bound was reached. */
   | 'shed'
 

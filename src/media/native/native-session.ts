@@ -19,6 +19,7 @@ import { limits } from '../../limits.js'
 import type { CallId } from '../../protocol/call-id.js'
 import { isCallId } from '../../protocol/call-id.js'
 import type { ReplyTo } from '../../store/journal.js'
+import type { SkipReason } from '../dialect.js'
 import type { HeldBytes } from '../media-leg.js'
 import { type CloseControl, type OpenControl, readControl } from './control.js'
 import { ackMessage, type NativeBlock, readBlocks, WireError } from './wire.js'
@@ -72,6 +73,7 @@ export class NativeSession {
   #acknowledged = 0
   #unsettledBytes = 0
   #isAckDue = false
+  #isToldSlow = false
   #isClosed = false
 
   constructor(ports: NativePorts) {
@@ -206,8 +208,19 @@ export class NativeSession {
       this.#ports.held.bytes > limits.mediaUnsettledBytesMax
     )
       return this.#close(codes.tooSlow, 'too much is not acknowledged')
-    for (const block of blocks) if (block.type === 'audio') this.#takeAudio(held, block)
+    this.#tellSlow()
+    for (const block of blocks) {
+      if (block.type === 'audio') this.#takeAudio(held, block)
+      else this.#takeLost(held, block)
+    }
     this.#settleOne(held)
+  }
+
+  /** Once, until there is room again: whoever sends fewer and larger messages is settled sooner. */
+  #tellSlow(): void {
+    if (this.#isToldSlow || this.#unsettledBytes <= limits.nativeUnsettledBytesMax) return
+    this.#isToldSlow = true
+    this.#tell({ type: 'slow', ms: limits.nativeSlowMs })
   }
 
   #takeAudio(held: HeldMessage, block: Extract<NativeBlock, { type: 'audio' }>): void {
@@ -220,6 +233,21 @@ export class NativeSession {
     const told: PacketBlock = { track, sequence: first, count: packets, data, isRaw: true, timestamp }
     const reply = new BlockReply(this, held, block.stream)
     this.#ports.tell(callId, { type: 'block', block: told, replyTo: reply })
+  }
+
+  /** Their numbers stay missing; the call says that their sender has given them up. */
+  #takeLost(held: HeldMessage, block: Extract<NativeBlock, { type: 'lost' }>): void {
+    const packets = block.last - block.first + 1
+    const stream = this.#streams.get(block.stream)
+    if (stream === undefined) return this.#refuse(held, block.stream, 'unknown_stream', packets)
+    held.waiting++
+    const { callId, track } = stream
+    const replyTo: ReplyTo<boolean> = {
+      answered: () => this.#settleOne(held),
+      failed: (error) => this.failed(error),
+    }
+    const why: SkipReason = 'lost'
+    this.#ports.tell(callId, { type: 'note', note: { kind: 'skipped', track, text: why, packets }, replyTo })
   }
 
   settled(held: HeldMessage, stream: number, { accepted, duplicates, count }: BlockFacts): void {
@@ -256,6 +284,7 @@ export class NativeSession {
       this.#unsettledBytes -= bytes
       this.#ports.held.bytes -= bytes
     }
+    if (this.#unsettledBytes <= limits.nativeUnsettledBytesMax / 2) this.#isToldSlow = false
     if (!this.#isClosed) this.#ports.send(ackMessage(this.#acknowledged))
   }
 

@@ -65,6 +65,15 @@ export function block(stream: number, first: number, packets: number, fill: numb
   return bytes
 }
 
+function lost(stream: number, first: number, last: number): Buffer {
+  const bytes = Buffer.alloc(12)
+  bytes.writeUInt8(2, 0)
+  bytes.writeUInt16LE(stream, 2)
+  bytes.writeUInt32LE(first, 4)
+  bytes.writeUInt32LE(last, 8)
+  return bytes
+}
+
 async function totalOf(service: Service, call: string): Promise<number> {
   return ((await get(service, `/v1/call/${call}`)).body as { total_received: number }).total_received
 }
@@ -91,7 +100,10 @@ describe('the native protocol', () => {
     // A hole, and a part that comes twice.
     gateway.socket.send(block(0, 110, 5, 1))
     gateway.socket.send(block(0, 98, 5, 1))
-    await gateway.acked(22)
+    gateway.socket.send(lost(0, 103, 109))
+    gateway.socket.send(lost(9, 0, 1))
+    await gateway.acked(24)
+    assert.equal((await gateway.answer('refused', 9))['code'], 'unknown_stream')
     gateway.control({ type: 'close', stream: 0, total: 115 })
     assert.deepEqual((await gateway.answer('closed', 0))['missing_count'], 7)
     const seen = (await get(service, '/v1/call/n0')).body as Answer
@@ -100,6 +112,10 @@ describe('the native protocol', () => {
       ['maria', 108, 100, 2],
     )
     assert.deepEqual(seen.tracks[0].missing_ranges, [[103, 109]])
+    assert.deepEqual(
+      seen.notes.map(({ kind, track, text, packets }: Answer) => [kind, track, text, packets]),
+      [['skipped', 0, 'lost', 7]],
+    )
     const page = (await get(service, '/v1/call/n1/packets?from=97&limit=2')).body as Answer
     assert.deepEqual(
       page.packets.map(({ sequence, data }: Answer) => [sequence, data]),
