@@ -1,5 +1,5 @@
 /**
- * Compiles sources and tests, and runs the test files, two at a time.
+ * Compiles sources and tests, and runs the test files, several at a time.
  *
  *   npm test                              all of them
  *   npm test -- receive-log http/         those whose path has one of these words
