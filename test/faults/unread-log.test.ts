@@ -12,6 +12,7 @@ import { NamedPipe } from '../support/named-pipe.js'
 import {
   eventually,
   get,
+  getText,
   mainPath,
   packet,
   post,
@@ -125,7 +126,7 @@ describe('a service', () => {
     const logged = () => service.log.filter(({ msg }) => msg === kind).length
     // Duplicates are compared after their answer, so the count still rises.
     const differing = async () => {
-      const metrics = await (await fetch(`${service.url}/metrics`)).text()
+      const metrics = await getText(service, '/metrics')
       return Number(/^voicestream_duplicate_mismatches_total (\d+)$/m.exec(metrics)?.[1])
     }
     const unlogged = () =>

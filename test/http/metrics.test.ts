@@ -10,7 +10,14 @@ import Database from 'better-sqlite3'
 import { connectUnread } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { type Readings, readMetric, readMetrics } from '../support/metrics.js'
-import { eventually, packet, type Service, startService, temporaryFolder } from '../support/service.js'
+import {
+  eventually,
+  getText,
+  packet,
+  type Service,
+  startService,
+  temporaryFolder,
+} from '../support/service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
 import { Stage } from '../torture/stage.js'
 import { Strace, straceUnavailable, syncCalls } from '../torture/strace.js'
@@ -42,7 +49,7 @@ const lines = (callId: string, first: number, count: number, data = 'x') =>
 
 test('every metric that is called a total is a counter', async (t) => {
   const service = await startService(t)
-  const text = await (await fetch(`${service.url}/metrics`)).text()
+  const text = await getText(service, '/metrics')
   const types = [...text.matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(([, name = '', type]) => ({ name, type }))
   assert(types.length > 50)
   assert.deepEqual(

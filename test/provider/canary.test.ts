@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { answer, chatAnswer, OpenAiServer, type Reply } from '../support/openai-server.js'
-import { eventually, get, startService } from '../support/service.js'
+import { eventually, get, getText, startService } from '../support/service.js'
 import { postTone } from '../support/tone-calls.js'
 
 const canary = 'CANARY7d41'
@@ -46,7 +46,7 @@ test('the log, the metrics and the views hold neither the key nor what a provide
   const views = await Promise.all(
     ids.map(async (id) => JSON.stringify((await get(service, `/v1/call/${id}`)).body)),
   )
-  const metrics = await (await fetch(`${service.url}/metrics`)).text()
+  const metrics = await getText(service, '/metrics')
   service.kill('SIGTERM')
   await service.exited
 

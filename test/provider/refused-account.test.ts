@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { answer, OpenAiServer, wellBehaved } from '../support/openai-server.js'
-import { eventually, get, startService } from '../support/service.js'
+import { eventually, get, getText, startService } from '../support/service.js'
 import { postTone } from '../support/tone-calls.js'
 
 test('a key that is refused fails no call, and the log and the metrics say that it is the key', async (t) => {
@@ -33,7 +33,7 @@ test('a key that is refused fails no call, and the log and the metrics say that 
     (count) => count >= 4,
   )
   assert(server.requests.length <= 2 * ids.length, `${server.requests.length} requests`)
-  const metrics = await (await fetch(`${service.url}/metrics`)).text()
+  const metrics = await getText(service, '/metrics')
   assert.match(metrics, /voicestream_ai_breaker_opens_total\{cause="key"\} 1\n/)
   assert.match(metrics, /voicestream_ai_breaker_opens_total\{cause="quota"\} 0\n/)
   const line = service.log.find(({ kind }) => kind === 'key')

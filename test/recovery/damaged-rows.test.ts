@@ -13,7 +13,7 @@ import { FeedClient } from '../support/feed-client.js'
 import { type Answer, HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
 import { assertProblem } from '../support/problems.js'
-import { eventually, type Service, startService } from '../support/service.js'
+import { eventually, getText, type Service, startService } from '../support/service.js'
 import { change, changeIn, close, fileOf, openJournal } from '../support/sqlite.js'
 
 const said = (words: string) => ({ transcription: words, sentiment: 'neutral', confidence: 1 }) as const
@@ -104,10 +104,7 @@ describe('the erasure of a call whose row is damaged', () => {
       )
     assert.equal((await client.send('DELETE', '/v1/call/b', {})).status, 404)
     assert.equal((await client.packet('b', { sequence: 0, data: 'new', timestamp: 1 })).status, 202)
-    assert.match(
-      await (await fetch(`${service.url}/metrics`)).text(),
-      /voicestream_calls\{state="ARCHIVED"\} 2$/m,
-    )
+    assert.match(await getText(service, '/metrics'), /voicestream_calls\{state="ARCHIVED"\} 2$/m)
     await eventually(
       () => readMetric(service, 'voicestream_erasure_backlog_calls'),
       (calls) => calls === 0,

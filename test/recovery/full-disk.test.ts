@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { limits } from '../../src/limits.js'
-import { eventually, get, packet, post } from '../support/service.js'
+import { eventually, get, getText, packet, post } from '../support/service.js'
 import { startRefused } from '../torture/refusal.js'
 import {
   mountUnavailable,
@@ -46,10 +46,7 @@ describe('a full disk', { skip }, () => {
     assert.equal(refusal.body['type'], 'urn:voicestream:problem:disk_full')
     const ready = await get(service, '/health/ready')
     assert.deepEqual([ready.status, ready.body['reasons']], [503, ['disk_full']])
-    assert.match(
-      await (await fetch(`${service.url}/metrics`)).text(),
-      /^voicestream_not_ready\{reason="disk_full"\} 1$/m,
-    )
+    assert.match(await getText(service, '/metrics'), /^voicestream_not_ready\{reason="disk_full"\} 1$/m)
     // It stays so while nobody sends and the disk stays full.
     await new Promise((resolve) => setTimeout(resolve, 2 * limits.fullDiskLookMs))
     assert.equal((await get(service, '/health/ready')).status, 503)

@@ -1,9 +1,11 @@
 /** What a service counts, read from `/metrics`. */
+import { getText } from './service.js'
+
 export type Readings = ReadonlyMap<string, number>
 
 /** By name and labels as they are written, for example `voicestream_packets_total{status="accepted"}`. */
 export async function readMetrics(service: { readonly url: string }): Promise<Readings> {
-  const text = await (await fetch(`${service.url}/metrics`)).text()
+  const text = await getText(service, '/metrics')
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(
     lines.map((line) => {

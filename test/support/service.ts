@@ -5,9 +5,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { atEnd } from './cleanup.js'
 
@@ -102,34 +104,46 @@ export async function startService(t: TestContext, options: ServiceOptions = {})
   }
 }
 
+export interface ParsedAnswer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+  readonly headers: Pick<Headers, 'get'>
+}
+
 /** A POST of JSON with its answer, parsed. */
-export async function post(
-  service: { readonly url: string },
-  path: string,
-  body: unknown,
-): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
-  const answer = await fetch(service.url + path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  })
+export function post(service: { readonly url: string }, path: string, body: unknown): Promise<ParsedAnswer> {
+  return parsed(ask('POST', service.url + path, typeof body === 'string' ? body : JSON.stringify(body)))
+}
+
+export function get(service: { readonly url: string }, path: string): Promise<ParsedAnswer> {
+  return parsed(ask('GET', service.url + path))
+}
+
+export async function getText(service: { readonly url: string }, path: string): Promise<string> {
+  return (await ask('GET', service.url + path)).told
+}
+
+async function parsed(answer: ReturnType<typeof ask>): Promise<ParsedAnswer> {
+  const { status, headers, told } = await answer
   return {
-    status: answer.status,
-    body: (await answer.json()) as Record<string, unknown>,
-    headers: answer.headers,
+    status,
+    body: JSON.parse(told),
+    headers: { get: (name) => String(headers[name.toLowerCase()] ?? '') || null },
   }
 }
 
-export async function get(
-  service: { readonly url: string },
-  path: string,
-): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> {
-  const answer = await fetch(service.url + path)
-  return {
-    status: answer.status,
-    body: (await answer.json()) as Record<string, unknown>,
-    headers: answer.headers,
+const agent = new Agent({ keepAlive: true })
+
+/** Not with `fetch`, which takes four times as long: hundreds of tests ask, some thousands of times. */
+async function ask(method: string, url: string, body?: string) {
+  const asked = request(url, { agent, method })
+  if (body !== undefined) {
+    asked.setHeader('content-type', 'application/json')
+    asked.setHeader('content-length', Buffer.byteLength(body))
   }
+  asked.end(body)
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  return { status: answer.statusCode ?? 0, headers: answer.headers, told: await text(answer) }
 }
 
 export function packet(

@@ -17,7 +17,7 @@ import {
   until,
   view,
 } from '../../support/media-sockets.js'
-import { get, startService } from '../../support/service.js'
+import { get, getText, startService } from '../../support/service.js'
 
 describe('a Twilio stream', () => {
   test('is a call with a track for each side; a lost packet is a gap, and its end completes the call', async (t) => {
@@ -116,7 +116,7 @@ describe('a stream whose call is over', () => {
       const [code] = await once(socket, 'close')
       assert.equal(code, 1008)
     }
-    const metrics = await (await fetch(`${service.url}/metrics`)).text()
+    const metrics = await getText(service, '/metrics')
     // The first one that is rejected closes the socket; how many were on their way is a matter of time.
     assert.match(metrics, /status="rejected"\} [1-9]/)
     const stopAt = performance.now()
