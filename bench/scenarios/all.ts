@@ -9,6 +9,7 @@ import { layers } from './layers.js'
 import { loadCurve } from './load-curve.js'
 import { longCall } from './long-call.js'
 import { media } from './media.js'
+import { nativeIngest } from './native.js'
 import { openLoop } from './open-loop.js'
 import { page } from './page.js'
 import { restartScenario } from './restart.js'
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   saturation,
   bulk,
   media,
+  nativeIngest,
   openLoop,
   loadCurve,
   calls,

@@ -9,5 +9,6 @@ export const bareProgram = fileURLToPath(new URL('../bare-handler.js', import.me
 export const openLoopProgram = fileURLToPath(new URL('../load/open-loop-process.js', import.meta.url))
 export const supervisorProgram = fileURLToPath(new URL('../load/supervisor-process.js', import.meta.url))
 export const mediaProgram = fileURLToPath(new URL('../load/media-process.js', import.meta.url))
+export const nativeProgram = fileURLToPath(new URL('../load/native-process.js', import.meta.url))
 export const readersProgram = fileURLToPath(new URL('../load/readers-process.js', import.meta.url))
 export const resultsFolder = fileURLToPath(new URL('bench/results/', packageRoot))
