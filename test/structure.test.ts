@@ -32,7 +32,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
   'analysis/providers': ['composition'],
   dashboard: [],
   simulate: ['cli'],
-  client: ['dashboard'],
+  client: ['dashboard', 'simulate'],
 }
 
 /** Where a package is imported: one file, or one folder. */
@@ -50,6 +50,7 @@ const packages: Readonly<Record<string, string>> = {
   'uWebSockets.js': 'http/uws.ts',
   uplot: 'dashboard',
   'vader-sentiment': 'analysis/providers',
+  ws: 'simulate/sockets/message-line.ts',
   xstate: 'actors',
 }
 

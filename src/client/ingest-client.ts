@@ -111,6 +111,13 @@ export class IngestClient {
     return true
   }
 
+  /** Packets that never came to the gateway itself: their numbers stay missing, and the next packet is behind them. */
+  skip(stream: number, packets: number): void {
+    const open = this.#streams.get(stream)
+    if (open === undefined) throw new Error(`there is no open stream ${stream}`)
+    open.next += packets
+  }
+
   /** The stream has ended; with the last one of its call the call is complete. Resolves with the packets that are missing. */
   close(stream: number): Promise<number> {
     const open = this.#streams.get(stream)

@@ -175,13 +175,13 @@ export class MediaLeg {
       this.#send(track, number, atMs ?? this.#ports.clock.now() - this.#startedAt, data, !isBase64)
       return
     }
-    for (const packet of track.grid?.cut(data) ?? [data]) this.#sendNext(track, packet)
+    for (const packet of track.grid?.cut(data) ?? [data]) this.#sendNext(track, packet, !isBase64)
   }
 
-  #sendNext(track: Track, packet: Uint8Array): void {
+  #sendNext(track: Track, packet: Uint8Array, isRaw: boolean): void {
     const number = track.next++
     const atMs = track.packetMs > 0 ? number * track.packetMs : this.#ports.clock.now() - this.#startedAt
-    this.#send(track, number, atMs, packet, true)
+    this.#send(track, number, atMs, packet, isRaw)
   }
 
   #send(track: Track, number: number, atMs: number, data: Uint8Array, isRaw: boolean): void {
@@ -290,7 +290,7 @@ export class MediaLeg {
   #end(): void {
     for (const track of this.#tracks ?? []) {
       const rest = track.grid?.end() ?? null
-      if (rest !== null) this.#sendNext(track, rest)
+      if (rest !== null) this.#sendNext(track, rest, true)
     }
     this.#tellShed()
     this.#state = 'ending'

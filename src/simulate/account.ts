@@ -34,6 +34,8 @@ export interface CallTruth {
   readonly tracks: readonly TrackTruth[]
   /** Both ends inclusive. */
   readonly duplicates: { readonly least: number; readonly most: number }
+  /** What is wrong already with where the service has placed the call's packets. */
+  readonly misplaced: readonly Difference[]
 }
 
 export interface Difference {

@@ -114,7 +114,9 @@ export async function auditCalls(
       if (!(error instanceof SimulateError)) throw error
       notCompared = error.message
       if (error.code === 'breach') differences.push(breachDifference(error))
-      if (error.code === 'unreachable') gone = error
+      // One connection that was lost does not mean that the service is gone.
+      const isOwn = call.playing.kind === 'broken off' && call.playing.error === error
+      if (error.code === 'unreachable' && !isOwn) gone = error
     }
     audits.set(call.callId, { view, isEnded: hasEnded(sighting), notCompared, differences })
     request.onAudit()

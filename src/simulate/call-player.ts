@@ -82,6 +82,7 @@ export class HttpCall implements SimulatedCall {
         least: this.tracks.reduce((total, { log }) => total + log.duplicates.least, 0),
         most: this.tracks.reduce((total, { log }) => total + log.duplicates.most, 0),
       },
+      misplaced: [],
     }
   }
 }

@@ -15,6 +15,8 @@ export const connectionsMax = 4_096
 export const tracksMax = 8
 export const speedMax = 10_000
 export const callIdCharactersMax = 255
+/** The service's own bound of a socket; what is sent faster is shed there, as recorded gaps. */
+export const streamPacketsPerSecondMax = 500
 /** A page of packets or gaps asked for at once. */
 export const pageLimit = 100
 /** The service lists at most this many missing numbers in a receipt and this many ranges in a call view. */

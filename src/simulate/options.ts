@@ -1,18 +1,28 @@
 /** The command line of the simulated PBX: flags in, checked options out. */
 import { parseArgs } from 'node:util'
 import { quoted } from '../quoted.js'
+import { senders } from './dialects/senders.js'
 import { SimulateError } from './errors.js'
 import type { ImpairmentRates } from './impairment.js'
 import { callIdCharactersMax, callsMax, connectionsMax, speedMax, tracksMax } from './limits.js'
 import type { Tokens } from './service-client.js'
+import type { Credentials } from './sockets/admission.js'
 
 export interface SimulateOptions {
   readonly file: string
   readonly url: URL
   readonly callCount: number
   readonly tracks: number
+  /** Null over HTTP. */
+  readonly dialect: string | null
   readonly speed: number
   readonly rates: ImpairmentRates
+  /** Of a dialect's sockets, in percent: those that come twice, and those that break. */
+  readonly double: number
+  readonly drop: number
+  readonly audiosocketPort: number
+  /** What a platform signs, where it is another than `url`. */
+  readonly publicUrl: URL | null
   readonly seed: number
   readonly prefix: string
   readonly connections: number
@@ -23,7 +33,24 @@ export interface SimulateOptions {
   readonly showsAllCalls: boolean
 }
 
+/** A gateway's own protocol, which has no platform. */
+export const nativeName = 'native'
+export const dialectNames: readonly string[] = [...senders.keys(), nativeName]
+
 export type Command = { kind: 'help' } | { kind: 'simulate'; options: SimulateOptions }
+
+/** In lines of the help, under its second column. */
+const foldedNames = dialectNames
+  .reduce<string[]>(
+    (lines, name) => {
+      const line = lines.at(-1) ?? ''
+      return line.length + name.length < 48
+        ? [...lines.slice(0, -1), line === '' ? name : `${line}, ${name}`]
+        : [...lines.slice(0, -1), `${line},`, name]
+    },
+    [''],
+  )
+  .join(`\n${' '.repeat(24)}`)
 
 export const helpText = `Plays a WAV file into VoiceStream as a PBX would, many calls at once. Then it compares the service's
 account of every call with its own log of the packets that it sent.
@@ -41,6 +68,12 @@ FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits. It is cut into packe
   --reorder PERCENT     packets held back by 1 to 5 others                (0)
   --duplicate PERCENT   packets sent twice                                (0)
   --late PERCENT        packets sent after the completion                 (0)
+  --dialect NAME        the sockets of a platform instead of HTTP:
+                        ${foldedNames}
+  --double PERCENT      its sockets that come twice at once               (0)
+  --drop PERCENT        its sockets that break, and another one follows   (0)
+  --audiosocket-port N  the service's AUDIOSOCKET_PORT                    (9092)
+  --public-url URL      the service's PUBLIC_URL, if signatures need it   (--url)
   --seed N              the same seed gives the same faults               (random)
   --prefix TEXT         prefix of the call ids; new for every run         (sim-TIME-)
   --connections N       keep-alive connections, and requests in flight    (64)
@@ -51,8 +84,14 @@ FILE.wav is G.711 (mu-law or A-law) or PCM of 8 or 16 bits. It is cut into packe
   --all                 show every call, not only the first 20
   --help                show this
 
-If the service requires tokens, set SIMULATE_INGEST_TOKEN for sending and SIMULATE_SUPERVISOR_TOKEN for reading. Both are
-environment variables, because every user of the machine can read command lines.
+With --dialect the audio is sent in that platform's codec, packets and messages. --loss works as well; --reorder,
+--duplicate and --late do not, because a socket keeps its order. A platform cannot send anything again: what is lost,
+and what is said between two sockets, must be missing in the account, and nothing else.
+
+If the service requires tokens, set SIMULATE_INGEST_TOKEN for sending and SIMULATE_SUPERVISOR_TOKEN for reading. A
+platform sends the first one where it can: in the path, in a header, or as a password. Twilio, Plivo and AudioHook sign
+instead if SIMULATE_SIGNING_SECRET is set (the auth token, or the client secret; for AudioHook also SIMULATE_API_KEY).
+All are environment variables, because every user of the machine can read command lines.
 
 Exit code: 0 every account is exact · 1 an account differs · 2 the options or the file are wrong ·
 3 calls did not end in time, or the service was unreachable · 130 interrupted
@@ -61,6 +100,7 @@ Examples
   voicestream simulate examples/support-call.wav
   voicestream simulate examples/support-call.wav --calls 50 --loss 2 --reorder 5 --duplicate 2 --speed 10
   voicestream simulate examples/support-call.wav --tracks 2 --loss 2
+  voicestream simulate examples/support-call.wav --dialect twilio --loss 1 --double 10 --drop 20
   voicestream simulate examples/support-call.wav --late 3 --seed 7 --url http://10.0.0.5:8000
   SIMULATE_INGEST_TOKEN=… SIMULATE_SUPERVISOR_TOKEN=… voicestream simulate examples/support-call.wav
 `
@@ -69,6 +109,11 @@ const flags = {
   url: { type: 'string', default: 'http://127.0.0.1:8000' },
   calls: { type: 'string', default: '10' },
   tracks: { type: 'string', default: '1' },
+  dialect: { type: 'string' },
+  double: { type: 'string', default: '0' },
+  drop: { type: 'string', default: '0' },
+  'audiosocket-port': { type: 'string', default: '9092' },
+  'public-url': { type: 'string' },
   speed: { type: 'string', default: '1' },
   loss: { type: 'string', default: '0' },
   reorder: { type: 'string', default: '0' },
@@ -98,14 +143,20 @@ export function readCommand(
   const [file, ...more] = positionals
   if (file === undefined) throw usage('no WAV file given')
   if (more.length > 0) throw usage(`give only one WAV file, not ${positionals.length}`)
+  const dialect = readDialect(values)
   const callCount = readNumber(values, 'calls', { least: 1, most: callsMax, isWhole: true })
   const options: SimulateOptions = {
     file,
-    url: readUrl(values.url),
+    url: readUrl('url', values.url),
     callCount,
     tracks: readNumber(values, 'tracks', { least: 1, most: tracksMax, isWhole: true }),
+    dialect,
     speed: readNumber(values, 'speed', { least: 0.01, most: speedMax }),
     rates: readRates(values),
+    double: readNumber(values, 'double', percent),
+    drop: readNumber(values, 'drop', percent),
+    audiosocketPort: readNumber(values, 'audiosocket-port', { least: 1, most: 65_535, isWhole: true }),
+    publicUrl: values['public-url'] === undefined ? null : readUrl('public-url', values['public-url']),
     seed:
       values.seed === undefined
         ? chance.randomSeed
@@ -122,16 +173,28 @@ export function readCommand(
 }
 
 /** Not under the service's prefix: it refuses to start with a variable that it does not know. */
-const tokenVariables = { ingest: 'SIMULATE_INGEST_TOKEN', supervisor: 'SIMULATE_SUPERVISOR_TOKEN' } as const
+const variables = {
+  ingest: 'SIMULATE_INGEST_TOKEN',
+  supervisor: 'SIMULATE_SUPERVISOR_TOKEN',
+  signingSecret: 'SIMULATE_SIGNING_SECRET',
+  apiKey: 'SIMULATE_API_KEY',
+} as const
 
 /** Throws `usage`, without the token. */
-export function readTokens(environment: Readonly<Record<string, string | undefined>>): Tokens {
+export function readTokens(
+  environment: Readonly<Record<string, string | undefined>>,
+): Tokens & Pick<Credentials, 'signingSecret' | 'apiKey'> {
   const read = (name: string) => {
     const token = environment[name] ?? ''
     if (!/^[\x21-\x7e]*$/.test(token)) throw usage(`${name} contains a character that no token has`)
     return token === '' ? null : token
   }
-  return { ingest: read(tokenVariables.ingest), supervisor: read(tokenVariables.supervisor) }
+  return {
+    ingest: read(variables.ingest),
+    supervisor: read(variables.supervisor),
+    signingSecret: read(variables.signingSecret),
+    apiKey: read(variables.apiKey),
+  }
 }
 
 const word = '[A-Za-z0-9\\-.!%*_+`\'~()<>:\\\\"/\\[\\]?{}]+'
@@ -166,6 +229,9 @@ function readNumber(
     | 'reorder'
     | 'duplicate'
     | 'late'
+    | 'double'
+    | 'drop'
+    | 'audiosocket-port'
     | 'seed'
     | 'connections'
     | 'grace'
@@ -182,8 +248,9 @@ function readNumber(
   return value
 }
 
+const percent = { least: 0, most: 100 }
+
 function readRates(values: Values): ImpairmentRates {
-  const percent = { least: 0, most: 100 }
   const loss = readNumber(values, 'loss', percent)
   const reorder = readNumber(values, 'reorder', percent)
   const duplicate = readNumber(values, 'duplicate', percent)
@@ -193,11 +260,30 @@ function readRates(values: Values): ImpairmentRates {
   return { loss, reorder, duplicate, late }
 }
 
-function readUrl(text: string): URL {
+/** TLS is for whoever stands before the service; the address that a platform signs may well have it. */
+function readUrl(name: 'url' | 'public-url', text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url?.protocol !== 'http:' || url.search !== '' || url.hash !== '' || url.username !== '')
-    throw usage(`--url must be like http://127.0.0.1:8000, not ${quoted(text)}`)
+  const schemes = name === 'url' ? ['http:'] : ['http:', 'https:']
+  if (url === null || !schemes.includes(url.protocol) || url.search + url.hash + url.username !== '')
+    throw usage(`--${name} must be like http://127.0.0.1:8000, not ${quoted(text)}`)
   return url
+}
+
+/** What one way of sending has and the other has not is refused, so that nobody waits for faults that never come. */
+function readDialect(values: Values): string | null {
+  const { dialect = null } = values
+  if (dialect !== null && !dialectNames.includes(dialect))
+    throw usage(`--dialect must be one of ${dialectNames.join(', ')}, not ${quoted(dialect)}`)
+  const strange =
+    dialect === null ? (['double', 'drop'] as const) : (['reorder', 'duplicate', 'late'] as const)
+  for (const name of strange)
+    if (values[name] !== '0')
+      throw usage(
+        dialect === null ? `--${name} is of sockets: give --dialect` : `--${name} is not for --dialect`,
+      )
+  if (dialect !== null && values.tracks !== '1')
+    throw usage('--tracks is not for --dialect: each platform has its own')
+  return dialect
 }
 
 function readPrefix(prefix: string, callCount: number): string {

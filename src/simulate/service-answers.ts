@@ -45,6 +45,8 @@ export interface CallView {
   readonly tracks: readonly TrackView[] | null
   /** Oldest first. */
   readonly legs: readonly LegView[]
+  /** Packets of its media streams that the service dropped, because more came than it takes or can store. */
+  readonly shedCount: number
   readonly transcription: string | null
   readonly error: string | null
 }
@@ -96,9 +98,17 @@ export function decodeCallView(body: string): CallView {
     duplicateCount: integer(view, 'duplicate_count'),
     tracks: orNull(view, 'tracks', (fields, name) => objects(fields, name).map(decodeTrack)),
     legs: orNull(view, 'legs', (fields, name) => objects(fields, name).map(decodeLeg)) ?? [],
+    shedCount: shedCountOf(view),
     transcription: orNull(ai, 'transcription', text),
     error: typeof ai['error'] === 'string' ? ai['error'] : null,
   }
+}
+
+function shedCountOf(view: Fields): number {
+  const notes = orNull(view, 'notes', objects) ?? []
+  return notes
+    .filter((note) => note['text'] === 'shed')
+    .reduce((sum, note) => sum + integer(note, 'packets'), 0)
 }
 
 function decodeTrack(view: Fields): TrackView {

@@ -8,14 +8,17 @@ import { showProgress } from '../terminal/progress.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { type Audit, auditCalls, awaitEnds, type Desk, type Sighting } from './call-auditor.js'
 import type { SimulatorClock } from './clock.js'
+import { senders } from './dialects/senders.js'
 import { SimulateError } from './errors.js'
-import { httpPlay } from './http-play.js'
+import { httpPlay, type LinePorts } from './http-play.js'
 import { fileBytesMax, greetingMs } from './limits.js'
 import { helpText, readCommand, readTokens, type SimulateOptions } from './options.js'
 import type { Play } from './play.js'
 import { renderCalls, renderVerdict } from './report.js'
 import { createServiceClient } from './service-client.js'
 import type { SimulatedCall } from './simulated-call.js'
+import { nativePlay } from './sockets/native-play.js'
+import { socketPlay } from './sockets/socket-play.js'
 import { judge, rowOf } from './verdict.js'
 
 export interface World {
@@ -63,16 +66,17 @@ function exitCodeOf({ code }: SimulateError): number {
 async function runCalls(options: SimulateOptions, world: World): Promise<number> {
   const { clock, terminal, signal } = world
   const audio = await readAudio(options.file)
+  const tokens = readTokens(world.environment)
   const client = createServiceClient({
     url: options.url,
     connectionsMax: options.connections,
     patienceMs: options.patienceMs,
     clock,
     signal,
-    tokens: readTokens(world.environment),
+    tokens,
   })
   try {
-    const play = httpPlay(options, audio, { client, clock, signal })
+    const play = playOf(options, audio, { client, clock, signal, tokens })
     terminal.out.write(describeRun(options, audio, play))
     await client.send({ method: 'GET', path: '/', patienceMs: greetingMs }).catch((error: unknown) => {
       throw error instanceof SimulateError ? explainUnreachable(options.url, error) : error
@@ -85,6 +89,20 @@ async function runCalls(options: SimulateOptions, world: World): Promise<number>
   } finally {
     client.close()
   }
+}
+
+function playOf(
+  options: SimulateOptions,
+  audio: WavAudio,
+  { client, clock, signal, tokens }: LinePorts & { tokens: ReturnType<typeof readTokens> },
+): Play {
+  const { dialect } = options
+  const credentials = { ...tokens, token: tokens.ingest }
+  if (dialect === null) return httpPlay(options, audio, { client, clock, signal })
+  const ofDialect = senders.get(dialect)
+  return ofDialect === undefined
+    ? nativePlay(options, audio, { clock, signal, credentials })
+    : socketPlay(options, ofDialect, audio, { clock, signal, credentials })
 }
 
 function report(

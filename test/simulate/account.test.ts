@@ -38,6 +38,7 @@ const exactView: CallView = {
   duplicateCount: 1,
   tracks: null,
   legs: [],
+  shedCount: 0,
   transcription: 'hello',
   error: null,
 }
@@ -45,6 +46,7 @@ const exactView: CallView = {
 const truthOf = (log: SendLog): CallTruth => ({
   tracks: [{ track: 0, account: log, isTotalSaid: true, expectedPacket }],
   duplicates: log.duplicates,
+  misplaced: [],
 })
 
 const expectedPacket = (sequence: number) => ({ data: btoa(`audio ${sequence}`), timestamp: 1000 + sequence })

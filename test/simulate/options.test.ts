@@ -18,8 +18,13 @@ describe('the command line', () => {
       file: 'call.wav',
       callCount: 10,
       tracks: 1,
+      dialect: null,
       speed: 1,
       rates: { loss: 0, reorder: 0, duplicate: 0, late: 0 },
+      double: 0,
+      drop: 0,
+      audiosocketPort: 9092,
+      publicUrl: null,
       seed: 77,
       prefix: 'sim-loyw3v28-',
       connections: 64,
@@ -49,6 +54,14 @@ describe('the command line', () => {
     refuses(['a.wav', '--calls'], /--calls/)
     refuses(['a.wav', '--calls', '0'], /--calls must be a whole number from 1 to 20000, not "0"/)
     refuses(['a.wav', '--calls', '1.5'], /whole number/)
+    refuses(['a.wav', '--dialect', 'teams'], /--dialect must be one of twilio, .*, native, not "teams"/)
+    for (const name of ['double', 'drop'])
+      refuses(['a.wav', `--${name}`, '5'], new RegExp(`--${name} is of sockets: give --dialect`))
+    for (const name of ['reorder', 'duplicate', 'late'])
+      refuses(['a.wav', '--dialect', 'plivo', `--${name}`, '5'], new RegExp(`--${name} is not for --dialect`))
+    refuses(['a.wav', '--dialect', 'native', '--tracks', '2'], /--tracks is not for --dialect/)
+    refuses(['a.wav', '--public-url', 'wss://x'], /--public-url must be like/)
+    refuses(['a.wav', '--audiosocket-port', '0'], /--audiosocket-port must be a whole number from 1 to 65535/)
     refuses(['a.wav', '--tracks', '9'], /--tracks must be a whole number from 1 to 8, not "9"/)
     refuses(['a.wav', '--speed', 'fast'], /--speed must be a number from 0.01 to 10000, not "fast"/)
     refuses(['a.wav', '--speed', '1e3'], /--speed/)

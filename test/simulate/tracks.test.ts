@@ -99,7 +99,7 @@ describe('the account of two tracks', () => {
       expectedPacket: () => ({ data: '', timestamp: 1 }),
     }),
   )
-  const truth = { tracks, duplicates: { least: 0, most: 0 } }
+  const truth = { tracks, duplicates: { least: 0, most: 0 }, misplaced: [] }
   const trackView = (track: number, received: number, highest: number) => ({
     track,
     totalReceived: received,
@@ -121,6 +121,7 @@ describe('the account of two tracks', () => {
     duplicateCount: 0,
     tracks: [trackView(0, 3, 2), trackView(1, 2, 5)],
     legs: [],
+    shedCount: 0,
     transcription: null,
     error: null,
   }

@@ -6,20 +6,24 @@ import {
   type SentMessage,
   type SentStream,
   type SentTrack,
+  trackPackets,
 } from './sender.js'
-import { packetsOf } from './voices.js'
 
 const track: SentTrack = { name: 'external+internal', encoding: 'mulaw', channels: 2, packetMs: 200 }
 const firstPingMs = 1000
 const pingMs = 5000
-const organization = '11111111-1111-4111-8111-111111111111'
+/** Signed, and said again in the stream. */
+export const organization = '11111111-1111-4111-8111-111111111111'
 
 export const audiohookSender: Sender = {
   name: 'audiohook',
   path: '/v1/media/audiohook',
   subprotocol: null,
+  tokenPlace: 'x-api-key',
+  signature: 'audiohook',
+  hasUuids: true,
   tracks: [track],
-  isNumbered: true,
+  numbering: 'positioned',
   queryOf: () => ({}),
   messagesOf,
 }
@@ -43,15 +47,10 @@ function* messagesOf(stream: SentStream, heard: Heard): Generator<SentMessage> {
   const participant = { id: streamId, ani: '+15550100', aniName: 'caller', dnis: '+15550101' }
   const open = { organizationId: organization, conversationId: callId, participant, media }
   yield control(0, say('open', open), 'opened')
-  const { encoding, packetMs } = track
+  const { packetMs } = track
   let nextPingMs = firstPingMs
   let dueMs = 0
-  for (const [index, bytes] of packetsOf({
-    voices: stream.voices,
-    sampleRate,
-    encoding,
-    packetMs,
-  }).entries()) {
+  for (const [index, bytes] of trackPackets(stream, track, [0, 1]).entries()) {
     dueMs = (index + 1) * packetMs
     if (isBroken(dueMs)) return
     frames += bytes.length / track.channels

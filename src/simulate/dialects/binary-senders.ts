@@ -1,31 +1,33 @@
-/** Asterisk, Vonage, jambonz and FreeSWITCH as senders: one text, then raw audio, and no numbers. */
+/** Asterisk, Vonage, Infobip, Sinch, jambonz and FreeSWITCH as senders: one text, then raw audio, and no numbers. */
 import {
   control,
   type Sender,
   type SentMessage,
   type SentStream,
   type SentTrack,
+  type TokenPlace,
+  trackPackets,
   untilBreak,
 } from './sender.js'
-import { packetsOf } from './voices.js'
 
 interface BinaryPlatform {
   readonly name: string
   readonly subprotocol?: string
+  readonly tokenPlace: TokenPlace
   readonly track: SentTrack
   /** Which of the two voices are on the socket. */
   readonly voices: readonly (0 | 1)[]
   preamble(stream: SentStream): string | object | null
+  /** The command of the answer without which no audio is sent. */
+  readonly waitsFor?: string
   queryOf?(stream: SentStream): Readonly<Record<string, string>>
 }
 
 function* messagesOf(stream: SentStream, platform: BinaryPlatform): Generator<SentMessage> {
   const preamble = platform.preamble(stream)
-  if (preamble !== null) yield control(0, preamble)
-  const { encoding, packetMs } = platform.track
-  const voices = platform.voices.map((each) => stream.voices[each])
-  const packets = packetsOf({ voices, sampleRate: stream.sampleRate, encoding, packetMs })
-  for (const [index, bytes] of packets.entries())
+  if (preamble !== null) yield control(0, preamble, platform.waitsFor ?? null)
+  const { packetMs } = platform.track
+  for (const [index, bytes] of trackPackets(stream, platform.track, platform.voices).entries())
     if (!stream.isLost(0, index))
       yield {
         dueMs: (index + 1) * packetMs,
@@ -40,8 +42,11 @@ function sender(platform: BinaryPlatform): Sender {
     name: platform.name,
     path: `/v1/media/${platform.name}`,
     subprotocol: platform.subprotocol ?? null,
+    tokenPlace: platform.tokenPlace,
+    signature: null,
+    hasUuids: false,
     tracks: [platform.track],
-    isNumbered: false,
+    numbering: 'counted',
     queryOf: (stream) => platform.queryOf?.(stream) ?? {},
     messagesOf: (stream) => untilBreak(stream, messagesOf(stream, platform)),
   }
@@ -52,6 +57,7 @@ function asteriskSide(leg: 'caller' | 'agent', place: 0 | 1): Sender {
   return sender({
     name: 'asterisk',
     subprotocol: 'media',
+    tokenPlace: 'basic',
     track: { name: leg, encoding: 'mulaw', channels: 1, packetMs: 20 },
     voices: [place],
     queryOf: ({ callId }) => ({ call_id: callId, leg }),
@@ -79,6 +85,7 @@ const linear = (name: string, channels = 1): SentTrack => ({
 
 export const vonageSender = sender({
   name: 'vonage',
+  tokenPlace: 'bearer',
   track: linear('mix'),
   voices: [0],
   preamble: ({ callId, sampleRate }) => ({
@@ -88,8 +95,39 @@ export const vonageSender = sender({
   }),
 })
 
+export const infobipSender = sender({
+  name: 'infobip',
+  tokenPlace: 'path',
+  track: linear('mix'),
+  voices: [0],
+  preamble: ({ callId, sampleRate }) => ({
+    event: 'websocket:connected',
+    'content-type': `audio/x-private-pcm-16;rate=${sampleRate}`,
+    callId,
+    from: '+15550100',
+  }),
+})
+
+export const sinchSender = sender({
+  name: 'sinch',
+  tokenPlace: 'path',
+  track: linear('mix'),
+  voices: [0],
+  preamble: ({ callId, sampleRate }) => ({
+    command: 'connect',
+    version: 1,
+    callId,
+    applicationKey: 'key',
+    codec: 'PCM',
+    sampleRate,
+    callHeaders: {},
+  }),
+  waitsFor: 'answer',
+})
+
 export const jambonzSender = sender({
   name: 'jambonz',
+  tokenPlace: 'basic',
   subprotocol: 'audio.jambonz.org',
   track: linear('inbound+outbound', 2),
   voices: [0, 1],
@@ -105,6 +143,7 @@ export const jambonzSender = sender({
 
 export const freeswitchSender = sender({
   name: 'freeswitch',
+  tokenPlace: 'basic',
   subprotocol: 'audio.drachtio.org',
   track: linear('inbound+outbound', 2),
   voices: [0, 1],

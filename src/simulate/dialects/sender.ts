@@ -2,7 +2,7 @@
  * A platform as the sender of one stream: the messages of one socket, in their order, each with the time when it is due. Pure: nothing is
  * sent here, and whoever sends keeps the clock. A lost packet has a number and no message; a dropped stream just ends.
  */
-import type { Voice } from './voices.js'
+import { packetsOf, type Voice } from './voices.js'
 
 export interface SentStream {
   readonly callId: string
@@ -10,6 +10,8 @@ export interface SentStream {
   readonly streamId: string
   readonly voices: readonly [Voice, Voice]
   readonly sampleRate: number
+  /** Where in the voices it begins: a stream that takes another one's place is behind it. */
+  readonly beginsAtMs: number
   /** Unix time of its first packet. */
   readonly startMs: number
   /** Packets that get a number and are not sent. */
@@ -25,9 +27,21 @@ export interface SentMessage {
   readonly message: string | Buffer
   /** The audio that it carries. */
   readonly audio: { readonly track: number; readonly index: number; readonly bytes: Buffer } | null
-  /** The `type` or `command` of the answer without which the platform does not go on. */
+  /** The `type` or the `command` of the answer without which the platform does not go on. */
   readonly waitsFor: string | null
 }
+
+/** What tells the service of a packet that was lost. */
+export type Numbering =
+  /** Each packet has a number, or the time where it belongs. */
+  | 'numbered'
+  /** Nothing: the service counts what comes. */
+  | 'counted'
+  /** A position in later texts, so the hole is where the service was told of it. */
+  | 'positioned'
+
+/** Where a platform can put a token: a header of that name, or one of these. */
+export type TokenPlace = 'path' | 'bearer' | 'basic' | `x-${string}`
 
 /** What the service has said on the socket, for platforms that refer to it. */
 export interface Heard {
@@ -43,36 +57,61 @@ export interface SentTrack {
 
 export interface Sender {
   readonly name: string
-  readonly path: string
+  /** Null for AudioSocket, which is TCP and has no paths. */
+  readonly path: string | null
   readonly subprotocol: string | null
+  readonly tokenPlace: TokenPlace
+  /** What its upgrade is signed with, where it can be. */
+  readonly signature: 'twilio' | 'plivo' | 'audiohook' | null
+  /** Its calls are UUIDs. */
+  readonly hasUuids: boolean
   /** Of one socket. A platform with a socket for each voice has two senders. */
   readonly tracks: readonly SentTrack[]
-  /** The platform numbers its packets, so the service must know each loss. */
-  readonly isNumbered: boolean
+  readonly numbering: Numbering
   /** For the address of the socket. */
   queryOf(stream: SentStream): Readonly<Record<string, string>>
   messagesOf(stream: SentStream, heard: Heard): Iterable<SentMessage>
 }
 
-/** What of each track arrives when every message does. */
-export interface SentAccount {
-  readonly received: number
-  /** Numbers of lost packets, as far as the platform got: those after the last number that it told are not known. */
-  readonly lost: readonly number[]
-  readonly sound: Buffer
+/** The packets of a track from where the stream begins; the last one may be shorter. */
+export function trackPackets(
+  { voices, sampleRate, beginsAtMs }: SentStream,
+  { encoding, packetMs }: Pick<SentTrack, 'encoding' | 'packetMs'>,
+  places: readonly (0 | 1)[],
+): readonly Buffer[] {
+  const own = places.map((place) => voices[place])
+  return packetsOf({ voices: own, sampleRate, encoding, packetMs }).slice(Math.round(beginsAtMs / packetMs))
 }
 
-export function accountOf(sender: Sender, stream: SentStream): readonly SentAccount[] {
-  const sent = [...sender.messagesOf(stream, { serverSeq: 0 })].flatMap(({ audio }) => audio ?? [])
-  return sender.tracks.map((_, track) => {
-    const own = sent.filter((audio) => audio.track === track)
-    const indexes = new Set(own.map(({ index }) => index))
-    const last = Math.max(-1, ...indexes)
-    const lost = Array.from({ length: last + 1 }, (_unused, index) => index).filter(
-      (index) => !indexes.has(index),
-    )
-    return { received: own.length, lost, sound: Buffer.concat(own.map(({ bytes }) => bytes)) }
-  })
+/**
+ * What arrives of each track when the first `messages` of a stream do: the packets at their numbers, and nothing where one was lost. Lost ones behind the
+ * last that arrived are not known.
+ */
+export function arrivedOf(
+  sender: Sender,
+  stream: SentStream,
+  messages = Number.POSITIVE_INFINITY,
+): readonly (readonly (Buffer | undefined)[])[] {
+  const arrived = sender.tracks.map((): (Buffer | undefined)[] => [])
+  let lost = 0
+  let next = 0
+  let sent = 0
+  for (const { audio } of sender.messagesOf(stream, { serverSeq: 0 })) {
+    if (++sent > messages) break
+    if (audio === null) {
+      for (; lost > 0; lost--) arrived[0]?.push(undefined)
+      continue
+    }
+    const { track, index, bytes } = audio
+    const own = arrived[track]
+    if (own === undefined) throw new RangeError(`no track ${track}`)
+    if (sender.numbering === 'positioned') {
+      lost += index - next
+      next = index + 1
+      own.push(bytes)
+    } else own[sender.numbering === 'numbered' ? index : own.length] = bytes
+  }
+  return arrived
 }
 
 export function control(

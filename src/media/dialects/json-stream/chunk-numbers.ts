@@ -225,9 +225,10 @@ export class ChunkNumbers {
     return mine
   }
 
-  #shareByClock({ atMs, durationMs }: PacketNumbers, track: TrackNumbers, lost: number): number | null {
+  /** In the length of the packets before it: the last one of a stream may be shorter. */
+  #shareByClock({ atMs }: PacketNumbers, track: TrackNumbers, lost: number): number | null {
     if (atMs === null || track.lastAtMs === null) return null
-    const passed = Math.round((atMs - track.lastAtMs) / durationMs) - 1
+    const passed = Math.round((atMs - track.lastAtMs) / track.durationMs) - 1
     return Math.min(Math.max(passed - track.owed, 0), lost)
   }
 
