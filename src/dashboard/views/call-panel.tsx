@@ -17,7 +17,7 @@ import { CallResult } from './call-result.js'
 import { Empty } from './empty.js'
 import { RetryAction } from './retry-action.js'
 import { Timeline } from './timeline.js'
-import { Tracks, trackName } from './tracks.js'
+import { TrackPackets, Tracks, trackName } from './tracks.js'
 
 interface CallPanelProps {
   readonly callId: string
@@ -179,6 +179,11 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
           </>
         )}
       </PanelSection>
+      {view.tracks?.slice(1).map((track) => (
+        <PanelSection key={track.track} title={`Packets of ${trackName(track)}`}>
+          <TrackPackets track={track} />
+        </PanelSection>
+      ))}
       <PanelSection title="Transcript">
         <CallResult view={view} session={session} />
         {view.state === 'FAILED' && (
