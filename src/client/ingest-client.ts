@@ -44,8 +44,23 @@ interface OpenStream {
   next: number
 }
 
+interface Told {
+  readonly type: string
+  readonly stream: number
+  readonly code: string
+  readonly missing_count: number
+  readonly unsettled_bytes: number
+}
+
 const headerBytes = 16
 const streamsMax = 65_536
+
+interface Closing {
+  readonly total: number
+  told(missing: number): void
+  /** On this connection. */
+  isAsked: boolean
+}
 
 export class IngestClient {
   readonly #options: IngestOptions
@@ -53,13 +68,16 @@ export class IngestClient {
   readonly #backoff: Backoff
   readonly #streams = new Map<number, OpenStream>()
   /** Closed here, and not yet there. */
-  readonly #closing = new Map<number, { total: number; told: (missing: number) => void }>()
+  readonly #closing = new Map<number, Closing>()
   #socket: IngestSocket | null = null
   #isOpen = false
   #unacknowledged: Uint8Array[] = []
   #unacknowledgedBytes = 0
-  /** Of this connection. */
+  /** Of this connection: messages that are acknowledged, that were sent beyond these, and bytes that may be. */
   #acknowledged = 0
+  #underWay = 0
+  #underWayBytes = 0
+  #windowBytes = 0
   #nextStream = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #isDisposed = false
@@ -107,7 +125,7 @@ export class IngestClient {
     open.next += count
     this.#unacknowledged.push(message)
     this.#unacknowledgedBytes += bytes
-    if (this.#isOpen) this.#socket?.send(message)
+    this.#flush()
     return true
   }
 
@@ -123,8 +141,8 @@ export class IngestClient {
     const open = this.#streams.get(stream)
     if (open === undefined) throw new Error(`there is no open stream ${stream}`)
     return new Promise((told) => {
-      this.#closing.set(stream, { total: open.next, told })
-      if (this.#isOpen) this.#tellClose(stream)
+      this.#closing.set(stream, { total: open.next, told, isAsked: false })
+      this.#flush()
     })
   }
 
@@ -150,12 +168,14 @@ export class IngestClient {
   #opened(): void {
     this.#isOpen = true
     this.#acknowledged = 0
+    this.#underWay = 0
+    this.#underWayBytes = 0
+    this.#windowBytes = 0
     this.#backoff.reset()
     const { gateway } = this.#options
     this.#tell({ type: 'hello', ...(gateway === undefined ? {} : { gateway }) })
     for (const stream of this.#streams.keys()) this.#tellOpen(stream)
-    for (const message of this.#unacknowledged) this.#socket?.send(message)
-    for (const stream of this.#closing.keys()) this.#tellClose(stream)
+    for (const closing of this.#closing.values()) closing.isAsked = false
     this.#options.onStatus?.('connected')
   }
 
@@ -176,14 +196,31 @@ export class IngestClient {
     this.#tell({ type: 'open', stream, call_id: callId, track, ...(start === undefined ? {} : { start }) })
   }
 
-  #tellClose(stream: number): void {
-    this.#tell({ type: 'close', stream, total: this.#closing.get(stream)?.total ?? 0 })
+  /** As much as the service takes unacknowledged: it closes a connection that sends more. Nothing before it has said how much. */
+  #flush(): void {
+    if (!this.#isOpen || this.#windowBytes === 0) return
+    for (; this.#underWay < this.#unacknowledged.length; this.#underWay++) {
+      const message = this.#unacknowledged[this.#underWay] as Uint8Array
+      if (this.#underWayBytes > 0 && this.#underWayBytes + message.length > this.#windowBytes) return
+      this.#underWayBytes += message.length
+      this.#socket?.send(message)
+    }
+    // Behind all that came before it.
+    for (const [stream, closing] of this.#closing) {
+      if (closing.isAsked) continue
+      closing.isAsked = true
+      this.#tell({ type: 'close', stream, total: closing.total })
+    }
   }
 
   #take(data: unknown): void {
     if (typeof data !== 'string')
       return this.#acknowledge(new DataView(data as ArrayBuffer).getUint32(4, true))
-    const message = JSON.parse(data) as { type: string; stream: number; code: string; missing_count: number }
+    const message = JSON.parse(data) as Told
+    if (message.type === 'welcome') {
+      this.#windowBytes = message.unsettled_bytes
+      this.#flush()
+    }
     if (message.type === 'refused') this.#options.onRefused?.({ stream: message.stream, code: message.code })
     if (message.type === 'closed' || (message.type === 'refused' && this.#closing.has(message.stream))) {
       this.#closing.get(message.stream)?.told(message.missing_count ?? 0)
@@ -195,7 +232,12 @@ export class IngestClient {
   /** Binary messages 1 … n of this connection are on disk. */
   #acknowledge(messages: number): void {
     const settled = this.#unacknowledged.splice(0, messages - this.#acknowledged)
-    for (const { length } of settled) this.#unacknowledgedBytes -= length
+    for (const { length } of settled) {
+      this.#unacknowledgedBytes -= length
+      this.#underWayBytes -= length
+    }
+    this.#underWay -= settled.length
     this.#acknowledged = messages
+    this.#flush()
   }
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { IngestClient, ingestProtocol } from '../../src/client/ingest-client.js'
+import { freePort } from '../support/asterisk.js'
 import { startCutProxy } from '../support/cut-proxy.js'
 import { get, startService, temporaryFolder } from '../support/service.js'
 
@@ -75,6 +76,31 @@ describe('the ingest client', () => {
       missing_count: number
     }
     assert.deepEqual([call.total_received >= blocks * 5, call.missing_count], [true, 0])
+  })
+
+  test('sends no more at once than the service takes, however much has waited for it', async (t) => {
+    // Guards against a gateway that is closed for what it sends again, and then sends that again for ever.
+    const dataDir = temporaryFolder(t)
+    const port = await freePort()
+    let connections = 0
+    const client = new IngestClient({
+      connect: () => new WebSocket(`ws://127.0.0.1:${port}/v1/media/native`, ingestProtocol),
+      firstWaitMs: 10,
+      longestWaitMs: 100,
+      ringBytes: 16 * 1024 * 1024,
+      onStatus: (status) => {
+        if (status === 'connected') connections++
+      },
+    })
+    t.after(() => client.dispose())
+    const stream = client.open({ callId: 'waited', start, packetBytes: 160 })
+    const taken = 12_000
+    for (let at = 0; at < taken; at++) assert(client.send(stream, blockOf(at)))
+    const service = await startService(t, { dataDir, settings: { PORT: port } })
+    assert.equal(await client.close(stream), 0)
+    assert.equal(connections, 1)
+    const call = (await get(service, '/v1/call/waited')).body as { total_received: number }
+    assert.equal(call.total_received, taken * 5)
   })
 
   test('is what the example uses: a WAV file as live calls, all on disk', async (t) => {

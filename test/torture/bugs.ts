@@ -9,6 +9,7 @@ import { runEventKills } from './event-kills.js'
 import { runIdleCrowd } from './idle-crowd.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
+import { mediaBugs } from './media-bugs.js'
 import { compilerUnavailable } from './native/compile.js'
 import type { Edit } from './patched-build.js'
 import { runPowerCuts } from './power-runs.js'
@@ -305,4 +306,5 @@ export const bugs: readonly Bug[] = [
     run: (stage) => runProviderFaults(stage, { callsPerMode: 2, modes: ['429-for-years'] }),
     unavailable: always,
   },
+  ...mediaBugs,
 ]

@@ -20,7 +20,7 @@ const help = `Breaks the built service in every way that the scenarios know, and
 
 Usage: npm run torture [-- --flag value …]
 
-  --only NAME,…  scenarios whose names begin so (all: about 40 minutes)
+  --only NAME,…  scenarios whose names begin so (all: about 45 minutes)
   --kills N      kills of the kill scenarios together (200)
   --seed N       what happens when; a finding names its seed
   --list         the scenarios and what each of them holds

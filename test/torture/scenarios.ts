@@ -12,6 +12,7 @@ import { runOverInFlightCap } from './in-flight-cap.js'
 import { killVariants, runKills } from './kill-runs.js'
 import { runLifecycleKills } from './lifecycle-runs.js'
 import { runCheckpointKills, runPassivation } from './long-runs.js'
+import { mediaScenarios } from './media-scenarios.js'
 import { compilerUnavailable } from './native/compile.js'
 import { runPowerControl, runPowerCuts } from './power-runs.js'
 import { runBadCertificate } from './provider-certificate.js'
@@ -300,6 +301,7 @@ export const scenarios: readonly Scenario[] = [
     run: (stage) => runSecondSignals(stage, { momentsMs: [100, 400, 700, 1000, 1300, 1600, 1900, 2200] }),
     unavailable: straceUnavailable,
   },
+  ...mediaScenarios,
   {
     name: 'provider/faults',
     promise: 'P15: however the AI server fails, each call ends in time and nothing is left open',
