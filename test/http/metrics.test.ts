@@ -165,7 +165,9 @@ describe('the account of the store', { skip: straceUnavailable() ?? false }, () 
       journal_open_entries: 0,
       journal_open_bytes: 0,
     })
-    await Strace.attach(stage, service.child.pid as number, { calls: syncCalls, fault: 'delay_enter=700000' })
+    // The disk is held until it has been seen: how long 550 connections take depends on the machine.
+    const held = { calls: syncCalls, fault: 'delay_enter=60000000' }
+    const strace = await Strace.attach(stage, service.child.pid as number, held)
     const sent = Array.from({ length: 550 }, (_, i) => client.packet('c1', packet(i + 1)))
     const waiting = await eventually(
       () => readMetrics(service),
@@ -176,6 +178,7 @@ describe('the account of the store', { skip: straceUnavailable() ?? false }, () 
     assert(value('journal_open_entries') > 0)
     assert(value('journal_open_bytes') > value('journal_open_entries') * 8, 'and their data')
     assert(value('journal_queue_entries') > value('journal_open_entries'), 'those with the writer, too')
+    await strace.detach()
     await Promise.all(sent)
   })
 })

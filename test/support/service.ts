@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { atEnd } from './cleanup.js'
+import { patience } from './patience.js'
 
 export interface ServiceOptions {
   readonly dataDir?: string
@@ -153,17 +154,18 @@ export function packet(
   return { sequence, data, timestamp: 1_700_000_000 + sequence / 50 }
 }
 
-/** Asks until `isDone` says so; fails after `msMax`. For states that only time brings. */
+/** Asks until `isDone` says so; fails after `msMax` (`patience`). For states that only time brings. */
 export async function eventually<T>(
   ask: () => Promise<T>,
   isDone: (answer: T) => boolean,
   msMax = 15_000,
 ): Promise<T> {
-  const until = Date.now() + msMax
+  const waitMs = patience(msMax)
+  const until = Date.now() + waitMs
   for (;;) {
     const answer = await ask()
     if (isDone(answer)) return answer
-    if (Date.now() > until) throw new Error(`still not so after ${msMax} ms: ${JSON.stringify(answer)}`)
+    if (Date.now() > until) throw new Error(`still not so after ${waitMs} ms: ${JSON.stringify(answer)}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

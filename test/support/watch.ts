@@ -1,4 +1,6 @@
 /** Waiting for something that this process will notice, without asking again and again. */
+import { patience } from './patience.js'
+
 export class Watch {
   readonly #looks = new Set<() => void>()
 
@@ -7,8 +9,9 @@ export class Watch {
     for (const look of this.#looks) look()
   }
 
-  /** Resolves once `isDone` says so; rejects when it throws, or after `msMax` with what `tell` says. */
+  /** Resolves once `isDone` says so; rejects when it throws, or after `msMax` (`patience`) with what `tell` says. */
   until(isDone: () => boolean, msMax: number, tell: () => string): Promise<void> {
+    const waitMs = patience(msMax)
     return new Promise((resolve, reject) => {
       const settle = (end: () => void) => {
         clearTimeout(timer)
@@ -23,8 +26,8 @@ export class Watch {
         }
       }
       const timer = setTimeout(
-        () => settle(() => reject(new Error(`not within ${msMax} ms: ${tell()}`))),
-        msMax,
+        () => settle(() => reject(new Error(`not within ${waitMs} ms: ${tell()}`))),
+        waitMs,
       )
       this.#looks.add(look)
       look()

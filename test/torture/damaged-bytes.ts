@@ -5,9 +5,11 @@
  *
  * Most of the bytes fall anywhere, the others into a kind of page that is drawn first, because most of a file are packets.
  */
+
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { patience } from '../support/patience.js'
 import type { Service } from '../support/service.js'
 import {
   type Answers,
@@ -160,7 +162,7 @@ async function tryDamage(
 async function judgeRefusal(stage: Stage, dataDir: string, report: Report): Promise<'refused'> {
   const { code, ms, reasons, stderr } = await startRefused(stage, { ...stillSettings, DATA_DIR: dataDir })
   if (code !== 1) report(`the exit code of the refusal is ${code}`)
-  if (ms > refusalMsMax) report(`the refusal took ${Math.round(ms)} ms`)
+  if (ms > patience(refusalMsMax)) report(`the refusal took ${Math.round(ms)} ms`)
   if (reasons.length !== 1 || stderr !== '')
     report(`not one clear line: ${JSON.stringify(reasons)} ${stderr}`)
   return 'refused'

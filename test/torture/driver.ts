@@ -2,7 +2,9 @@
  * The load: closed-loop keep-alive connections that send what a packet source plans, and an account of every attempt in
  * a file of the driver's own, written before the send and after the answer. It goes on over many runs of the service.
  */
+
 import { join } from 'node:path'
+import { patience } from '../support/patience.js'
 import { AttemptLog, contentHash, type History, type Outcome, readHistory } from './attempts.js'
 import { bulkOutcomes, type Ending, outcomeOf, unreadable } from './outcomes.js'
 import {
@@ -161,7 +163,7 @@ export class LoadDriver {
    * completion. Returns how many there were.
    */
   async settleUnknown(port: number, msMax = 20_000): Promise<number> {
-    const until = epochMs() + msMax
+    const until = epochMs() + patience(msMax)
     const connection = new Connection(port)
     let settled = 0
     try {

@@ -1,6 +1,8 @@
 /** Another process holds the write lock of the database: requests are refused in time or succeed later (P14). */
+
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { patience } from '../support/patience.js'
 import { judgeAndSettle } from './disk-faults.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { randomOf } from './random.js'
@@ -31,7 +33,7 @@ export async function runForeignLock(stage: Stage, { seed, holdMs }: LockPlan): 
   lock.exec('ROLLBACK')
   lock.close()
   const findings: string[] = []
-  while (driver.counts.accepted === before && epochMs() < releasedAt + resumeMsMax) await sleep(5)
+  while (driver.counts.accepted === before && epochMs() < releasedAt + patience(resumeMsMax)) await sleep(5)
   if (driver.counts.accepted === before)
     findings.push(`nothing was accepted ${resumeMsMax} ms after the lock was released`)
   await sleep(300)
@@ -39,7 +41,7 @@ export async function runForeignLock(stage: Stage, { seed, holdMs }: LockPlan): 
 
   const { packets } = driver.history()
   const slow = packets.filter(
-    ({ sentAt, doneAt }) => (doneAt ?? Number.POSITIVE_INFINITY) - sentAt > answerMsMax,
+    ({ sentAt, doneAt }) => (doneAt ?? Number.POSITIVE_INFINITY) - sentAt > patience(answerMsMax),
   )
   if (slow.length > 0) findings.push(`${slow.length} requests had no answer within ${answerMsMax} ms`)
   // What was committed just before the lock may be answered just after it.

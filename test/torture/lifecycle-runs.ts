@@ -2,8 +2,10 @@
  * Kills all over the lives of many short calls: each goes on by itself and ends once (P7). Every second kill comes right
  * after an answer of the provider, where its result is not journaled yet.
  */
+
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { patience } from '../support/patience.js'
 import { judgeAndSettle } from './disk-faults.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
 import { describeLives, judgeLives, type Sighting, type State } from './lifecycle-oracle.js'
@@ -91,7 +93,7 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
     driver.start(service.port)
     await sleep(random.integer(300, 900))
     if (kill % 2 === 1) {
-      await nextAnswer(account, answerMsMax)
+      await nextAnswer(account, patience(answerMsMax))
       const waitMs = random.pick(killAfterAnswerMs)
       if (waitMs > 0) await sleep(waitMs)
     }
@@ -105,7 +107,7 @@ export async function runLifecycleKills(stage: Stage, { seed, kills }: Lifecycle
   const completed = driver
     .history()
     .completions.flatMap(({ call, outcome }) => (outcome === 'accepted' ? [call] : []))
-  const until = epochMs() + endMsMax
+  const until = epochMs() + patience(endMsMax)
   while (
     epochMs() < until &&
     (await look(service.port)).some(({ call, state }) => isUnderWay(state) && completed.includes(call))

@@ -3,8 +3,10 @@
  * held still while what is synced, what is only written, and what has been acknowledged by then are set aside. A run
  * yields many such moments, and each can be started from.
  */
+
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { patience } from '../support/patience.js'
 import type { History } from './attempts.js'
 import type { LoadDriver } from './driver.js'
 import { compile } from './native/compile.js'
@@ -98,7 +100,7 @@ export class PowerDisk {
 
 /** A thread that is inside a sync stops when it comes out of it. */
 async function untilStopped(pid: number): Promise<void> {
-  const until = epochMs() + stopMsMax
+  const until = epochMs() + patience(stopMsMax)
   const isStopped = (thread: string) =>
     / \(.*\) [TtZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))
   while (!readdirSync(`/proc/${pid}/task`).every(isStopped)) {

@@ -1,4 +1,5 @@
 /** What the service says of being ready, once it has had time to notice. */
+import { patience } from '../support/patience.js'
 import type { Service } from '../support/service.js'
 import { epochMs, sleep } from './stage.js'
 
@@ -6,7 +7,7 @@ const noticeMsMax = 5000
 
 /** Waits until it says exactly these reasons for not being ready. */
 export async function reasonsOf({ port }: Service, wanted: readonly string[]): Promise<readonly string[]> {
-  const until = epochMs() + noticeMsMax
+  const until = epochMs() + patience(noticeMsMax)
   for (;;) {
     const answer = await fetch(`http://127.0.0.1:${port}/health/ready`)
     const { reasons } = (await answer.json()) as { reasons: readonly string[] }

@@ -2,8 +2,10 @@
  * Supervisors that are cut off all the time while packets pour in, and a service that is killed under them (P9): what
  * each of them is told is one run without a gap or a repeat, or it is told within a second that it is not.
  */
+
 import { limits } from '../../src/limits.js'
 import { FeedClient } from '../support/feed-client.js'
+import { patience } from '../support/patience.js'
 import type { Service } from '../support/service.js'
 import { PacedLoad } from './paced-load.js'
 import { randomOf } from './random.js'
@@ -113,7 +115,7 @@ async function findingsAfter(
 function findingsOfDelay({ messages, openedAt }: FeedClient): readonly string[] {
   const late = openedAt.filter((at) => {
     const first = messages.find((message) => message.at >= at)
-    return first !== undefined && first.at - at > resetMsMax
+    return first !== undefined && first.at - at > patience(resetMsMax)
   })
   return late.length === 0 ? [] : [`${late.length} connections heard nothing for ${resetMsMax} ms`]
 }
@@ -142,5 +144,5 @@ async function findingsOfEviction(stage: Stage, service: Service): Promise<reado
   after.client.dispose()
   if (first?.message.event !== 'reset' || first.message.reason !== 'evicted')
     return [`an evicted position was answered ${JSON.stringify(first?.message ?? null).slice(0, 100)}`]
-  return waitedMs > resetMsMax ? [`an evicted position was answered after ${waitedMs} ms`] : []
+  return waitedMs > patience(resetMsMax) ? [`an evicted position was answered after ${waitedMs} ms`] : []
 }

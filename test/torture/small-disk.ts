@@ -1,8 +1,10 @@
 /** A disk that is full: a tmpfs of a few MiB that grows later. Its fsyncs cost nothing, which does not matter here. */
+
 import { execFileSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { patience } from '../support/patience.js'
 import type { Service } from '../support/service.js'
 import { judgeAndSettle, lastLines } from './disk-faults.js'
 import { LoadDriver, ordinaryLoad } from './driver.js'
@@ -102,7 +104,7 @@ export async function runFullDisk(stage: Stage, plan: FullDiskPlan): Promise<Ver
   // A service that is not ready has no traffic: it must find out by itself.
   findings.push(...(await reasonsOf(service, [])))
   driver.start(service.port)
-  while (driver.acknowledged === whileFull && epochMs() < grownAt + resumeMsMax) await sleep(10)
+  while (driver.acknowledged === whileFull && epochMs() < grownAt + patience(resumeMsMax)) await sleep(10)
   if (driver.acknowledged === whileFull)
     findings.push(`nothing was acknowledged ${resumeMsMax} ms after there was space`)
   await driver.halt()

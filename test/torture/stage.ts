@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { patience } from '../support/patience.js'
 import { type Service, type ServiceOptions, startService } from '../support/service.js'
 
 export class Stage {
@@ -43,11 +44,11 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
-/** What `work` comes to, or null when it takes longer. Leaves no timer behind. */
+/** What `work` comes to, or null when it takes longer (`patience`). Leaves no timer behind. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<{ readonly value: T } | null> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms)
+    timer = setTimeout(() => resolve(null), patience(ms))
   })
   try {
     return await Promise.race([work.then((value) => ({ value })), late])

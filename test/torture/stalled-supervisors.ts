@@ -3,11 +3,13 @@
  * grow, and who has stalled is closed soon after it has fallen too far behind. What somebody is told who reads again in
  * time is `slow-supervisors`.
  */
+
 import type { Socket } from 'node:net'
 import { limits } from '../../src/limits.js'
 import { FeedClient } from '../support/feed-client.js'
 import { connectUnread } from '../support/handshake.js'
 import { readMetric } from '../support/metrics.js'
+import { patience } from '../support/patience.js'
 import type { Service } from '../support/service.js'
 import { mebibytes, residentOf } from './memory.js'
 import { PacedLoad, percentile } from './paced-load.js'
@@ -98,7 +100,7 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
   const findings: string[] = []
   if (dropped !== plan.stalled) findings.push(`${dropped} of ${plan.stalled} stalled sockets were closed`)
   const lateMs = closedAfterMs(samples, stalled, plan)
-  if (lateMs > closedMsMax)
+  if (lateMs > patience(closedMsMax))
     findings.push(`a stalled socket was closed ${Math.round(lateMs)} ms after its bound`)
   await Promise.all(
     healthy.map((client) => client.until(() => client.events.length >= total()).catch(() => {})),
@@ -123,7 +125,8 @@ export async function runStalledSupervisors(stage: Stage, plan: StalledPlan): Pr
   ]
   const alone = Math.max(quietP99, afterP99)
   if (plan.judgesTimes) {
-    if (healthyP99 > healthyMsMax) findings.push(`healthy supervisors are told after ${healthyP99} ms (p99)`)
+    if (healthyP99 > patience(healthyMsMax))
+      findings.push(`healthy supervisors are told after ${healthyP99} ms (p99)`)
     if (loadedP99 > alone * ingestGrowthMax && loadedP99 - alone > ingestNoiseMs)
       findings.push(`ingest takes ${loadedP99.toFixed(1)} ms (p99), and ${alone.toFixed(1)} without them`)
   }
