@@ -1,4 +1,4 @@
-/** Layers with a state of their own: the actor over a journal in memory, the feed, the journal on SQLite. */
+/** Layers with a state of their own: the actor without a store, the feed, the journal on SQLite. */
 
 import { CallActor } from '../../src/actors/call-actor.js'
 import type { ReceiptFacts } from '../../src/actors/call-facts.js'
@@ -8,11 +8,13 @@ import { CallSystem } from '../../src/actors/call-system.js'
 import { systemClock } from '../../src/clock.js'
 import { EventFeed } from '../../src/feed/event-feed.js'
 import { EventStream } from '../../src/feed/event-stream.js'
+import { dialectKind } from '../../src/media/dialects.js'
+import { MediaSession } from '../../src/media/media-session.js'
 import { decodeCallId } from '../../src/protocol/call-id.js'
 import { textMedia } from '../../src/protocol/media.js'
 import { type CallSnapshot, settlementOf } from '../../src/store/journal.js'
 import { SqliteJournal } from '../../src/store/sqlite/sqlite-journal.js'
-import { MemoryJournal } from '../../test/support/memory-journal.js'
+import { IdleJournal } from '../load/idle-journal.js'
 import { dataText } from '../load/packets.js'
 import type { Stage } from '../stage/stage.js'
 import { kept, type Layer, layer, writeOut } from './layer.js'
@@ -32,7 +34,7 @@ function failLoudly(error: Error): never {
 
 // --- the actor ----------------------------------------------------------------------------------------------------
 
-function portsOn(journal: MemoryJournal): CallPorts {
+function portsOn(journal: IdleJournal): CallPorts {
   return {
     journal,
     clock: systemClock,
@@ -65,7 +67,7 @@ const message = (sequence: number): PacketMessage => ({
   replyTo: ignoreReply,
 })
 
-function sendAll(journal: MemoryJournal, actors: readonly CallActor[], first: number, count: number): void {
+function sendAll(journal: IdleJournal, actors: readonly CallActor[], first: number, count: number): void {
   for (let i = first; i < first + count; i++) {
     actors[i % actors.length]?.tell(message(Math.floor(i / actors.length)))
     if (i % batch === batch - 1) journal.commit()
@@ -74,9 +76,8 @@ function sendAll(journal: MemoryJournal, actors: readonly CallActor[], first: nu
 }
 
 /** Actors with `before` packets each, on a journal that commits when it is told to. */
-function actorsOn(count: number, before: number): { journal: MemoryJournal; actors: readonly CallActor[] } {
-  const journal = new MemoryJournal()
-  journal.hold()
+function actorsOn(count: number, before: number): { journal: IdleJournal; actors: readonly CallActor[] } {
+  const journal = new IdleJournal()
   const ports = portsOn(journal)
   const system = new CallSystem()
   const actors = Array.from({ length: count }, (_, index) => {
@@ -94,7 +95,7 @@ function actorsOn(count: number, before: number): { journal: MemoryJournal; acto
 
 export const actorLayers: readonly Layer[] = [
   layer(
-    `call actor: a packet, ${callsText} calls, journal in memory`,
+    `call actor: a packet, ${callsText} calls, no store`,
     102_400,
     () => actorsOn(calls, 1),
     ({ journal, actors }, operations) => sendAll(journal, actors, calls, operations),
@@ -106,6 +107,74 @@ export const actorLayers: readonly Layer[] = [
     ({ journal, actors }, operations) => sendAll(journal, actors, 100_000, operations),
   ),
 ]
+
+// --- a media stream -----------------------------------------------------------------------------------------------
+
+const mediaMessages = 102_400
+const payload = Buffer.alloc(160, 0xff).toString('base64')
+
+function mediaMessage(call: number, chunk: number): Buffer {
+  return Buffer.from(
+    `{"event":"media","sequenceNumber":"${chunk + 1}","media":{"track":"inbound","chunk":"${chunk}","timestamp":"${(chunk - 1) * 20}","payload":"${payload}"},"streamSid":"MZ${call}"}`,
+  )
+}
+
+/** A socket of Twilio's for each of the calls, from which the first packet has come. */
+function sessionsOn(count: number) {
+  const { journal, actors } = actorsOn(count, 0)
+  const sessions = actors.map((actor, call) => {
+    const kind = dialectKind('twilio')
+    if (kind === undefined) throw new Error('there is no Twilio')
+    const session = new MediaSession(
+      {
+        clock: systemClock,
+        held: { bytes: 0 },
+        tell: (_, told) => actor.tell(told),
+        send: ignore,
+        close: failLoudly as never,
+        admits: () => ({ onlyCall: null }),
+        counted: ignore,
+        settledAfter: ignore,
+        warn: ignore,
+        refused: ignore,
+      },
+      kind,
+      {
+        isAdmitted: true,
+        onlyCall: null,
+        segment: null,
+        query: new Map(),
+        headers: new Map(),
+        newId: () => `leg-${call}`,
+      },
+    )
+    session.message(
+      Buffer.from(
+        `{"event":"start","sequenceNumber":"1","streamSid":"MZ${call}","start":{"callSid":"layer-${call}","tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}`,
+      ),
+      false,
+    )
+    return session
+  })
+  journal.commit()
+  const messages = Array.from({ length: mediaMessages }, (_, i) =>
+    mediaMessage(i % count, Math.floor(i / count) + 1),
+  )
+  return { journal, sessions, messages }
+}
+
+export const mediaLayer: Layer = layer(
+  `media stream: a message of Twilio’s, ${callsText} calls, no store`,
+  mediaMessages,
+  () => sessionsOn(calls),
+  ({ journal, sessions, messages }, operations) => {
+    for (let i = 0; i < operations; i++) {
+      sessions[i % calls]?.message(messages[i] as Buffer, false)
+      if (i % batch === batch - 1) journal.commit()
+    }
+    journal.commit()
+  },
+)
 
 // --- the feed -----------------------------------------------------------------------------------------------------
 
