@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
-/** Twice the cores, because half of a file's time is waiting: for a disk, a deadline, a page. */
-const filesAtATime = Math.min(8, 2 * availableParallelism())
+/** Twice the cores, because half of a file's time is waiting: for a disk, a deadline, a page. Another number may be asked for. */
+const filesAtATime = Number(process.env['VSTEST_FILES'] ?? Math.min(8, 2 * availableParallelism()))
+if (!Number.isInteger(filesAtATime) || filesAtATime < 1) throw new Error('VSTEST_FILES is a number of files')
 /** The closing lines of node's runner, which those who run this read. */
 const kinds = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo']
 const slowestTold = 10
