@@ -40,7 +40,7 @@ export const limits = {
   /** Audio of a phone that has come for so long was no failed try. */
   ariSteadyMs: 10_000,
   ariMessageBytesMax: 256 * kib,
-  /** Packets of a leg, or of all legs, that the journal has not settled. Beyond it they are dropped as recorded gaps. */
+  /** Packets of a leg (or two of its longest messages), or of all legs, that the journal has not settled. Beyond it they are dropped as recorded gaps. */
   legUnsettledBytesMax: 256 * kib,
   mediaUnsettledBytesMax: 64 * mib,
   legUnsettledMsMax: 10_000,

@@ -104,6 +104,8 @@ export interface DialectRequest {
   readonly headers: { get(name: string): string | undefined }
   /** For generated ids. */
   newId(): string
+  /** The service stops, or has no room: a platform that asks before it sends anything is told so. */
+  isBusy?(): boolean
 }
 
 export interface DialectKind {
@@ -112,5 +114,7 @@ export interface DialectKind {
   /** Echoed when the peer asks for one of them; without one asked for, none. */
   readonly subprotocols: readonly string[]
   readonly messageBytesMax: number
+  /** It asks before it sends anything, and a socket that we close costs the caller the call. */
+  readonly asksFirst?: true
   create(request: DialectRequest): Dialect
 }

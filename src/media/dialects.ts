@@ -40,7 +40,7 @@ const kinds: ReadonlyMap<string, DialectKind> = new Map(
     ...streams,
     preambleKind('vonage', vonage),
     preambleKind('infobip', vonage),
-    preambleKind('sinch', sinch),
+    preambleKind('sinch', sinch, { asksFirst: true }),
     preambleKind('jambonz', jambonz, { subprotocols: ['audio.jambonz.org'], messageBytesMax: burstBytesMax }),
     preambleKind('freeswitch', freeswitch, {
       subprotocols: ['audio.drachtio.org', 'audiostream.drachtio.org'],

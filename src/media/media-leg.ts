@@ -2,7 +2,7 @@
  * One leg: the gateway that these platforms lack. It gives each packet its number in the call, keeps it until the journal has
  * settled it, sends it again after a failed commit (V6), and ends.
  *
- * What it holds is bounded (V7): beyond `legUnsettledBytesMax`, or when a packet has waited for too long, packets are
+ * What it holds is bounded (V7): beyond `unsettledBytesMax`, or when a packet has waited for too long, packets are
  * dropped as recorded gaps, never silently: their numbers stay missing, and a note says how many. A platform that is not
  * read would throw audio away without a number, so nothing here ever stops reading.
  */
@@ -15,6 +15,7 @@ import type { CallId } from '../protocol/call-id.js'
 import type { LegEnd, Note, ReplyTo } from '../store/journal.js'
 import { durationMsOf, frameBytesOf } from './codecs.js'
 import type { DialectTrack, MediaEvent, SkipReason } from './dialect.js'
+import { EarlyEvents, type HeldBytes } from './early-events.js'
 import { FrameGrid } from './frame-grid.js'
 import { HeldPacket } from './held-packet.js'
 
@@ -32,10 +33,6 @@ export interface LegPorts {
   settledAfter(dialect: string, ms: Millis): void
 }
 
-export interface HeldBytes {
-  bytes: number
-}
-
 export interface LegStart {
   readonly callId: CallId
   readonly leg: string
@@ -43,6 +40,8 @@ export interface LegStart {
   readonly event: Extract<MediaEvent, { type: 'start' }>
   readonly packetMs: Millis
   readonly metadata: Readonly<Record<string, string>>
+  /** Of packets that are not settled, and of what comes before the leg has its place. Room for two messages at least. */
+  readonly unsettledBytesMax: number
 }
 
 interface Track {
@@ -61,12 +60,11 @@ export class MediaLeg {
   /** Null until the call has placed the leg. */
   #tracks: Track[] | null = null
   /** What came before that. */
-  readonly #early: MediaEvent[] = []
-  #earlyBytes = 0
+  readonly #early: EarlyEvents
   #unsettled = 0
   #unsettledBytes = 0
   #shed = 0
-  #tokens: number = limits.legPacketsPerSecond
+  #tokens: number = limits.legPacketsBurst
   #tokensAt: number
   #stop: { readonly why: LegEnd; readonly totals: readonly (number | null)[] | null } | null = null
   #state: 'starting' | 'open' | 'ending' | 'ended' = 'starting'
@@ -76,6 +74,7 @@ export class MediaLeg {
   constructor(ports: LegPorts, start: LegStart) {
     this.#ports = ports
     this.#start = start
+    this.#early = new EarlyEvents(ports.held, start.unsettledBytesMax, start.event.packetBytes)
     this.#startedAt = ports.clock.now()
     this.#tokensAt = this.#startedAt
     this.#ask()
@@ -106,9 +105,7 @@ export class MediaLeg {
   }
 
   #placed(answer: LegAnswer): void {
-    const early = this.#early.splice(0)
-    this.#ports.held.bytes -= this.#earlyBytes
-    this.#earlyBytes = 0
+    const early = this.#early.take()
     if (answer.kind !== 'started') {
       this.#state = 'ended'
       this.#ports.refused(answer.kind)
@@ -155,11 +152,9 @@ export class MediaLeg {
   }
 
   #keepEarly(event: MediaEvent): void {
-    const bytes = event.type === 'audio' ? event.data.length : 64
-    if (this.#earlyBytes + bytes > limits.legUnsettledBytesMax) return this.#drop(1)
-    this.#earlyBytes += bytes
-    this.#ports.held.bytes += bytes
-    this.#early.push(event.type === 'audio' ? { ...event, data: Uint8Array.from(event.data) } : event)
+    const { shed, isTold } = this.#early.add(event)
+    if (isTold) this.#ports.counted('shed', shed)
+    else if (shed > 0) this.#drop(shed)
   }
 
   #takeAudio({
@@ -204,7 +199,7 @@ export class MediaLeg {
     this.#tokensAt = now
     const fits =
       this.#tokens >= 1 &&
-      this.#unsettledBytes + bytes <= limits.legUnsettledBytesMax &&
+      this.#unsettledBytes + bytes <= this.#start.unsettledBytesMax &&
       this.#ports.held.bytes + bytes <= limits.mediaUnsettledBytesMax
     if (fits) this.#tokens--
     return fits

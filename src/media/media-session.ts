@@ -9,8 +9,9 @@ import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { LegEnd } from '../store/journal.js'
 import type { Dialect, DialectKind, DialectRequest, MediaEvent } from './dialect.js'
+import type { HeldBytes } from './early-events.js'
 import { namedCall } from './media-call.js'
-import { type HeldBytes, type LegPorts, MediaLeg } from './media-leg.js'
+import { type LegPorts, MediaLeg } from './media-leg.js'
 
 export interface SessionPorts {
   readonly clock: Clock
@@ -42,7 +43,7 @@ const packetMs = 20
 
 export class MediaSession {
   readonly #ports: SessionPorts
-  readonly #kind: Pick<DialectKind, 'name'>
+  readonly #kind: Omit<DialectKind, 'create'>
   readonly #request: SessionRequest
   readonly #dialect: Dialect
   #begun: {
@@ -89,6 +90,8 @@ export class MediaSession {
 
   /** The service stops: the call goes on with another leg. */
   goAway(): void {
+    // Who asks first is told that we are busy, and goes by itself.
+    if (this.#kind.asksFirst === true && this.#callId === null) return
     this.#close(codes.goingAway, 'the service is shutting down')
   }
 
@@ -170,6 +173,7 @@ export class MediaSession {
         event: { ...event, tracks },
         packetMs,
         metadata,
+        unsettledBytesMax: Math.max(limits.legUnsettledBytesMax, 2 * this.#kind.messageBytesMax),
       },
     )
     this.#open++

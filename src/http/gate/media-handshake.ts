@@ -59,8 +59,8 @@ export class MediaHandshake {
     this.#ports = ports
   }
 
-  get openCount(): number {
-    return this.#open
+  get isDraining(): boolean {
+    return this.#ports.isDraining()
   }
 
   /** Null when the handshake is refused and has its answer. A grant counts until it is released. */

@@ -85,6 +85,8 @@ export interface MediaSocketPorts
     Pick<NativePorts, 'epoch' | 'account'> {
   readonly owner: ExchangeOwner
   readonly handshake: MediaHandshake
+  /** For tests: those of the limit are a quarter of an hour. */
+  readonly idleSeconds?: number
   /** A stream was refused after its 101. */
   refused(why: string, address: string): void
 }
@@ -109,7 +111,7 @@ export class MediaSockets {
     for (const pattern of kind === detectedKind ? ['/v1/media', ...paths] : paths)
       app.ws<SocketData>(pattern, {
         maxPayloadLength: kind.messageBytesMax + overlongBytes,
-        idleTimeout: limits.mediaIdleSeconds,
+        idleTimeout: this.#ports.idleSeconds ?? limits.mediaIdleSeconds,
         sendPingsAutomatically: false,
         maxBackpressure: replyBytesMax,
         closeOnBackpressureLimit: true,
@@ -219,6 +221,7 @@ export class MediaSockets {
         segment: grant.segment,
         headers,
         newId: () => randomUUID(),
+        isBusy: () => handshake.isDraining || this.#ports.held.bytes >= limits.mediaUnsettledBytesMax,
         isAdmitted: grant.isAdmitted,
         onlyCall: grant.onlyCall,
       },

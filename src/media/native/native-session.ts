@@ -20,7 +20,7 @@ import type { CallId } from '../../protocol/call-id.js'
 import { isCallId } from '../../protocol/call-id.js'
 import type { ReplyTo } from '../../store/journal.js'
 import type { SkipReason } from '../dialect.js'
-import type { HeldBytes } from '../media-leg.js'
+import type { HeldBytes } from '../early-events.js'
 import { type CloseControl, type OpenControl, readControl } from './control.js'
 import { ackMessage, type NativeBlock, readBlocks, WireError } from './wire.js'
 

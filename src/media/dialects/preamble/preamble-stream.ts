@@ -33,6 +33,8 @@ export type PreambleText =
   | PreambleStart
   | { readonly kind: 'events'; readonly events: readonly MediaEvent[] }
   | { readonly kind: 'warning'; readonly why: string }
+  /** There is no room for it. */
+  | { readonly kind: 'refused'; readonly reply: string }
 
 export interface PreambleReader {
   /** What is not said. */
@@ -66,6 +68,12 @@ export class PreambleStream implements Dialect {
         return this.#begin(read)
       case 'warning':
         return this.#warnings.once(read.why)
+      case 'refused':
+        this.#state = 'stopped'
+        return [
+          { type: 'reply', message: read.reply },
+          { type: 'refuse', closeCode: 1013, why: 'the service takes no new calls now' },
+        ]
       case 'events':
         return this.#state === 'started' ? this.#pass(read.events) : []
     }

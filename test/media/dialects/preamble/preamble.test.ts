@@ -72,7 +72,7 @@ describe('Vonage', () => {
 })
 
 test('Sinch is answered before anything else', () => {
-  const dialect = stream(sinch)
+  const dialect = stream(sinch(dialectRequest()))
   const connect = {
     command: 'connect',
     version: 1,
@@ -86,6 +86,15 @@ test('Sinch is answered before anything else', () => {
   assert.deepEqual(repliesOf(events), [{ command: 'answer' }])
   assert.deepEqual([startOf(events).call, startOf(events).details.metadata], ['c1', { a: 'b' }])
   assert.deepEqual(repliesOf(feed(dialect, tone, { command: 'unheard of' })), [])
+})
+
+test('Sinch is told that there is no room, and nothing of it is kept', () => {
+  // Guards against an answer to a call that the next close of its socket would hang up.
+  const dialect = stream(sinch({ ...dialectRequest(), isBusy: () => true }))
+  const events = feed(dialect, { command: 'connect', callId: 'c1', codec: 'PCM', sampleRate: 8000 }, tone)
+  assert.deepEqual(typesOf(events).slice(0, 2), ['reply', 'refuse'])
+  assert.deepEqual(repliesOf(events), [{ command: 'busy' }])
+  assert.deepEqual(typesOf(events).includes('start') || typesOf(events).includes('audio'), false)
 })
 
 test('jambonz tells both sides in one stereo track, and digits in samples', () => {
@@ -254,7 +263,13 @@ describe('Asterisk', () => {
 })
 
 describe('any of them', () => {
-  const readers = [vonage, sinch, jambonz, freeswitch(dialectRequest()), asterisk(dialectRequest())]
+  const readers = [
+    vonage,
+    sinch(dialectRequest()),
+    jambonz,
+    freeswitch(dialectRequest()),
+    asterisk(dialectRequest()),
+  ]
   test('survives texts that are nothing', () => {
     for (const reader of readers)
       for (const text of [
