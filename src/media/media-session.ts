@@ -13,6 +13,7 @@ import type { HeldBytes } from './early-events.js'
 import { namedCall } from './media-call.js'
 import { type LegPorts, MediaLeg } from './media-leg.js'
 
+/** Functions that are passed on as they are: a packet goes through none of its own. */
 export interface SessionPorts {
   readonly clock: Clock
   readonly held: HeldBytes
@@ -154,13 +155,14 @@ export class MediaSession {
   #addLeg(tracks: Extract<MediaEvent, { type: 'start' }>['tracks']): void {
     if (this.#begun === null) return
     const { callId, event, metadata } = this.#begun
+    const { clock, held, tell, counted, settledAfter } = this.#ports
     const leg = new MediaLeg(
       {
-        clock: this.#ports.clock,
-        held: this.#ports.held,
-        tell: (id, message) => this.#ports.tell(id, message),
-        counted: (count, packets) => this.#ports.counted(count, packets),
-        settledAfter: (dialect, ms) => this.#ports.settledAfter(dialect, ms),
+        clock,
+        held,
+        tell,
+        counted,
+        settledAfter,
         refused: (why) => this.#refused(why),
         ended: () => {
           this.#open--
@@ -186,7 +188,8 @@ export class MediaSession {
     const track = 'track' in event && typeof event.track === 'number' ? event.track : null
     if (track === null) return this.#legs[0]?.take(event)
     const voice = this.#voices[track]
-    voice?.leg.take({ ...event, track: voice.index } as MediaEvent)
+    // A copy of each packet's event would cost as much as the rest of its way through here.
+    voice?.leg.take(voice.index === track ? event : ({ ...event, track: voice.index } as MediaEvent))
   }
 
   #stopLegs(why: LegEnd, totals: readonly (number | null)[] | null): void {

@@ -229,15 +229,8 @@ export class MediaSockets {
   }
 
   #sessionPorts(): Pick<SessionPorts, 'clock' | 'held' | 'tell' | 'counted' | 'settledAfter' | 'warn'> {
-    const { clock, held } = this.#ports
-    return {
-      clock,
-      held,
-      tell: (callId, message) => this.#ports.tell(callId, message),
-      counted: (count, packets) => this.#ports.counted(count, packets),
-      settledAfter: (dialect, ms) => this.#ports.settledAfter(dialect, ms),
-      warn: (why, callId) => this.#ports.warn(why, callId),
-    }
+    const { clock, held, tell, counted, settledAfter, warn } = this.#ports
+    return { clock, held, tell, counted, settledAfter, warn }
   }
 
   #message(socket: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean): void {
