@@ -22,13 +22,13 @@ export interface NativePlan {
 
 const packetBytes = 160
 const blockPackets = 5
-/** A block holds 100 ms; the streams take turns. */
-const turns = 20
+/** The streams take turns: a block each 300 ms, which is a third of real time, so that all of it can be read back. */
+const turns = 60
 const turnMs = 5
 const underWayMsMax = 500
 const faultAfterMs = { first: 100, last: 900 }
 const cutForMs = { first: 1, last: 150 }
-/** 65 s of one call, a third of a second of 200: the rest waits in the gateway. */
+/** Some seconds of them all. */
 const ringBytes = 8 * 1024 * 1024
 const settleMsMax = 60_000
 const media = { encoding: 'mulaw', sample_rate: 8000, channels: 1 }
