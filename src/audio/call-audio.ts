@@ -40,6 +40,26 @@ export class CallAudio {
     return this.#header.length + this.#dataBytes + wavPadding(this.#dataBytes).length
   }
 
+  get format(): AudioFormat {
+    return this.#format
+  }
+
+  get frames(): number {
+    return this.#measure.frames
+  }
+
+  /** Not whole where packets alternate between two lengths. */
+  get framesPerPacket(): number {
+    return this.#measure.framesPerPacket
+  }
+
+  /** The samples of the frames `first` to `end`, without the latter. */
+  readFrames(pages: PagesFrom, first: number, end: number): AsyncGenerator<Buffer> {
+    const { length } = this.#header
+    const frameBytes = frameBytesOf(this.#format)
+    return this.read(pages, length + first * frameBytes, length + end * frameBytes - 1)
+  }
+
   /** The bytes `first` to `last` of the file, inclusive. */
   async *read(pages: PagesFrom, first: number, last: number): AsyncGenerator<Buffer> {
     let at = 0

@@ -10,7 +10,9 @@ import {
   frameBytesOf,
   isAudioEncoding,
 } from '../audio/audio-format.js'
+import { type G711Law, toLinear } from '../audio/g711.js'
 import { linearOf, measureAudio, packetAudio, pieceBytes } from '../audio/packet-audio.js'
+import { VoicesAudio, type VoiceTrack } from '../audio/voices-audio.js'
 import { wavHeader, wavPadding } from '../audio/wav-file.js'
 import { rfc3339 } from '../clock.js'
 import { limits } from '../limits.js'
@@ -33,7 +35,7 @@ Writes a call from the database, read-only, also beside the running service: as 
 their length, or as its packets, one JSON object a line, as POST /v1/packets accepts them.
 
   --format wav|ndjson   (wav)
-  --track N             the track to write as WAV                                    (0)
+  --track N             one track as WAV; without it a channel for each voice        (all)
   --encoding NAME       encoding of the packets: mulaw, alaw or pcm_s16le, as base64 (the call’s media)
   --rate HZ             samples a second                                             (the call’s media)
   --channels N          number of interleaved channels                               (the call’s media)
@@ -57,7 +59,7 @@ Examples
 
 const flags = {
   format: { type: 'string', default: 'wav' },
-  track: { type: 'string', default: '0' },
+  track: { type: 'string' },
   encoding: { type: 'string' },
   rate: { type: 'string' },
   channels: { type: 'string' },
@@ -90,11 +92,8 @@ export async function exportCall(words: readonly string[], world: World): Promis
   try {
     const call = stored.call(callId)
     if (call === null) throw new CommandError(exitCodes.notFound, `call ${callId} is unknown`)
-    const { tracks } = accountOf(call, world)
-    const { expectedTotal, media } = tracks.find((of) => of.track === track) ?? noTrack(callId, track)
-    const chunks = isWav
-      ? await wavOf(call, { track, format: formatOf(media, asked), expectedTotal, decode: values.decode })
-      : linesOf(call)
+    const tracks = recordedTracks(call, accountOf(call, world), track)
+    const chunks = isWav ? await wavOf(call, tracks, asked, values.decode) : linesOf(call)
     await write(chunks, { path: values.output, force: values.force, database }, world)
     return exitCodes.ok
   } finally {
@@ -149,7 +148,9 @@ function readChoice<T extends string>(name: string, text: string, choices: reado
   return choice
 }
 
-function readTrack(text: string): number {
+/** Null for all of them. */
+function readTrack(text: string | undefined): number | null {
+  if (text === undefined) return null
   const track = /^\d$/.test(text) ? Number(text) : -1
   if (track >= 0 && track < limits.tracksMax) return track
   throw usage(`--track must be an integer from 0 to ${limits.tracksMax - 1}, not ${quoted(text)}`)
@@ -169,15 +170,27 @@ function accountOf(call: StoredCallContent, { terminal }: World): CallAccount {
   return account
 }
 
-interface Recording {
-  readonly track: number
-  readonly format: AudioFormat
-  readonly expectedTotal: number | null
-  readonly decode: boolean
+type RecordedTrack = CallAccount['tracks'][number]
+
+/** The one that was asked for; or those that anything has come to, as audio where there is some. */
+function recordedTracks(
+  call: StoredCallContent,
+  { callId, tracks }: CallAccount,
+  asked: number | null,
+): readonly RecordedTrack[] {
+  if (asked !== null) return [tracks.find(({ track }) => track === asked) ?? noTrack(callId, asked)]
+  const heard = tracks.filter(({ track }) => firstOf(call, track) !== null)
+  const sounding = heard.filter(({ media }) => isAudioEncoding(media.encoding))
+  return sounding.length > 0 ? sounding : [heard[0] ?? tracks[0] ?? noTrack(callId, 0)]
 }
 
-function* packetsOf({ packets }: StoredCallContent, wanted: number): Generator<StoredPacket> {
-  for (const packet of packets) if ((packet.track ?? 0) === wanted) yield packet
+function* packetsOf({ packets }: StoredCallContent, wanted: number, from = 0): Generator<StoredPacket> {
+  for (const packet of packets) if ((packet.track ?? 0) === wanted && packet.sequence >= from) yield packet
+}
+
+function firstOf(call: StoredCallContent, track: number): StoredPacket | null {
+  for (const packet of packetsOf(call, track)) return packet
+  return null
 }
 
 function noTrack(callId: CallId, track: number): never {
@@ -187,14 +200,39 @@ function noTrack(callId: CallId, track: number): never {
 /** Measures the call before the first byte is out, so what is no audio is refused and the sizes in the header are true. */
 async function wavOf(
   call: StoredCallContent,
-  { track, format, expectedTotal, decode }: Recording,
+  tracks: readonly RecordedTrack[],
+  asked: Partial<AudioFormat>,
+  decode: boolean,
 ): Promise<AsyncIterable<Buffer>> {
-  const measure = await measureAudio([packetsOf(call, track)], format, expectedTotal)
+  const voices = tracks.map(({ track, media, expectedTotal }) => ({
+    pages: (from: number) => [packetsOf(call, track, from)],
+    format: formatOf(media, asked),
+    expectedTotal,
+    first: firstOf(call, track),
+  }))
+  const [only, ...others] = voices
+  if (only !== undefined && others.length === 0) return trackOf(only, decode)
+  const audio = await VoicesAudio.open(voices)
+  const pages = voices.map((voice) => voice.pages)
+  if (!decode || audio.format.encoding === 'pcm_s16le') return audio.read(pages, 0, audio.bytes - 1)
+  const header = wavHeader(linearOf(audio.format), audio.frames)
+  return (async function* () {
+    yield header
+    for await (const samples of audio.readFrames(pages))
+      yield toLinear(audio.format.encoding as G711Law, samples)
+  })()
+}
+
+async function trackOf(
+  { pages, format, expectedTotal }: VoiceTrack,
+  decode: boolean,
+): Promise<AsyncIterable<Buffer>> {
+  const measure = await measureAudio(pages(0), format, expectedTotal)
   const target = decode ? linearOf(format) : format
   const header = wavHeader(target, measure.frames)
   return (async function* () {
     yield header
-    for await (const pieces of packetAudio([packetsOf(call, track)], format, measure))
+    for await (const pieces of packetAudio(pages(0), format, measure))
       for (const piece of pieces) yield* pieceBytes(piece, format, decode)
     yield wavPadding(measure.frames * frameBytesOf(target))
   })()

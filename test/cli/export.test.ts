@@ -55,7 +55,7 @@ describe('export', () => {
     assert.equal((await runCommand([...words, '-o', file, '--force'])).code, 0)
   })
 
-  test('writes each track by itself, and all of them as lines that can be posted again', async (t) => {
+  test('writes each track by itself, both as channels of one file, and all of them as lines that can be posted again', async (t) => {
     // Guards against a second track whose samples stand behind those of the first, as if they had been said later.
     const service = await startService(t)
     const lines = [0, 1].flatMap((track) =>
@@ -82,6 +82,27 @@ describe('export', () => {
       const { frames } = parseWav(out)
       assert.equal(frames.length, numbers(0, 10 + track).length * 160)
       assert(frames.every((byte) => byte === track + 1))
+    }
+    // Without a track both voices, each in its channel; the longer one goes on alone.
+    for (const [options, encoding, bytes] of [
+      [[], 'mulaw', 1],
+      [['--decode'], 'pcm_s16le', 2],
+    ] as const) {
+      const both = await runCommand(['export', 'two', '--data-dir', service.dataDir, ...options])
+      assert.equal(both.code, 0)
+      const wav = parseWav(both.out)
+      const packets = numbers(0, 11).length
+      assert.deepEqual([wav.encoding, wav.channels], [encoding, 2])
+      assert.equal(wav.frames.length, packets * 160 * 2 * bytes)
+      const level = (channel: number, frame: number) =>
+        bytes === 1
+          ? decodeG711('mulaw', wav.frames[frame * 2 + channel] ?? 0)
+          : wav.frames.readInt16LE((frame * 2 + channel) * 2)
+      for (let frame = 0; frame < packets * 160; frame++) {
+        const isAlone = frame >= numbers(0, 10).length * 160
+        assert.equal(level(0, frame), isAlone ? 0 : decodeG711('mulaw', 1))
+        assert.equal(level(1, frame), decodeG711('mulaw', 2))
+      }
     }
     const { out } = await runCommand(['export', 'two', '--format', 'ndjson', '--data-dir', service.dataDir])
     const written = String(out).trim().split('\n')

@@ -22,7 +22,7 @@ type Audio =
 
 export function AudioPlayer({ callId, session, track, name }: AudioPlayerProps) {
   const [audio, setAudio] = useState<Audio>({ kind: 'none' })
-  const path: ApiPath = `${callPath(callId)}/audio.wav${track === 0 ? '' : `?track=${track}`}`
+  const path: ApiPath = `${callPath(callId)}/audio.wav${name === null ? '' : `?track=${track}`}`
   const of = name === null ? '' : ` of ${name}`
   const file = name === null ? callId : `${callId}-${track}`
   useEffect(() => {

@@ -4,8 +4,9 @@ import type { CallMachineSnapshot } from '../../actors/call-machine.js'
 import type { CallLife } from '../../actors/call-messages.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
 import { packetPages } from '../../actors/packet-pages.js'
-import { AudioError, isAudioEncoding } from '../../audio/audio-format.js'
+import { AudioError, type AudioFormat, isAudioEncoding } from '../../audio/audio-format.js'
 import { CallAudio, type PagesFrom } from '../../audio/call-audio.js'
+import { VoicesAudio, type VoiceTrack } from '../../audio/voices-audio.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
@@ -21,12 +22,23 @@ import { known, unknownCall } from './known-call.js'
 /** One media type for all that a player may ask for. */
 const wavType = 'audio/wav'
 
-interface RecordedCall {
-  readonly isReceiving: boolean
-  readonly createdAt: number
+interface RecordedTrack {
   readonly track: number
   readonly media: Media
   readonly expectedTotal: number | null
+}
+
+interface RecordedCall {
+  readonly isReceiving: boolean
+  readonly createdAt: number
+  /** Those that were asked for, at least one. */
+  readonly tracks: readonly RecordedTrack[]
+}
+
+/** A file of which any part can be read, of one track or of all. */
+interface Recording {
+  readonly bytes: number
+  read(pages: readonly PagesFrom[], first: number, last: number): AsyncGenerator<Buffer>
 }
 
 export function recordingRoute(registry: CallRegistry, reader: CallReader): Route {
@@ -39,8 +51,8 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader): Rout
     tag: 'calls',
     summary: 'A call as a WAV file',
     description:
-      'Missing packets are silence of their length. Supports a `Range` of bytes. Available after the grace period, because late packets would shift the audio behind them.',
-    query: [{ name: 'track', schema: { ...TrackNumber, default: 0 } }],
+      'Missing packets are silence of their length. A call of several tracks has a channel for each voice, on one line of time by the senders’ clocks; `track` gives one of them. Supports a `Range` of bytes. Available after the grace period, because late packets would shift the audio behind them.',
+    query: [{ name: 'track', schema: { ...TrackNumber, description: 'Without it, all tracks.' } }],
     answers: {
       200: { description: 'The whole file.', mediaType: wavType },
       206: { description: 'The requested part.', mediaType: wavType },
@@ -56,7 +68,7 @@ class Recordings {
   readonly #registry: CallRegistry
   readonly #reader: CallReader
   /** By call and the time of its creation: another call may come to the same id. The one used last stands last. */
-  readonly #kept = new Map<string, CallAudio>()
+  readonly #kept = new Map<string, Recording>()
   #reading = 0
 
   constructor(registry: CallRegistry, reader: CallReader) {
@@ -66,9 +78,10 @@ class Recordings {
 
   async answer(exchange: Exchange): Promise<void> {
     const callId = decodeCallId(exchange.segment)
-    const track = integerOf(exchange.query('track'), 'track', 0, limits.tracksMax - 1, 0)
+    const asked = exchange.query('track')
+    const track = asked === undefined ? null : integerOf(asked, 'track', 0, limits.tracksMax - 1, 0)
     const call = known(await this.#registry.read(callId, (state) => recorded(state, track)), callId)
-    if (!isAudioEncoding(call.media.encoding)) throw noAudio(callId, call.media)
+    for (const { media } of call.tracks) if (!isAudioEncoding(media.encoding)) throw noAudio(callId, media)
     if (call.isReceiving)
       throw new VoiceStreamError(
         'still_receiving',
@@ -85,7 +98,7 @@ class Recordings {
   }
 
   async #send(exchange: Exchange, callId: CallId, call: RecordedCall): Promise<void> {
-    const pages = this.#pagesOf(exchange, { callId, createdAt: call.createdAt }, call.track)
+    const pages = this.#pagesOf(exchange, { callId, createdAt: call.createdAt }, call.tracks)
     const audio = await this.#audioOf(callId, call, pages)
     const { bytes } = audio
     // RFC 9110 §14.2: a range is for GET alone.
@@ -104,9 +117,10 @@ class Recordings {
     await exchange.stream(status, wavType, headers, last - first + 1, audio.read(pages, first, last))
   }
 
-  async #audioOf(callId: CallId, call: RecordedCall, pages: PagesFrom): Promise<CallAudio> {
-    const key = `${call.createdAt} ${call.track} ${callId}`
-    const kept = this.#kept.get(key) ?? (await openAudio(callId, call, pages))
+  async #audioOf(callId: CallId, call: RecordedCall, pages: readonly PagesFrom[]): Promise<Recording> {
+    const tracks = call.tracks.map(({ track }) => track).join(',')
+    const key = `${call.createdAt} ${tracks} ${callId}`
+    const kept = this.#kept.get(key) ?? (await this.#open(callId, call, pages))
     this.#kept.delete(key)
     this.#kept.set(key, kept)
     const [oldest] = this.#kept.keys()
@@ -114,31 +128,66 @@ class Recordings {
     return kept
   }
 
-  /** A page at a time; each is progress, because hours of packets take longer than an answer may. */
-  #pagesOf(exchange: Exchange, life: CallLife, track: number): PagesFrom {
-    const registry = this.#registry
-    const reader = { packets: this.#readerFor(exchange) }
-    return async function* (first) {
-      for await (const page of packetPages(
-        reader,
-        registry,
-        life.callId,
-        first,
-        limits.packetsPageMax,
-        track,
-      )) {
-        // A listener may take minutes: the call may be erased, and another one come to its name.
-        if (!(await registry.isThere(life))) throw unknownCall(life.callId)
-        exchange.progressAt = performance.now()
-        yield page
+  async #open(callId: CallId, { tracks }: RecordedCall, pages: readonly PagesFrom[]): Promise<Recording> {
+    const [first, ...others] = tracks
+    const formats = tracks.map(({ media }) => formatOf(callId, media))
+    try {
+      if (first !== undefined && others.length === 0) {
+        const [own, format] = [pages[0] as PagesFrom, formats[0] as AudioFormat]
+        const audio = await CallAudio.open(own, format, first.expectedTotal)
+        return { bytes: audio.bytes, read: ([from = own], ...range) => audio.read(from, ...range) }
       }
+      const voices: VoiceTrack[] = []
+      for (const [index, { track, expectedTotal }] of tracks.entries())
+        voices.push({
+          pages: pages[index] as PagesFrom,
+          format: formats[index] as AudioFormat,
+          expectedTotal,
+          first: await this.#firstOf(callId, track),
+        })
+      return await VoicesAudio.open(voices)
+    } catch (error) {
+      if (error instanceof AudioError) throw new VoiceStreamError('no_audio', error.message)
+      throw error
     }
   }
 
-  /** A page is held until the listener has taken it: none is read without room for it. */
-  #readerFor(exchange: Exchange): CallReader['packets'] {
+  async #firstOf(callId: CallId, track: number): Promise<VoiceTrack['first']> {
+    const page = await this.#reader.packets(callId, 0, 1, track)
+    const [packet] = page.packets
+    const first = packet === undefined ? null : { sequence: packet.sequence, timestamp: packet.timestamp }
+    page.release()
+    return first
+  }
+
+  /** A page at a time of each track; each is progress, because hours of packets take longer than an answer may. */
+  #pagesOf(exchange: Exchange, life: CallLife, tracks: readonly RecordedTrack[]): PagesFrom[] {
+    const registry = this.#registry
+    const reader = { packets: this.#readerFor(exchange, tracks.length) }
+    return tracks.map(
+      ({ track }) =>
+        async function* (first) {
+          for await (const page of packetPages(
+            reader,
+            registry,
+            life.callId,
+            first,
+            limits.packetsPageMax,
+            track,
+          )) {
+            // A listener may take minutes: the call may be erased, and another one come to its name.
+            if (!(await registry.isThere(life))) throw unknownCall(life.callId)
+            exchange.progressAt = performance.now()
+            yield page
+          }
+        },
+    )
+  }
+
+  /** A page of each track is held until the listener has taken it: none is read without room for all. */
+  #readerFor(exchange: Exchange, tracks: number): CallReader['packets'] {
     return async (...asked) => {
-      await exchange.room(limits.pageBytesMax)
+      await exchange.room(tracks * limits.pageBytesMax)
       const page = await this.#reader.packets(...asked)
       if (!exchange.isEnded) return page
       page.release()
@@ -148,14 +197,24 @@ class Recordings {
   }
 }
 
-function recorded(state: CallMachineSnapshot, track: number): RecordedCall {
+/** Of all tracks those that anything has come to, as audio where there is some; the first one where nothing has come at all. */
+function recorded(state: CallMachineSnapshot, asked: number | null): RecordedCall {
   const { createdAt, details, logs } = state.context
-  return {
-    isReceiving: state.hasTag('receiving'),
-    createdAt,
+  const recordedOf = (track: number): RecordedTrack => ({
     track,
     media: mediaOf(details, track),
     expectedTotal: logs.of(track)?.expectedTotal ?? null,
+  })
+  const heard = logs
+    .all()
+    .filter(({ log }) => log.totalReceived > 0)
+    .map(({ track }) => recordedOf(track))
+  const sounding = heard.filter(({ media }) => isAudioEncoding(media.encoding))
+  const all = sounding.length > 0 ? sounding : heard.slice(0, 1)
+  return {
+    isReceiving: state.hasTag('receiving'),
+    createdAt,
+    tracks: asked === null && all.length > 0 ? all : [recordedOf(asked ?? 0)],
   }
 }
 
@@ -165,14 +224,8 @@ function noAudio(callId: CallId, { encoding, codec }: Media): VoiceStreamError {
   return new VoiceStreamError('no_audio', `call ${callId} carries ${carried}`)
 }
 
-async function openAudio(callId: CallId, call: RecordedCall, pages: PagesFrom): Promise<CallAudio> {
-  const { media, expectedTotal } = call
+function formatOf(callId: CallId, media: Media): AudioFormat {
   const { encoding, sample_rate: sampleRate, channels } = media
   if (!isAudioEncoding(encoding)) throw noAudio(callId, media)
-  try {
-    return await CallAudio.open(pages, { encoding, sampleRate, channels }, expectedTotal)
-  } catch (error) {
-    if (error instanceof AudioError) throw new VoiceStreamError('no_audio', error.message)
-    throw error
-  }
+  return { encoding, sampleRate, channels }
 }

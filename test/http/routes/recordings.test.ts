@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { describe, test } from 'node:test'
+import { parseWav } from '../../../src/audio/wav-file.js'
 import { HttpClient } from '../../support/http-client.js'
 import { assertProblem } from '../../support/problems.js'
 import { eventually } from '../../support/service.js'
@@ -127,6 +128,63 @@ describe('the recording of a call', () => {
     for (const socket of sockets) socket.destroy()
     const whole = await download(service().port, '/v1/call/long/audio.wav')
     assert.equal(whole.bytes.length, headerBytes + 60_000 * 160)
+  })
+})
+
+describe('the recording of a call of two tracks', () => {
+  const service = suiteService({ settings: { GRACE_PERIOD_MS: 100 } })
+
+  test('is one WAV file with a channel for each voice, aligned by their clocks; `track` gives one of them', async (t) => {
+    // Guards against a page that plays one side of a conversation, and against sides that answer before they are asked.
+    const client = new HttpClient(t, service())
+    const tracks = [0, 1].map((track) => ({ track, name: ['inbound', 'outbound'][track], media }))
+    assert.equal((await client.post('/v1/call/start/both', { media, tracks })).status, 202)
+    const sampleOf = (track: number, sequence: number) => 1 + ((sequence * 2 + track) % 250)
+    const lateMs = 60
+    const lines: string[] = []
+    for (let track = 0; track < 2; track++)
+      for (let sequence = 0; sequence < 500; sequence++)
+        if (!(track === 1 && sequence === 7))
+          lines.push(
+            JSON.stringify({
+              call_id: 'both',
+              track,
+              sequence,
+              data: Buffer.alloc(160, sampleOf(track, sequence)).toString('base64'),
+              timestamp: 1000 + sequence / 50 + (track * lateMs) / 1000,
+            }),
+          )
+    assert.equal((await client.bulk(lines.join('\n'))).body['accepted'], 999)
+    assert.equal((await client.post('/v1/call/complete/both', { totals: { 0: 500, 1: 500 } })).status, 202)
+    await ended(client, 'both')
+    const { port } = service()
+    const path = '/v1/call/both/audio.wav'
+    const whole = await download(port, path)
+    const { encoding, channels, frames } = parseWav(whole.bytes)
+    assert.deepEqual([whole.status, encoding, channels, frames.length], [200, 'mulaw', 2, 2 * 503 * 160])
+    const frameOf = (packet: number) => [...frames.subarray(packet * 320, packet * 320 + 2)]
+    assert.deepEqual(frameOf(0), [sampleOf(0, 0), 0xff], 'the second voice begins 60 ms later')
+    assert.deepEqual(frameOf(3), [sampleOf(0, 3), sampleOf(1, 0)])
+    assert.deepEqual(frameOf(10), [sampleOf(0, 10), 0xff], 'what is missing is silence in its channel alone')
+    assert.deepEqual(frameOf(11), [sampleOf(0, 11), sampleOf(1, 8)])
+    assert.deepEqual(frameOf(502), [0xff, sampleOf(1, 499)])
+
+    for (const [range, first, last] of [
+      ['bytes=0-57', 0, 57],
+      ['bytes=100001-120002', 100_001, 120_002],
+      ['bytes=-3', whole.bytes.length - 3, whole.bytes.length - 1],
+    ] as const) {
+      const part = await download(port, path, { range })
+      assert.equal(part.status, 206, range)
+      assert.ok(part.bytes.equals(whole.bytes.subarray(first, last + 1)), range)
+    }
+    const head = await client.send('HEAD', path, {})
+    assert.equal(head.headers['content-length'], String(whole.bytes.length))
+    for (const track of [0, 1]) {
+      const own = parseWav((await download(port, `${path}?track=${track}`)).bytes)
+      assert.deepEqual([own.channels, own.frames.length], [1, 500 * 160])
+      assert.equal(own.frames[0], sampleOf(track, 0))
+    }
   })
 })
 
