@@ -116,5 +116,7 @@ export interface DialectKind {
   readonly messageBytesMax: number
   /** It asks before it sends anything, and a socket that we close costs the caller the call. */
   readonly asksFirst?: true
+  /** How long a packet plays, where it is not 20 ms and the stream does not say it. */
+  readonly packetMs?: number
   create(request: DialectRequest): Dialect
 }

@@ -63,6 +63,7 @@ function streamKind(platform: StreamPlatform): DialectKind {
     name: platform.name,
     subprotocols: [],
     messageBytesMax: usualBytesMax,
+    ...(platform.packetMs === undefined ? {} : { packetMs: platform.packetMs }),
     create: (request) => new JsonStream(platform, request),
   }
 }

@@ -4,10 +4,11 @@
  */
 import { hash } from 'node:crypto'
 import type { CallMessage } from '../actors/call-messages.js'
-import type { Clock } from '../clock.js'
+import type { Clock, Millis } from '../clock.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { LegEnd } from '../store/journal.js'
+import { durationMsOf } from './codecs.js'
 import type { Dialect, DialectKind, DialectRequest, MediaEvent } from './dialect.js'
 import type { HeldBytes } from './early-events.js'
 import { namedCall } from './media-call.js'
@@ -40,7 +41,7 @@ export interface SessionRequest extends DialectRequest {
 
 /** RFC 6455 §7.4.1. */
 const codes = { ended: 1000, goingAway: 1001, policy: 1008, overload: 1013 } as const
-const packetMs = 20
+const usualPacketMs = 20
 
 export class MediaSession {
   readonly #ports: SessionPorts
@@ -173,7 +174,7 @@ export class MediaSession {
         leg: legName(this.#kind.name, event.leg, this.#request.newId),
         dialect: this.#kind.name,
         event: { ...event, tracks },
-        packetMs,
+        packetMs: this.#packetMsOf(event),
         metadata,
         unsettledBytesMax: Math.max(limits.legUnsettledBytesMax, 2 * this.#kind.messageBytesMax),
       },
@@ -181,6 +182,12 @@ export class MediaSession {
     this.#open++
     this.#legs.push(leg)
     for (const index of tracks.keys()) this.#voices.push({ leg, index })
+  }
+
+  /** For how many packets a silence between two legs stands. */
+  #packetMsOf({ packetBytes, tracks: [first] }: Extract<MediaEvent, { type: 'start' }>): Millis {
+    const cut = packetBytes === null || first === undefined ? null : durationMsOf(first.media, packetBytes)
+    return cut ?? this.#kind.packetMs ?? usualPacketMs
   }
 
   /** What comes of a voice goes to the leg that has it; what is of the stream goes to the first one. */

@@ -74,7 +74,7 @@ export function compareReceipt(log: SendLog, sequence: number, receipt: Receipt)
 
 /** The numbers of a completed call. The ranges are compared by `compareRanges`, which needs all of them. */
 export function compareView(
-  { tracks, duplicates: { least, most } }: CallTruth,
+  { tracks, duplicates: { least, most }, misplaced }: CallTruth,
   view: CallView,
 ): Difference[] {
   const sum = (figure: (account: TrackAccount) => number) =>
@@ -82,6 +82,8 @@ export function compareView(
   const isDuplicateCountRight = least <= view.duplicateCount && view.duplicateCount <= most
   const highest = Math.max(...tracks.map(({ account }) => account.highestStored ?? -1))
   return [
+    ...misplaced,
+    ...differ('packets dropped, because the service could not keep up', 0, view.shedCount),
     ...differ(
       'total_received',
       sum(({ storedCount }) => storedCount),

@@ -51,7 +51,7 @@ function hasEnded(sighting: Sighting | undefined): boolean {
 }
 
 /**
- * Polls the calls until all have ended, `waitMs` is over, or the signal is aborted; every call is asked at least once.
+ * Polls the calls until all have ended or settled, `waitMs` is over, or the signal is aborted; every call is asked at least once.
  * What was last seen of each call is put into `sightings`; `onEnd` is called for each call that ended.
  */
 export async function awaitEnds(
@@ -59,22 +59,27 @@ export async function awaitEnds(
   request: {
     calls: readonly SimulatedCall[]
     waitMs: number
+    /** What is waited for: the end of the call, or only that all that was sent is there. */
+    until: 'ended' | 'settled'
     sightings: Map<string, Sighting>
     onEnd: () => void
   },
 ): Promise<void> {
-  const { sightings, onEnd } = request
+  const { sightings, until, onEnd } = request
+  const isOver = (call: SimulatedCall, sighting: Sighting | undefined) =>
+    hasEnded(sighting) || (until === 'settled' && sighting?.kind === 'seen' && call.isSettled(sighting.view))
   const deadlineMs = desk.clock.nowMs() + request.waitMs
   const isDue = (callId: string) => !sightings.has(callId) || desk.clock.nowMs() < deadlineMs
   let open = request.calls
   for (;;) {
-    await forEachAtMost(auditsAtOnce, open, async ({ callId }) => {
+    await forEachAtMost(auditsAtOnce, open, async (call) => {
+      const { callId } = call
       if (desk.signal.aborted || !isDue(callId)) return
       const sighting = await sightCall(desk, callId)
       sightings.set(callId, sighting)
-      if (hasEnded(sighting)) onEnd()
+      if (isOver(call, sighting)) onEnd()
     })
-    open = open.filter(({ callId }) => !hasEnded(sightings.get(callId)))
+    open = open.filter((call) => !isOver(call, sightings.get(call.callId)))
     if (open.length === 0 || desk.clock.nowMs() + pollMs > deadlineMs) return
     if (!(await sleepUnlessAborted({ ms: pollMs, clock: desk.clock, signal: desk.signal }))) return
   }

@@ -67,6 +67,10 @@ export class HttpCall implements SimulatedCall {
     }
   }
 
+  isSettled(): boolean {
+    return true
+  }
+
   truthOf(): CallTruth {
     return {
       tracks: this.tracks.map(({ log, packets }, track) => ({

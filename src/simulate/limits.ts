@@ -34,6 +34,8 @@ export const displacementMax = 5
 /** Calls that are asked for, or audited, at once. */
 export const auditsAtOnce = 8
 export const pollMs = 500
+/** The service may hold what came on a socket for 10 s before it gives it up. */
+export const settleMs = 15_000
 /** A poll that fails is repeated by the next round, so it need not be patient. */
 export const pollPatienceMs = 2_000
 /** The longest single sleep, so that an interruption is seen soon. */

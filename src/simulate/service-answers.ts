@@ -27,6 +27,7 @@ export interface TrackView {
 /** A media stream, and from which number on its voices came into which tracks. */
 export interface LegView {
   readonly leg: string
+  readonly isEnded: boolean
   readonly tracks: readonly { readonly track: number; readonly firstSequence: number }[]
 }
 
@@ -128,7 +129,7 @@ function decodeLeg(view: Fields): LegView {
     track: integer(track, 'track'),
     firstSequence: integer(track, 'first_sequence'),
   }))
-  return { leg: text(view, 'leg'), tracks }
+  return { leg: text(view, 'leg'), isEnded: orNull(view, 'ended_at', text) !== null, tracks }
 }
 
 export function decodeGapsPage(body: string): GapsPage {

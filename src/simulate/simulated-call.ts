@@ -25,6 +25,8 @@ export interface SimulatedCall {
   readonly differences: Difference[]
   playing: Playing
   readonly counts: CallCounts
+  /** Whether the service has taken all that was sent: over HTTP it has answered, on a socket it only says so in its view. */
+  isSettled(view: CallView): boolean
   /** `view`: where the service has placed the streams of its sockets. */
   truthOf(view: CallView): CallTruth
 }

@@ -11,7 +11,7 @@ import type { SimulatorClock } from './clock.js'
 import { senders } from './dialects/senders.js'
 import { SimulateError } from './errors.js'
 import { httpPlay, type LinePorts } from './http-play.js'
-import { fileBytesMax, greetingMs } from './limits.js'
+import { fileBytesMax, greetingMs, settleMs } from './limits.js'
 import { helpText, readCommand, readTokens, type SimulateOptions } from './options.js'
 import type { Play } from './play.js'
 import { renderCalls, renderVerdict } from './report.js'
@@ -173,13 +173,15 @@ async function watchCalls(
   const stopProgress = showProgress(terminal, { label: 'ended', total, count: () => endedCount })
   await awaitEnds(desk, {
     calls: played,
-    waitMs: options.waitsForEnds ? options.waitMs : 0,
+    ...(options.waitsForEnds
+      ? { until: 'ended', waitMs: options.waitMs }
+      : { until: 'settled', waitMs: Math.min(options.waitMs, settleMs) }),
     sightings,
     onEnd,
   })
   stopProgress()
   // A call that was broken off has no completion, so nothing ends it soon: one look must do.
-  await awaitEnds(desk, { calls: others, waitMs: 0, sightings, onEnd: () => {} })
+  await awaitEnds(desk, { calls: others, until: 'settled', waitMs: 0, sightings, onEnd: () => {} })
   return sightings
 }
 

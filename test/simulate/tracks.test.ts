@@ -138,6 +138,15 @@ describe('the account of two tracks', () => {
     )
   })
 
+  test('differs where a stream came into the wrong place, and where packets were dropped', () => {
+    const misplaced = [{ what: 'stream s: first sequence in track 0', expected: '1 to 5', found: '70' }]
+    assert.deepEqual(compareView({ ...truth, misplaced }, exact), misplaced)
+    assert.deepEqual(
+      compareView(truth, { ...exact, shedCount: 3 }).map(({ found }) => found),
+      ['3'],
+    )
+  })
+
   test('differs where the view does not tell its tracks apart, or tells others', () => {
     assert.deepEqual(
       compareView(truth, { ...exact, tracks: null }).map(({ what }) => what),

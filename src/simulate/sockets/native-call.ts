@@ -42,6 +42,11 @@ export class NativeCall implements SimulatedCall {
     }
   }
 
+  /** The service has acknowledged all before it closed the stream. */
+  isSettled(): boolean {
+    return true
+  }
+
   truthOf(): CallTruth {
     const account = this.#account
     const repeated = (this.trunks - 1) * account.storedCount

@@ -43,6 +43,12 @@ export class SocketCall implements SimulatedCall {
     }
   }
 
+  /** The end of a stream is stored behind its packets. */
+  isSettled({ legs }: CallView): boolean {
+    const opened = this.streams.filter(({ messages }) => messages > 0).length
+    return legs.length >= opened && legs.every(({ isEnded }) => isEnded)
+  }
+
   truthOf(view: CallView): CallTruth {
     const open = this.streams
       .filter(({ messages }) => messages > 0)

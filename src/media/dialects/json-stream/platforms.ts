@@ -35,6 +35,8 @@ export interface StreamPlatform {
   readonly hasTags: boolean
   /** Members of a message itself: `track` and `payload` are not in a `media`. */
   readonly isFlat: boolean
+  /** Where it is not 20 ms. */
+  readonly packetMs?: number
   readStart(message: JsonObject): StreamStart
 }
 
@@ -155,6 +157,7 @@ function plivoHeaders(value: unknown): readonly (readonly [string, unknown])[] {
 export const exotel: StreamPlatform = {
   ...usual,
   name: 'exotel',
+  packetMs: 100,
   sequenceKey: 'sequence_number',
   streamKey: 'stream_sid',
   usualMedia: linear8k,
