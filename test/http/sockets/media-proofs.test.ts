@@ -403,6 +403,18 @@ describe('the status callback of Twilio', () => {
     assertNoSecrets(service)
   })
 
+  test('needs an ingest token where Twilio has no line: as a bearer, or as the password in its address', async (t) => {
+    const service = await startService(t, { settings: { TOKENS_FILE: tokensFile(t, lines.slice(0, 2)) } })
+    const body = form('stream-stopped')
+    const basic = { authorization: `Basic ${Buffer.from(`twilio:${ingest}`).toString('base64')}` }
+    for (const headers of [bearer(ingest), basic])
+      assert.equal((await post(service, body, headers)).status, 204)
+    assert.equal((await post(service, body)).status, 401)
+    assert.equal((await post(service, body, bearer(reader))).status, 403)
+    assert.equal((await post(service, body, signed(body))).status, 401, 'nobody can check it')
+    assertNoSecrets(service)
+  })
+
   test('ends a stream whose socket never says stop, and what is on its way still comes', async (t) => {
     const service = await startService(t, { settings: { LEG_GRACE_MS: 600_000 } })
     const socket = await openMedia(service, '/v1/media/twilio')
