@@ -11,7 +11,14 @@ const always = () => null
 export const mediaBugs: readonly Bug[] = [
   {
     name: 'blocks of a gateway are acknowledged before they are on disk',
-    edits: [{ file: 'media/native/native-session.js', find: 'held.waiting++;', replace: '' }],
+    edits: [
+      {
+        file: 'media/native/native-session.js',
+        find: `held.waiting++;
+        const timestamp`,
+        replace: 'const timestamp',
+      },
+    ],
     scenario: 'media/native-kills',
     finding: /were acknowledged and are missing/,
     run: (stage, seed) => runNativeFaults(stage, { seed, streams: 100, fault: 'kill', faults: 6 }),
