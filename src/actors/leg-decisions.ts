@@ -90,8 +90,14 @@ function freeTrack(
 function baseOf(context: CallContext, track: number, now: Millis, packetMs: number): number {
   const highest = context.logs.of(track)?.highestSequence ?? null
   if (highest === null) return 0
-  const passed = Math.max(0, now - context.lastPacketAt)
+  const passed = Math.max(0, now - silentSince(context, track))
   return Math.min(highest + 1 + Math.round(passed / packetMs), limits.sequenceMax)
+}
+
+/** Another voice may have gone on since its leg ended, and a leg whose socket only looks open ends long after its last packet. */
+function silentSince({ legs: { legs }, lastPacketAt }: CallContext, track: number): Millis {
+  const last = legs.findLast(({ tracks }) => tracks.some((own) => own.track === track))
+  return Math.min(last?.endedAt ?? lastPacketAt, lastPacketAt)
 }
 
 /** What somebody has said before counts more than what a socket brings. */

@@ -66,6 +66,19 @@ describe('a leg', () => {
     )
   })
 
+  test('comes behind a gap of its own voice, also while another one goes on', async () => {
+    // Guards against a gap that is measured from the call's last packet: the two voices of a recording would shift.
+    const calls = new Calls()
+    await legOf(calls, 'l1', ['in'])
+    await legOf(calls, 'l2', ['out'])
+    await calls.block(id, 0, 0, 50).promise
+    await calls.block(id, 1, 0, 50).promise
+    await calls.endLeg(id, 'l1', 'lost').promise
+    await calls.clock.advance(1000)
+    await calls.block(id, 1, 50, 50).promise
+    assert.deepEqual(await legOf(calls, 'l3', ['in']), [{ track: 0, base: 100 }])
+  })
+
   test('that comes beside another takes tracks of its own, and a ninth voice is refused', async () => {
     // Guards against two streams of one call that are mixed into one: half of each would be a duplicate.
     const calls = new Calls()
