@@ -148,8 +148,10 @@ export class GroupCommit implements CommitOutcome {
    */
   #pumpSoon(): void {
     if (this.#sent !== null) return
-    const { awaited } = this.#open
-    if (awaited === 0) return this.#gather()
+    const { awaited, openedAt } = this.#open
+    // Under load a turn of the loop is longer than that, and a timer would be another one.
+    if (awaited === 0)
+      return performance.now() - openedAt < limits.patientCommitMs ? this.#gather() : this.#pump()
     if (awaited >= limits.eagerCommitEntries) return this.#pump()
     if (this.#isPumping) return
     this.#isPumping = true

@@ -73,6 +73,8 @@ test('what nobody waits for gathers, until somebody does', async (t) => {
   // Guards against a commit for each turn of the loop in which media streams bring packets, and against a receipt that waits
   // for them.
   t.mock.timers.enable({ apis: ['setTimeout'] })
+  let now = 0
+  t.mock.method(performance, 'now', () => now)
   const handedOver: number[] = []
   const commits = new GroupCommit({ handOver: ({ settlements }) => handedOver.push(settlements.length) })
   const stream = new Stream(callId('c1'), 1, 0)
@@ -99,6 +101,13 @@ test('what nobody waits for gathers, until somebody does', async (t) => {
   append({})
   await turns()
   assert.deepEqual(handedOver.slice(1), [2])
+  committed()
+
+  // A long turn of the loop is no reason for a second one.
+  append({ isPatient: true })
+  now += limits.patientCommitMs
+  append({ isPatient: true })
+  assert.deepEqual(handedOver.slice(2), [2])
 })
 
 test('a thread that has ended already is not waited for', { timeout: 20_000 }, async (t) => {
