@@ -79,7 +79,7 @@ describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: tru
       pbx.call({
         extension: 'plain',
         scenario: callerScenario('Digits', 'sipp-caller-dtmfinfo'),
-        talkMs: 1000,
+        talkMs: 4000,
       }),
       pbx.call({ extension: 'plain', scenario: callerScenario('Gap', 'sipp-caller-gap'), talkMs: 500 }),
       pbx.call({ extension: 'desk', scenario: callerScenario('Blind'), talkMs: 8000 }),
@@ -219,12 +219,25 @@ describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: tru
     const pbx = await Pbx.start(t, targetsOf({ port }, { port }))
     pbx.answer('agent', agentScenario)
     pbx.answer('desk', deskScenario(`${pause(3000)}${refer('800')}`))
-    const over = pbx.call({ extension: 'desk', scenario: callerScenario('Restart'), talkMs: 20_000 })
+    const over = pbx.call({ extension: 'desk', scenario: callerScenario('Restart'), talkMs: 30_000 })
     const isHeard =
       (legs: number) =>
       ([call]: readonly CallView[]) =>
         call?.legs?.length === legs && call.legs.filter(({ ended_at }) => ended_at === null).length === 2
-    let [live] = await callsWhere(service, isHeard(3))
+    const figures = (call: CallView | undefined, figure: 'missing_count' | 'total_received') =>
+      ['caller', 'callee-2'].map((name) => call?.tracks?.find((track) => track.name === name)?.[figure] ?? 0)
+    const isMore = (
+      figure: 'missing_count' | 'total_received',
+      least: number,
+      before: CallView | undefined,
+      [call]: readonly CallView[],
+    ) =>
+      figures(call, figure).every((count, index) => count >= Number(figures(before, figure)[index]) + least)
+    // A second of each voice: a hole is seen between two packets.
+    let [live] = await callsWhere(
+      service,
+      (calls) => isHeard(3)(calls) && isMore('total_received', packetsPerSecond, undefined, calls),
+    )
     for (const [signal, legs] of [
       ['SIGTERM', 5],
       ['SIGKILL', 7],
@@ -233,16 +246,13 @@ describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: tru
       await service.exited
       service = await startService(t, { dataDir, settings })
       const before = live
-      const figures = (call: CallView | undefined, figure: 'missing_count' | 'total_received') =>
-        ['caller', 'callee-2'].map(
-          (name) => call?.tracks?.find((track) => track.name === name)?.[figure] ?? 0,
-        )
-      const isMore = (figure: 'missing_count' | 'total_received', [call]: readonly CallView[]) =>
-        figures(call, figure).every((count, index) => count > Number(figures(before, figure)[index]))
       // It goes on, and the hole is seen.
       const [seen] = await callsWhere(
         service,
-        (calls) => isHeard(legs)(calls) && isMore('missing_count', calls) && isMore('total_received', calls),
+        (calls) =>
+          isHeard(legs)(calls) &&
+          isMore('missing_count', 1, before, calls) &&
+          isMore('total_received', packetsPerSecond, before, calls),
       )
       assert.equal(seen?.call_id, before?.call_id)
       live = seen
