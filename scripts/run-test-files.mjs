@@ -2,8 +2,11 @@
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
-/** Twice the cores, because half of a file's time is waiting: for a disk, a deadline, a page. Another number may be asked for. */
-const filesAtATime = Number(process.env['VSTEST_FILES'] ?? Math.min(8, 2 * availableParallelism()))
+/**
+ * As many as there are cores, at least two. Half of a file's time is waiting, but with twice as many a run was only a seventh shorter, and
+ * tests that flood a service met a machine that took nothing of it. Another number may be asked for.
+ */
+const filesAtATime = Number(process.env['VSTEST_FILES'] ?? Math.min(8, Math.max(2, availableParallelism())))
 if (!Number.isInteger(filesAtATime) || filesAtATime < 1) throw new Error('VSTEST_FILES is a number of files')
 /** The closing lines of node's runner, which those who run this read. */
 const kinds = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo']

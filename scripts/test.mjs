@@ -4,7 +4,7 @@
  *   npm test                              all of them
  *   npm test -- receive-log http/         those whose path has one of these words
  *   npm test -- --verbose receive-log     every test by its name, not only a line a file
- *   VSTEST_FILES=2 npm test               so many files at a time; otherwise twice the cores
+ *   VSTEST_FILES=2 npm test               so many files at a time; otherwise as many as there are cores
  *
  * A runner that finds no test passes, so the count is asserted: every `*.test.ts` must have been compiled, and at
  * least one test must run in each.
