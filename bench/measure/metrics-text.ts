@@ -35,22 +35,29 @@ export interface BucketHistogram {
   readonly buckets: readonly Bucket[]
 }
 
-/** A histogram without labels, between two looks. */
-export function histogramBetween(before: Readings, after: Readings, name: string): BucketHistogram {
+/** A histogram between two looks; `label`, as it is written, names one series of those that have a label. */
+export function histogramBetween(
+  before: Readings,
+  after: Readings,
+  name: string,
+  label: string | null = null,
+): BucketHistogram {
   const prefix = `${name}_bucket{le="`
+  const end = label === null ? '"}' : `",${label}}`
+  const labels = label === null ? '' : `{${label}}`
   const bounds = [...after.keys()]
-    .filter((key) => key.startsWith(prefix))
-    .map((key) => key.slice(prefix.length, -2))
+    .filter((key) => key.startsWith(prefix) && key.endsWith(end))
+    .map((key) => key.slice(prefix.length, -end.length))
   let below = 0
   const buckets = bounds.map((bound) => {
-    const through = counted(before, after, `${prefix}${bound}"}`)
+    const through = counted(before, after, `${prefix}${bound}${end}`)
     const count = through - below
     below = through
     return { most: bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), count }
   })
   return {
-    count: counted(before, after, `${name}_count`),
-    sum: counted(before, after, `${name}_sum`),
+    count: counted(before, after, `${name}_count${labels}`),
+    sum: counted(before, after, `${name}_sum${labels}`),
     buckets,
   }
 }

@@ -3,14 +3,7 @@
  * and none dropped, and what a packet costs.
  */
 import { MediaLoad } from '../load/media-sockets.js'
-import {
-  bucketQuantile,
-  counted,
-  histogramBetween,
-  meanOf,
-  type Readings,
-  readMetrics,
-} from '../measure/metrics-text.js'
+import { bucketQuantile, counted, histogramBetween, meanOf, readMetrics } from '../measure/metrics-text.js'
 import { processUse, residentMib, type UseBetween, useBetween } from '../measure/proc.js'
 import { median } from '../measure/statistics.js'
 import type { Check, Context, Report, Scenario } from '../scenario.js'
@@ -43,15 +36,6 @@ interface Play {
 const accepted = 'voicestream_packets_total{status="accepted"}'
 const settleName = 'voicestream_media_settle_seconds'
 
-/** Its one label is left out, because one dialect is played. */
-const unlabelled = (readings: Readings): Readings =>
-  new Map(
-    [...readings].map(([name, value]) => [
-      name.replace(',dialect="twilio"}', '}').replace('{dialect="twilio"}', ''),
-      value,
-    ]),
-  )
-
 const settled = () => new Promise((resolve) => setTimeout(resolve, settleMs))
 
 async function measure({ stage, isQuick }: Context, load: MediaLoad, calls: number): Promise<Play> {
@@ -62,15 +46,15 @@ async function measure({ stage, isQuick }: Context, load: MediaLoad, calls: numb
     await load.connect(service, calls)
     await load.play(warmSeconds)
     await settled()
-    const before = unlabelled(await readMetrics(service.url))
+    const before = await readMetrics(service.url)
     const useBefore = processUse(service.pid)
     const { sent, lateMsMax, closed } = await load.play(isQuick ? playSeconds.quick : playSeconds.full)
     const use = useBetween(useBefore, processUse(service.pid))
     const mib = residentMib(service.pid)
     await settled()
-    const after = unlabelled(await readMetrics(service.url))
+    const after = await readMetrics(service.url)
     await load.close()
-    const settling = histogramBetween(before, after, settleName)
+    const settling = histogramBetween(before, after, settleName, 'dialect="twilio"')
     return {
       calls,
       sent,

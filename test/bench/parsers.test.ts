@@ -25,6 +25,21 @@ test('a histogram between two looks holds only what came between them', () => {
   assert.equal(bucketQuantile(found, 0.99), 2)
 })
 
+test('a label names one series of a histogram', () => {
+  const series = (name: string, counts: readonly number[]) =>
+    `s_bucket{le="1",kind="${name}"} ${counts[0]}\ns_bucket{le="+Inf",kind="${name}"} ${counts[1]}\ns_sum{kind="${name}"} 4\ns_count{kind="${name}"} ${counts[1]}\n`
+  const after = parseMetrics(series('a', [7, 8]) + series('b', [1, 3]))
+  const found = histogramBetween(new Map(), after, 's', 'kind="b"')
+  assert.deepEqual(found, {
+    count: 3,
+    sum: 4,
+    buckets: [
+      { most: 1, count: 1 },
+      { most: Number.POSITIVE_INFINITY, count: 2 },
+    ],
+  })
+})
+
 test('what wrk did is read from the line that its script writes', () => {
   const found = parseWrk(
     'Running 2s test\n{"requests":300,"micros":2000000,"errors":1,"curve":[[0.5,2],[0.99,9],[1,12]]}\n',

@@ -12,6 +12,7 @@ import { MediaLeg } from '../../src/media/media-leg.js'
 import type { Note } from '../../src/store/journal.js'
 import { callId } from '../support/calls.js'
 import { FakeClock } from '../support/fake-clock.js'
+import { settle } from '../support/settled-blocks.js'
 
 const media = { encoding: 'mulaw', sample_rate: 8000, channels: 1 } as const
 const failure = new VoiceStreamError('commit_failed', 'the disk is full')
@@ -91,25 +92,6 @@ class Trial {
 
 function audio(index: number | null, data = new Uint8Array(160).fill(index ?? 0)): MediaEvent {
   return { type: 'audio', track: 0, index, atMs: null, data, isBase64: false }
-}
-
-function settle({ block, replyTo }: BlockMessage): void {
-  const { track, sequence, count } = block
-  replyTo.answered({
-    kind: 'block',
-    callId: callId('c1'),
-    track,
-    first: sequence,
-    count,
-    accepted: count,
-    duplicates: 0,
-    totalReceived: 0,
-    missingCount: 0,
-    receivedAt: 0,
-    isFirst: false,
-    lateCount: 0,
-    skippedCount: 0,
-  })
 }
 
 const sequences = (blocks: readonly BlockMessage[]) => blocks.map(({ block }) => block.sequence)

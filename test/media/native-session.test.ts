@@ -5,6 +5,7 @@ import type { BlockMessage } from '../../src/actors/call-messages.js'
 import { limits } from '../../src/limits.js'
 import { NativeSession } from '../../src/media/native/native-session.js'
 import { FakeClock } from '../support/fake-clock.js'
+import { settle } from '../support/settled-blocks.js'
 
 const packets = 100
 const bytes = 16 + packets * 160
@@ -50,22 +51,6 @@ test('a gateway is told that it is ahead of the disk, once, and cut off at twice
   for (let more = 0; more < 5; more++) send()
   assert.deepEqual(slow(), [{ type: 'slow', ms: limits.nativeSlowMs }])
 
-  const settle = ({ block: { track, sequence, count }, replyTo }: BlockMessage) =>
-    replyTo.answered({
-      kind: 'block',
-      callId: 'c1' as never,
-      track,
-      first: sequence,
-      count,
-      accepted: count,
-      duplicates: 0,
-      totalReceived: 0,
-      missingCount: 0,
-      receivedAt: 0,
-      isFirst: false,
-      lateCount: 0,
-      skippedCount: 0,
-    })
   for (const each of blocks.splice(0)) settle(each)
   await clock.advance(0)
   assert.deepEqual([session.unsettledBytes, held.bytes], [0, 0])

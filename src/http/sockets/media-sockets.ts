@@ -183,14 +183,14 @@ export class MediaSockets {
   }
 
   #nativeSession(socket: WebSocket<SocketData>): Session {
-    const { clock, held, epoch, account } = this.#ports
+    const { clock, held, epoch, account, tell, counted } = this.#ports
     const session: NativeSession = new NativeSession({
       clock,
       held,
       epoch,
       account,
-      tell: (callId, message) => this.#ports.tell(callId, message),
-      counted: (count, packets) => this.#ports.counted(count, packets),
+      tell,
+      counted,
       send: (message) => void socket.send(message, typeof message !== 'string'),
       close: (code, why) => this.#end(socket, code, why),
     })
@@ -206,10 +206,15 @@ export class MediaSockets {
 
   #mediaSession(socket: WebSocket<SocketData>, kind: DialectKind): Session {
     const { grant, query, headers } = socket.getUserData()
-    const { handshake } = this.#ports
+    const { handshake, clock, held, tell, counted, settledAfter, warn } = this.#ports
     return new MediaSession(
       {
-        ...this.#sessionPorts(),
+        clock,
+        held,
+        tell,
+        counted,
+        settledAfter,
+        warn,
         admits: (token) => handshake.admits(grant, token),
         refused: (why) => this.#ports.refused(why, grant.address),
         send: (message) => void socket.send(message, typeof message !== 'string'),
@@ -221,16 +226,11 @@ export class MediaSockets {
         segment: grant.segment,
         headers,
         newId: () => randomUUID(),
-        isBusy: () => handshake.isDraining || this.#ports.held.bytes >= limits.mediaUnsettledBytesMax,
+        isBusy: () => handshake.isDraining || held.bytes >= limits.mediaUnsettledBytesMax,
         isAdmitted: grant.isAdmitted,
         onlyCall: grant.onlyCall,
       },
     )
-  }
-
-  #sessionPorts(): Pick<SessionPorts, 'clock' | 'held' | 'tell' | 'counted' | 'settledAfter' | 'warn'> {
-    const { clock, held, tell, counted, settledAfter, warn } = this.#ports
-    return { clock, held, tell, counted, settledAfter, warn }
   }
 
   #message(socket: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean): void {
