@@ -42,8 +42,7 @@ export function TrackPackets({ track }: { readonly track: TrackView }) {
       <GapPicture ranges={ranges} late={noneLate} last={last} version={track.total_received} />
       {listed < track.missing_count && (
         <p class="quiet small">
-          The first {formatCount(ranges.length)} missing ranges are shown. The others are to be had from the
-          API.
+          The first {formatCount(ranges.length)} missing ranges are shown. The API has the others.
         </p>
       )}
     </>
