@@ -106,7 +106,7 @@ export class Pbx {
         '-l',
         String(calls),
       ],
-      ...['-timeout', '90', `127.0.0.1:${this.#base}`],
+      ...['-timeout', '400', `127.0.0.1:${this.#base}`],
     ])
   }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { CallView } from '../../src/protocol/call.js'
 import type { MediaTally, TalliedSocket } from './media-tally.js'
+import { patience } from './patience.js'
 import { get, type Service } from './service.js'
 
 export async function callsOf(service: Service): Promise<readonly CallView[]> {
@@ -13,7 +14,7 @@ export async function callsOf(service: Service): Promise<readonly CallView[]> {
 export async function callsWhere(
   service: Service,
   done: (calls: readonly CallView[]) => boolean,
-  msMax = 60_000,
+  msMax = patience(60_000),
 ): Promise<readonly CallView[]> {
   const end = performance.now() + msMax
   for (;;) {
