@@ -69,7 +69,7 @@ function checkHangups(call: CallView, legs: readonly string[]): void {
   )
 }
 
-describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: true }, () => {
+describe('a tapped Asterisk', { skip: skippedWithoutAsterisk() }, () => {
   test('with calls of many kinds at once: each is whole to the byte, and says what happened in it', async (t) => {
     // Guards against a byte that is lost, doubled or another's, against one side heard twice, against digits that are stored, and
     // against a transfer that makes two halves of a call.
@@ -79,12 +79,12 @@ describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: tru
       pause(slow(1000)) + dial('*2', 1) + pause(slow(1500)) + dial('800', 5) + pause(slow(3500)) + hangUp(20)
     pbx.answer('front', deskScenario(consults))
     const over = await Promise.all([
-      pbx.call({ extension: 'plain', scenario: callerScenario('Crowd'), talkMs: 5000, calls: crowd }),
+      pbx.call({ extension: 'plain', scenario: callerScenario('Crowd'), talkMs: slow(5000), calls: crowd }),
       pbx.call({ extension: 'plain', scenario: callerScenario('Hold', 'sipp-caller-hold'), talkMs: 500 }),
       pbx.call({
         extension: 'plain',
         scenario: callerScenario('Digits', 'sipp-caller-dtmfinfo'),
-        talkMs: 4000,
+        talkMs: slow(4000),
       }),
       pbx.call({ extension: 'plain', scenario: callerScenario('Gap', 'sipp-caller-gap'), talkMs: 500 }),
       pbx.call({ extension: 'desk', scenario: callerScenario('Blind'), talkMs: slow(8000) }),
@@ -127,7 +127,10 @@ describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: tru
       checkHangups(call, ['callee', 'callee-2', 'caller'])
     }
   })
+})
 
+// They wait more than they work.
+describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: true }, () => {
   test('whose way for media is away, held up or cut: the phones talk on, and are heard again', async (t) => {
     // Guards against a tap that gives up, against a burst after a stall that is shed, and against a call that our side harms.
     const { service, tally, pbx } = await startTapped(t, { GRACE_PERIOD_MS: 3000 })
@@ -203,8 +206,8 @@ describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: tru
     const again = await Pbx.start(t, targetsOf(service, tally))
     again.answer('agent', agentScenario)
     const over = await Promise.all([
-      again.call({ extension: 'plain', scenario: sales('After'), talkMs: 2500 }),
-      again.call({ extension: 'plain', scenario: callerScenario('Unheard'), talkMs: 2500 }),
+      again.call({ extension: 'plain', scenario: sales('After'), talkMs: slow(2500) }),
+      again.call({ extension: 'plain', scenario: callerScenario('Unheard'), talkMs: slow(2500) }),
     ])
     assert.deepEqual(over, [null, null])
     const calls = await callsWhere(

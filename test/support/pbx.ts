@@ -1,7 +1,7 @@
 /** One Asterisk (`test/pbx`) for many calls at once: its phones are programs of their own, started call by call. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
@@ -131,7 +131,11 @@ export class Pbx {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
       await exited
     })
-    return exited.then(([code]) => (code === 0 ? null : `sipp ended with ${code}, see ${errors}`))
+    return exited.then(([code]) =>
+      code === 0
+        ? null
+        : `sipp ended with ${code}: ${existsSync(errors) ? readFileSync(errors, 'utf8') : ''}`,
+    )
   }
 
   /** `kill -9` of Asterisk itself, and the end of what is around it. */
