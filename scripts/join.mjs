@@ -1,6 +1,6 @@
 /**
  * Joins each program and thread of a compiled folder, with the packages that it uses, into few files below `joined/`. A
- * process and each of its four threads read some 1,400 files otherwise, which is more than half of what a start costs.
+ * process and each of its threads read some 1,400 files otherwise, which is more than half of what a start costs.
  */
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'

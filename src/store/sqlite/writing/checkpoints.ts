@@ -34,8 +34,9 @@ interface Progress {
 
 export class Checkpoints {
   readonly #db: Db
-  readonly #worker: Worker
-  readonly #exited: Promise<void>
+  readonly #dataDir: string
+  /** Started when the log is first moved: a process that writes little never needs it. */
+  #thread: { readonly worker: Worker; readonly exited: Promise<void> } | null = null
   /** The database file. It stays open until no connection of this process is left (`end`). */
   readonly databaseFd: number
   readonly #failed: (code: string, message: string) => void
@@ -54,13 +55,8 @@ export class Checkpoints {
   constructor(db: Db, dataDir: string, failed: (code: string, message: string) => void) {
     this.#db = db
     this.#failed = failed
+    this.#dataDir = dataDir
     this.databaseFd = openSync(databasePath(dataDir), 'r+')
-    const workerData: CheckpointerData = { dataDir, databaseFd: this.databaseFd }
-    this.#worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), { workerData })
-    this.#worker.on('message', (message: FromCheckpointer) => this.#done(message))
-    this.#worker.on('error', (error) => failed('CHECKPOINTER', String(error)))
-    // It may have ended before anybody waits for that.
-    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
   /** Pages of 4 KiB in the log at the last look. */
@@ -87,7 +83,22 @@ export class Checkpoints {
 
   #start(): void {
     this.#isRunning = true
-    this.#worker.postMessage({ type: 'checkpoint' } satisfies ToCheckpointer)
+    this.#thread ??= this.#startThread()
+    this.#thread.worker.postMessage({ type: 'checkpoint' } satisfies ToCheckpointer)
+  }
+
+  #startThread() {
+    const workerData: CheckpointerData = { dataDir: this.#dataDir, databaseFd: this.databaseFd }
+    const worker = new Worker(new URL('./checkpoint-thread.js', import.meta.url), { workerData })
+    worker.on('message', (message: FromCheckpointer) => this.#done(message))
+    worker.on('error', (error) => {
+      // The next checkpoint tries with another one.
+      this.#thread = null
+      this.#done({ type: 'failed', code: 'CHECKPOINTER', message: String(error) })
+    })
+    // It may have ended before anybody waits for that.
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    return { worker, exited }
   }
 
   /** Has the checkpoint thread move the log, and calls `then` when it is done, or has failed. */
@@ -169,8 +180,10 @@ export class Checkpoints {
 
   /** Moves everything and empties the log. To be called when the checkpoint thread is idle. */
   async close(): Promise<void> {
-    this.#worker.postMessage({ type: 'close' } satisfies ToCheckpointer)
-    await this.#exited
+    if (this.#thread !== null) {
+      this.#thread.worker.postMessage({ type: 'close' } satisfies ToCheckpointer)
+      await this.#thread.exited
+    }
     if (this.#isUnsynced) throw new Error('the database could not be synced')
     markClosed(this.#db)
     this.#checkpoint('TRUNCATE')
