@@ -166,6 +166,8 @@ export const limits = {
   readsInFlightMax: 4096,
   /** The filter of calls' names, a power of two: with two million calls a new one in 500 is looked for all the same, with ten million one in four. */
   callNamesBytes: 4 * mib,
+  /** Of the log that several machines share: the engine's own bound on a message is set to it. */
+  logMessageBytesMax: 16 * mib,
   /** Damaged rows that were told: each is told once. */
   damagesKnownMax: 10_000,
   /** Reads of people that the reader has at a time: those whose asker has gone are dropped before they come to it. */
