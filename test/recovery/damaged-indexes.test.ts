@@ -4,8 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { runCommand } from '../support/command.js'
 import { endedCall } from '../support/ended-calls.js'
 import { HttpClient } from '../support/http-client.js'
+import { readMetric } from '../support/metrics.js'
 import { startService } from '../support/service.js'
 import { change, changeIn, close, openJournal } from '../support/sqlite.js'
 import { startRefused } from '../torture/refusal.js'
@@ -83,6 +85,56 @@ describe('a byte of what calls are found by', () => {
     const settings = { ACCEPT_DATA_LOSS: 'true' }
     const client = new HttpClient(t, await startService(t, { dataDir, settings }))
     assert.equal((await client.call('first-call')).status, 200)
+  })
+})
+
+/** Each call with an agent of its own. */
+async function described(t: TestContext): Promise<string> {
+  const service = await startService(t, {})
+  const client = new HttpClient(t, service)
+  for (const name of names) {
+    const answer = await client.post(`/v1/call/start/${name}`, { agent: `agent-of-${name}` })
+    assert.equal(answer.status, 202)
+  }
+  service.kill('SIGTERM')
+  await service.exited
+  return service.dataDir
+}
+
+describe('a byte of what was said of a call', () => {
+  // It stands in the file twice, and its checksum says which of both is true. The start was refused.
+  for (const tree of ['details', 'details_by_value'])
+    test(`takes the service from nobody, and the call is found by what was said: ${tree}`, async (t) => {
+      const dataDir = await described(t)
+      changeIn(dataDir, tree, 'agent-of-second-call', 'agent-0f-second-call')
+      const service = await startService(t, { dataDir })
+      const client = new HttpClient(t, service)
+      for (const [agent, calls] of [
+        ['agent-of-second-call', ['second-call']],
+        ['agent-0f-second-call', []],
+        ['agent-of-first-call', ['first-call']],
+      ] as const) {
+        const { body } = await client.get(`/v1/calls?agent=${agent}`)
+        const found = (body['calls'] as { call_id: string }[]).map(({ call_id }) => call_id)
+        assert.deepEqual(found, calls, agent)
+      }
+      assert.equal(await readMetric(service, 'voicestream_damaged_rows_total'), 1)
+      assert.equal(service.log.filter(({ reason }) => /details/.test(String(reason))).length, 1)
+      service.kill('SIGTERM')
+      await service.exited
+      const { out, code } = await runCommand(['verify', '--data-dir', dataDir])
+      assert.equal(code, 0, String(out))
+    })
+
+  test('is named by verify with its call, and mended by --rebuild-index', async (t) => {
+    // The index was made anew from the row that had changed.
+    const dataDir = await described(t)
+    changeIn(dataDir, 'details', 'agent-of-second-call', 'agent-0f-second-call')
+    const { out, code } = await runCommand(['verify', '--data-dir', dataDir])
+    assert.equal(code, 1)
+    assert.match(String(out), /second-call: the row "agent" of `details` is damaged/)
+    const rebuilt = await runCommand(['verify', '--data-dir', dataDir, '--rebuild-index'])
+    assert.equal(rebuilt.code, 0, String(rebuilt.out))
   })
 })
 

@@ -7,7 +7,8 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { messageOf, NoStoredCalls, StoredDamage } from '../../../errors.js'
-import { lookupFaults } from './lookup-faults.js'
+import { type LookupVerdict, lookAtLookups } from './lookup-faults.js'
+import { mendDetails } from './mended-details.js'
 import { assertSchema, createTables, type Db } from './schema.js'
 import { checkWal, cutRemains, type WalVerdict } from './wal-check.js'
 
@@ -22,14 +23,31 @@ class DataLossError extends Error {
 
 /**
  * Opens for writing, or creates, and marks the database as open. Throws when the file is not ours, has another layout,
- * or has lost what it once held (`DataLossError`, unless `acceptDataLoss`).
+ * or has lost what it once held (`DataLossError`, unless `acceptDataLoss`). `damaged` is told of what was made anew.
  */
-export function openForWriting(path: string, acceptDataLoss = false): Db {
+export function openForWriting(
+  path: string,
+  acceptDataLoss = false,
+  damaged: (damage: string) => void = () => {},
+): Db {
   if (!existsSync(path) || (acceptDataLoss && statSync(path).size === 0)) create(path)
-  assertUsable(path, acceptDataLoss)
+  const { areDetailsMendable } = assertUsable(path, acceptDataLoss)
+  // Where opening fails midway, on a full disk, the close would empty the log: a loss, for the next start.
+  const guard = openGuard(path)
+  try {
+    return openMarked(path, (db) => {
+      if (areDetailsMendable) for (const mended of mendDetails(db)) damaged(mended)
+    })
+  } finally {
+    guard.close()
+  }
+}
+
+function openMarked(path: string, mend: (db: Db) => void): Db {
   const db = new Database(path, { timeout: 1500 })
   try {
     configure(db)
+    mend(db)
     // In the database file itself, so that a log that goes missing is missed. Until the clean stop the log holds at
     // least this one frame.
     markOpen(db)
@@ -44,22 +62,28 @@ export function openForWriting(path: string, acceptDataLoss = false): Db {
   }
 }
 
-/** Looks with a connection that cannot write: one that could would empty the log when it is closed. */
-function assertUsable(path: string, acceptDataLoss: boolean): void {
+function assertUsable(path: string, acceptDataLoss: boolean): LookupVerdict {
   const wal = checkWal(`${path}-wal`)
   if (!acceptDataLoss) assertNothingLost(path, wal)
+  const verdict = assertReadable(path, acceptDataLoss ? null : wal)
+  cutRemains(`${path}-wal`, wal)
+  return verdict
+}
+
+/** Looks with a connection that cannot write: one that could would empty the log when it is closed. */
+function assertReadable(path: string, wal: WalVerdict | null): LookupVerdict {
   const db = openForLooking(path)
   try {
     assertSqliteVersion(db)
     assertSchema(db)
-    if (!acceptDataLoss) {
-      assertLogIsThere(db, wal)
-      assertCallsAreFound(db)
-    }
+    if (wal === null) return { faults: [], areDetailsMendable: false }
+    assertLogIsThere(db, wal)
+    const verdict = lookAtLookups(db)
+    assertCallsAreFound(verdict)
+    return verdict
   } finally {
     db.close()
   }
-  cutRemains(`${path}-wal`, wal)
 }
 
 function openForLooking(path: string): Db {
@@ -144,8 +168,7 @@ function assertLogIsThere(db: Db, wal: WalVerdict): void {
     throw new DataLossError('the database was not stopped cleanly, and its write-ahead log is gone')
 }
 
-function assertCallsAreFound(db: Db): void {
-  const [fault, ...more] = lookupFaults(db)
+function assertCallsAreFound({ faults: [fault, ...more] }: LookupVerdict): void {
   if (fault === undefined) return
   const others = more.length === 0 ? '' : `, and ${more.length} more`
   throw new DataLossError(`the database is damaged, and calls would not be found: ${fault}${others}`)

@@ -14,12 +14,12 @@ import { messageOf } from '../../../errors.js'
 import { callStates } from '../../../protocol/call-states.js'
 import type { CallTableRow } from '../reading/stored-call-row.js'
 import { callChecksum } from '../row-checksum.js'
+import { compareDetails } from './mended-details.js'
 import type { Db } from './schema.js'
 import { isCorrupt } from './sqlite-error.js'
 
 const structures = [
   'quick_check(calls)',
-  'integrity_check(details)',
   'quick_check(journal)',
   'quick_check(erasures)',
   'quick_check(run_mark)',
@@ -29,22 +29,47 @@ const structures = [
 
 /** Of one row, whose checksum does not fit then: an answer for its call alone. */
 const ofOneRow = /^(NULL value|non-\w+ value|CHECK constraint failed) in calls/
+/** The others are of what stands in the pages, which are whole. */
+const ofPages = /^\*\*\* in database/
 
-/** What is wrong, for people; the first fault of each kind. */
-export function lookupFaults(db: Db): readonly string[] {
+export interface LookupVerdict {
+  /** What is wrong, for people; the first fault of each kind. */
+  readonly faults: readonly string[]
+  /** Rows and index of the details differ, and can be made anew (`mendDetails`). */
+  readonly areDetailsMendable: boolean
+}
+
+export function lookAtLookups(db: Db): LookupVerdict {
   try {
-    const faults = structures.flatMap((check) => structureFault(db, check) ?? [])
-    return faults.length > 0 ? faults : indexFaults(db)
+    const details = messagesOf(db, 'integrity_check(details)')
+    const pages = pageFaults(db, details)
+    const faults = pages.length > 0 ? pages : indexFaults(db)
+    if (faults.length > 0 || details.length === 0) return { faults, areDetailsMendable: false }
+    return lookAtDetails(db)
   } catch (error) {
     if (!isCorrupt(error)) throw error
-    return [messageOf(error)]
+    return { faults: [messageOf(error)], areDetailsMendable: false }
   }
 }
 
-function structureFault(db: Db, check: string): string | null {
+function pageFaults(db: Db, details: readonly string[]): readonly string[] {
+  const faults = structures.flatMap(
+    (check) => messagesOf(db, check).find((text) => !ofOneRow.test(text)) ?? [],
+  )
+  const all = [...faults, ...details.filter((text) => ofPages.test(text))]
+  return all.map((text) => text.replaceAll('*** in database main ***\n', ''))
+}
+
+function messagesOf(db: Db, check: string): readonly string[] {
   const found = db.prepare<[], string>(`PRAGMA ${check}`).pluck().all()
-  const fault = found.find((text) => text !== 'ok' && !ofOneRow.test(text))
-  return fault?.replaceAll('*** in database main ***\n', '') ?? null
+  return found.filter((text) => text !== 'ok')
+}
+
+function lookAtDetails(db: Db): LookupVerdict {
+  const { damaged, restored } = compareDetails(db)
+  const lost = damaged - restored.length
+  const fault = `${lost} of their details are damaged, and the index of these, too`
+  return { faults: lost === 0 ? [] : [fault], areDetailsMendable: lost === 0 }
 }
 
 /** No number that one changed byte turns into another has the same remainder. */

@@ -7,7 +7,9 @@ import Database from 'better-sqlite3'
 import { StoredDamage } from '../../../errors.js'
 import { databasePath, logFaults, markClosed, openForRepair, openStored } from './database.js'
 import { takeInstanceLock } from './instance-lock.js'
-import { rebuildWords } from './schema.js'
+import { compareDetails, mendDetails } from './mended-details.js'
+import { type Db, rebuildWords } from './schema.js'
+import { isCorrupt } from './sqlite-error.js'
 
 /** Throws with a message for people: a service runs, the log is damaged, or SQLite cannot read the rows. */
 export function rebuildIndexes(path: string): void {
@@ -17,6 +19,7 @@ export function rebuildIndexes(path: string): void {
     assertLogWhole(path)
     const db = openForRepair(path)
     try {
+      restoreDetails(db)
       db.exec('REINDEX')
       db.exec(rebuildWords)
       // The close moves the log into the database, and a log that is gone would look like a loss.
@@ -29,6 +32,15 @@ export function rebuildIndexes(path: string): void {
     throw new StoredDamage(`the indexes of ${path} cannot be rebuilt: ${cause.message}`, { cause })
   } finally {
     unlock()
+  }
+}
+
+/** Before their index is made anew: it may be what still says what was written. */
+function restoreDetails(db: Db): void {
+  try {
+    if (compareDetails(db).damaged > 0) mendDetails(db)
+  } catch (error) {
+    if (!isCorrupt(error)) throw error
   }
 }
 

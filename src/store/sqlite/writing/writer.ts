@@ -64,7 +64,7 @@ export class Writer {
   #offset = 0
 
   constructor({ dataDir, acceptDataLoss }: WriterData, ports: WriterPorts) {
-    const db = openForWriting(databasePath(dataDir), acceptDataLoss)
+    const db = openForWriting(databasePath(dataDir), acceptDataLoss, ports.damaged)
     this.#db = db
     this.#checkpoints = new Checkpoints(db, dataDir, ports.checkpointFailed)
     this.#index = new CallIndex(db, ports.damaged)

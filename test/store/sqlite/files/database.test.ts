@@ -1,5 +1,6 @@
 /** How the database is opened: durable, ours, of a version that we know, and by one process only. */
 import assert from 'node:assert/strict'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { openForReading, openForWriting } from '../../../../src/store/sqlite/files/database.js'
@@ -53,6 +54,18 @@ describe('the database', () => {
       await assert.rejects(openJournal(t, { dataDir }), reason)
       assert.deepEqual(fingerprint(dataDir, ['voicestream.db']), before)
     })
+
+  test('keeps its log where opening it fails midway', async (t) => {
+    // The close of a connection that can write empties the log, and the next start missed it: “its log is gone”.
+    const { dataDir } = await openJournal(t)
+    const refusing = "CREATE TRIGGER mine BEFORE UPDATE ON run_mark BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    change(dataDir, (db) => db.exec(refusing))
+    const copy = temporaryFolder(t)
+    for (const file of ['voicestream.db', 'voicestream.db-wal'])
+      copyFileSync(join(dataDir, file), join(copy, file))
+    change(dataDir, (db) => db.exec('DROP TRIGGER mine'))
+    for (let start = 0; start < 2; start++) assert.throws(() => openForWriting(fileOf(copy)), /no room/)
+  })
 
   test('may have what an operator has added', async (t) => {
     const { journal, dataDir } = await openJournal(t)

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import Database from 'better-sqlite3'
-import { lookupFaults } from '../../../../src/store/sqlite/files/lookup-faults.js'
+import { lookAtLookups } from '../../../../src/store/sqlite/files/lookup-faults.js'
 import type { CallTableRow } from '../../../../src/store/sqlite/reading/stored-call-row.js'
 import { callChecksum } from '../../../../src/store/sqlite/row-checksum.js'
 import { endedCall } from '../../../support/ended-calls.js'
@@ -76,7 +76,7 @@ function usedBytes(file: Buffer, page: number): number[] {
 
 function faultsOf(db: Database.Database): readonly string[] {
   try {
-    return lookupFaults(db)
+    return lookAtLookups(db).faults
   } catch (error) {
     return [String(error)]
   }
