@@ -191,7 +191,7 @@ export const limits = {
   sweepMs: 1000,
   sweepCalls: 5000,
   /** A call's state is written this often even when nothing but packets happens, so that its replay stays short. */
-  snapshotPackets: 4096,
+  snapshotPackets: 1024,
 
   deadlineHorizonMs: 30_000,
   deadlinePageCalls: 4096,

@@ -237,7 +237,7 @@ export function tellFailed({ replyTo, call }: Settlement, error: VoiceStreamErro
 export interface CallHistory {
   readonly stream: CallStream
   readonly snapshot: CallSnapshot
-  /** Appended after the snapshot, in order. */
+  /** Appended after the snapshot, in order. Packets that follow each other may be one entry, with the time of the last. */
   readonly entries: readonly ReplayEntry[]
 }
 

@@ -93,13 +93,21 @@ export function telling(story: string[], name: string): Settlement {
   return settlementOf({ answered: () => story.push(name), failed }, undefined)
 }
 
-/** Of a packet a replay owes what the call remembers; an implementation may give more. */
+/** Of packets a replay owes what the call remembers: those that follow each other may be one entry, as they are here. */
 export function remembered(entries: readonly ReplayEntry[]): ReplayEntry[] {
-  return entries.map((entry) =>
-    entry.type === 'packet'
-      ? { type: entry.type, sequence: entry.sequence, receivedAt: entry.receivedAt }
-      : entry,
-  )
+  const joined: ReplayEntry[] = []
+  for (const entry of entries) {
+    const last = joined.at(-1)
+    if (entry.type !== 'packet') joined.push(entry)
+    else {
+      const { type, track = 0, sequence, count = 1, receivedAt } = entry
+      const follows =
+        last?.type === 'packet' && last.track === track && last.sequence + (last.count ?? 1) === sequence
+      if (follows) joined[joined.length - 1] = { ...last, count: (last.count ?? 1) + count, receivedAt }
+      else joined.push({ type, track, sequence, count, receivedAt })
+    }
+  }
+  return joined
 }
 
 /** Every page of a call's packets from `from` on, in order. */

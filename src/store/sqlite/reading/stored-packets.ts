@@ -134,13 +134,23 @@ export class StoredPackets {
   }
 
   /**
-   * As `entries`, for a call that starts from them. Throws `StoredDamage` where one is gone: versions have no hole, and what is
-   * gone at the end is still in one of the two indexes of runs.
+   * As `entries`, for a call that starts from them: packets that follow each other are one entry, because thousands a call would
+   * hold up the thread that takes them. Throws `StoredDamage` where one is gone: versions have no hole, and what is gone at the
+   * end is still in one of the two indexes of runs.
    */
   wholeEntries(callKey: number, afterVersion: number, pending: Uint8Array): readonly VersionedEntry[] {
-    const found = [...this.entries(callKey, afterVersion, pending)]
-    const isWhole = found.every(({ version }, index) => version === afterVersion + index + 1)
-    if (!isWhole || this.#differingCounts.get({ callKey }) !== 0)
+    const found: VersionedEntry[] = []
+    let last: VersionedEntry | undefined
+    let version = afterVersion
+    for (const next of this.entries(callKey, afterVersion, pending)) {
+      if (next.version !== ++version)
+        throw new StoredDamage(`entries of the call with key ${callKey} are gone`)
+      const joined = last === undefined ? null : joinedEntry(last, next)
+      if (joined === null) found.push(next)
+      else found[found.length - 1] = joined
+      last = joined ?? next
+    }
+    if (this.#differingCounts.get({ callKey }) !== 0)
       throw new StoredDamage(`entries of the call with key ${callKey} are gone`)
     return found
   }
@@ -214,6 +224,17 @@ const byVersion = (entries: VersionedEntry[]) => entries.sort((a, b) => a.versio
 
 function packetEntry(record: Buffer): VersionedEntry {
   return { version: recordVersion(record, 0), entry: recordEntry(record, 0) }
+}
+
+/** Both in one, as a block of the later version; null where the second does not follow the first. */
+function joinedEntry(
+  { entry: first }: VersionedEntry,
+  { version, entry: next }: VersionedEntry,
+): VersionedEntry | null {
+  if (first.type !== 'packet' || next.type !== 'packet' || first.track !== next.track) return null
+  const { count = 1 } = first
+  if (first.sequence + count !== next.sequence) return null
+  return { version, entry: { ...first, count: count + (next.count ?? 1), receivedAt: next.receivedAt } }
 }
 
 function lifecycleEntry(row: LifecycleTableRow): VersionedEntry {
