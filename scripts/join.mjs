@@ -18,27 +18,35 @@ export async function joinPrograms(folder) {
     /(^|\/)main\.js$|-thread\.js$/.test(name),
   )
   for (const program of programs) renameSync(join(folder, program), join(folder, apartOf(program)))
-  const { metafile } = await bundle({
-    entryPoints: Object.fromEntries(
-      programs.map((program) => [basename(program, '.js'), join(folder, apartOf(program))]),
-    ),
-    outdir: join(folder, 'joined'),
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: nativePackages,
-    // Packages in CommonJS ask for Node's modules with it.
-    banner: {
-      js: `import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)`,
-    },
-    plugins: [{ name: 'places', setup: (build) => keepPlaces(build, folder) }],
-    metafile: true,
-    logLevel: 'warning',
-  })
+  const joinedFrom = async (some, splitting) => {
+    const { metafile } = await bundle({
+      entryPoints: Object.fromEntries(
+        some.map((program) => [basename(program, '.js'), join(folder, apartOf(program))]),
+      ),
+      outdir: join(folder, 'joined'),
+      bundle: true,
+      splitting,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      external: nativePackages,
+      // Packages in CommonJS ask for Node's modules with it.
+      banner: {
+        js: `import { createRequire as requireOf } from 'node:module'\nconst require = requireOf(import.meta.url)`,
+      },
+      plugins: [{ name: 'places', setup: (build) => keepPlaces(build, folder) }],
+      metafile: true,
+      logLevel: 'warning',
+    })
+    return metafile.inputs
+  }
+  // A command loads its own part of the program. A thread shares nothing with others, and is one file.
+  const [threads, commands] = [true, false].map((isThread) =>
+    programs.filter((program) => program.endsWith('-thread.js') === isThread),
+  )
+  const inputs = await Promise.all([joinedFrom(threads, false), joinedFrom(commands, true)])
   for (const program of programs) writeFileSync(join(folder, program), stubOf(folder, program))
-  writeFileSync(join(folder, 'joined/LICENSES.txt'), licencesOf(metafile))
+  writeFileSync(join(folder, 'joined/LICENSES.txt'), licencesOf(inputs.flatMap(Object.keys)))
 }
 
 const apartOf = (program) => program.replace(/\.js$/, '.apart.js')
@@ -67,9 +75,9 @@ function keepPlaces(build, folder) {
 }
 
 /** Of every package that was joined. */
-function licencesOf({ inputs }) {
+function licencesOf(paths) {
   const packages = new Set(
-    Object.keys(inputs).flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
+    paths.flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
   )
   return [...packages].sort().map(licenceOf).join('\n')
 }
