@@ -11,6 +11,7 @@ import { write } from 'node:fs'
 import { limits } from './limits.js'
 
 const fatalLevel = 60
+const stuckMs = 200
 /** Has pino say the level of each line. */
 const metadata: unique symbol = Symbol.for('pino.metadata')
 
@@ -37,6 +38,7 @@ export class LogOutput {
   #waitingBytes = 0
   #writing: Buffer | null = null
   #isWithKernel = false
+  #writes = 0
   #dropped = 0
   #drained: (() => void)[] = []
 
@@ -45,9 +47,15 @@ export class LogOutput {
     this.#bounds = bounds
   }
 
-  /** The kernel has a write and does not return from it: the end of the process would wait for it, too. */
-  get isStuck(): boolean {
-    return this.#isWithKernel
+  /**
+   * Resolves with true when the kernel has a write and does not return from it: the end of the process would wait for it,
+   * too. A full pipe is tried again and again, so a write that has just begun gets a moment to return.
+   */
+  async isStuck(): Promise<boolean> {
+    if (!this.#isWithKernel) return false
+    const write = this.#writes
+    await new Promise((resolve) => setTimeout(resolve, stuckMs))
+    return this.#isWithKernel && this.#writes === write
   }
 
   write(line: string): void {
@@ -93,6 +101,7 @@ export class LogOutput {
     const bytes = this.#writing
     if (bytes === null) return
     this.#isWithKernel = true
+    this.#writes++
     write(this.#fd, bytes, 0, bytes.length, null, (error, written) => {
       this.#isWithKernel = false
       if (error === null) this.#wrote(bytes, written)

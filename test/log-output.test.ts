@@ -98,10 +98,26 @@ describe('the output of the log', () => {
     const output = new LogOutput(pipe.openWriter(t), bounds)
     createLog('info', output).fatal('the end')
     await output.drained(20)
-    assert(!output.isStuck, 'an exit would hang')
+    assert(!(await output.isStuck()), 'an exit would hang')
     pipe.read()
     await output.drained(10 * limits.logFullRetryMs)
     assert.equal(parse(pipe.read())[0]?.['msg'], 'the end')
+  })
+
+  test('is stuck only with a write that does not return, not with one that has just begun', async (t) => {
+    // Guards against an exit code that is lost: a full pipe is tried every 50 ms, and the end came at the same moment.
+    const pipe = new NamedPipe(t)
+    pipe.fill(t)
+    const trying = new LogOutput(pipe.openWriter(t), bounds)
+    createLog('info', trying).fatal('the end')
+    assert(!(await trying.isStuck()))
+
+    const waiting = new LogOutput(openSync(pipe.path, 'w'), bounds)
+    createLog('info', waiting).fatal('the end')
+    assert(await waiting.isStuck())
+    pipe.read()
+    await Promise.all([trying, waiting].map((output) => output.drained(5000)))
+    assert(!(await waiting.isStuck()))
   })
 
   test('goes on with another reader when its own is gone', async (t) => {
@@ -119,6 +135,6 @@ describe('the output of the log', () => {
     const log = createLog('info', output)
     for (let line = 0; line < 500; line++) log.info(`line ${line}`)
     await output.drained(100)
-    assert(!output.isStuck)
+    assert(!(await output.isStuck()))
   })
 })

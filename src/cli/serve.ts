@@ -60,7 +60,7 @@ const standardOutput = 1
 async function endAfterLog(code: number, output: LogOutput, world: World): Promise<never> {
   await output.drained(limits.logDrainMsMax)
   // An exit would wait for a write that does not return: to a stopped terminal, or to a disk that hangs.
-  if (output.isStuck) world.endAtOnce()
+  if (await output.isStuck()) world.endAtOnce()
   return world.exit(code)
 }
 
