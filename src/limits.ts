@@ -163,6 +163,8 @@ export const limits = {
    * meanwhile it stays below the 64 MiB to which SQLite would cut it, and to cut a file holds a commit.
    */
   checkpointPages: 13_312,
+  /** The checkpoint thread starts when it is first needed, or after this time. */
+  checkpointerStartMs: 10_000,
   readsInFlightMax: 4096,
   /** The filter of calls' names, a power of two: with two million calls a new one in 500 is looked for all the same, with ten million one in four. */
   callNamesBytes: 4 * mib,

@@ -77,7 +77,7 @@ export class SqliteJournal implements Journal, CallReader {
   readonly #writes: SqliteWrites
   /** What calls and the deadlines need, each a row or a few. */
   #reads: SqliteReads | null = null
-  /** What people look at. Its thread starts when they first do. */
+  /** What people look at. */
   #looks: SqliteReads | null = null
   readonly #packets = new PacketReads({
     pending: (query) => this.#writes.pendingPage(query),
@@ -128,12 +128,11 @@ export class SqliteJournal implements Journal, CallReader {
     const died = (error: Error) => journal.#end(error)
     const damaged = (damage: string) => journal.#damaged(damage)
     const reads = (yields: boolean, atOnce: number) =>
-      new SqliteReads({ dataDir, yields, atOnce, died, damaged })
-    journal.#reads = reads(false, limits.readsInFlightMax)
-    journal.#looks = reads(true, limits.looksAtOnce)
-    await journal.#reads.opened()
+      SqliteReads.open({ dataDir, yields, atOnce, died, damaged })
+    journal.#reads = await reads(false, limits.readsInFlightMax)
+    journal.#looks = await reads(true, limits.looksAtOnce)
     journal.#watch = new FileWatch(filesOf(dataDir), died)
-    if (!journal.#knowsNames) void journal.#readNames()
+    void journal.#readNames()
     return journal
   }
 
@@ -145,9 +144,8 @@ export class SqliteJournal implements Journal, CallReader {
     this.#knowsNames = true
   }
 
-  #take({ nextKey, isEmpty, damages, wordsFault }: Opened): void {
+  #take({ nextKey, damages, wordsFault }: Opened): void {
     this.#nextKey = nextKey
-    this.#knowsNames = isEmpty
     this.#wordsFault = wordsFault
     for (const damage of damages) this.#damaged(damage)
     if (wordsFault !== null) this.#damaged(wordsFault)

@@ -83,8 +83,6 @@ export interface Committed {
 
 export interface Opened {
   readonly nextKey: number
-  /** Every call is a new one. */
-  readonly isEmpty: boolean
   /** What was met on the way that is not what was written. */
   readonly damages: readonly string[]
   /** Why nothing can be searched for; null when it can. */

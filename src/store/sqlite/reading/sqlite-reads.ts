@@ -36,49 +36,40 @@ function broughtBy({ query }: Question): ArrayBuffer[] {
 export const damagedText = 'what is stored is not what was written; `voicestream verify` says what'
 
 export class SqliteReads {
+  readonly #worker: Worker
+  readonly #exited: Promise<void>
   readonly #options: ReadsOptions
-  #thread: { readonly worker: Worker; readonly exited: Promise<void> } | null = null
   #waiting: Asked[] = []
   readonly #asked = new Map<number, Asked>()
   #isPosting = false
   #nextId = 1
   #isClosed = false
 
-  /** The thread starts with the first question, unless `opened` is asked for. */
-  constructor(options: ReadsOptions) {
+  private constructor(worker: Worker, options: ReadsOptions) {
+    this.#worker = worker
     this.#options = options
+    worker.on('message', (message: FromReader) => this.#take(message))
+    // It may have ended before anybody waits for that.
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()))
   }
 
-  /** Resolves once the thread has opened the database. */
-  opened(): Promise<void> {
-    const { worker } = this.#running()
-    return new Promise((resolve, reject) => {
-      worker.once('message', () => resolve())
-      worker.once('error', reject)
-    })
-  }
-
-  #running() {
-    this.#thread ??= this.#start()
-    return this.#thread
-  }
-
-  #start() {
-    const { dataDir, yields, died } = this.#options
+  static open(options: ReadsOptions): Promise<SqliteReads> {
+    const { dataDir, yields, died } = options
     const workerData: ReaderData = { dataDir, yields }
     const worker = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData })
-    worker.on('message', (message: FromReader) => this.#take(message))
-    worker.once('error', (error) => {
-      this.#refuseAll()
-      died(error as Error)
+    const reads = new SqliteReads(worker, options)
+    return new Promise((resolve, reject) => {
+      worker.once('message', () => resolve(reads))
+      worker.once('error', (error) => {
+        reads.#refuseAll()
+        reject(error)
+        died(error as Error)
+      })
+      worker.once('exit', () => {
+        reads.#refuseAll()
+        if (!reads.#isClosed) died(new Error('the reader thread ended'))
+      })
     })
-    // It may have ended before anybody waits for that.
-    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-    worker.once('exit', () => {
-      this.#refuseAll()
-      if (!this.#isClosed) died(new Error('the reader thread ended'))
-    })
-    return { worker, exited }
   }
 
   ask<Name extends ReadName>(
@@ -121,10 +112,7 @@ export class SqliteReads {
     }
     this.#waiting.splice(0, taken)
     if (questions.length > 0)
-      this.#running().worker.postMessage(
-        { type: 'ask', questions } satisfies ToReader,
-        questions.flatMap(broughtBy),
-      )
+      this.#worker.postMessage({ type: 'ask', questions } satisfies ToReader, questions.flatMap(broughtBy))
   }
 
   #take(message: FromReader): void {
@@ -155,9 +143,7 @@ export class SqliteReads {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    // What was asked in this turn would start the thread.
-    if (this.#thread === null) return this.#refuseAll()
-    this.#thread.worker.postMessage({ type: 'close' } satisfies ToReader)
-    await this.#thread.exited
+    this.#worker.postMessage({ type: 'close' } satisfies ToReader)
+    await this.#exited
   }
 }

@@ -35,7 +35,7 @@ interface Progress {
 export class Checkpoints {
   readonly #db: Db
   readonly #dataDir: string
-  /** Started when the log is first moved: a process that writes little never needs it. */
+  /** Started when the log is first moved, which a process that lives for seconds never needs. */
   #thread: { readonly worker: Worker; readonly exited: Promise<void> } | null = null
   /** The database file. It stays open until no connection of this process is left (`end`). */
   readonly databaseFd: number
@@ -51,12 +51,15 @@ export class Checkpoints {
   /** What was moved last may not be on disk, and nobody would be told again: the log must be kept. */
   #isUnsynced = false
   #waiting: (() => void)[] = []
+  readonly #startTimer: NodeJS.Timeout
 
   constructor(db: Db, dataDir: string, failed: (code: string, message: string) => void) {
     this.#db = db
     this.#failed = failed
     this.#dataDir = dataDir
     this.databaseFd = openSync(databasePath(dataDir), 'r+')
+    // An update may replace the thread's file under a running service.
+    this.#startTimer = setTimeout(() => this.#started(), limits.checkpointerStartMs).unref()
   }
 
   /** Pages of 4 KiB in the log at the last look. */
@@ -83,8 +86,12 @@ export class Checkpoints {
 
   #start(): void {
     this.#isRunning = true
+    this.#started().worker.postMessage({ type: 'checkpoint' } satisfies ToCheckpointer)
+  }
+
+  #started() {
     this.#thread ??= this.#startThread()
-    this.#thread.worker.postMessage({ type: 'checkpoint' } satisfies ToCheckpointer)
+    return this.#thread
   }
 
   #startThread() {
@@ -180,6 +187,7 @@ export class Checkpoints {
 
   /** Moves everything and empties the log. To be called when the checkpoint thread is idle. */
   async close(): Promise<void> {
+    clearTimeout(this.#startTimer)
     if (this.#thread !== null) {
       this.#thread.worker.postMessage({ type: 'close' } satisfies ToCheckpointer)
       await this.#thread.exited

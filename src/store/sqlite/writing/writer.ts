@@ -122,10 +122,6 @@ export class Writer {
     return this.#db.prepare(`SELECT coalesce(max(key), 0) + 1 FROM (${key})`).pluck().get() as number
   }
 
-  isEmpty(): boolean {
-    return this.#db.prepare('SELECT 1 FROM calls LIMIT 1').get() === undefined
-  }
-
   /** What is wrong with the words that calls are found by and cannot be mended; null where nothing is. */
   checkWords(): string | null {
     try {

@@ -131,14 +131,13 @@ test('a thread that has ended already is not waited for', { timeout: 20_000 }, a
 
   const { journal, dataDir: stored } = await openJournal(t)
   await close(journal)
-  const reads = new SqliteReads({
+  const reads = await SqliteReads.open({
     dataDir: stored,
     yields: false,
     atOnce: 1,
     died: ignore,
     damaged: ignore,
   })
-  await reads.opened()
   await reads.close()
   await reads.close()
 })
