@@ -7,6 +7,8 @@ import type { Signal, World } from './cli/world.js'
 // Node would open its inspector, with which whoever reaches it can run code in here. Node 20 has no --disable-sigusr1.
 // The modules of the commands come later, because until here the signal is Node's; what it has opened is closed.
 process.on('SIGUSR1', () => {})
+// What rotates logs may send the other one, which would end the process.
+process.on('SIGUSR2', () => {})
 const isInspected = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ').includes('--inspect')
 if (!isInspected && inspectorUrl() !== undefined) closeInspector()
 

@@ -123,7 +123,13 @@ export function checkMediaType(given: string, wanted: string): void {
 
 /** Without the byte order mark that some senders put in front (RFC 8259 §8.1). */
 export function withoutByteOrderMark(body: Uint8Array): Uint8Array {
-  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body
+  const first = behindByteOrderMark(body, 0)
+  return first === 0 ? body : body.subarray(first)
+}
+
+/** Where the text begins that may have a mark at `at`. */
+export function behindByteOrderMark(bytes: Uint8Array, at: number): number {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf ? at + 3 : at
 }
 
 /**

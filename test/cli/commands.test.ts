@@ -132,10 +132,10 @@ test('a signal that arrives twice at once asks for one stop', async (t) => {
   assert.equal(await service.exited, 0)
 })
 
-test('SIGUSR1 does not open the inspector, and the service goes on', async (t) => {
+test('SIGUSR1 does not open the inspector, nor does SIGUSR2 end the service', async (t) => {
   const service = await startService(t)
-  for (let round = 0; round < 3; round++) {
-    service.kill('SIGUSR1')
+  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGUSR1', 'SIGUSR2'] as const) {
+    service.kill(signal)
     assert.equal((await get(service, '/health/live')).status, 200)
   }
   service.kill('SIGTERM')

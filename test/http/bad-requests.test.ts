@@ -121,6 +121,17 @@ describe('a byte order mark', () => {
     assert.deepEqual([body['total_received'], body['agent']], [1, 'ann'])
   })
 
+  test('in front of a line is ignored: files that begin with one were put one behind the other', async (t) => {
+    const client = new HttpClient(t, service())
+    const lines = [0, 1, 2].map((sequence) => JSON.stringify({ call_id: 'joined', ...packet(sequence) }))
+    const { body } = await client.bulk(
+      `${lines.map((each) => `${mark}${each}\r\n`).join('')}${mark}\n${mark}`,
+    )
+    assert.deepEqual([body['received'], body['accepted'], body['lines']], [3, 3, []])
+    const twice = await client.bulk(`${lines[0]}\n${mark}${mark}${lines[1]}\n`)
+    assert.deepEqual([twice.body['duplicate'], twice.body['invalid']], [1, 1])
+  })
+
   test('is not ignored twice, nor inside a body, and stays where data begins with it', async (t) => {
     const client = new HttpClient(t, service())
     assertProblem(await client.post('/v1/call/stream/twice', mark + mark + json), 400)

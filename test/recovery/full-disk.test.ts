@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { limits } from '../../src/limits.js'
-import { eventually, get, getText, packet, post } from '../support/service.js'
+import { eventually, get, getText, packet, post, startService } from '../support/service.js'
 import { startRefused } from '../torture/refusal.js'
 import {
   mountUnavailable,
@@ -114,4 +114,25 @@ describe('a quota that is used up', { skip: straceUnavailable() ?? false }, () =
     service.kill('SIGKILL')
     await service.exited
   })
+})
+
+// Guards against a file that may not grow (`ulimit -f`, LimitFSIZE), which SQLite tells like a disk that fails: “ready”, and no cause.
+test('a limit of the size of files is told as a full disk', async (t) => {
+  const wrapper = ['/bin/sh', '-c', 'ulimit -f 8192; exec "$0" "$@"']
+  const service = await startService(t, { wrapper })
+  const large = 'x'.repeat(30_000)
+  let refusal = await post(service, '/v1/call/stream/c1', packet(0, large))
+  let stored = 0
+  for (; refusal.status === 202 && stored < 2000; stored++)
+    refusal = await post(service, '/v1/call/stream/c1', packet(stored + 1, large))
+  assert(stored > 10, `${stored} packets were stored before`)
+  assert.deepEqual([refusal.status, refusal.body['type']], [503, 'urn:voicestream:problem:disk_full'])
+  for (const path of ['start', 'complete']) {
+    const { status, body } = await post(service, `/v1/call/${path}/c1`, { total_packets: 3000 })
+    assert.deepEqual([status, body['type']], [503, 'urn:voicestream:problem:disk_full'], path)
+  }
+  assert.deepEqual((await get(service, '/health/ready')).body['reasons'], ['disk_full'])
+  assert.equal((await get(service, '/v1/call/c1')).body['total_received'], stored)
+  service.kill('SIGKILL')
+  await service.exited
 })

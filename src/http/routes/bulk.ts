@@ -12,6 +12,7 @@ import { type BulkPacket, decodeBulkLine } from '../../protocol/decode.js'
 import type { BulkLineResult, BulkResult } from '../../protocol/packet.js'
 import type { ReplyTo } from '../../store/journal.js'
 import { type Exchange, jsonType } from '../exchange.js'
+import { behindByteOrderMark } from '../request-body.js'
 
 const sliceMs = 2
 /** Looking at the clock costs; a line costs about 2 µs. */
@@ -125,9 +126,10 @@ class BulkRequest {
   }
 
   #takeLine(): void {
-    const first = this.#at
-    const newline = this.#body.indexOf(0x0a, first)
+    const newline = this.#body.indexOf(0x0a, this.#at)
     const end = newline < 0 ? this.#body.length : newline
+    // Files that each begin with a mark were put one behind the other. That of the body is gone.
+    const first = this.#at === 0 ? 0 : behindByteOrderMark(this.#body, this.#at)
     this.#at = end + 1
     this.#line++
     if (isBlank(this.#body, first, end)) return
