@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import Database from 'better-sqlite3'
 import { copyDatabase } from '../../src/store/sqlite/files/database-copy.js'
-import { bulkLines, numbers, postLines, runCommand } from '../support/command.js'
+import { bulkLines, numbers, postLines, runCommand, runProgram } from '../support/command.js'
 import {
   eventually,
   get,
@@ -65,7 +65,7 @@ describe('a backup of a service under load', () => {
       (sequence) => sequence >= 2000,
     )
     const before = source.acknowledged()
-    const { code, out, err } = await runCommand(['backup', '--data-dir', service.dataDir, file])
+    const { code, out, err } = await runProgram(['backup', '--data-dir', service.dataDir, file])
     const during = source.acknowledged()
     assert.equal(code, 0, err)
     assert(during > before, 'the service went on')

@@ -7,14 +7,14 @@ import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
-import { runCommand } from '../support/command.js'
+import { runCommand, runProgram } from '../support/command.js'
 import { get, mainPath, quickSettings, startService, temporaryFolder } from '../support/service.js'
 
 const commands = ['serve', 'simulate', 'backup', 'verify', 'export']
 
 describe('voicestream', () => {
   test('lists its commands and the settings of the service', async () => {
-    const { code, out } = await runCommand(['--help'])
+    const { code, out } = await runProgram(['--help'])
     assert.equal(code, 0)
     for (const command of commands) assert.match(out.toString(), new RegExp(`^ {2}${command} `, 'm'))
     assert.match(out.toString(), /--data-dir/)
@@ -31,14 +31,14 @@ describe('voicestream', () => {
     })
 
   test('tells its version', async () => {
-    const { code, out } = await runCommand(['--version'])
+    const { code, out } = await runProgram(['--version'])
     assert.equal(code, 0)
     assert.equal(out.toString().trim(), JSON.parse(readFileSync('package.json', 'utf8')).version)
   })
 
   test('refuses an unknown command in one line, with exit code 64', async () => {
     for (const word of ['srve', 'constructor', '__proto__'])
-      assert.deepEqual(await runCommand([word]), {
+      assert.deepEqual(await runProgram([word]), {
         code: 64,
         out: Buffer.alloc(0),
         err: `voicestream: unknown command "${word}"; see --help\n`,
@@ -89,7 +89,7 @@ describe('voicestream', () => {
     const { code, err } = await runCommand(['verify'], environment)
     assert.equal(code, 66)
     assert.match(err, /\/nowhere\/else\/voicestream.db/)
-    assert.equal((await runCommand(['serve'], environment)).code, 78)
+    assert.equal((await runProgram(['serve'], environment)).code, 78)
     assert.equal((await runCommand(['verify'], { VOICESTREAM_DATADIR: 'x' })).code, 78)
   })
 })

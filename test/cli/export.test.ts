@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import { decodeG711 } from '../../src/audio/g711.js'
 import { parseWav } from '../../src/audio/wav-file.js'
 import { cutPackets } from '../../src/simulate/packets.js'
-import { bulkLines, numbers, postLines, runCommand } from '../support/command.js'
+import { bulkLines, numbers, postLines, runCommand, runProgram } from '../support/command.js'
 import { get, packet, post, type Service, startService, temporaryFolder } from '../support/service.js'
 
 const example = parseWav(readFileSync('examples/support-call.wav'))
@@ -39,7 +39,7 @@ describe('export', () => {
     const service = await startService(t)
     await sendSpeech(service)
     const words = ['export', 'speech', '--data-dir', service.dataDir]
-    const piped = await runCommand(words)
+    const piped = await runProgram(words)
     assert.deepEqual([piped.code, piped.err], [0, ''])
     const wav = parseWav(piped.out)
     assert.deepEqual([wav.encoding, wav.sampleRate, wav.channels], ['mulaw', 8000, 1])

@@ -7,7 +7,7 @@ import { linkSync, mkdirSync, readdirSync, renameSync, statSync, symlinkSync } f
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { assertNotLive } from '../../src/cli/live-files.js'
-import { runCommand } from '../support/command.js'
+import { runProgram } from '../support/command.js'
 import { get, packet, post, startService, temporaryFolder } from '../support/service.js'
 
 const identities = (folder: string) =>
@@ -67,7 +67,7 @@ describe('a file of the database of a running service', () => {
       ['backup', hardLink, '--data-dir', dataDir, '--force'],
       ['export', 'c1', '--format', 'ndjson', '-o', path, '--data-dir', dataDir, '--force'],
     ]) {
-      const { code, err } = await runCommand(words)
+      const { code, err } = await runProgram(words)
       assert.equal(code, 64, `${words.join(' ')}: ${err}`)
       assert.match(err, /choose another path/)
       assert.equal(err.trim().split('\n').length, 1)
@@ -113,7 +113,7 @@ describe('a file of the database of a running service', () => {
         { exitCode: 64 },
         path,
       )
-    const { code, err } = await runCommand(['backup', join(disk, 'copy.db'), '--data-dir', service.dataDir])
+    const { code, err } = await runProgram(['backup', join(disk, 'copy.db'), '--data-dir', service.dataDir])
     assert.equal(code, 0, err)
   })
 })

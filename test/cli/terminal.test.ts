@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
-import { runCommand } from '../support/command.js'
+import { runProgram } from '../support/command.js'
 import { mainPath, startService, temporaryFolder } from '../support/service.js'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string }
@@ -51,6 +51,6 @@ test('elsewhere stderr stays empty, and the first line has the settings that dif
   assert.equal(config['ALLOWED_HOSTS'], 'voice.example')
   assert(!('HOST' in config) && !('LOG_LEVEL' in config), JSON.stringify(config))
   assert.deepEqual(service.errors, [])
-  const refused = await runCommand(['--port', '0', '--data-dir', service.dataDir])
+  const refused = await runProgram(['--port', '0', '--data-dir', service.dataDir])
   assert.deepEqual([refused.code, refused.err], [1, ''])
 })
