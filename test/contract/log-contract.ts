@@ -17,7 +17,8 @@ export interface LogUnderTest {
 
 export type OpenLog = (t: TestContext) => Promise<LogUnderTest>
 
-const bodyOf = (text: string) => new TextEncoder().encode(text)
+/** Of a kind that does not copy itself where it is cut. */
+const bodyOf = (text: string) => Buffer.from(text)
 const textOf = ({ body }: LogMessage) => new TextDecoder().decode(body)
 
 interface Attempt {

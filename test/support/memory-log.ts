@@ -6,7 +6,7 @@
 import type { Clock, Millis } from '../../src/clock.js'
 import {
   type AppendOutcome,
-  duplicateMs,
+  duplicateMs as idsKnownMs,
   type Log,
   type LogAppend,
   type LogFollower,
@@ -19,12 +19,18 @@ export interface MemoryLogOptions {
   readonly delayMs?: () => Millis
   /** After so long an attempt without an outcome is `unknown`. */
   readonly attemptMs?: Millis
+  /** Ids are known for so long. */
+  readonly duplicateMs?: Millis
+  /** Everything that is ever stored. */
+  readonly stored?: (message: LogMessage) => void
 }
 
 export class MemoryLog {
   readonly clock: Clock
   readonly attemptMs: Millis
   readonly delayMs: () => Millis
+  readonly #duplicateMs: Millis
+  readonly #stored: (message: LogMessage) => void
   readonly #messages: LogMessage[] = []
   #trimmedThrough = 0
   readonly #lastOf = new Map<string, number>()
@@ -34,7 +40,15 @@ export class MemoryLog {
   /** Stores nothing, and says so. */
   isFull = false
 
-  constructor({ clock, delayMs = () => 0, attemptMs = 2000 }: MemoryLogOptions) {
+  constructor({
+    clock,
+    delayMs = () => 0,
+    attemptMs = 2000,
+    duplicateMs = idsKnownMs,
+    stored = () => {},
+  }: MemoryLogOptions) {
+    this.#duplicateMs = duplicateMs
+    this.#stored = stored
     this.clock = clock
     this.delayMs = delayMs
     this.attemptMs = attemptMs
@@ -101,9 +115,11 @@ export class MemoryLog {
     if (expected !== last) return { kind: 'refused', last }
     if (this.isFull) return { kind: 'unknown', reason: 'the log is full' }
     const sequence = this.last + 1
-    this.#messages.push({ sequence, subject, id, storedAt: now, body })
+    const message = { sequence, subject, id, storedAt: now, body }
+    this.#messages.push(message)
+    this.#stored(message)
     this.#lastOf.set(subject, sequence)
-    this.#ids.set(id, { at: sequence, until: now + duplicateMs })
+    this.#ids.set(id, { at: sequence, until: now + this.#duplicateMs })
     return { kind: 'stored', at: sequence }
   }
 
@@ -172,7 +188,7 @@ export class MemoryLogConnection implements Log {
       this.attemptsToLose -= this.isCut ? 0 : 1
       return
     }
-    const copy = { ...attempt, body: attempt.body.slice() }
+    const copy = { ...attempt, body: Uint8Array.from(attempt.body) }
     clock.after(delayMs() + this.attemptsDelayMs, () =>
       this.#log.decide(copy, (outcome) => {
         if (this.outcomesToForget > 0) this.outcomesToForget--
@@ -243,8 +259,8 @@ export class MemoryLogConnection implements Log {
 }
 
 function changed(message: LogMessage): LogMessage {
-  const body = message.body.slice()
-  const at = body.length >>> 1
+  const body = Uint8Array.from(message.body)
+  const at = (message.sequence * 7919) % body.length
   body[at] = (body[at] as number) ^ 1
   return { ...message, body }
 }

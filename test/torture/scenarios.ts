@@ -1,6 +1,7 @@
 /** Every scenario of `npm run torture`, by name. Each sets up its own stage and promises to assert its own faults. */
 import { runBadDatabases } from './bad-databases.js'
 import { type Jump, jumps, runClockJumps } from './clock-jumps.js'
+import { runClusterSeeds } from './cluster-seeds.js'
 import { runCutLogs } from './cut-logs.js'
 import { runDamagedBytes } from './damaged-bytes.js'
 import { runFailingCheckpoint, runFailingSyncs, runFailingWrites } from './disk-faults.js'
@@ -324,6 +325,12 @@ export const scenarios: readonly Scenario[] = [
     name: 'writer/death',
     promise: 'P21: without its writer thread the process ends',
     run: (stage, { seed }) => runWriterDeaths(stage, { seed, deaths: ['exit', 'throw', 'exit', 'throw'] }),
+    unavailable: always,
+  },
+  {
+    name: 'cluster/seeds',
+    promise: 'three nodes on one simulated log lose nothing and end up equal, over 10,000 seeds',
+    run: (_stage, { seed }) => runClusterSeeds(seed),
     unavailable: always,
   },
 ]

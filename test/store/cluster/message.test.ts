@@ -214,6 +214,7 @@ describe('a message of the log', () => {
       { control: [{ kind: 'grant', to: 'b', partitions: [64] }] },
       /control/,
     ],
+    ['a member within that no version knows', { control: [{ kind: 'leave', why: 'x' }] }, /no valid control/],
     ['a grant to nobody', { control: [{ kind: 'grant', to: 'none', partitions: [] }] }, /no valid control/],
   ] as const)
     test(`is refused with a head that has ${what}`, () => isRefused(withParts({ head }), because))
