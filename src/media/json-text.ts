@@ -9,7 +9,8 @@ export function textOf(message: Uint8Array): string {
 
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    // Some senders put a byte order mark in front (RFC 8259 §8.1).
+    return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text)
   } catch {
     // Whether a text is JSON is a question here, not a fault: some platforms send others, too.
     return undefined

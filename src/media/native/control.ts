@@ -4,6 +4,7 @@ import { Compile } from 'typebox/compile'
 import { limits } from '../../limits.js'
 import { StartBody } from '../../protocol/media.js'
 import { CallIdText, TrackNumber } from '../../protocol/packet.js'
+import { parseJson } from '../json-text.js'
 
 const stream = Type.Integer({ minimum: 0, maximum: 65_535 })
 
@@ -38,11 +39,6 @@ const check = Compile(Control)
 
 /** Null for what is no control message. */
 export function readControl(text: string): Control | null {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return null
-  }
+  const value = parseJson(text)
   return check.Check(value) ? value : null
 }

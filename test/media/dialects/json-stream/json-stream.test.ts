@@ -17,6 +17,7 @@ import {
   voximplant,
 } from '../../../../src/media/dialects/json-stream/platforms.js'
 import {
+  type AudioEvent,
   accountsOf,
   audioOf,
   bytesOf,
@@ -98,6 +99,16 @@ describe('Twilio', () => {
       [{ type: 'stop', why: 'stopped', totals: [1, 0] }],
     )
     assert.deepEqual(dialect.closed(true), [])
+  })
+
+  test('is read behind a byte order mark, too', () => {
+    // Each message was ignored, and the call was never there.
+    const marked = [twilioStart(), twilioMedia(2, 'inbound', '1')].map(
+      (each) => `\ufeff${JSON.stringify(each)}`,
+    )
+    const events = feed(stream(twilio), ...marked)
+    assert.deepEqual(typesOf(events), ['start', 'audio'])
+    assert.deepEqual(bytesOf(audioOf(events)[0] as AudioEvent), sound)
   })
 
   test('passes a payload as a view of the message', () => {
