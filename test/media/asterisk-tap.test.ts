@@ -3,14 +3,18 @@
  * which holds the other side is seen; what the media sockets carried is counted between the two, byte by byte.
  */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import type { CallView } from '../../src/protocol/call.js'
 import { freePort, skippedWithoutAsterisk } from '../support/asterisk.js'
+import { bearer } from '../support/credentials.js'
+import { HttpClient } from '../support/http-client.js'
 import { type MediaTally, startMediaTally } from '../support/media-tally.js'
 import { patience } from '../support/patience.js'
 import { Pbx } from '../support/pbx.js'
 import { agentScenario, callerScenario, deskScenario, dial, hangUp, pause, refer } from '../support/phones.js'
-import { eventually, type Service, startService } from '../support/service.js'
+import { eventually, type Service, startService, temporaryFolder } from '../support/service.js'
 import { audioOf, callsOf, callsWhere, socketsOf, toneOf } from '../support/tapped-calls.js'
 
 const crowd = 20
@@ -42,6 +46,7 @@ function notesOf({ notes }: CallView): readonly string[] {
   return (notes ?? []).map(({ kind, text }) => `${kind} ${text ?? ''}`.trim())
 }
 
+const callsIn = (text: string) => (JSON.parse(text) as { calls: CallView[] }).calls
 const nameOf = ({ caller }: CallView) => (caller ?? '').replace(/ <.*/, '')
 
 /** Every byte that a voice's socket carried is in its track, and nothing else, and it is the voice of that side. */
@@ -218,6 +223,38 @@ describe('a tapped Asterisk', { skip: skippedWithoutAsterisk(), concurrency: tru
     const after = calls.find((call) => nameOf(call) === 'After') as CallView
     await checkBytes(service, tally, after)
     assert.equal(after.metadata?.['context'], 'sales')
+  })
+
+  test('whose token the service does not know yet harms no call, and its calls are heard once the token is known', async (t) => {
+    // Guards against a tap that anybody may open, and against tries with an old token that keep the new one out.
+    const path = join(temporaryFolder(t), 'tokens')
+    const write = (lines: readonly string[]) => writeFileSync(path, lines.join('\n'), { mode: 0o600 })
+    const looker = 'admin token-of-who-looks looker'
+    write([looker, 'ingest token-of-another-pbx other'])
+    const { service, pbx } = await startTapped(t, { TOKENS_FILE: path })
+    const client = new HttpClient(t, service)
+    const asked = async (about: string) =>
+      (await client.send('GET', about, bearer('token-of-who-looks'))).text
+    const call = (name: string) =>
+      pbx.call({ extension: 'plain', scenario: callerScenario(name), talkMs: slow(2500) })
+    assert.equal(await call('Unknown'), null)
+    assert.match(await asked('/metrics'), /voicestream_responses_total\{status="401"\} [1-9]/)
+    assert.deepEqual(callsIn(await asked('/v1/calls')), [])
+    write([looker, 'ingest secret-of-pbx-one asterisk'])
+    service.kill('SIGHUP')
+    await eventually(
+      async () => service.log.filter(({ msg }) => /the tokens /.test(String(msg))).length,
+      (reloads) => reloads === 1,
+    )
+    assert.equal(await call('Known'), null)
+    const heard = await eventually(
+      async () => callsIn(await asked('/v1/calls')).filter((one) => nameOf(one) === 'Known'),
+      ([known]) => known?.state === 'ARCHIVED',
+    )
+    assert.deepEqual(heard[0]?.tracks?.map(({ name, total_received }) => [name, total_received > 0]).sort(), [
+      ['callee', true],
+      ['caller', true],
+    ])
   })
 
   test('goes on with its calls while the service is stopped, and killed, and a transferred call stays one', async (t) => {
