@@ -68,7 +68,7 @@ export class VoiceStreamError extends Error {
   }
 }
 
-/** What an error of the system, of Node or of SQLite is called. libuv has no name for EDQUOT. */
+/** The code of an error of the system, of Node or of SQLite. libuv has no name for EDQUOT. */
 export function codeOf(error: unknown): string {
   const { code, errno } = error instanceof Error ? (error as NodeJS.ErrnoException) : {}
   return errno === -constants.errno.EDQUOT ? 'EDQUOT' : String(code ?? 'UNKNOWN')
@@ -79,12 +79,12 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
-/** What is stored is not what was written: asking again brings the same. */
+/** A stored row is not what was written: asking again brings the same. */
 export function isDamage(error: unknown): boolean {
   return error instanceof VoiceStreamError && error.code === 'stored_damage'
 }
 
-/** What is on disk cannot be read as what was written. The message says where. */
+/** Bytes on disk cannot be read as they were written. The message says where. */
 export class StoredDamage extends Error {
   override readonly name = 'StoredDamage'
 }

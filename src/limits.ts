@@ -37,7 +37,7 @@ export const limits = {
   ariTriesMax: 5,
   ariRetryMs: 2000,
   ariRetryMsMax: 30_000,
-  /** Audio of a phone that has come for so long was no failed try. */
+  /** A phone whose audio came for so long counts as tapped, not as a failed try. */
   ariSteadyMs: 10_000,
   ariMessageBytesMax: 256 * kib,
   /** Packets of a leg (or two of its longest messages), or of all legs, that the journal has not settled. Beyond it they are dropped as recorded gaps. */
@@ -225,7 +225,7 @@ export const limits = {
   untakenBytesMax: 64 * mib,
   untakenMsMax: 1000,
   takenBytesPerMsMin: 64,
-  /** Of an answer that is no page, about. */
+  /** Of an answer other than a page, about. */
   shortAnswerBytesMax: 64 * kib,
   /** Of a long answer so much is handed to its socket in one go. */
   answerPartBytes: 256 * kib,
@@ -291,7 +291,7 @@ export const limits = {
   /** A part of a snapshot: rows, and about so many bytes. */
   snapshotRowsMax: 500,
   snapshotPartBytesMax: 256 * kib,
-  /** Who has so much of a snapshot still to be told is left behind by its scan. */
+  /** A supervisor with so many bytes of a snapshot unsent is left behind by its scan. */
   snapshotLagBytesMax: mib,
   /** Texts of parts that wait for those who were left behind; beyond it they are read again. Their rows are as much again. */
   snapshotHeldBytesMax: 32 * mib,
@@ -302,7 +302,7 @@ export const limits = {
   /** Calls that ended last stay in the picture. */
   endedCallsShownMax: 200,
 
-  /** What a media stream brings is told so often. */
+  /** The progress of a media stream is sent so often. */
   mediaProgressMs: 500,
 
   floorTickMs: 250,

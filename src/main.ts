@@ -7,7 +7,7 @@ import type { Signal, World } from './cli/world.js'
 // Node would open its inspector, with which whoever reaches it can run code in here. Node 20 has no --disable-sigusr1.
 // The modules of the commands come later, because until here the signal is Node's; what it has opened is closed.
 process.on('SIGUSR1', () => {})
-// What rotates logs may send the other one, which would end the process.
+// A program that rotates logs may send the other one, which would end the process.
 process.on('SIGUSR2', () => {})
 const isInspected = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ').includes('--inspect')
 if (!isInspected && inspectorUrl() !== undefined) closeInspector()
@@ -52,7 +52,7 @@ const world: World = {
 }
 
 async function main(): Promise<void> {
-  // What is written is for the owner alone: calls, copies of them, exports.
+  // All written files are for the owner alone: calls, copies of them, exports.
   process.umask(0o077)
   const { runCommand } = await import('./cli/commands.js')
   process.exitCode = await runCommand(process.argv.slice(2), world)

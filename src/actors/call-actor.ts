@@ -41,7 +41,7 @@ const logic: Logic = {
 const shared = { observers: new Set<never>(), eventListeners: new Map<never, never>() }
 const noOptions = Object.freeze({})
 
-/** What XState hands to the machine with a message: who takes it. A call acts through its journal, never through this. */
+/** XState hands it to the machine with a message. A call acts through its journal, never through this. */
 class Scope {
   readonly self: CallActor
 

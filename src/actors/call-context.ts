@@ -1,4 +1,4 @@
-/** What a call remembers, and what its totals and its media may be. */
+/** The memory of a call, and the rules for its totals and its media. */
 import type { Millis } from '../clock.js'
 import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
 import { type CompletionReason, type ExpectedTotals, totalsOf } from '../protocol/call.js'
@@ -43,7 +43,7 @@ export interface Leg {
 
 export interface CallLegs {
   readonly legs: readonly Leg[]
-  /** What happened on them, oldest first. */
+  /** Notes of their events, oldest first. */
   readonly notes: readonly (Note & { readonly at: Millis })[]
   readonly digits: number
 }
@@ -111,7 +111,7 @@ export function expectTotal(context: CallContext, entry: ExpectedTotals): void {
   }
 }
 
-/** What packets carry cannot be said anew once some are stored; before anybody has said it, it was only assumed. */
+/** The media of packets cannot change once some are stored, unless they were only assumed until then. */
 export function canCarry({ describedAt, details, logs }: CallContext, said: CallDetails): boolean {
   if (describedAt === null) return true
   return logs

@@ -12,7 +12,7 @@ import type { CompletionAnswer, DescribeAnswer, RedriveAnswer } from './call-mes
 import { legsEnd } from './leg-decisions.js'
 
 export interface Decision<Answer> {
-  /** What the call lives through before it answers; none when nothing changes. */
+  /** Events that the call lives through before it answers; none when nothing changes. */
   readonly entries: readonly LifecycleEntry[]
   readonly answer: Answer
 }
@@ -64,7 +64,7 @@ export function completion(
   const said = totalsOf({ totalPackets, ...(totals === undefined ? {} : { totals }) })
   const { logs } = state.context
   const isKnown = said.every((total, track) => total === null || logs.of(track)?.expectedTotal === total)
-  // Who knows no total can only end what goes on.
+  // A sender without a total can only end a call that goes on.
   const saysNothing = said.every((total) => total === null)
   if (isKnown && (!saysNothing || state.value !== 'IN_PROGRESS')) return { entries: [], answer: 'accepted' }
   if (said.every((total) => total === 0)) return emptyCompletion(state, now)
@@ -79,7 +79,7 @@ export function completion(
   return state.can(entry) ? { entries: [entry], answer: 'accepted' } : { entries: [], answer: 'conflict' }
 }
 
-/** The call goes to its end at once: nothing can come, and there is nothing to ask a provider. */
+/** The call goes to its end at once: no packet can come, and a provider would get no audio. */
 function emptyCompletion(state: CallMachineSnapshot, at: Millis): Decision<CompletionAnswer> {
   const entry = { type: 'completed', at, reason: 'no_audio', totalPackets: 0, dueAt: at } as const
   if (!state.can(entry)) return { entries: [], answer: 'not-empty' }

@@ -22,7 +22,7 @@ export interface ReceiptFacts {
   readonly state: CallState
 }
 
-/** What the floor counts beside it. */
+/** Counted by the floor beside it. */
 export interface ArrivalFacts extends ReceiptFacts {
   /** The packet closed a gap. */
   readonly isLate: boolean
@@ -32,11 +32,11 @@ export interface ArrivalFacts extends ReceiptFacts {
 
 export interface PacketFacts extends ArrivalFacts {
   readonly kind: 'packet'
-  /** There was no such call before. */
+  /** The call is new. */
   readonly isFirst: boolean
 }
 
-/** What became of a block. What is neither accepted nor a duplicate came after the grace period. */
+/** The outcome of a block. Its packets that are neither accepted nor duplicates came after the grace period. */
 export interface BlockFacts {
   readonly kind: 'block'
   readonly callId: CallId
@@ -55,7 +55,7 @@ export interface BlockFacts {
   readonly skippedCount: number
 }
 
-/** What a commit says of its call. */
+/** The facts that a commit gives about its call. */
 export type CallFacts =
   | PacketFacts
   | BlockFacts

@@ -14,7 +14,7 @@
  * IN_PROGRESS and COMPLETED take `described`, too: what the PBX says of the call. So they do with `leg-started`, `leg-ended`
  * and `noted`, of the call's media streams.
  *
- * What a state does not name, it does not admit (`snapshot.can`), and the caller is told so. No state is `final`,
+ * A state admits only the messages that it names (`snapshot.can`), and the caller is told so. No state is `final`,
  * because XState drops messages to a final actor silently. There are no timers in it: deadlines are journaled (V8).
  */
 import { assign, type SnapshotFrom, setup } from 'xstate'
@@ -45,7 +45,7 @@ const callSetup = setup({
   },
 })
 
-/** What the PBX and its media streams may say as long as the call takes packets. */
+/** The messages of the PBX and its media streams while the call takes packets. */
 const whileReceiving = callSetup.createStateConfig({
   on: {
     described: {
@@ -148,7 +148,7 @@ export const callMachine = callSetup.createMachine({
         },
         'analysis-kept': {
           guard: { type: 'isThisAttempt', params: ({ event }) => event.attempt },
-          // What is kept stays in the journal: it may be megabytes, and nobody needs it but the next attempt.
+          // Kept results stay in the journal: they may be megabytes, and only the next attempt needs them.
           actions: assign(({ context, event }) =>
             event.isStep ? { analysis: { ...context.analysis, attempts: 1, spentMs: 0 } } : {},
           ),

@@ -59,7 +59,7 @@ export interface ReadMessage {
   readonly look: (state: CallMachineSnapshot) => void
 }
 
-/** What may change more than the receive log. */
+/** A message that may change more than the receive log. */
 export type LifecycleMessage =
   | (ExpectedTotals & {
       readonly type: 'complete'

@@ -1,4 +1,4 @@
-/** What a call acts through. */
+/** The ports that a call acts through. */
 import type { Clock, Millis } from '../clock.js'
 import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'

@@ -39,7 +39,7 @@ interface ActiveCall extends WatchedCall {
   state: CallState
 }
 
-/** What the reader has found of a call. */
+/** The row or history that the reader has found of a call. */
 export interface FoundRow {
   readonly snapshot: CallSnapshot
   /** The registry's `mark` from before the read. */
@@ -120,7 +120,7 @@ export class CallRegistry {
     else this.#wait(callId, message)
   }
 
-  /** There is nothing to replay: the call can begin in this turn. */
+  /** The call needs no replay and can begin in this turn. */
   #isNew(callId: CallId): boolean {
     return (
       !this.#activating.has(callId) &&
@@ -292,7 +292,7 @@ export class CallRegistry {
       if (call === null && begins(message)) call = this.#begin(callId)
       if (call === null) findNothing(message)
       else call.actor.tell(message)
-      // What came behind an erasure is for another call, and waits until it is known whether this one is gone.
+      // Messages behind an erasure are for another call, and wait until it is known whether this one is gone.
       if (message.type === 'erase' && call !== null && this.#active.get(callId) !== call) {
         for (const later of messages.slice(index + 1)) this.tell(callId, later)
         return

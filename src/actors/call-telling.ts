@@ -1,4 +1,4 @@
-/** What of a call was committed is passed on: to the feed, the deadlines, the counts. In commit order over all calls. */
+/** Passes committed facts on to the feed, the deadlines and the counts, in commit order over all calls. */
 import type { Millis } from '../clock.js'
 import { unreachable } from '../errors.js'
 import type { CallContext } from './call-context.js'

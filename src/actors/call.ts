@@ -151,7 +151,7 @@ export class Call implements SettledCall {
     this.#journal.appendPackets(state, [entry], settlementOf<ReceiptFacts>(replyTo, facts, this, facts))
   }
 
-  /** What of it is new is appended in as few records as it has stretches: one, unless a part has come before. */
+  /** Appends its new packets in as few records as they have stretches: one, unless a part has come before. */
   takeBlock(state: CallMachineSnapshot, { block, replyTo }: BlockMessage): void {
     const fresh = state.hasTag('receiving') ? freshOf(state.context, block) : []
     if (fresh.length === 0) return this.#refuseBlock(state, block, replyTo)
@@ -276,7 +276,7 @@ export class Call implements SettledCall {
   }
 
   #full(state: CallMachineSnapshot, replyTo: ReplyTo<never>): CallMachineSnapshot {
-    // Without its first append there is no call.
+    // The call begins with its first append.
     if (this.#journal.isNew) this.failed()
     replyTo.failed(noRoom())
     return state

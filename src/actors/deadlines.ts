@@ -119,7 +119,7 @@ export class Deadlines {
   #readAt(): Millis {
     if (!this.#isBehind) return this.#readThrough.dueAt - limits.deadlineHorizonMs / 2
     if (this.#heap.length < limits.deadlinePageCalls) return this.#readAgainAt
-    // What is armed may all be due later than what has not been read: that must be here when its time comes.
+    // Everything that is armed may be due later than a deadline that is still unread, which must be here in time.
     const isAhead = (this.#heap[0] as Deadline).dueAt > this.#readThrough.dueAt
     if (!isAhead) return Number.POSITIVE_INFINITY
     return Math.max(this.#readAgainAt, this.#readThrough.dueAt, this.#unmetUntil)

@@ -2,7 +2,7 @@
  * Calls that left the memory lately, and calls that were erased. A call changes only while it is in memory, so a row that
  * was read is still exact as long as the call has not been there since the read began, and has not left since.
  *
- * Bounded (V7): two generations of names. What is no longer remembered counts as gone, and is asked for again.
+ * Bounded (V7): two generations of names. A forgotten name counts as gone, and its call is asked for again.
  */
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'

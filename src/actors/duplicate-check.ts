@@ -92,11 +92,11 @@ export class DuplicateCheck {
     const { packets } = await this.#ports.reader.packets(life.callId, packet.sequence, 1, packet.track ?? 0)
     const original = packets[0]
     if (original?.sequence !== packet.sequence) return null
-    // What came as bytes is compared as its text.
+    // Data that came as bytes are compared as their text.
     const stored = original.isRaw ? Buffer.from(dataText(original)) : original.data
     const isSame = Buffer.compare(stored, packet.data) === 0
     if (isSame) return true
-    // What was read may be of a call that came to the name of an erased one.
+    // The packet that was read may be of a call that came to the name of an erased one.
     if (!(await this.#ports.isThere(life))) return null
     this.#ports.differs(life.callId, packet.sequence)
     return false

@@ -100,7 +100,7 @@ function silentSince({ legs: { legs }, lastPacketAt }: CallContext, track: numbe
   return Math.min(last?.endedAt ?? lastPacketAt, lastPacketAt)
 }
 
-/** What somebody has said before counts more than what a socket brings. */
+/** Details from a start count more than those that a socket brings. */
 function mergedDetails(
   { details, describedAt }: CallContext,
   request: LegRequest,
@@ -122,7 +122,7 @@ function mergedDetails(
   }
 }
 
-/** What the call's last leg says of its end; null while one is open, and for a call without legs. */
+/** The end of the call by its last leg; null while one is open, and for a call without legs. */
 export function legsEnd(
   context: CallContext,
   run: string,

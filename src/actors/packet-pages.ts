@@ -23,7 +23,7 @@ interface Page {
   release?(): void
 }
 
-/** What `ask` finds of a call from a sequence on. Null for an unknown call. Rejects with `stored_damage`. */
+/** The packets that `ask` finds of a call from a sequence on. Null for an unknown call. Rejects with `stored_damage`. */
 export async function wholePage<Found extends Page>(
   calls: SeenCalls,
   callId: CallId,

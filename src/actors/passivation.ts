@@ -82,7 +82,7 @@ export class Passivation {
       if (isIdle && calls.get(callId) === call && !journal.hasPending(call.stream)) drop(callId)
       done()
     }
-    // What came between is journaled after the snapshot, so keeping the actor is always right.
+    // A message that came between is journaled after the snapshot, so keeping the actor is always right.
     const replyTo = { answered: () => end(call.messages === messages), failed: () => end(false) }
     call.actor.tell({ type: 'passivate', replyTo })
   }

@@ -1,5 +1,5 @@
 /**
- * What one call has received: exact for every pattern of arrival, without a cap on gaps. Pure; it knows no clock, no
+ * The packets that one call has received: exact for every pattern of arrival, without a cap on gaps. Pure; it knows no clock, no
  * disk and no call.
  *
  * It keeps the highest sequence, the gaps below it (`sequence-gaps`) and, once the call's completion has named it,

@@ -21,7 +21,7 @@ import { TrackLogs } from './track-logs.js'
 
 export interface StoredTrack {
   readonly track: number
-  /** What its packets hold: as the PBX has said, else as the settings did at its first packet. */
+  /** The media of its packets: as the PBX has said, else as the settings did at its first packet. */
   readonly media: Media
   readonly expectedTotal: number | null
 }
@@ -35,7 +35,7 @@ export interface CallAccount {
   readonly tracks: readonly StoredTrack[]
   /** Numbers that never came: no fault. */
   readonly missing: number
-  /** What is wrong, the first few. */
+  /** Faults, the first few. */
   readonly faults: readonly string[]
 }
 
@@ -65,7 +65,7 @@ class Account {
   #state: CallMachineSnapshot
   #version = 0
   #isCompared = false
-  /** What nobody has said is in the snapshot alone. */
+  /** Details that were never sent are in the snapshot alone. */
   #mediaInSnapshot: Media = textMedia
 
   constructor(history: StoredHistory) {
@@ -152,7 +152,7 @@ class Account {
   }
 }
 
-/** What a snapshot tells of a call's past, by the words for it. */
+/** A call's past as its snapshot tells it, by the words for it. */
 function figuresOf({
   value,
   context,
@@ -161,7 +161,7 @@ function figuresOf({
   return {
     state: value,
     reason: context.reason,
-    // What nobody has said is the settings’.
+    // Without a word from the PBX, the settings decide.
     description: context.describedAt === null ? null : JSON.stringify(context.details),
     'completed at': context.completedAt,
     'ended at': context.endedAt,

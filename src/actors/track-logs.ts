@@ -1,5 +1,5 @@
 /**
- * What one call has received: a receive log for each of its tracks. Most calls have one track, so the log of track 0 is
+ * The packets that one call has received: a receive log for each of its tracks. Most calls have one track, so the log of track 0 is
  * always there and the others are made by their first packet. Figures of the call are those of track 0 while there is no
  * other one, and sums otherwise.
  */

@@ -54,7 +54,7 @@ export interface AnalysisPorts {
   record(life: CallLife, entry: LifecycleEntry): Promise<boolean>
   read<T>(callId: CallId, look: (state: CallMachineSnapshot) => T): Promise<T | null>
   packetPages(callId: CallId, track: number): AsyncIterable<readonly StoredPacket[]>
-  /** What analyses of the call have kept, in order. */
+  /** Results that analyses of the call have kept, in order. */
   kept(callId: CallId): Promise<readonly KeptPart[]>
   /** Throws when the answer is not an `AnalysisResult`. */
   check(answer: unknown): AnalysisResult
@@ -257,7 +257,7 @@ export class Analyses {
     }
   }
 
-  /** What is read after the end of a run may be another call's of the same name. */
+  /** A row that is read after the end of a run may be another call's of the same name. */
   async *#pages(callId: CallId, track: number, signal: AbortSignal): AsyncGenerator<readonly StoredPacket[]> {
     signal.throwIfAborted()
     for await (const page of this.#ports.packetPages(callId, track)) {
@@ -315,7 +315,7 @@ export class Analyses {
     }
   }
 
-  /** What has been found out cost an attempt: while the journal cannot take it, it is offered again. */
+  /** A result has cost an attempt: while the journal cannot take it, it is offered again. */
   async #recordFinding(life: CallLife, entry: LifecycleEntry, stop: AbortSignal): Promise<void> {
     for (;;) {
       try {

@@ -31,7 +31,7 @@ import { type Admitted, AttemptReleased } from './retry-task.js'
 
 export type BreakerState = 'closed' | 'open' | 'half_open'
 
-/** Who can end an outage: the provider, or who looks after the account. */
+/** The one that can end an outage: the provider, or the owner of the account. */
 export type OutageCause = 'provider' | Matter
 export const outageCauses: readonly OutageCause[] = ['provider', ...matters]
 
@@ -66,14 +66,14 @@ export interface BreakerPorts {
   closed(afterMs: Millis): void
 }
 
-/** What an attempt says about the provider: it answered, it is down, or nothing, because it was not asked. */
+/** The verdict of an attempt on the provider: it answered, it is down, or it was not asked. */
 type Outcome<R> =
   | { readonly kind: 'answered'; readonly result: R }
   | { readonly kind: 'refused'; readonly error: unknown }
   | { readonly kind: 'down'; readonly error: ProviderUnavailable }
   | { readonly kind: 'unasked'; readonly error: unknown }
 
-/** What the library is told of it. */
+/** The same for the library. */
 interface Finding<R> {
   readonly isDown: boolean
   readonly outcome: Outcome<R> | null

@@ -25,7 +25,7 @@ export interface AnalysisCheckpoints {
 /** One stream of the call's packets: a voice, or several that are interleaved. */
 export interface AnalysisTrack {
   readonly track: number
-  /** What it carries, as the PBX calls it; null where nobody has said. */
+  /** Its media as the PBX calls it; null where nobody has said. */
   readonly name: string | null
   readonly media: Media
   /** As the PBX has said; null where it has not. */
@@ -49,7 +49,7 @@ export interface AnalysisRequest {
    * after a retry by hand, which must not be answered with what it remembers of the failure.
    */
   readonly idempotencyKey: string
-  /** What was said is known, and what it means is not yet. */
+  /** The words are known, and their meaning is not yet. */
   heard(words: HeardWords): void
 }
 
@@ -69,7 +69,7 @@ export interface AnalysisProvider {
 }
 
 export class ProviderUnavailable extends Error {
-  /** What the provider asked for with `Retry-After`, in milliseconds. */
+  /** The wait that the provider asked for with `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | null
 
   constructor(message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
@@ -79,7 +79,7 @@ export class ProviderUnavailable extends Error {
   }
 }
 
-/** What somebody has to look at before any call is answered. */
+/** A fault that a person must mend before any call is answered. */
 export const matters = ['key', 'quota', 'permission', 'model', 'address'] as const
 export type Matter = (typeof matters)[number]
 

@@ -231,7 +231,7 @@ class RetryRun<T> {
 /** p-retry is to begin anew. */
 class BeginAnew extends Error {}
 
-/** What is not recorded has not happened: the run is broken off, and goes on from what the journal says. */
+/** An attempt that is not recorded has not happened: the run is broken off, and goes on from the journal. */
 function recorded(record: Promise<void>): Promise<void> {
   return record.catch((cause) => {
     throw new RunInterrupted('a step could not be recorded', { cause })

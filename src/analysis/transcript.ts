@@ -3,7 +3,7 @@ import { limits } from '../limits.js'
 import type { Transcript, TranscriptSegment } from '../protocol/analysis.js'
 import type { AnalysisTrack } from './provider.js'
 
-/** What one side says until the other does, or until it pauses, or about as much as a paragraph has. */
+/** The words of one side until the other speaks, or until it pauses, or about a paragraph of them. */
 export interface Turn {
   readonly speaker: string
   readonly text: string
@@ -119,7 +119,7 @@ export async function readTextCall(tracks: readonly AnalysisTrack[]): Promise<Tr
   }
 }
 
-/** Who speaks on each channel, where tracks have names. */
+/** The speaker of each channel, where tracks have names. */
 export function voicesOf(tracks: readonly AnalysisTrack[]): { voices?: string[] } {
   if (tracks.every(({ name }) => name === null)) return {}
   const names = tracks.flatMap(({ name, track, media }) => {

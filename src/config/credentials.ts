@@ -33,7 +33,7 @@ export interface CredentialSources {
   readonly PUBLIC_URL: string
 }
 
-/** What lets a media stream in. */
+/** The credential of a media stream. */
 export interface StreamCredential {
   readonly credential: Credential
   /** The only call that it may be a stream of, as the platform names it; null for any. */
@@ -65,7 +65,7 @@ export class Credentials {
     this.reload()
   }
 
-  /** No role has a token, and no platform a secret: there is nothing to authenticate with. */
+  /** No role has a token and no platform a secret, so nobody can authenticate. */
   get isEmpty(): boolean {
     return this.#all.length === 0 && this.#platforms.length === 0
   }

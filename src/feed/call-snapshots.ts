@@ -170,7 +170,7 @@ export class CallSnapshots {
   /** Returns where the next page begins. */
   async #scanPage(place: ScanPlace): Promise<ScanPlace> {
     const page = await this.#calls.page(place)
-    // Who was left within this page gets all of it: a row may come again.
+    // A supervisor that was left within this page gets all of it: a row may come again.
     this.#takeAlong(place, page.next)
     this.#place = place
     await this.#calls.show(page, this.#add)
@@ -213,7 +213,7 @@ export class CallSnapshots {
     }
   }
 
-  /** There is no use in being faster than all of them, unless somebody else waits for the next scan. */
+  /** To be faster than all of them helps only somebody who waits for the next scan. */
   async #somebodyIsThrough(): Promise<void> {
     while (this.#ready.size === 0 && this.#group.size > 0 && this.#isFull())
       await new Promise<void>((resolve) => {

@@ -69,7 +69,7 @@ export class EventFeed {
 
   /** The event as it is sent. Null when its call was forgotten. */
   textAt(offset: number): string | null {
-    // Who is alone has nobody to share a text with, and to keep it costs as much as to make it: it outlives its turn, and
+    // A lone supervisor shares its text with nobody, and to keep it costs as much as to make it: it outlives its turn, and
     // the garbage collector copies it.
     const isShared = this.#readers.size > 1
     const known = isShared ? this.#texts.get(offset) : null

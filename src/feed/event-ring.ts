@@ -63,7 +63,7 @@ export class EventRing {
   /** The weight of all events through this one. */
   readonly #weights: Float64Array
   readonly #callIds: (string | null)[]
-  /** Events that are no packet's. */
+  /** Events other than those of packets. */
   readonly #texts: (HeldText | null)[]
   readonly #lists = new NumberQueue()
   /** Where a packet's missing numbers are, and how many of them. */

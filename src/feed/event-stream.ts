@@ -71,7 +71,7 @@ export class EventStream implements SupervisorStream, SnapshotReader {
     return this.#feed.positionAt(this.#cursor)
   }
 
-  /** What comes next is no longer held: the reader has lost its place. */
+  /** The next event is no longer held: the reader has lost its place. */
   get isEvicted(): boolean {
     return this.#cursor < this.#feed.ring.evictedThrough
   }

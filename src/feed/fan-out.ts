@@ -58,7 +58,7 @@ export class FanOut<Reader extends Pumped> {
       }
       for (let next = this.#round.next(); !next.done; next = this.#round.next()) {
         if (next.value.pump()) this.#isAgain = true
-        // Whoever fills a slice leaves as much time to everything else.
+        // A full slice leaves as much time to everything else.
         if (performance.now() > until) return this.#ports.later(limits.fanOutMsMax, () => this.#slice())
       }
       this.#round = null

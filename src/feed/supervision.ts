@@ -108,7 +108,7 @@ export class Supervision {
   }
 
   event(event: LifecycleEvent): void {
-    // What came before the end of the call is told before it.
+    // Packets that came before the end of the call are told before it.
     if (event.event === 'state_changed') this.#progress.tell(event.call_id as CallId)
     if (event.event === 'state_changed') this.floor.stateChanged(event.call_id as CallId, event.to_state)
     this.feed.publish(event)

@@ -43,7 +43,7 @@ function isTakenOnTrust(bytes: number): boolean {
   return bytes <= shortBytes && ++shortAnswers % shortAnswersPerTry !== 0
 }
 
-/** What the log and the metrics call a request whose sender went away. */
+/** The status of a request whose sender went away, in the log and the metrics. */
 const abortedStatus = 0
 
 const noHead: RequestHead = {
@@ -72,7 +72,7 @@ export class Exchange {
   /** HEAD: the headers of the answer without its body. */
   isHead = false
   head: RequestHead = noHead
-  /** Who asks, where the route wants to know. */
+  /** The asker, where the route needs it. */
   credential: Credential | null = null
   /** Of a request that a platform signs. */
   proofHead: ProofHead | null = null
@@ -90,7 +90,7 @@ export class Exchange {
   /** The answer has begun: it can only be gone on with, or cut. */
   #isBegun = false
   #heldBytes = 0
-  /** What the asker has not taken yet. */
+  /** Bytes that the asker has not taken yet. */
   #untaken: UntakenPart | null = null
   /** Neighbours in `ExchangeList`. */
   previous: Exchange | null = null
@@ -118,7 +118,7 @@ export class Exchange {
   }
 
   /**
-   * What the socket does not take stays here, and the request in flight: in uWebSockets.js it would lie without a bound, because
+   * Bytes that the socket does not take stay here, and the request in flight: in uWebSockets.js they would lie without a bound, because
    * that goes on with the next request of the connection. 20,000 unread answers of 33 KB were 640 MiB.
    */
   send(

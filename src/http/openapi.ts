@@ -1,4 +1,4 @@
-/** `/openapi.json`, out of the route table and the schemas: there is no second description to keep true. */
+/** `/openapi.json`, out of the route table and the schemas, so that only one description must be kept true. */
 import Type, { type TSchema } from 'typebox'
 import { eventSchemas } from '../protocol/event.js'
 import { CallIdText } from '../protocol/packet.js'

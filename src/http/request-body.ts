@@ -88,7 +88,7 @@ export function readHead(req: HttpRequest): RequestHead {
   }
 }
 
-/** What 1 to 15 digits say, or NaN. */
+/** The number of 1 to 15 digits, or NaN. */
 function digitsOf(text: string): number {
   if (text.length === 0 || text.length > 15) return Number.NaN
   let value = 0
@@ -104,7 +104,7 @@ function malformed(what: string): VoiceStreamError {
   return new VoiceStreamError('malformed_request', `the request has ${what}`)
 }
 
-/** What else a route takes whose type that is: JSON of any vocabulary (RFC 6839), and the names that JSON lines go by. */
+/** Other types that a route takes for its own: JSON of any vocabulary (RFC 6839), and the names of JSON lines. */
 const alikeTypes: Readonly<Record<string, RegExp>> = {
   'application/json': /^application\/[a-z0-9!#$&^_.+-]+\+json$/,
   'application/x-ndjson': /^application\/(?:ndjson|jsonl|x-jsonl|jsonlines|x-jsonlines)$/,

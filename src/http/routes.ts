@@ -39,7 +39,7 @@ interface RouteBase {
 
 export interface GetRoute extends RouteBase {
   readonly method: 'GET'
-  /** What a read for supervisors may hold until its answer is taken; without it, what a short one may. 0: it waits for no other. */
+  /** Bytes that a read for supervisors may hold until its answer is taken; without it, those of a short one. 0: it waits for no other. */
   readonly answerBytesMax?: number
   answer(exchange: Exchange): void | Promise<void>
 }

@@ -43,7 +43,7 @@ export interface ServerPorts {
   /** Null for plain HTTP. */
   readonly tls: TlsFiles | null
   ended(route: string, status: number, seconds: number): void
-  /** What is taken now would wait too long for its commit. */
+  /** A packet that is taken now would wait too long for its commit. */
   isCongested(): boolean
 }
 
@@ -67,7 +67,7 @@ export class Server implements ExchangeOwner {
     return this.#inFlight.size
   }
 
-  /** Who is slow to take an answer costs nobody else theirs. */
+  /** A client that is slow to take its answer must not cost others theirs. */
   get #unanswered(): number {
     return this.#inFlight.size - this.untaken.askers
   }
@@ -271,7 +271,7 @@ export class Server implements ExchangeOwner {
       if ((this.#isDraining || (isAwaited && exchange.holdsBytes)) && exchange.isSlow(now)) exchange.cut()
       const age = now - exchange.startedAt
       if (age < Math.min(limits.bodyMsMax, limits.answerMsMax)) return
-      // Half a body is no request: there is nothing to answer.
+      // Half a body gets no answer.
       if (!exchange.isReceived) {
         if (age >= limits.bodyMsMax) exchange.cut()
       } else if (now - exchange.progressAt >= limits.answerMsMax)

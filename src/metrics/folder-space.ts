@@ -1,5 +1,5 @@
 /**
- * What the database takes of its disk, and what is left there. Read beside the scrape that asks, and told at the next
+ * The size of the database on its disk, and the space left there. Read beside the scrape that asks, and told at the next
  * one: a disk that hangs must not keep the metrics back, because that is when they are wanted.
  */
 import { readdir, stat, statfs } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { join } from 'node:path'
 export interface Space {
   /** Of all files in the folder, the log included. NaN while it is not known. */
   readonly usedBytes: number
-  /** What the service may still write; the reserve of the super-user is not counted. */
+  /** Space for the service; the reserve of the super-user is not counted. */
   readonly freeBytes: number
 }
 
@@ -23,7 +23,7 @@ export class FolderSpace {
     this.#folder = folder
   }
 
-  /** What the last read found; starts the next one. At most one is under way. */
+  /** The result of the last read; starts the next one. At most one is under way. */
   get latest(): Space {
     void this.read()
     return this.#space

@@ -1,5 +1,5 @@
 /**
- * What the service counts. The hot path only adds to plain numbers and observes one histogram; everything else is read
+ * The counts of the service. The hot path only adds to plain numbers and observes one histogram; everything else is read
  * when somebody asks.
  */
 import type { CallContext } from '../actors/call-context.js'

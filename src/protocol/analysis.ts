@@ -93,7 +93,7 @@ export const Transcript = Type.Object({
 })
 export type Transcript = Static<typeof Transcript>
 
-/** What a provider answers. Text is bounded, because it is somebody else's. */
+/** The answer of a provider. Text is bounded, because it is somebody else's. */
 export const AnalysisResult = Type.Object(
   {
     transcription: Type.String({ maxLength: limits.transcriptionCharactersMax }),
@@ -111,14 +111,14 @@ export const AnalysisResult = Type.Object(
 )
 export type AnalysisResult = Static<typeof AnalysisResult>
 
-/** What was said on a call, whatever becomes of its meaning. */
+/** The words of a call, whatever becomes of their meaning. */
 export interface HeardWords {
   readonly transcription: string
   readonly transcript: Transcript
   readonly requests: ProviderRequest[]
 }
 
-/** What lists, views and events tell of a result; all of it is in the transcript. Bounded, because a call remembers it. */
+/** The part of a result in lists, views and events; all of it is in the transcript. Bounded, because a call remembers it. */
 export interface AnalysisDigest extends WordsDigest {
   readonly sentiment: Sentiment
   readonly confidence: number

@@ -20,7 +20,7 @@ export function decodeStart(body: Uint8Array): StartBody {
   }
   const metadataText = object.texts.get('metadata')
   if (metadataText !== undefined) parseObject(Buffer.from(metadataText))
-  // What else there is, is ignored, whatever it holds.
+  // Other members are ignored, whatever they hold.
   checkTexts(
     '',
     Object.fromEntries(Object.entries(said).filter(([key]) => Object.hasOwn(StartBody.properties, key))),

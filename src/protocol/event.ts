@@ -1,4 +1,4 @@
-/** What supervisors receive, one JSON object a message. Published after the commit that contains it, in commit order. */
+/** The events for supervisors, one JSON object a message. Published after the commit that contains it, in commit order. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
 import { Sentiment, Truncated } from './analysis.js'

@@ -1,5 +1,5 @@
 /**
- * What a supervisor's socket carries beside the events of calls: where the stream stands, whether it goes on without a
+ * The messages of a supervisor's socket beside the events of calls: where the stream stands, whether it goes on without a
  * hole, the picture of the current calls, and the floor. Only a client that asked for `since` or a view gets them.
  */
 import Type, { type Static } from 'typebox'

@@ -77,7 +77,7 @@ export const CallDetails = Type.Object({
 })
 export type CallDetails = Static<typeof CallDetails>
 
-/** What a PBX sends to say what a call is. What it leaves out of `media` stays as it was, or as the settings say. */
+/** The start of a call as a PBX sends it. Members that `media` leaves out stay as they were, or as the settings say. */
 export const StartBody = Type.Object(
   {
     ...CallDetails.properties,
@@ -111,7 +111,7 @@ export const StartReceipt = Type.Object(
 )
 export type StartReceipt = Static<typeof StartReceipt>
 
-/** What a call is of which nobody has said anything, and no setting either. */
+/** The media of a call without a start and without a setting. */
 export const textMedia: Media = { encoding: 'text', sample_rate: 8000, channels: 1 }
 
 /** Members in one order, so that equal details are equal as text. */
@@ -156,7 +156,7 @@ export function isSameMedia(a: Media, b: Media): boolean {
   )
 }
 
-/** What the packets of a track hold. */
+/** The media of the packets of a track. */
 export function mediaOf({ media, tracks }: Pick<CallDetails, 'media' | 'tracks'>, track: number): Media {
   return tracks?.find((other) => other.track === track)?.media ?? media
 }

@@ -78,7 +78,7 @@ export function problemOf(error: VoiceStreamError): Problem {
     type: `urn:voicestream:problem:${error.code}`,
     title: kind.title,
     status: Number(kind.status.slice(0, 3)),
-    // What broke inside is for the log; a caller could neither use nor be trusted with it.
+    // An internal error is for the log; a caller could neither use nor be trusted with it.
     detail: error.code === 'internal' ? 'the request could not be served' : error.message,
     errors: [...error.fields],
   }

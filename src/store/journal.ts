@@ -46,7 +46,7 @@ export interface PacketEntry {
 /** The platform has ended the stream, or closed its socket, or it was lost. */
 export type LegEnd = 'stopped' | 'closed' | 'lost'
 
-/** What happens on a leg beside its packets. Digits are counted and never kept. */
+/** An event on a leg beside its packets. Digits are counted and never kept. */
 export interface Note {
   readonly kind: 'dtmf' | 'mark' | 'paused' | 'resumed' | 'held' | 'hangup' | 'skipped'
   /** Absent where it is of the call. */
@@ -58,7 +58,7 @@ export interface Note {
   readonly packets?: number
 }
 
-/** What happened in a call's life. The call machine takes them as its events, living and replaying alike (V5). */
+/** Events of a call's life. The call machine takes them as its events, living and replaying alike (V5). */
 export type LifecycleEntry =
   /** The PBX has said what the call is: all of it, in place of what it has said before. */
   | { readonly type: 'described'; readonly at: Millis; readonly details: CallDetails }
@@ -91,7 +91,7 @@ export type LifecycleEntry =
     }
   | { readonly type: 'noted'; readonly at: Millis; readonly note: Note }
   | { readonly type: 'grace-over'; readonly at: Millis }
-  /** There is nothing to analyse: the PBX has said that the call has no packets. */
+  /** The PBX has said that the call has no packets, so nothing is analysed. */
   | { readonly type: 'no-audio'; readonly at: Millis }
   | {
       readonly type: 'attempt-started'
@@ -115,7 +115,7 @@ export type LifecycleEntry =
       readonly attempt: number
       readonly error: string
     }
-  /** What an analysis has reached, so that it is not asked for again. A later entry of the same key replaces it. */
+  /** A result of a step of an analysis, so that it is not asked for again. A later entry of the same key replaces it. */
   | {
       readonly type: 'analysis-kept'
       readonly at: Millis
@@ -132,7 +132,7 @@ export type LifecycleEntry =
       readonly digest: AnalysisDigest
       readonly text: string
     }
-  /** What was said, where what it means is not known (yet). The last of these two is the call's transcript. */
+  /** The words of the call while their meaning is not known (yet). The last of these two is the call's transcript. */
   | {
       readonly type: 'heard'
       readonly at: Millis
@@ -147,7 +147,7 @@ export type JournalEntry = PacketEntry | LifecycleEntry
 
 type WithoutText<Entry> = Entry extends { readonly text: string } ? Omit<Entry, 'text'> : Entry
 
-/** What a call remembers of an entry. */
+/** The part of an entry that a call remembers. */
 export type LifecycleFacts = WithoutText<LifecycleEntry>
 
 /** In the place of a packet that its call had already: it stands for the version alone. */
@@ -246,7 +246,7 @@ export interface Journal {
   isNew(callId: CallId): boolean
   /** A handle on a call that the journal does not hold. Nothing is stored before the first append. */
   create(callId: CallId): CallStream
-  /** What a call starts from, or null when the journal does not hold it. Rejects with `stored_damage`. */
+  /** The history that a call starts from; null when the journal does not hold it. Rejects with `stored_damage`. */
   replay(callId: CallId): Promise<CallHistory | null>
   /** Of a call whose replay is refused as damaged: a handle that is good for its erasure. Null where there is none. */
   unreadable(callId: CallId): Promise<UnreadableCall | null>
@@ -293,7 +293,7 @@ export interface StoredCall {
   readonly snapshot: CallSnapshot
 }
 
-/** What is stored of it is not what was written. Its name and, if it is known, its state are what indexes say. */
+/** A call whose stored rows are not what was written. Its name and, if it is known, its state are what indexes say. */
 export interface DamagedCall {
   readonly callId: CallId
   readonly state: CallState | null
@@ -348,7 +348,7 @@ export interface KeptPart {
   readonly text: string
 }
 
-/** Who waits for a read. One whose asker has gone is dropped, and rejected with `timed_out`. */
+/** The client that waits for a read. A read whose asker has gone is dropped, and rejected with `timed_out`. */
 export interface Asker {
   readonly isGone: boolean
 }
@@ -383,7 +383,7 @@ export interface CallReader {
   lastEnded(limit: number): Promise<readonly CallId[]>
   /** As a file to be sent, made by who reads it. Null when the call has none. */
   transcript(query: TranscriptQuery, asker: Asker): Promise<Uint8Array | null>
-  /** What its analyses have kept, in the order in which it was appended; bounded by who appends. */
+  /** Results that its analyses have kept, in the order of their appends; the writer of the entries bounds them. */
   keptOf(callId: CallId): Promise<readonly KeptPart[]>
   stateCounts(): Promise<Readonly<Record<CallState, number>>>
 }

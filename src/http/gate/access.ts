@@ -8,7 +8,7 @@ import { VoiceStreamError } from '../../errors.js'
  */
 export type Access = 'public' | Role
 
-/** Who reads may not write packets, and the other way round; administrators read, too. */
+/** A reader may not write packets, and a writer may not read; administrators read, too. */
 const rolesFor: Readonly<Record<Role, readonly Role[]>> = {
   ingest: ['ingest'],
   supervisor: ['supervisor', 'admin'],

@@ -195,7 +195,7 @@ export class Gate {
 
   #checkRate(exchange: Exchange, access: Access): void {
     const limit = access === 'ingest' ? this.#ingest : this.#reads
-    // Whoever asks for health must not lose it because of others behind the same proxy.
+    // A health check must not be refused because of others behind the same proxy.
     if (limit === null || exchange.route.startsWith('/health/')) return
     if (exchange.credential !== null) {
       if (!limit.take(exchange.credential.key)) throw rateLimited

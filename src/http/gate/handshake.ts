@@ -12,7 +12,7 @@ import type { HttpRequest } from '../uws.js'
 import { addressKey, type ClientAddresses } from './client-addresses.js'
 import type { Gate } from './gate.js'
 
-/** What an open socket was let in with. */
+/** The credential that opened a socket. */
 export interface SocketGrant {
   readonly credential: Credential | null
   readonly address: string

@@ -20,7 +20,7 @@ export class RefusalLog {
 
   note(exchange: Exchange, { code }: VoiceStreamError): void {
     const status = Number(problemKinds[code].status.slice(0, 3))
-    // What is merely wrong in itself is the sender's affair, and its answer says so.
+    // A request that is merely malformed concerns its sender, and its answer says so.
     const isRefusal = status === 401 || status === 403 || status === 413 || status === 429 || status === 503
     if (!isRefusal) return
     exchange.requestId ??= randomUUID()

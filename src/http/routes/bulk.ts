@@ -50,7 +50,7 @@ export class BulkLane {
     this.#bytes += body.length
     if (this.#isRunning) return
     this.#isRunning = true
-    // In a turn of its own: whatever it throws is nobody's request.
+    // In a turn of its own, so that an error fails none of the requests.
     setImmediate(() => this.#run())
   }
 

@@ -191,7 +191,7 @@ class Recordings {
       const page = await this.#reader.packets(...asked)
       if (!exchange.isEnded) return page
       page.release()
-      // What ended early would be taken for the whole call, and kept.
+      // A file that ended early would be taken for the whole call, and kept.
       throw new VoiceStreamError('timed_out', 'the client has gone')
     }
   }

@@ -17,7 +17,7 @@ export interface WritableSocket {
 }
 
 export const inFlightBytesMax = 64 * 1024
-/** What `send` returns for a message that it has thrown away. */
+/** `send` returns it for a message that it has thrown away. */
 const dropped = 2
 
 export class SocketWriter implements Pumped {

@@ -32,7 +32,7 @@ interface SocketData {
   leave: () => void
 }
 
-/** What a request without an upgrade gets; it also puts the socket into the documents. */
+/** The answer to a request without an upgrade; it also puts the socket into the documents. */
 export const supervisorRoute: Route = {
   method: 'GET',
   path: '/ws/supervisor',
@@ -99,7 +99,7 @@ export class SupervisorSockets {
     return this.#sockets.size
   }
 
-  /** What waits for each, added up; most of it is held once for all of them. */
+  /** Bytes that wait for each, added up; most of them are held once for all. */
   get queuedBytes(): number {
     let bytes = 0
     for (const socket of this.#sockets) bytes += socket.getUserData().writer?.queuedBytes ?? 0

@@ -1,4 +1,4 @@
-/** What a request to a socket's path gets that is no upgrade. */
+/** The answer to a request for a socket's path without an upgrade. */
 import { VoiceStreamError } from '../../errors.js'
 import type { Exchange } from '../exchange.js'
 

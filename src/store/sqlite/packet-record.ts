@@ -94,7 +94,7 @@ export function readRecord(source: Buffer, at: number): PacketRecord {
   }
 }
 
-/** What a call remembers of it. */
+/** The part of it that a call remembers. */
 export function recordEntry(source: Buffer, at: number): ReplayEntry {
   const { track, sequence, receivedAt } = readRecord(source, at)
   return { type: 'packet', track, sequence, count: recordCount(source, at), receivedAt }

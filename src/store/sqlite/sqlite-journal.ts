@@ -72,12 +72,12 @@ export interface SqliteJournalOptions {
 
 export class SqliteJournal implements Journal, CallReader {
   readonly #options: SqliteJournalOptions
-  /** What waits for its commit, and how long commits take. */
+  /** Appends that wait for their commit, and how long commits take. */
   readonly commits: GroupCommit
   readonly #writes: SqliteWrites
-  /** What calls and the deadlines need, each a row or a few. */
+  /** Reads for calls and deadlines, each a row or a few. */
   #reads: SqliteReads | null = null
-  /** What people look at. */
+  /** Reads for people. */
   #looks: SqliteReads | null = null
   readonly #packets = new PacketReads({
     pending: (query) => this.#writes.pendingPage(query),
@@ -87,7 +87,7 @@ export class SqliteJournal implements Journal, CallReader {
   readonly #streams = new Map<CallId, Stream>()
   readonly #erasures = new ErasuresUnderWay()
   readonly #damages = new Set<string>()
-  /** What this process has created; with those stored before once they have been read. */
+  /** Names that this process has created; with those stored before once they have been read. */
   readonly #names = new CallNames()
   #knowsNames = false
   #erasureBacklog = 0
@@ -180,7 +180,7 @@ export class SqliteJournal implements Journal, CallReader {
     if (row.snapshot === null) throw new VoiceStreamError('stored_damage', damagedText)
     const { key, snapshot } = row
     if (snapshot.isSettled) return { stream: this.#streamOf(callId, key, row.version), snapshot, entries: [] }
-    // What is pending first: meanwhile it may be folded, and then stands in both.
+    // The pending packets first: meanwhile they may be folded, and are then in both.
     const pending = await this.#writes.pendingHeads(key, row.version)
     const entries = await this.#ask('entries', { callKey: key, afterVersion: row.version, pending })
     const version = entries.at(-1)?.version ?? row.version

@@ -35,7 +35,7 @@ export interface LifecycleRow {
   readonly version: number
   readonly type: LifecycleEntry['type']
   readonly entry: string
-  /** What it carries that no call remembers. */
+  /** Its parts that no call remembers. */
   readonly text: string | null
 }
 
@@ -83,7 +83,7 @@ export interface Committed {
 
 export interface Opened {
   readonly nextKey: number
-  /** What was met on the way that is not what was written. */
+  /** Rows that were read on the way and are not what was written. */
   readonly damages: readonly string[]
   /** Why nothing can be searched for; null when it can. */
   readonly wordsFault: string | null
@@ -112,7 +112,7 @@ export type FromWriter =
   | ({ readonly type: 'pending'; readonly id: number } & RecordPage)
   /** Of that call, because they were stored already. */
   | { readonly type: 'dropped'; readonly callId: string; readonly packets: number }
-  /** What was met is not what was written. */
+  /** Rows that were read and are not what was written. */
   | { readonly type: 'damaged'; readonly damage: string }
   /** So many erased calls have left bytes in the files. */
   | { readonly type: 'erasing'; readonly calls: number }
@@ -188,7 +188,7 @@ export type Reply =
   /** `isDamage`: what is stored is not what was written. */
   | { readonly id: number; readonly failure: string; readonly isDamage: boolean }
 
-/** What a reader thread is made with. */
+/** A reader thread is made with it. */
 export interface ReaderData {
   readonly dataDir: string
   /** Gets what other threads leave of a busy core: nobody waits for what it reads but who asked. */

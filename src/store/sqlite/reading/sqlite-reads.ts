@@ -22,7 +22,7 @@ export interface ReadsOptions extends ReaderData {
   readonly atOnce: number
   /** Told when the thread ends by itself; what was asked is refused. */
   readonly died: (error: Error) => void
-  /** What was met is not what was written. */
+  /** Called for a row that is not what was written. */
   readonly damaged: (damage: string) => void
 }
 

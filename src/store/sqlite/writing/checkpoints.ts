@@ -48,7 +48,7 @@ export class Checkpoints {
   #dueAtPages = passPages
   #warnedAtPages = 0
   #isRunning = false
-  /** What was moved last may not be on disk, and nobody would be told again: the log must be kept. */
+  /** The pages that were moved last may not be on disk, and no later call would say so: the log must be kept. */
   #isUnsynced = false
   #waiting: (() => void)[] = []
   readonly #startTimer: NodeJS.Timeout
@@ -136,7 +136,7 @@ export class Checkpoints {
     }
   }
 
-  /** A short read is nothing to tell; one that lasts until the log has grown is. */
+  /** Reports a read only if it lasts until the log has grown. */
   #warnOfReader(log: number, left: number): void {
     if (log < Math.max(limits.checkpointPages, this.#warnedAtPages) + warningPages) return
     this.#warnedAtPages = log

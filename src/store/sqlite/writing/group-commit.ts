@@ -30,7 +30,7 @@ export interface CommitFigures {
   readonly walPages: number
 }
 
-/** What becomes of the batch that was handed over. */
+/** The outcome of the batch that was handed over. */
 export interface CommitOutcome {
   committed(commit: Committed): void
   fail(error: VoiceStreamError): void
@@ -55,7 +55,7 @@ export class GroupCommit implements CommitOutcome {
   #isPumping = false
   #isGathering = false
   #isStopped = false
-  /** What was awaited of the last batch. */
+  /** Settlements of the last batch. */
   #lastAwaited = 0
   #commitMs = 0
 
@@ -68,7 +68,7 @@ export class GroupCommit implements CommitOutcome {
     return this.#open.settlements.length + (this.#sent?.settlements.length ?? 0) + this.#teller.untold
   }
 
-  /** What waits for the next commit. */
+  /** Appends that wait for the next commit. */
   get openEntries(): number {
     return this.#open.settlements.length
   }
@@ -83,7 +83,7 @@ export class GroupCommit implements CommitOutcome {
     return oldest.isEmpty ? 0 : performance.now() - oldest.openedAt
   }
 
-  /** What a commit takes at present: rises with a slow one at once, and falls over several. */
+  /** The time that a commit takes at present: rises with a slow one at once, and falls over several. */
   get commitMs(): number {
     return this.#commitMs
   }

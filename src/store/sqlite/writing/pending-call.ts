@@ -1,5 +1,5 @@
 /**
- * What is pending of one call in the journal's tail. A fold takes all of it; who reads gets a page, which is found by
+ * The pending packets of one call in the journal's tail. A fold takes all of it; who reads gets a page, which is found by
  * binary search and copied as far as it goes, however much is pending (V11).
  */
 import { limits } from '../../../limits.js'

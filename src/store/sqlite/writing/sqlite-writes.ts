@@ -12,7 +12,7 @@ export interface WriterEvents {
   dropped(callId: string, packets: number): void
   erasing(calls: number): void
   damaged(damage: string): void
-  /** What the files hold is unknown, or the thread has ended by itself. */
+  /** The content of the files is unknown, or the thread has ended by itself. */
   died(error: Error): void
 }
 

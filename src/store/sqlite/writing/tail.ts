@@ -48,7 +48,7 @@ export class Tail {
   readonly #due = new Set<number>()
   /** Those of them that this sweep has still to come to, the next one last. A call may have been folded since. */
   #sweep: number[] = []
-  /** What is pending of the calls that are due. */
+  /** Pending packets of the calls that are due. */
   #dueBytes = 0
   #bytes = 0
 
@@ -103,12 +103,12 @@ export class Tail {
     return this.#pending.get(callKey)?.page(from, limit) ?? { records: new Uint8Array(0), nextFrom: null }
   }
 
-  /** What is committed of a call behind a version and not folded yet, in the order of its appends, without its data. */
+  /** Packets of a call that are committed behind a version and not folded yet, in the order of their appends, without their data. */
   headsAfter(callKey: number, version: number): Uint8Array<ArrayBuffer> {
     return this.#pending.get(callKey)?.headsAfter(version) ?? new Uint8Array(0)
   }
 
-  /** What to fold now: about `recordsMax` records. */
+  /** The packets to fold now: about `recordsMax` records. */
   plan(recordsMax: number): FoldPlan {
     const chosen = new Map<number, readonly PendingRecord[]>()
     let room = recordsMax
@@ -174,7 +174,7 @@ export class Tail {
     return { folds, emptied }
   }
 
-  /** What is to be erased of these calls: folded packets, too, because their rows stay until all of them is folded. */
+  /** The parts of these calls to erase: folded packets, too, because their rows stay until all of them is folded. */
   planErasure(callKeys: ReadonlySet<number>): ErasurePlan {
     const pendingIn = new Map<TailBatch, number>()
     for (const callKey of callKeys)

@@ -25,7 +25,7 @@ import { type ErasurePlan, type FoldPlan, Tail } from './tail.js'
 /** Folding keeps up with four times the packets that arrive, and at least with this many records a commit. */
 const foldRecordsMin = 512
 const foldRecordsPerPacket = 4
-/** What a stop leaves for the bytes of erased calls, in milliseconds. */
+/** Time that a stop gives to the bytes of erased calls, in milliseconds. */
 const finishMs = 2000
 
 const nothingToFold: FoldPlan = { folds: [], emptied: [] }
@@ -33,13 +33,13 @@ const nothingToErase: ErasurePlan = { callKeys: new Set(), rewritten: [], emptie
 
 type PendingQuestion = Extract<ToWriter, { readonly type: 'pending-page' | 'pending-heads' }>
 
-/** What there is to tell beside the answer to a batch. */
+/** Events to report beside the answer to a batch. */
 export interface WriterPorts {
   /** Packets of a call that were stored already were dropped. */
   readonly dropped: (callId: string, packets: number) => void
   /** So many erased calls have left bytes in the files. */
   readonly erasing: (calls: number) => void
-  /** What was met is not what was written. */
+  /** A row was read that is not what was written. */
   readonly damaged: (damage: unknown) => void
   /** A checkpoint, or what an erasure has to do in the files. */
   readonly checkpointFailed: (code: string, message: string) => void
@@ -101,7 +101,7 @@ export class Writer {
     this.#offset = offset
   }
 
-  /** What is left of a deadline is at most its full delay, whatever the wall clock did between two starts (V8). */
+  /** The rest of a deadline is at most its full delay, whatever the wall clock did between two starts (V8). */
   clampDeadlines(nowMs: number, within: WriterData['dueWithin']): void {
     const late = this.#db.prepare<[number, string], CallTableRow>(
       'SELECT * FROM calls WHERE due_at > ? AND state = ?',
@@ -122,7 +122,7 @@ export class Writer {
     return this.#db.prepare(`SELECT coalesce(max(key), 0) + 1 FROM (${key})`).pluck().get() as number
   }
 
-  /** What is wrong with the words that calls are found by and cannot be mended; null where nothing is. */
+  /** The fault of the index of words that cannot be mended; null without one. */
   checkWords(): string | null {
     try {
       this.#index.check()
