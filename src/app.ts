@@ -23,8 +23,8 @@ import { limits } from './limits.js'
 import type { Log } from './log.js'
 import { FolderSpace } from './metrics/folder-space.js'
 import { Metrics } from './metrics/metrics.js'
+import type { ServiceJournal } from './store/service-journal.js'
 import { spaceRefusal } from './store/sqlite/files/free-space.js'
-import type { SqliteJournal } from './store/sqlite/sqlite-journal.js'
 
 export interface App {
   readonly host: string
@@ -121,7 +121,7 @@ interface StoppedParts {
   readonly supervision: Supervision
   readonly server: Server
   readonly calls: CallActors
-  readonly journal: SqliteJournal
+  readonly journal: ServiceJournal
 }
 
 /** From the top: nothing new comes in, what is in flight is settled, every call is in the journal, and the store closes. */
@@ -160,7 +160,7 @@ async function warnOfExposure(
 
 function createSupervision(
   epoch: string,
-  journal: SqliteJournal,
+  journal: ServiceJournal,
   metrics: Metrics,
   clock: Clock,
   log: Log,
@@ -176,7 +176,7 @@ function createSupervision(
   })
 }
 
-function createServer(entrance: Entrance, journal: SqliteJournal, metrics: Metrics, log: Log): Server {
+function createServer(entrance: Entrance, journal: ServiceJournal, metrics: Metrics, log: Log): Server {
   return new Server({
     log,
     gate: entrance.gate,
@@ -214,7 +214,7 @@ function createSockets(
   })
 }
 
-async function listen(server: Server, journal: SqliteJournal, { HOST, PORT }: Config): Promise<number> {
+async function listen(server: Server, journal: ServiceJournal, { HOST, PORT }: Config): Promise<number> {
   try {
     return await server.listen(HOST, PORT)
   } catch (error) {
@@ -226,7 +226,7 @@ async function listen(server: Server, journal: SqliteJournal, { HOST, PORT }: Co
 function notReadyReasonsOf(
   life: Life,
   fullDisk: FullDisk,
-  journal: SqliteJournal,
+  journal: ServiceJournal,
   server: Server,
 ): readonly NotReadyReason[] {
   const reasons: NotReadyReason[] = []

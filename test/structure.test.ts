@@ -29,6 +29,7 @@ const levels: readonly (readonly string[])[] = [
 /** What only these may import: adapters, programs of their own, and what is bundled. */
 const reserved: Readonly<Record<string, readonly string[]>> = {
   'store/sqlite': ['cli', 'app.ts', 'composition', 'store'],
+  'store/sqlite/sqlite-journal.ts': ['composition/journal.ts'],
   'analysis/providers': ['composition'],
   dashboard: [],
   simulate: ['cli'],

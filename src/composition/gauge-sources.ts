@@ -6,7 +6,7 @@ import type { Server } from '../http/server.js'
 import type { SupervisorSockets } from '../http/sockets/supervisor-socket.js'
 import type { FolderSpace } from '../metrics/folder-space.js'
 import type { GaugeSources } from '../metrics/gauges.js'
-import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
+import type { ServiceJournal } from '../store/service-journal.js'
 import { version } from '../version.js'
 import type { CallActors } from './call-actors.js'
 import type { MediaInputs } from './media.js'
@@ -14,7 +14,7 @@ import type { MediaInputs } from './media.js'
 export interface GaugedParts {
   readonly space: FolderSpace
   readonly feed: EventFeed
-  readonly journal: SqliteJournal
+  readonly journal: ServiceJournal
   readonly calls: CallActors
   readonly server: Server
   readonly sockets: SupervisorSockets

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js'
 import type { Config } from '../config/config.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
+import type { ServiceJournal } from '../store/service-journal.js'
 import { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
 import type { FullDisk } from './full-disk.js'
 
@@ -23,7 +24,7 @@ export function openJournal({
   metrics,
   fullDisk,
   onFatal,
-}: JournalParts): Promise<SqliteJournal> {
+}: JournalParts): Promise<ServiceJournal> {
   const { DATA_DIR, ACCEPT_DATA_LOSS, GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS, AI_BUDGET_MS } = config
   return SqliteJournal.open({
     dataDir: DATA_DIR,

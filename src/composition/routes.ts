@@ -20,7 +20,7 @@ import { mediaRoute } from '../http/sockets/media-sockets.js'
 import { supervisorRoute } from '../http/sockets/supervisor-socket.js'
 import { limits } from '../limits.js'
 import type { Metrics } from '../metrics/metrics.js'
-import type { SqliteJournal } from '../store/sqlite/sqlite-journal.js'
+import type { ServiceJournal } from '../store/service-journal.js'
 import type { CallActors } from './call-actors.js'
 import type { MediaInputs } from './media.js'
 
@@ -29,7 +29,7 @@ export interface RouteParts {
   readonly clock: Clock
   readonly entrance: Entrance
   readonly metrics: Metrics
-  readonly journal: SqliteJournal
+  readonly journal: ServiceJournal
   readonly calls: CallActors
   readonly supervision: Supervision
   readonly media: MediaInputs

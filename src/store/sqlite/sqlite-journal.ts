@@ -25,7 +25,6 @@ import {
   type DueCursor,
   type EndedCall,
   type EndedCursor,
-  type Journal,
   type JournalEntry,
   type KeptPart,
   type PacketPage,
@@ -36,6 +35,7 @@ import {
   tellFailed,
   type UnreadableCall,
 } from '../journal.js'
+import type { ServiceJournal } from '../service-journal.js'
 import type { TranscriptQuery } from '../transcript-file.js'
 import { CallNames } from './call-names.js'
 import { prepareDataFolder } from './files/data-folder.js'
@@ -70,7 +70,7 @@ export interface SqliteJournalOptions {
   readonly onCommitFailed?: (appends: number, error: VoiceStreamError) => void
 }
 
-export class SqliteJournal implements Journal, CallReader {
+export class SqliteJournal implements ServiceJournal {
   readonly #options: SqliteJournalOptions
   /** Appends that wait for their commit, and how long commits take. */
   readonly commits: GroupCommit

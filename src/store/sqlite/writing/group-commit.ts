@@ -17,6 +17,7 @@ import {
   type Settlement,
   settlementOf,
 } from '../../journal.js'
+import type { CommitQueue } from '../../service-journal.js'
 import { recordHeaderBytes, writeRecord } from '../packet-record.js'
 import type { Committed } from '../thread-messages.js'
 import { Batch, type Stream } from './batch.js'
@@ -46,7 +47,7 @@ export interface GroupCommitPorts {
 
 const commitsAveraged = 8
 
-export class GroupCommit implements CommitOutcome {
+export class GroupCommit implements CommitOutcome, CommitQueue {
   readonly #ports: GroupCommitPorts
   readonly #staging = Buffer.allocUnsafeSlow(limits.journalQueueBytesMax)
   #open = new Batch(1)
