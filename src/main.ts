@@ -58,4 +58,12 @@ async function main(): Promise<void> {
   process.exitCode = await runCommand(process.argv.slice(2), world)
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  // A bug, or a program whose files were replaced while it started: a line as for every other refusal, not a page of Node's.
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
+  const [place = ''] = /\bat .*/.exec(stack.slice(stack.indexOf('\n    at '))) ?? []
+  process.stderr.write(`voicestream: an unexpected error: ${message.split('\n', 1)[0]} (${place})\n`)
+  process.exitCode = 1
+}

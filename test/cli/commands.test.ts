@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -141,6 +141,22 @@ test('SIGUSR1 does not open the inspector, nor does SIGUSR2 end the service', as
   service.kill('SIGTERM')
   assert.equal(await service.exited, 0)
   assert.deepEqual(service.errors, [])
+})
+
+test('a program whose files are replaced while it starts says so in one line', async (t) => {
+  // Node printed its own page of an uncaught error.
+  const folder = temporaryFolder(t)
+  cpSync(mainPath(), join(folder, 'main.js'))
+  cpSync(mainPath('joined'), join(folder, 'joined'), { recursive: true })
+  const [commands] = readdirSync(join(folder, 'joined')).filter((name) => /^commands-.*\.js$/.test(name))
+  assert(commands !== undefined)
+  rmSync(join(folder, 'joined', commands))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  const child = spawn(process.execPath, [join(folder, 'main.js')], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = text(child.stderr)
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 1)
+  assert.match(await said, /^voicestream: an unexpected error: Cannot find module .*\n$/)
 })
 
 for (const words of [[], ['serve']])
