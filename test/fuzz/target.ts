@@ -44,7 +44,8 @@ export class Target {
   /** That of `auth` has tokens, all others have none. */
   static async start(isGuarded: boolean): Promise<Target> {
     const stage = new Stage()
-    const settings = isGuarded ? guardedSettings : {}
+    // A whole run takes longer than a quarter of an hour, and the bystanders stay as they are.
+    const settings = { CALL_IDLE_TIMEOUT_MS: 86_400_000, ...(isGuarded ? guardedSettings : {}) }
     const service = await stage.service({ dataDir: stage.folder(), settings })
     const target = new Target(service, isGuarded ? tokenBearers : { write: {}, read: {} })
     target.#stage.after(() => stage.clear())
