@@ -15,7 +15,7 @@ export interface RecoveredTail {
 export function recoverTail(
   db: Db,
   packets: StoredPackets,
-  damaged: (fault: StoredDamage) => void,
+  damaged: (fault: StoredDamage, offset: number) => void,
 ): RecoveredTail {
   const tail = new Tail()
   const folded = new Map<number, number>()
@@ -32,7 +32,7 @@ export function recoverTail(
     last = offset
     if (crc32(records) === checksum)
       tail.add(offset, records, (callKey, version) => version <= foldedThrough(callKey))
-    else damaged(new StoredDamage(`the journal is damaged at offset ${offset}`))
+    else damaged(new StoredDamage(`the journal is damaged at offset ${offset}`), offset)
   }
   return { tail, offset: last }
 }

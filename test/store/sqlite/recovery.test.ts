@@ -251,6 +251,17 @@ describe('a damaged database', () => {
       )
   })
 
+  test('is gone on without its damaged row where the operator accepts that, and the next start needs no word', async (t) => {
+    // The start was refused all the same, and no setting helped.
+    const dataDir = await damaged(t, true, 'journal')
+    const told: string[] = []
+    const accepting = { acceptDataLoss: true, onDamaged: (damage: string) => told.push(damage) }
+    const { journal } = await openJournal(t, { dataDir, ...accepting })
+    assert.deepEqual(told, ['the journal is damaged at offset 1'])
+    await close(journal)
+    await openJournal(t, { dataDir })
+  })
+
   test('refuses to give packets out of a damaged run, and never gives wrong ones', async (t) => {
     const dataDir = await damaged(t, false, 'runs')
     const { journal } = await openJournal(t, { dataDir })

@@ -53,6 +53,8 @@ export class Writer {
   readonly #erasures: Erasures
   readonly #index: CallIndex
   readonly #dropped: WriterPorts['dropped']
+  readonly #damaged: WriterPorts['damaged']
+  readonly #acceptDataLoss: boolean
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #insertBatch: Statement
@@ -70,6 +72,8 @@ export class Writer {
     this.#index = new CallIndex(db, ports.damaged)
     this.#folds = new Folds(db)
     this.#dropped = ports.dropped
+    this.#damaged = ports.damaged
+    this.#acceptDataLoss = acceptDataLoss
     this.#erasures = new Erasures({
       db,
       index: this.#index,
@@ -92,11 +96,16 @@ export class Writer {
     this.#insertLifecycle = db.prepare(insertLifecycle)
   }
 
-  /** Reads the tail back into memory. A row whose checksum does not fit stops the start. */
+  /** Reads the tail back into memory. A row whose checksum does not fit stops the start, or its packets are given up. */
   recover(): void {
-    const { tail, offset } = recoverTail(this.#db, new StoredPackets(this.#db), (fault) => {
-      throw fault
+    const lost: number[] = []
+    const { tail, offset } = recoverTail(this.#db, new StoredPackets(this.#db), (fault, at) => {
+      if (!this.#acceptDataLoss) throw fault
+      this.#damaged(fault)
+      lost.push(at)
     })
+    // The next start must not find them again.
+    for (const at of lost) this.#deleteBatch.run(at)
     this.#tail = tail
     this.#offset = offset
   }
