@@ -63,6 +63,7 @@ export class SimCluster {
       // Ids are forgotten early in some runs, so that a repeated attempt is refused by the guard alone.
       duplicateMs: random.pick([60_000, 500]),
       stored: (message) => this.#history.push(message),
+      resumeMs: () => random.pick([0, random.integer(0, 4000)]),
     })
     this.#applyMsMax = random.pick([5, 30, 300])
     for (const name of names) this.#skews.set(name, random.integer(-5000, 5000))
@@ -132,7 +133,8 @@ export class SimCluster {
       applyMsMax: this.#applyMsMax,
       isConnected: (other) => this.nodeOf(other)?.log.isCut === false,
       ended: (why) => {
-        if (why.includes('start with a copy')) this.#takeCopy(name)
+        // A process that was set aside has no file here any more.
+        if (this.nodeOf(name) === node && why.includes('start with a copy')) this.#takeCopy(name)
         if (why.includes('the disk of this node')) this.#happened['transaction broken off'] = 1
         this.#gone(name, node, restartMs)
       },

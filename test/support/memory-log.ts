@@ -21,6 +21,8 @@ export interface MemoryLogOptions {
   readonly attemptMs?: Millis
   /** Ids are known for so long. */
   readonly duplicateMs?: Millis
+  /** A connection that was mended gets messages again after so long; its appends go at once. */
+  readonly resumeMs?: () => Millis
   /** Everything that is ever stored. */
   readonly stored?: (message: LogMessage) => void
 }
@@ -29,6 +31,7 @@ export class MemoryLog {
   readonly clock: Clock
   readonly attemptMs: Millis
   readonly delayMs: () => Millis
+  readonly resumeMs: () => Millis
   readonly #duplicateMs: Millis
   readonly #stored: (message: LogMessage) => void
   readonly #messages: LogMessage[] = []
@@ -45,8 +48,10 @@ export class MemoryLog {
     delayMs = () => 0,
     attemptMs = 2000,
     duplicateMs = idsKnownMs,
+    resumeMs = () => 0,
     stored = () => {},
   }: MemoryLogOptions) {
+    this.resumeMs = resumeMs
     this.#duplicateMs = duplicateMs
     this.#stored = stored
     this.clock = clock
@@ -163,6 +168,7 @@ export class MemoryLogConnection implements Log {
   deliveriesToLose = 0
   /** So many deliveries have another bit than what was stored. */
   deliveriesToChange = 0
+  #isResuming = false
   #isClosed = false
 
   constructor(log: MemoryLog) {
@@ -214,8 +220,15 @@ export class MemoryLogConnection implements Log {
 
   /** A cut connection goes on where it was. */
   mend(): void {
+    if (!this.isCut) return
     this.isCut = false
-    this.#log.deliver()
+    const waitMs = this.#log.resumeMs()
+    this.#isResuming = waitMs > 0
+    if (waitMs === 0) return this.#log.deliver()
+    this.#log.clock.after(waitMs, () => {
+      this.#isResuming = false
+      this.#log.deliver()
+    })
   }
 
   /** Its node is gone. */
@@ -227,7 +240,7 @@ export class MemoryLogConnection implements Log {
   }
 
   deliver(): void {
-    if (this.isCut) return
+    if (this.isCut || this.#isResuming) return
     for (const following of this.#following) this.#deliverTo(following)
   }
 
