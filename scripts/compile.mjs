@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { joinPrograms } from './join.mjs'
+import { joinForTests, joinPrograms } from './join.mjs'
 
 const stamp = '.built-from'
 /** `LICENSE` and `NOTICE` go with every copy. */
@@ -27,6 +27,7 @@ const targets = {
     fill: async (folder) => {
       await compile('tsconfig.test.json', folder)
       await joinPrograms(join(folder, 'src'))
+      await joinForTests(folder)
     },
   },
 }

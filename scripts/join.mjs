@@ -49,6 +49,36 @@ export async function joinPrograms(folder) {
   writeFileSync(join(folder, 'joined/LICENSES.txt'), licencesOf(inputs.flatMap(Object.keys)))
 }
 
+/** Test files run from what was compiled. One package has 683 files, which most of them would read. */
+const joinedForTests = { typebox: 'typebox', 'typebox/compile': 'typebox-compile' }
+
+/** Joins it below `joined-for-tests/`, and has the compiled files import it from there. */
+export async function joinForTests(folder) {
+  const { build: bundle } = await import('esbuild')
+  const joined = join(folder, 'joined-for-tests')
+  await bundle({
+    entryPoints: Object.entries(joinedForTests).map(([name, out]) => ({ in: name, out })),
+    outdir: joined,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    logLevel: 'warning',
+  })
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /^(src|test|bench)\/.*\.js$/.test(name),
+  )
+  for (const file of files) {
+    const path = join(folder, file)
+    const text = readFileSync(path, 'utf8')
+    const changed = text.replaceAll(/ from '(typebox(?:\/compile)?)'/g, (_, name) => {
+      const place = relative(dirname(path), join(joined, `${joinedForTests[name]}.js`))
+      return ` from '${place.startsWith('.') ? place : `./${place}`}'`
+    })
+    if (changed !== text) writeFileSync(path, changed)
+  }
+}
+
 const apartOf = (program) => program.replace(/\.js$/, '.apart.js')
 
 function stubOf(folder, program) {
