@@ -27,6 +27,7 @@ import {
   temporaryFolder,
 } from '../support/service.js'
 import { fileOf } from '../support/sqlite.js'
+import { suiteService } from '../support/suite-service.js'
 
 const data = (sequence: number) => String(sequence).padStart(700, 'x')
 
@@ -119,8 +120,10 @@ describe('a backup of a service under load', () => {
 })
 
 describe('a backup', () => {
+  const shared = suiteService()
+
   test('never replaces a file unless it is told to, and then only by a whole one', async (t) => {
-    const service = await startService(t)
+    const service = shared()
     await post(service, '/v1/call/stream/c1', packet(0))
     const file = join(temporaryFolder(t), 'backup.db')
     writeFileSync(file, 'mine')
@@ -137,7 +140,7 @@ describe('a backup', () => {
 
   test('never comes beside the log of another database, and never in the place of what is no file', async (t) => {
     // Guards against a copy that SQLite reads with a stranger's log, and against a /dev/null that is a file from then on.
-    const service = await startService(t)
+    const service = shared()
     await post(service, '/v1/call/stream/c1', packet(0))
     const folder = temporaryFolder(t)
     const crashed = join(folder, 'voicestream.db')
@@ -179,8 +182,8 @@ describe('a backup', () => {
     assert.deepEqual(readdirSync(folder), [])
   })
 
-  test('that cannot be written ends with 74 and leaves nothing', async (t) => {
-    const service = await startService(t)
+  test('that cannot be written ends with 74 and leaves nothing', async () => {
+    const service = shared()
     await post(service, '/v1/call/stream/c1', packet(0))
     const { code, err } = await runCommand(['backup', '--data-dir', service.dataDir, '/nowhere/b.db'])
     assert.equal(code, 74)

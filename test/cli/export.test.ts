@@ -8,6 +8,7 @@ import { parseWav } from '../../src/audio/wav-file.js'
 import { cutPackets } from '../../src/simulate/packets.js'
 import { bulkLines, numbers, postLines, runCommand, runProgram } from '../support/command.js'
 import { get, packet, post, type Service, startService, temporaryFolder } from '../support/service.js'
+import { suiteService } from '../support/suite-service.js'
 
 const example = parseWav(readFileSync('examples/support-call.wav'))
 const packets = cutPackets(example)
@@ -22,7 +23,16 @@ const expected = (() => {
   return samples
 })()
 
-async function sendSpeech(service: Service): Promise<void> {
+/** Once for a service. */
+const spoken = new Map<Service, Promise<void>>()
+
+function sendSpeech(service: Service): Promise<void> {
+  const sent = spoken.get(service) ?? speak(service)
+  spoken.set(service, sent)
+  return sent
+}
+
+async function speak(service: Service): Promise<void> {
   const sequences = packets.map(({ sequence }) => sequence).filter((sequence) => !lost.has(sequence))
   // The second half first, so that packets are late, and runs overlap.
   const order = [...sequences.slice(900), ...sequences.slice(0, 900)]
@@ -35,8 +45,10 @@ async function sendSpeech(service: Service): Promise<void> {
 }
 
 describe('export', () => {
+  const shared = suiteService()
+
   test('writes the samples that arrived, and silence where none did', async (t) => {
-    const service = await startService(t)
+    const service = shared()
     await sendSpeech(service)
     const words = ['export', 'speech', '--data-dir', service.dataDir]
     const piped = await runProgram(words)
@@ -55,9 +67,9 @@ describe('export', () => {
     assert.equal((await runCommand([...words, '-o', file, '--force'])).code, 0)
   })
 
-  test('writes each track by itself, both as channels of one file, and all of them as lines that can be posted again', async (t) => {
+  test('writes each track by itself, both as channels of one file, and all of them as lines that can be posted again', async () => {
     // Guards against a second track whose samples stand behind those of the first, as if they had been said later.
-    const service = await startService(t)
+    const service = shared()
     const lines = [0, 1].flatMap((track) =>
       numbers(0, 10 + track).map((sequence) => ({
         call_id: 'two',
@@ -120,8 +132,8 @@ describe('export', () => {
     )
   })
 
-  test('takes the id of a call as it is shown, with quotes, slashes and percent signs', async (t) => {
-    const service = await startService(t)
+  test('takes the id of a call as it is shown, with quotes, slashes and percent signs', async () => {
+    const service = shared()
     const ids = ['a%41"/\\b@[::1]', 'aA"/\\b@[::1]']
     for (const [sequence, id] of ids.entries())
       await post(service, `/v1/call/stream/${encodeURIComponent(id)}`, packet(sequence))
@@ -141,8 +153,8 @@ describe('export', () => {
     assert.equal((await runCommand(['export', '../x', '--data-dir', service.dataDir])).code, 64)
   })
 
-  test('decodes G.711 for players that do not know it', async (t) => {
-    const service = await startService(t)
+  test('decodes G.711 for players that do not know it', async () => {
+    const service = shared()
     await sendSpeech(service)
     const { out } = await runCommand(['export', 'speech', '--decode', '--data-dir', service.dataDir])
     const { encoding, frames } = parseWav(out)
@@ -153,7 +165,7 @@ describe('export', () => {
   })
 
   test('writes packets that another service takes, and then has', async (t) => {
-    const service = await startService(t)
+    const service = shared()
     await sendSpeech(service)
     const words = ['export', 'speech', '--format', 'ndjson', '--data-dir', service.dataDir]
     const { code, out } = await runCommand(words)
@@ -180,8 +192,8 @@ describe('export', () => {
     assert.deepEqual(JSON.parse(lines[0] ?? ''), { call_id: 'speech', ...first })
   })
 
-  test('refuses what is no audio, a call that is not there, and text of any kind as WAV', async (t) => {
-    const service = await startService(t)
+  test('refuses what is no audio, a call that is not there, and text of any kind as WAV', async () => {
+    const service = shared()
     // Guards against text that happens to be base64, which came out as noise.
     await post(service, '/v1/call/stream/words', packet(0, 'xxxxxxxx'))
     await post(service, '/v1/call/stream/words', packet(1, 'hello there!'))
