@@ -29,6 +29,7 @@ interface View extends Row {
 
 const connections = 4
 const snapshotMsMax = 10_000
+const attemptsMax = 5
 
 const searches = ['invoice', 'refund', 'thanks broken', 'contr*']
 const filters = ['agent=agent-1', 'agent=agent-4&state=ARCHIVED', 'queue=sales']
@@ -66,11 +67,20 @@ export async function readAnswers(port: number, paths: readonly string[]): Promi
   const reads = Array.from({ length: connections }, async () => {
     const connection = new Connection(port)
     for (let path = left.shift(); path !== undefined; path = left.shift())
-      byPath.set(path, await connection.get(path))
+      byPath.set(path, await getPatiently(connection, path))
     connection.close()
   })
   await Promise.all(reads)
   return { byPath, snapshot: await readSnapshot(port) }
+}
+
+/** On a busy machine an answer may be late, which says nothing about the file; one that never comes does. */
+async function getPatiently(connection: Connection, path: string): Promise<Answer> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await connection.get(path)
+    const isLate = answer.kind === 'broken' || answer.status === 503
+    if (!isLate || attempt === attemptsMax) return answer
+  }
 }
 
 async function readSnapshot(port: number): Promise<readonly Row[] | null> {
