@@ -47,6 +47,7 @@ export class SimCluster {
   readonly #applyMsMax: Millis
   readonly #skews = new Map<string, Millis>()
   #runs = 0
+  #unsent = calls * packetsPerCall
   #unanswered = 0
   readonly #accepted = new Map<string, number>()
   readonly #happened: Record<string, number> = {}
@@ -187,7 +188,10 @@ export class SimCluster {
     for (const name of names) this.after(random.integer(0, 2000), () => this.#start(name))
     for (let callKey = 1; callKey <= calls; callKey++)
       for (let sequence = 0; sequence < packetsPerCall; sequence++)
-        this.after(random.integer(0, troubleMs), () => this.#send(callKey, sequence, random.chance(0.1)))
+        this.after(random.integer(0, troubleMs), () => {
+          this.#unsent--
+          this.#send(callKey, sequence, random.chance(0.1))
+        })
     const kinds = Object.keys(faults)
     for (let count = random.integer(2, 8); count > 0; count--) {
       const kind = random.pick(kinds)
@@ -226,7 +230,8 @@ export class SimCluster {
   }
 
   #isAtRest(): boolean {
-    if (!this.#isMended || this.#unanswered > 0 || this.#nodes.size < names.length) return false
+    if (!this.#isMended || this.#unsent > 0 || this.#unanswered > 0 || this.#nodes.size < names.length)
+      return false
     if (this.memory.isStalled || this.memory.isFull) return false
     return names.every(
       (name) => this.fileOf(name).position === this.memory.last && this.nodeOf(name)?.log.isCut === false,
