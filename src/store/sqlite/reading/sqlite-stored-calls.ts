@@ -102,7 +102,8 @@ export class SqliteStoredCalls implements StoredCalls {
   }
 
   #tail(damaged: (fault: StoredDamage) => void): Tail {
-    return recoverTail(this.#db, this.#packets, damaged).tail
+    // Its place in the journal is not the call that `damaged` may be given.
+    return recoverTail(this.#db, this.#packets, (fault) => damaged(fault)).tail
   }
 
   /** Returns the key of its last call, or null behind the last of all. */
