@@ -93,6 +93,19 @@ export class PacedLoad {
   }
 }
 
+/** What a packet may take beside a crowd, in milliseconds: the promise, or on a busy machine twice what it took alone in the same run. */
+export function besideMsMax(aloneMs: readonly number[]): number {
+  return Math.max(50, 2 * percentile(aloneMs, 0.99))
+}
+
+/** A second of warm-up, then four that count. */
+export async function latenciesAlone(load: PacedLoad): Promise<readonly number[]> {
+  await sleep(1000)
+  load.takeLatencies()
+  await sleep(4000)
+  return load.takeLatencies()
+}
+
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
