@@ -118,6 +118,9 @@ interface LegView {
   readonly tracks: readonly { readonly first_sequence: number }[]
 }
 
+/** Of 20 ms: a killed service is away for longer, whatever was lost with it. */
+const outagePacketsMin = 5
+
 /** Each leg's packets stand from its base on, as they were sent; between two legs is a gap for all that was lost. */
 async function judge(
   port: number,
@@ -151,7 +154,7 @@ async function judge(
       continue
     }
     // The clock of the service has seen them pass; a packet at either end is a matter of rounding.
-    if (expected > 0 && base - end < lost * 0.9 - 2)
+    if (expected > 0 && base - end < Math.max(outagePacketsMin, lost * 0.9 - 2))
       findings.push(`${call}: ${lost} packets before leg ${leg} are lost, and ${base - end} are counted`)
     for (let at = 0; at < count; at++)
       if (!stored.get(base + at)?.equals(streamPacket(stream, leg, at)))
