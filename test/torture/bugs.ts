@@ -128,7 +128,7 @@ export const bugs: readonly Bug[] = [
       },
     ],
     scenario: 'disk/failing-write',
-    finding: /: lost ×/,
+    finding: /: lost ×|packets of call \S+ are stored and are not found/,
     run: (stage, seed) => runFailingWrites(stage, { seed, rounds: 3 }),
     unavailable: straceUnavailable,
   },
