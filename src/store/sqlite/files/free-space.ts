@@ -7,6 +7,7 @@ import { open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../../../errors.js'
 import { limits } from '../../../limits.js'
+import { filesOf } from './file-watch.js'
 
 /** What a write there is refused with for lack of space; null where it is taken, or fails for another reason. */
 export async function spaceRefusal(folder: string): Promise<string | null> {
@@ -34,10 +35,8 @@ export async function spaceRefusal(folder: string): Promise<string | null> {
 async function isAtFileLimit(folder: string): Promise<boolean> {
   const bytesMax = await fileBytesMax()
   if (bytesMax === Number.POSITIVE_INFINITY) return false
-  const files = ['voicestream.db', 'voicestream.db-wal'].map((name) => stat(join(folder, name)))
-  const sizes = (await Promise.allSettled(files)).map((file) =>
-    file.status === 'fulfilled' ? file.value.size : 0,
-  )
+  const files = await Promise.allSettled(filesOf(folder).map((path) => stat(path)))
+  const sizes = files.map((file) => (file.status === 'fulfilled' ? file.value.size : 0))
   return sizes.some((size) => size + limits.fullDiskBytesMin > bytesMax)
 }
 

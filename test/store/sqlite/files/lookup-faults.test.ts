@@ -9,6 +9,7 @@ import Database from 'better-sqlite3'
 import { lookAtLookups } from '../../../../src/store/sqlite/files/lookup-faults.js'
 import type { CallTableRow } from '../../../../src/store/sqlite/reading/stored-call-row.js'
 import { callChecksum } from '../../../../src/store/sqlite/row-checksum.js'
+import { usedBytes } from '../../../support/data-files.js'
 import { endedCall } from '../../../support/ended-calls.js'
 import { close, fileOf, openJournal } from '../../../support/sqlite.js'
 
@@ -63,16 +64,6 @@ test('a changed byte of an index is found before a start, or changes nothing tha
   t.diagnostic(JSON.stringify(found))
   assert(found.faults > 1000, `${found.faults} bytes were found`)
 })
-
-/** The header, the pointers and the cells of a leaf. */
-function usedBytes(file: Buffer, page: number): number[] {
-  const start = (page - 1) * 4096
-  const cells = file.readUInt16BE(start + 3)
-  const content = file.readUInt16BE(start + 5)
-  const range = (first: number, end: number) =>
-    Array.from({ length: end - first }, (_, at) => start + first + at)
-  return [...range(0, 8 + 2 * cells), ...range(content, 4096)]
-}
 
 function faultsOf(db: Database.Database): readonly string[] {
   try {

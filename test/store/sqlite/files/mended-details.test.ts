@@ -10,6 +10,7 @@ import Database from 'better-sqlite3'
 import { lookAtLookups } from '../../../../src/store/sqlite/files/lookup-faults.js'
 import { mendDetails } from '../../../../src/store/sqlite/files/mended-details.js'
 import { detailChecksum } from '../../../../src/store/sqlite/row-checksum.js'
+import { usedBytes } from '../../../support/data-files.js'
 import { close, fileOf, openJournal } from '../../../support/sqlite.js'
 
 const calls = 8
@@ -87,16 +88,6 @@ function outcomeOf(changed: Buffer, truth: string, what: string): 'mended' | 're
   } finally {
     db.close()
   }
-}
-
-/** The header, the pointers and the cells of a leaf. */
-function usedBytes(file: Buffer, page: number): number[] {
-  const start = (page - 1) * 4096
-  const cells = file.readUInt16BE(start + 3)
-  const content = file.readUInt16BE(start + 5)
-  const range = (first: number, end: number) =>
-    Array.from({ length: end - first }, (_, at) => start + first + at)
-  return [...range(0, 8 + 2 * cells), ...range(content, 4096)]
 }
 
 test('a detail that is damaged in both places is refused at a start, and left out where all is made anew', async (t) => {
