@@ -140,18 +140,15 @@ export class StoredPackets {
    */
   wholeEntries(callKey: number, afterVersion: number, pending: Uint8Array): readonly VersionedEntry[] {
     const found: VersionedEntry[] = []
-    let last: VersionedEntry | undefined
     let version = afterVersion
     for (const next of this.entries(callKey, afterVersion, pending)) {
-      if (next.version !== ++version)
-        throw new StoredDamage(`entries of the call with key ${callKey} are gone`)
+      if (next.version !== ++version) throw entriesGone(callKey)
+      const last = found.at(-1)
       const joined = last === undefined ? null : joinedEntry(last, next)
       if (joined === null) found.push(next)
       else found[found.length - 1] = joined
-      last = joined ?? next
     }
-    if (this.#differingCounts.get({ callKey }) !== 0)
-      throw new StoredDamage(`entries of the call with key ${callKey} are gone`)
+    if (this.#differingCounts.get({ callKey }) !== 0) throw entriesGone(callKey)
     return found
   }
 
@@ -225,6 +222,8 @@ const byVersion = (entries: VersionedEntry[]) => entries.sort((a, b) => a.versio
 function packetEntry(record: Buffer): VersionedEntry {
   return { version: recordVersion(record, 0), entry: recordEntry(record, 0) }
 }
+
+const entriesGone = (callKey: number) => new StoredDamage(`entries of the call with key ${callKey} are gone`)
 
 /** Both in one, as a block of the later version; null where the second does not follow the first. */
 function joinedEntry(
