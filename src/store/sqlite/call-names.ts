@@ -4,8 +4,10 @@
  * the main thread one with all that it creates; together they know every name, in memory that does not grow. Nothing is taken
  * out: after many millions of calls more and more new ones are looked for, until the next start.
  */
+
 import assert from 'node:assert/strict'
 import { limits } from '../../limits.js'
+import { mixed, textHash } from '../text-hash.js'
 
 const bits = limits.callNamesBytes * 8
 const mask = bits - 1
@@ -28,7 +30,7 @@ export class CallNames {
 
   add(callId: string): void {
     const step = secondHash(callId)
-    let at = firstHash(callId)
+    let at = textHash(callId)
     for (let look = 0; look < looks; look++, at += step) {
       const bit = at & mask
       this.#words[bit >>> 5] = (this.#words[bit >>> 5] as number) | (1 << (bit & 31))
@@ -37,7 +39,7 @@ export class CallNames {
 
   mayHold(callId: string): boolean {
     const step = secondHash(callId)
-    let at = firstHash(callId)
+    let at = textHash(callId)
     for (let look = 0; look < looks; look++, at += step) {
       const bit = at & mask
       if (((this.#words[bit >>> 5] as number) & (1 << (bit & 31))) === 0) return false
@@ -57,22 +59,9 @@ function emptyWords(): Uint32Array {
   return new Uint32Array(limits.callNamesBytes / 4).fill(0)
 }
 
-/** FNV-1a, 32 bits, with the last step of MurmurHash3: names often differ in their last characters alone. */
-function firstHash(text: string): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  return mixed(hash)
-}
-
 /** Odd, so that the looks go to different bits. */
 function secondHash(text: string): number {
   let hash = 0x9e3779b9
   for (let at = text.length - 1; at >= 0; at--) hash = Math.imul(hash ^ text.charCodeAt(at), 0x85ebca6b)
   return mixed(hash) | 1
-}
-
-function mixed(hash: number): number {
-  let mix = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35)
-  return mix ^ (mix >>> 16)
 }
