@@ -11,6 +11,7 @@ import { EventRing } from '../../src/feed/event-ring.js'
 import { limits } from '../../src/limits.js'
 import { callId } from '../support/calls.js'
 import { packetFacts } from '../support/feeds.js'
+import { eventually } from '../support/service.js'
 
 const mib = 1024 * 1024
 const events = 30_000
@@ -22,6 +23,24 @@ function heapBytes(): number {
   collect()
   return process.memoryUsage().heapUsed
 }
+
+// The first one: buffers of another test's ring are freed some time after their collection, so they would count as shrinkage.
+test('packets with a hundred missing numbers each leave nothing in the heap, and outside of it what the feed may hold', async () => {
+  const ring = new EventRing()
+  const outside = () => process.memoryUsage().arrayBuffers
+  const [heapBefore, outsideBefore] = [heapBytes(), outside()]
+  for (let number = 0; number < 2 * limits.feedSlots; number++) {
+    const missingSequences = Array.from({ length: limits.missingListedMax }, (_, i) => number + i)
+    ring.addPacket(packetFacts(number, { missingSequences }))
+  }
+  assert(ring.evictedThrough > limits.feedSlots, 'most of them were let go')
+  const listBytes = (ring.head - ring.evictedThrough) * limits.missingListedMax * 4
+  const grown = await eventually(
+    async () => ({ heap: heapBytes() - heapBefore, outside: outside() - outsideBefore }),
+    ({ heap, outside }) => heap < mib && outside < listBytes + mib,
+  )
+  assert(grown.outside >= listBytes, `${grown.outside / mib} MiB`)
+})
 
 for (const [kind, character] of [
   ['one byte', 'é'],
@@ -53,18 +72,3 @@ for (const [kind, character] of [
     assert(grownBy > limits.feedBytesMax / 2, 'the feed is as full as it may be')
     assert(grownBy < 1.1 * limits.feedBytesMax, `${grownBy / mib} MiB`)
   })
-
-test('packets with a hundred missing numbers each leave nothing in the heap, and outside of it what the feed may hold', () => {
-  const ring = new EventRing()
-  const outside = () => process.memoryUsage().arrayBuffers
-  const [heapBefore, outsideBefore] = [heapBytes(), outside()]
-  for (let number = 0; number < 2 * limits.feedSlots; number++) {
-    const missingSequences = Array.from({ length: limits.missingListedMax }, (_, i) => number + i)
-    ring.addPacket(packetFacts(number, { missingSequences }))
-  }
-  assert(ring.evictedThrough > limits.feedSlots, 'most of them were let go')
-  const grown = { heap: heapBytes() - heapBefore, outside: outside() - outsideBefore }
-  const listBytes = (ring.head - ring.evictedThrough) * limits.missingListedMax * 4
-  assert(grown.heap < mib, `${grown.heap / mib} MiB of heap`)
-  assert(grown.outside >= listBytes && grown.outside < listBytes + mib, `${grown.outside / mib} MiB`)
-})

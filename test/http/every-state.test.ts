@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { settingsOfStates } from '../support/call-states.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
-import { eventually, packet, type Service } from '../support/service.js'
+import { eventually, logged, packet, type Service } from '../support/service.js'
 import { suiteService } from '../support/suite-service.js'
 
 type State = keyof typeof settingsOfStates
@@ -59,7 +59,7 @@ async function testOtherContent(t: TestContext, service: Service, state: State):
   const receives = state === 'IN_PROGRESS' || state === 'COMPLETED'
   assert.deepEqual([status, body['status']], receives ? [202, 'duplicate'] : [409, 'rejected'])
   await eventually(mismatches, (count) => count === before + 1)
-  const lines = service.log.filter((line) => line['call_id'] === 'other' && line['sequence'] === 1)
+  const lines = await logged(service, (line) => line['call_id'] === 'other' && line['sequence'] === 1)
   assert.equal(lines.length, 1)
   assert.equal(lines[0]?.['level'], 40, 'it is a warning')
   assert(!JSON.stringify(service.log).includes('DIFFERENT'), 'nobody’s words are in the log')

@@ -8,7 +8,7 @@ import { bearer } from '../support/credentials.js'
 import { supervisorHandshake } from '../support/handshake.js'
 import { HttpClient } from '../support/http-client.js'
 import { exchangeRaw } from '../support/raw-connection.js'
-import { eventually, packet, startService, temporaryFolder } from '../support/service.js'
+import { eventually, logged, packet, startService, temporaryFolder } from '../support/service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
 
 const old = 'old-supervisor-token-canary'
@@ -46,7 +46,7 @@ test('SIGHUP takes new tokens in and closes the sockets of those that are gone, 
   service.kill('SIGHUP')
   await reloaded(3)
   assert.deepEqual([await status(old), await status(fresh)], [200, 200])
-  const refused = service.log.filter(({ msg }) => /could not be reloaded/.test(String(msg)))
+  const refused = await logged(service, ({ msg }) => /could not be reloaded/.test(String(msg)), 2)
   assert.deepEqual(
     refused.map(({ reason, err }) => [typeof reason, err]),
     Array(2).fill(['string', undefined]),

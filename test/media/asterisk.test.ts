@@ -8,7 +8,7 @@ import { freePort, skippedWithoutAsterisk } from '../support/asterisk.js'
 import { startMediaTally } from '../support/media-tally.js'
 import { Pbx } from '../support/pbx.js'
 import { agentScenario, callerScenario } from '../support/phones.js'
-import { startService } from '../support/service.js'
+import { logged, startService } from '../support/service.js'
 import { audioOf, callsWhere, toneOf } from '../support/tapped-calls.js'
 
 /** Asterisk's frame over AudioSocket: three bytes of header, then 20 ms of linear samples. */
@@ -63,7 +63,7 @@ describe('the dialplan of an Asterisk', { skip: skippedWithoutAsterisk() }, () =
       [bare?.tracks?.[0]?.name, bare?.caller, bare?.metadata?.['channel']],
       ['caller', null, undefined],
     )
-    assert(service.log.some(({ reason }) => /of the URL differ/.test(String(reason))))
+    await logged(service, ({ reason }) => /of the URL differ/.test(String(reason)))
 
     const carried = tcp.sockets.map(({ bytes }) => samplesOf(bytes)).map(({ length }) => length)
     assert.deepEqual(

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { answer, OpenAiServer, wellBehaved } from '../support/openai-server.js'
-import { eventually, get, getText, startService } from '../support/service.js'
+import { eventually, get, getText, logged, startService } from '../support/service.js'
 import { postTone } from '../support/tone-calls.js'
 
 test('a key that is refused fails no call, and the log and the metrics say that it is the key', async (t) => {
@@ -36,7 +36,7 @@ test('a key that is refused fails no call, and the log and the metrics say that 
   const metrics = await getText(service, '/metrics')
   assert.match(metrics, /voicestream_ai_breaker_opens_total\{cause="key"\} 1\n/)
   assert.match(metrics, /voicestream_ai_breaker_opens_total\{cause="quota"\} 0\n/)
-  const line = service.log.find(({ kind }) => kind === 'key')
+  const [line] = await logged(service, ({ kind }) => kind === 'key')
   assert.deepEqual([line?.['level'], line?.['reason']], [50, 'transcription: 401 invalid_api_key'])
   isRefused = false
   for (const id of ids) {

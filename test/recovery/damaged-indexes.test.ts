@@ -8,7 +8,7 @@ import { runCommand } from '../support/command.js'
 import { endedCall } from '../support/ended-calls.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
-import { startService } from '../support/service.js'
+import { logged, startService } from '../support/service.js'
 import { change, changeIn, close, openJournal } from '../support/sqlite.js'
 import { startRefused } from '../torture/refusal.js'
 import { Stage } from '../torture/stage.js'
@@ -76,7 +76,7 @@ describe('a byte of what calls are found by', () => {
     const service = await startService(t, { dataDir })
     const { body } = await new HttpClient(t, service).get('/v1/calls?q=invoice')
     assert.equal((body['calls'] as unknown[]).length, 3)
-    assert.equal(service.log.filter(({ reason }) => /made anew/.test(String(reason))).length, 1)
+    assert.equal((await logged(service, ({ reason }) => /made anew/.test(String(reason)))).length, 1)
   })
 
   test('may be gone for a start that accepts it', async (t) => {
@@ -119,7 +119,7 @@ describe('a byte of what was said of a call', () => {
         assert.deepEqual(found, calls, agent)
       }
       assert.equal(await readMetric(service, 'voicestream_damaged_rows_total'), 1)
-      assert.equal(service.log.filter(({ reason }) => /details/.test(String(reason))).length, 1)
+      assert.equal((await logged(service, ({ reason }) => /details/.test(String(reason)))).length, 1)
       service.kill('SIGTERM')
       await service.exited
       const { out, code } = await runCommand(['verify', '--data-dir', dataDir])

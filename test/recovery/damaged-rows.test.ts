@@ -13,7 +13,7 @@ import { FeedClient } from '../support/feed-client.js'
 import { type Answer, HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
 import { assertProblem } from '../support/problems.js'
-import { eventually, getText, type Service, startService } from '../support/service.js'
+import { eventually, getText, logged, type Service, startService } from '../support/service.js'
 import { change, changeIn, close, fileOf, openJournal } from '../support/sqlite.js'
 
 const said = (words: string) => ({ transcription: words, sentiment: 'neutral', confidence: 1 }) as const
@@ -74,7 +74,7 @@ describe('a call whose row is damaged', () => {
         )
       }
       assert.equal(await readMetric(service, 'voicestream_damaged_rows_total'), 1)
-      const lines = service.log.filter(({ msg }) => /is damaged/.test(String(msg)))
+      const lines = await logged(service, ({ msg }) => /is damaged/.test(String(msg)))
       assert.equal(lines.length, 1, 'it is logged once')
       service.kill('SIGTERM')
       await service.exited

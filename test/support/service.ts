@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { atEnd } from './cleanup.js'
 import { patience } from './patience.js'
 
@@ -70,7 +71,12 @@ export async function startService(t: TestContext, options: ServiceOptions = {})
     env: { ...process.env, ...Object.fromEntries(variables) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  const closed = once(child, 'close')
+  const exited = once(child, 'exit').then(async ([code]) => {
+    // Its last lines are still in the pipe, which a killed wrapper's child keeps open.
+    await Promise.race([closed, delay(patience(2_000), undefined, { ref: false })])
+    return code as number | null
+  })
   atEnd(t, async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await exited
@@ -152,6 +158,21 @@ export function packet(
   data = `packet ${sequence}`,
 ): { sequence: number; data: string; timestamp: number } {
   return { sequence, data, timestamp: 1_700_000_000 + sequence / 50 }
+}
+
+/**
+ * The lines of the log that are wanted, once there are `count` of them. A line is read some time after the answer to the
+ * request that caused it, so whoever looks at `log` itself may look too early.
+ */
+export function logged(
+  { log }: Pick<Service, 'log'>,
+  isWanted: (line: Record<string, unknown>) => boolean,
+  count = 1,
+): Promise<Record<string, unknown>[]> {
+  return eventually(
+    async () => log.filter(isWanted),
+    (lines) => lines.length >= count,
+  )
 }
 
 /** Asks until `isDone` says so; fails after `msMax` (`patience`). For states that only time brings. */

@@ -19,7 +19,7 @@ import {
   twilioStream,
   until,
 } from '../../support/media-sockets.js'
-import { eventually, type Service, startService, temporaryFolder } from '../../support/service.js'
+import { eventually, logged, type Service, startService, temporaryFolder } from '../../support/service.js'
 
 const authToken = 'auth-token-canary-0123456789abcdef'
 const nextToken = 'auth-token-canary-fedcba9876543210'
@@ -169,7 +169,7 @@ describe('with the platforms’ secrets, a stream', () => {
       assert.equal(refusal.status, 401, what)
       assert.match(refusal.detail, reason, what)
     }
-    const refusals = service.log.filter(({ msg }) => msg === 'refused')
+    const refusals = await logged(service, ({ msg }) => msg === 'refused', 9)
     assert.equal(refusals.length, 9, 'each refusal has a line')
     for (const { route, code, reason } of refusals) {
       assert.deepEqual([route, code], ['/v1/media/{dialect}', 'unauthenticated'])
@@ -319,7 +319,7 @@ describe('a token of one call', () => {
     unnamed.send(JSON.stringify({ event: 'websocket:connected', 'content-type': 'audio/l16;rate=8000' }))
     await until(service, 'call-7', ({ legs }) => legs?.length === 1, bearer(reader))
     unnamed.terminate()
-    const refusals = service.log.filter(({ msg }) => msg === 'refused')
+    const refusals = await logged(service, ({ msg }) => msg === 'refused', 2)
     assert.deepEqual(
       refusals.map(({ route, reason, address }) => [route, reason, address]),
       Array(2).fill(['/v1/media/{dialect}', 'the stream is of another call than its token', '127.0.0.1']),
