@@ -23,6 +23,8 @@ interface Page {
   readonly nextCursor: number | null
 }
 
+/** Every number is bound as REAL, and FTS5 ignores such a bound of its rows: it goes over all that have the word. */
+const integer = 'CAST(? AS INTEGER)'
 /** Words around what was found. */
 const matchWords = 24
 
@@ -68,7 +70,7 @@ export class CallPages {
       .pluck()
     this.#ofSearch = db
       .prepare<[string, number], number>(
-        'SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC',
+        `SELECT rowid FROM words WHERE words MATCH ? AND rowid < ${integer} ORDER BY rowid DESC`,
       )
       .pluck()
     this.#hasState = db.prepare<[string, number], number>(indexHasState).pluck()
@@ -80,7 +82,7 @@ export class CallPages {
     // The plus keeps SQLite from beginning the search anew for each key: a prefix gathers its words at every beginning.
     this.#matches = db.prepare(
       `SELECT rowid AS key, snippet(words, 0, ?, ?, '…', ${matchWords}) AS text FROM words
-       WHERE words MATCH ? AND rowid >= ? AND rowid <= ? AND +rowid IN (SELECT value FROM json_each(?))`,
+       WHERE words MATCH ? AND rowid >= ${integer} AND rowid <= ${integer} AND +rowid IN (SELECT value FROM json_each(?))`,
     )
   }
 
