@@ -135,6 +135,8 @@ export function callRow(state: CallMachineSnapshot): CallRow {
     last_packet_at: logs.totalReceived === 0 ? null : rfc3339(call.lastPacketAt),
     completed_at: time(call.completedAt),
     ended_at: time(call.endedAt),
+    caller: details.caller ?? null,
+    callee: details.callee ?? null,
     agent: details.agent ?? null,
     queue: details.queue ?? null,
     total_received: logs.totalReceived,

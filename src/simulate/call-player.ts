@@ -95,8 +95,8 @@ export interface Line {
   readonly client: ServiceClient
   readonly clock: SimulatorClock
   readonly signal: AbortSignal
-  /** What the service is told that they carry, if it can be told. */
-  readonly startBody: string | null
+  /** What the service is told of the call. */
+  readonly startBody: string
   /** A multiple of real time. */
   readonly speed: number
   /** The service's grace period: it may not reject a late packet before that. */
@@ -123,7 +123,6 @@ export async function playCall(call: HttpCall, line: Line): Promise<void> {
 
 /** A service from before there was a start knows no such route; it is optional. */
 async function startCall({ callId }: HttpCall, line: Line): Promise<void> {
-  if (line.startBody === null) return
   stopIfInterrupted(line)
   const path = `/v1/call/start/${encodeURIComponent(callId)}`
   const answer = await line.client.send({ method: 'POST', path, body: line.startBody })

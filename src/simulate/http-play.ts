@@ -6,7 +6,8 @@ import { SimulateError } from './errors.js'
 import { planCall } from './impairment.js'
 import { packetMs, plannedPacketsMax } from './limits.js'
 import { callIdOf, type SimulateOptions } from './options.js'
-import { type AudioPacket, cutPackets, startBodyOf, tracksOf } from './packets.js'
+import { type AudioPacket, cutPackets, startOf, tracksOf } from './packets.js'
+import { partiesOf } from './parties.js'
 import type { Play } from './play.js'
 import { renderRate } from './report.js'
 
@@ -17,7 +18,7 @@ export function httpPlay(options: SimulateOptions, audio: WavAudio, ports: LineP
   const tracks = tracksOf(audio, options.tracks)
   const packets = tracks.map((track, index) => cutPackets(track, index))
   const calls = planCalls(options, packets, clock.wallMs())
-  const startBody = startBodyOf(tracks)
+  const start = startOf(tracks)
   let beganMs = 0
   return {
     calls,
@@ -29,7 +30,7 @@ export function httpPlay(options: SimulateOptions, audio: WavAudio, ports: LineP
       beganMs = clock.nowMs()
       const lineOf = (callIndex: number): Line => ({
         ...ports,
-        startBody,
+        startBody: JSON.stringify({ ...start, ...partiesOf(callIndex) }),
         speed: options.speed,
         graceMs: options.graceMs,
         // Calls of a real trunk are not in step: their packets are spread over the packet time.

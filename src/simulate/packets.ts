@@ -12,12 +12,12 @@ export interface AudioPacket {
   readonly bodyHead: string
 }
 
-/** What the service is told of a call's packets, as JSON; null where its contract has no word for it (PCM of 8 bits). */
-export function startBodyOf(tracks: readonly WavAudio[]): string | null {
+/** What the service is told of a call, but its parties; without media where its contract has no word for them (PCM of 8 bits). */
+export function startOf(tracks: readonly WavAudio[]): object {
   const [media = null, ...others] = tracks.map(mediaOf)
-  if (media === null) return null
-  if (others.length === 0) return JSON.stringify({ media })
-  return JSON.stringify({ media, tracks: tracks.map((_, track) => ({ track, name: trackName(track) })) })
+  if (media === null) return {}
+  if (others.length === 0) return { media }
+  return { media, tracks: tracks.map((_, track) => ({ track, name: trackName(track) })) }
 }
 
 function mediaOf({ encoding, sampleRate, channels }: WavAudio): object | null {

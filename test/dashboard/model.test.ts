@@ -21,6 +21,8 @@ function row(callId: string, change: Partial<CallRow> = {}): CallRow {
     last_packet_at: time(0),
     completed_at: null,
     ended_at: null,
+    caller: null,
+    callee: null,
     agent: null,
     queue: null,
     total_received: 1,

@@ -75,21 +75,22 @@ describe('the floor', () => {
     const seen = () =>
       client.floors
         .flatMap(({ changed }) => changed.filter(({ call_id }) => call_id === 'whose'))
-        .map(({ agent, queue }) => ({ agent, queue }))
+        .map(({ caller, callee, agent, queue }) => ({ caller, callee, agent, queue }))
         .at(-1)
     await http.packet('whose', packet(0))
     await client.until(() => seen() !== undefined)
-    assert.deepEqual(seen(), { agent: null, queue: null })
-    await http.post('/v1/call/start/whose', { agent: 'maria', queue: 'billing' })
+    assert.deepEqual(seen(), { caller: null, callee: null, agent: null, queue: null })
+    const parties = { caller: '+4930231250', callee: '+442079460101', agent: 'maria', queue: 'billing' }
+    await http.post('/v1/call/start/whose', parties)
     await client.until(() => seen()?.agent === 'maria')
-    assert.equal(seen()?.queue, 'billing')
+    assert.deepEqual(seen(), parties)
     const later = new FeedClient(t, service(), { view: 'floor' })
     await later.live()
     const rows = later.messages.flatMap(({ message }) =>
       message.event === 'snapshot' ? message.calls.filter(isIntact) : [],
     )
     const row = rows.find(({ call_id }) => call_id === 'whose')
-    assert.deepEqual([row?.agent, row?.queue], ['maria', 'billing'])
+    assert.deepEqual([row?.caller, row?.callee, row?.agent, row?.queue], Object.values(parties))
   })
 
   test('keeps the calls that ended last, tells of those that go, and has the same for who comes later', async (t) => {

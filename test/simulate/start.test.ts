@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
 import { systemClock } from '../../src/simulate/clock.js'
+import { partiesOf } from '../../src/simulate/parties.js'
 import { simulate } from '../../src/simulate/simulation.js'
 import { bearer, credentialSettings, tokens } from '../support/credentials.js'
 import { HttpClient } from '../support/http-client.js'
@@ -72,6 +73,8 @@ describe('a simulated call', () => {
       bearer(tokens.supervisor[0]),
     )
     assert.deepEqual(view.body['media'], { encoding: 'mulaw', sample_rate: 8000, channels: 1 })
+    const { caller, callee, agent, queue, direction } = view.body
+    assert.deepEqual({ caller, callee, agent, queue, direction }, partiesOf(0))
   })
 
   test('is broken off with the reason where the token is missing or no token', async (t) => {

@@ -30,7 +30,7 @@ export const audiohookSender: Sender = {
 
 /** Call and stream ids are UUIDs here. A lost packet is one that the client threw away: its position goes on. */
 function* messagesOf(stream: SentStream, heard: Heard): Generator<SentMessage> {
-  const { callId, streamId, sampleRate, breaksAtMs } = stream
+  const { callId, parties, streamId, sampleRate, breaksAtMs } = stream
   const isBroken = (dueMs: number) => breaksAtMs !== null && dueMs >= breaksAtMs
   let seq = 0
   let frames = 0
@@ -44,7 +44,7 @@ function* messagesOf(stream: SentStream, heard: Heard): Generator<SentMessage> {
     parameters,
   })
   const media = [{ type: 'audio', format: 'PCMU', channels: ['external', 'internal'], rate: sampleRate }]
-  const participant = { id: streamId, ani: '+15550100', aniName: 'caller', dnis: '+15550101' }
+  const participant = { id: streamId, ani: parties.caller, aniName: 'caller', dnis: parties.callee }
   const open = { organizationId: organization, conversationId: callId, participant, media }
   yield control(0, say('open', open), 'opened')
   const { packetMs } = track

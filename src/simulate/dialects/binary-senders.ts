@@ -1,4 +1,5 @@
 /** Asterisk, Vonage, Infobip, Sinch, jambonz and FreeSWITCH as senders: one text, then raw audio, and no numbers. */
+import { allParameters, ownParameters } from '../parties.js'
 import {
   control,
   type Sender,
@@ -60,7 +61,13 @@ function asteriskSide(leg: 'caller' | 'agent', place: 0 | 1): Sender {
     tokenPlace: 'basic',
     track: { name: leg, encoding: 'mulaw', channels: 1, packetMs: 20 },
     voices: [place],
-    queryOf: ({ callId }) => ({ call_id: callId, leg }),
+    queryOf: ({ callId, parties }) => ({
+      call_id: callId,
+      leg,
+      caller: parties.caller,
+      callee: parties.callee,
+      ...ownParameters(parties),
+    }),
     preamble: ({ callId, streamId, sampleRate }) => ({
       event: 'MEDIA_START',
       connection_id: 'voicestream',
@@ -88,10 +95,11 @@ export const vonageSender = sender({
   tokenPlace: 'bearer',
   track: linear('mix'),
   voices: [0],
-  preamble: ({ callId, sampleRate }) => ({
+  preamble: ({ callId, parties, sampleRate }) => ({
     event: 'websocket:connected',
     'content-type': `audio/l16;rate=${sampleRate}`,
     call_uuid: callId,
+    ...allParameters(parties),
   }),
 })
 
@@ -100,11 +108,13 @@ export const infobipSender = sender({
   tokenPlace: 'path',
   track: linear('mix'),
   voices: [0],
-  preamble: ({ callId, sampleRate }) => ({
+  preamble: ({ callId, parties, sampleRate }) => ({
     event: 'websocket:connected',
     'content-type': `audio/x-private-pcm-16;rate=${sampleRate}`,
     callId,
-    from: '+15550100',
+    from: parties.caller,
+    to: parties.callee,
+    ...ownParameters(parties),
   }),
 })
 
@@ -113,14 +123,14 @@ export const sinchSender = sender({
   tokenPlace: 'path',
   track: linear('mix'),
   voices: [0],
-  preamble: ({ callId, sampleRate }) => ({
+  preamble: ({ callId, parties, sampleRate }) => ({
     command: 'connect',
     version: 1,
     callId,
     applicationKey: 'key',
     codec: 'PCM',
     sampleRate,
-    callHeaders: {},
+    callHeaders: allParameters(parties),
   }),
   waitsFor: 'answer',
 })
@@ -131,13 +141,14 @@ export const jambonzSender = sender({
   subprotocol: 'audio.jambonz.org',
   track: linear('inbound+outbound', 2),
   voices: [0, 1],
-  preamble: ({ callId, sampleRate }) => ({
+  preamble: ({ callId, parties, sampleRate }) => ({
     callSid: callId,
     sampleRate,
     mixType: 'stereo',
-    from: '+15550100',
-    to: '+15550101',
-    direction: 'inbound',
+    from: parties.caller,
+    to: parties.callee,
+    direction: parties.direction,
+    ...ownParameters(parties),
   }),
 })
 
@@ -148,5 +159,5 @@ export const freeswitchSender = sender({
   track: linear('inbound+outbound', 2),
   voices: [0, 1],
   queryOf: ({ sampleRate }) => ({ rate: String(sampleRate), mix: 'stereo' }),
-  preamble: ({ callId }) => ({ call_id: callId }),
+  preamble: ({ callId, parties }) => ({ call_id: callId, ...allParameters(parties) }),
 })

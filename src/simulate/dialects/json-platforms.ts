@@ -1,4 +1,5 @@
 /** Twilio, SignalWire, Telnyx, Plivo, Exotel, Bandwidth and Voximplant as senders: one row of words each. */
+import { allParameters, ownParameters } from '../parties.js'
 import { type JsonPlatform, jsonSender } from './json-senders.js'
 import type { SentTrack } from './sender.js'
 
@@ -12,7 +13,7 @@ const twilioPlatform: JsonPlatform = {
   tokenPlace: 'path',
   signature: 'twilio',
   tracks: both,
-  before: ({ callId, streamId, sampleRate }) => [
+  before: ({ callId, parties, streamId, sampleRate }) => [
     { event: 'connected', protocol: 'Call', version: '1.0.0' },
     {
       event: 'start',
@@ -23,7 +24,7 @@ const twilioPlatform: JsonPlatform = {
         callSid: callId,
         tracks: both.map(({ name }) => name),
         mediaFormat: { encoding: 'audio/x-mulaw', sampleRate, channels: 1 },
-        customParameters: {},
+        customParameters: allParameters(parties),
       },
       streamSid: streamId,
     },
@@ -57,7 +58,7 @@ export const signalwireSender = jsonSender('signalwire', { ...unsigned, tokenPla
 export const telnyxSender = jsonSender('telnyx', {
   tokenPlace: 'x-telnyx-streaming-auth-token',
   tracks: both,
-  before: ({ callId, streamId, sampleRate }) => [
+  before: ({ callId, parties, streamId, sampleRate }) => [
     { event: 'connected', version: '1.0.0' },
     {
       event: 'start',
@@ -65,8 +66,9 @@ export const telnyxSender = jsonSender('telnyx', {
       start: {
         call_control_id: callId,
         call_session_id: `session-${callId}`,
-        from: '+15550100',
-        to: '+15550101',
+        from: parties.caller,
+        to: parties.callee,
+        custom_parameters: ownParameters(parties),
         media_format: { encoding: 'PCMU', sample_rate: sampleRate, channels: 1 },
       },
       stream_id: streamId,
@@ -91,7 +93,7 @@ export const plivoSender = jsonSender('plivo', {
   tokenPlace: 'path',
   signature: 'plivo',
   tracks: [voice('inbound')],
-  before: ({ callId, streamId, sampleRate }) => [
+  before: ({ callId, parties, streamId, sampleRate }) => [
     {
       event: 'start',
       sequenceNumber: 1,
@@ -102,7 +104,9 @@ export const plivoSender = jsonSender('plivo', {
         tracks: ['inbound'],
         mediaFormat: { encoding: 'audio/x-mulaw', sampleRate },
       },
-      extra_headers: '',
+      extra_headers: Object.entries(allParameters(parties))
+        .map(([name, value]) => `${name}=${value}`)
+        .join(';'),
     },
   ],
   media: ({ streamId, startMs }, { chunk, sequence, dueMs }, payload) => ({
@@ -119,7 +123,7 @@ export const plivoSender = jsonSender('plivo', {
 export const exotelSender = jsonSender('exotel', {
   tokenPlace: 'basic',
   tracks: [{ name: 'mix', encoding: 'pcm_s16le', channels: 1, packetMs: 100 }],
-  before: ({ callId, streamId, sampleRate }) => [
+  before: ({ callId, parties, streamId, sampleRate }) => [
     { event: 'connected' },
     {
       event: 'start',
@@ -129,8 +133,9 @@ export const exotelSender = jsonSender('exotel', {
         stream_sid: streamId,
         call_sid: callId,
         account_sid: 'account',
-        from: '+91000',
-        to: '+91001',
+        from: parties.caller,
+        to: parties.callee,
+        custom_parameters: ownParameters(parties),
         media_format: { encoding: 'audio/x-raw', sample_rate: String(sampleRate), bit_rate: '16' },
       },
     },
@@ -154,7 +159,7 @@ export const bandwidthSender = jsonSender('bandwidth', {
   tokenPlace: 'basic',
   isNumbered: false,
   tracks: both,
-  before: ({ callId, streamId, sampleRate }) => [
+  before: ({ callId, parties, streamId, sampleRate }) => [
     {
       eventType: 'start',
       metadata: {
@@ -164,7 +169,7 @@ export const bandwidthSender = jsonSender('bandwidth', {
         streamName: 'simulated',
         tracks: both.map(({ name }) => ({ name, mediaFormat: { encoding: 'PCMU', sampleRate } })),
       },
-      streamParams: {},
+      streamParams: allParameters(parties),
     },
   ],
   media: (_stream, { track }, payload) => ({ eventType: 'media', track: both[track]?.name, payload }),
@@ -175,11 +180,14 @@ export const bandwidthSender = jsonSender('bandwidth', {
 export const voximplantSender = jsonSender('voximplant', {
   tokenPlace: 'path',
   tracks: [{ name: 'mix', encoding: 'pcm_s16le', channels: 1, packetMs: 20 }],
-  before: ({ callId, sampleRate }) => [
+  before: ({ callId, parties, sampleRate }) => [
     {
       event: 'start',
       sequenceNumber: 0,
-      start: { mediaFormat: { encoding: 'PCM16', sampleRate }, customParameters: { call_id: callId } },
+      start: {
+        mediaFormat: { encoding: 'PCM16', sampleRate },
+        customParameters: { call_id: callId, ...allParameters(parties) },
+      },
     },
   ],
   media: (_stream, { chunk, sequence, index }, payload) => ({

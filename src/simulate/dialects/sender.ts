@@ -2,10 +2,12 @@
  * A platform as the sender of one stream: the messages of one socket, in their order, each with the time when it is due. Pure: nothing is
  * sent here, and whoever sends keeps the clock. A lost packet has a number and no message; a dropped stream just ends.
  */
+import type { Parties } from '../parties.js'
 import { packetsOf, type Voice } from './voices.js'
 
 export interface SentStream {
   readonly callId: string
+  readonly parties: Parties
   /** The platform's id of this stream of the call: two of one call differ. */
   readonly streamId: string
   readonly voices: readonly [Voice, Voice]

@@ -3,12 +3,14 @@ import type { Buffer } from 'node:buffer'
 import type { CallTruth, Difference } from '../account.js'
 import { packetMs } from '../limits.js'
 import { callIdOf, type SimulateOptions } from '../options.js'
+import { type Parties, partiesOf } from '../parties.js'
 import type { CallCounts, Playing, SimulatedCall } from '../simulated-call.js'
 import { PlacedPackets } from './placed-packets.js'
 import { planSockets, type StreamPlan } from './stream-plan.js'
 
 export class NativeCall implements SimulatedCall {
   readonly callId: string
+  readonly parties: Parties
   readonly plan: StreamPlan
   readonly differences: Difference[] = []
   playing: Playing = { kind: 'playing' }
@@ -18,8 +20,9 @@ export class NativeCall implements SimulatedCall {
   breaks = 0
   readonly #account = new PlacedPackets()
 
-  constructor(callId: string, plan: StreamPlan, packets: readonly Buffer[]) {
+  constructor(callId: string, parties: Parties, plan: StreamPlan, packets: readonly Buffer[]) {
     this.callId = callId
+    this.parties = parties
     this.plan = plan
     this.#account.place(
       0,
@@ -73,5 +76,5 @@ export function createNativeCall(
     senders: [{ tracks: [track] }],
   })
   if (plan === undefined) throw new RangeError('a call has a stream')
-  return new NativeCall(callIdOf(prefix, callIndex, callCount), plan, packets)
+  return new NativeCall(callIdOf(prefix, callIndex, callCount), partiesOf(callIndex), plan, packets)
 }

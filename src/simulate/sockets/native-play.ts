@@ -8,7 +8,7 @@ import { formatCount } from '../../terminal/numbers.js'
 import { SimulateError } from '../errors.js'
 import { packetMs } from '../limits.js'
 import type { SimulateOptions } from '../options.js'
-import { startBodyOf } from '../packets.js'
+import { startOf } from '../packets.js'
 import type { Play } from '../play.js'
 import { renderRate } from '../report.js'
 import { createNativeCall } from './native-call.js'
@@ -45,7 +45,7 @@ export function nativePlay(options: SimulateOptions, audio: WavAudio, ports: Nat
     sent,
     async run() {
       beganMs = clock.nowMs()
-      const start = startBodyOf([audio])
+      const start = startOf([audio])
       await Promise.all(trunks.map((trunk) => playTrunk(trunk, { options, packets, start, ports, beganMs })))
       for (const call of calls) if (call.playing.kind === 'playing') call.playing = { kind: 'played' }
       endedMs = clock.nowMs()

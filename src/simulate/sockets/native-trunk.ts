@@ -52,7 +52,8 @@ export function plannedOf({ calls }: Trunk): number {
 export interface TrunkRun {
   readonly options: SimulateOptions
   readonly packets: readonly Buffer[]
-  readonly start: string | null
+  /** Of each call, but its parties. */
+  readonly start: object
   readonly ports: NativePorts
   readonly beganMs: number
 }
@@ -145,7 +146,7 @@ async function playCall(
   const stream = client.open({
     callId: call.callId,
     packetBytes: packets[0]?.length ?? 0,
-    ...(start === null ? {} : { start: JSON.parse(start) as object }),
+    start: { ...start, ...call.parties },
   })
   const { speed, patienceMs } = options
   for (let first = 0; first < packets.length; first += blockPackets) {

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { Sender } from '../dialects/sender.js'
 import type { Voice } from '../dialects/voices.js'
 import { callIdOf, type SimulateOptions } from '../options.js'
+import { partiesOf } from '../parties.js'
 import { SocketCall } from './socket-call.js'
 import { planSockets, type SocketPlan } from './stream-plan.js'
 import type { PlayedStream } from './stream-player.js'
@@ -27,6 +28,7 @@ export function trunkOf(
 ): Trunk {
   const name = callIdOf(options.prefix, callIndex, options.callCount)
   const callId = senders.some(({ hasUuids }) => hasUuids) ? uuidOf(name) : name
+  const parties = partiesOf(callIndex)
   const durationMs = (Math.min(...voices.map(({ length }) => length)) * 1000) / sampleRate
   const plans = planSockets({
     seed: options.seed,
@@ -42,6 +44,7 @@ export function trunkOf(
       plan,
       stream: {
         callId,
+        parties,
         streamId: streamIdOf(sender, `${callId} ${place} ${order}`),
         voices,
         sampleRate,

@@ -14,6 +14,7 @@ import { seededRandom } from '../../../src/random.js'
 import { arrivedOf, type Sender, type SentStream } from '../../../src/simulate/dialects/sender.js'
 import { senders } from '../../../src/simulate/dialects/senders.js'
 import { packetsOf, voicesOf } from '../../../src/simulate/dialects/voices.js'
+import { partiesOf } from '../../../src/simulate/parties.js'
 import {
   accountsOf,
   dialectRequest,
@@ -29,6 +30,7 @@ const wav = parseWav(readFileSync('examples/support-call.wav'))
 const [first, second] = voicesOf(wav)
 const seconds = 8 * wav.sampleRate
 const voices = [first.subarray(0, seconds), second.subarray(0, seconds)] as const
+const parties = partiesOf(5)
 const callId = '44444444-4444-4444-8444-444444444444'
 
 function streamOf(lossPercent: number, change: Partial<SentStream> = {}): SentStream {
@@ -40,6 +42,7 @@ function streamOf(lossPercent: number, change: Partial<SentStream> = {}): SentSt
       if (random() * 100 < lossPercent || (lossPercent > 0 && index === 5)) lost.add(`${track}:${index}`)
   return {
     callId,
+    parties,
     streamId: '22222222-2222-4222-8222-222222222222',
     voices,
     sampleRate: wav.sampleRate,
@@ -128,6 +131,21 @@ describe('each simulated platform', () => {
       })
       assert(!typesOf(events).includes('warning'))
       assert.equal(typesOf(events).at(-1), 'stop')
+    })
+
+    test(`${name} names who speaks, as far as it can`, () => {
+      const { caller, callee, agent, queue } = startOf(play(sender, streamOf(0))).details
+      const told = Object.fromEntries(
+        Object.entries({ caller, callee, agent, queue }).filter(([, text]) => text !== undefined),
+      )
+      const numbers = { caller: parties.caller, callee: parties.callee }
+      const expected =
+        name === 'audiosocket'
+          ? {}
+          : name === 'audiohook'
+            ? numbers
+            : { ...numbers, agent: parties.agent, queue: parties.queue }
+      assert.deepEqual(told, expected)
     })
 
     test(`${name} loses 7 %: the account is the same`, () => {
