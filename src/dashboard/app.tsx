@@ -18,7 +18,7 @@ import { FloorView } from './views/floor-view.js'
 import { FreshnessBanner } from './views/freshness.js'
 import { Header } from './views/header.js'
 import { Help } from './views/help.js'
-import { type NeedsFilter, NeedsView, shownNeeds } from './views/needs-view.js'
+import { firstNeedsQuery, NeedsView, shownNeeds } from './views/needs-view.js'
 import { SignIn } from './views/sign-in.js'
 
 /** Ages go on when nothing comes, and a tab that slept must notice that its picture is old. */
@@ -141,22 +141,23 @@ function useLists(session: Session, watch: FloorWatch, place: Place) {
   const [query, setQuery] = useState(firstQuery)
   const isInWords = query.searchIn === 'words'
   const search = useTranscriptSearch(session, isInWords ? query.search : '')
-  const [filter, setFilter] = useState<NeedsFilter>('all')
+  const [needsQuery, setNeedsQuery] = useState(firstNeedsQuery)
   const hold = useHold()
   const needsOrder = useDrawnOrder(idOfNeed)
   const callsOrder = useDrawnOrder(idOfCall)
 
   const allNeeds = watch.needs()
   const isHeld = hold.isHeld() && watch.picture.isComplete
-  const listedNeeds = place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, filter) : []
-  const needs = needsOrder.next({ items: listedNeeds, all: allNeeds }, { isHeld, asked: filter })
-  const listedCalls = place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query) : []
+  const listedNeeds = place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, needsQuery) : []
+  const needs = needsOrder.next({ items: listedNeeds, all: allNeeds }, { isHeld, asked: needsQuery })
+  const listedCalls =
+    place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query, watch.now()) : []
   const calls = callsOrder.next({ items: listedCalls, all: listedCalls }, { isHeld, asked: query })
   const found = place === 'calls' && search.found.kind === 'found' ? search.found.calls : []
   const idsOfCalls = isInWords ? found.map(({ call_id }) => call_id) : calls.items.map(idOfCall)
   return {
-    ...{ query, setQuery, search, filter, setFilter, hold, isHeld, allNeeds, needs, calls },
-    openNeeds: shownNeeds(allNeeds, watch.acknowledgements, 'all'),
+    ...{ query, setQuery, search, needsQuery, setNeedsQuery, hold, isHeld, allNeeds, needs, calls },
+    openNeeds: shownNeeds(allNeeds, watch.acknowledgements, firstNeedsQuery),
     ids: place === 'needs' ? needs.items.map(idOfNeed) : idsOfCalls,
   }
 }
@@ -283,8 +284,8 @@ function List({ place, watch, lists, cursor: { cursor, open }, acknowledge }: Li
       unacknowledged={lists.openNeeds}
       needs={lists.needs}
       acknowledgements={watch.acknowledgements}
-      filter={lists.filter}
-      setFilter={lists.setFilter}
+      query={lists.needsQuery}
+      setQuery={lists.setNeedsQuery}
       callCount={picture.calls.size}
       isLoading={!picture.wasComplete}
       open={({ call }) => open(call.id)}

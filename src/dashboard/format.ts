@@ -3,6 +3,12 @@ import type { CallState } from '../protocol/call.js'
 
 const whole = new Intl.NumberFormat('en')
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const dayAndTime = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+})
 const dateAndTime = new Intl.DateTimeFormat('en-GB', {
   dateStyle: 'medium',
   timeStyle: 'medium',
@@ -40,6 +46,21 @@ export function formatDuration(ms: number): string {
   if (hours === 0) return `${minutes}:${rest}`
   if (hours < 48) return `${hours}:${two(minutes % 60)}:${rest}`
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
+}
+
+/** For what is told in passing: 4.2 s, 45 s, 12 min, 3 h, 2 d. */
+export function formatAge(ms: number): string {
+  if (ms < 60_000) return formatDuration(ms)
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 60) return `${minutes} min`
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`
+}
+
+/** The time alone on the day of `now`, otherwise with its day. */
+export function formatStart(at: number, now: number): string {
+  return new Date(at).toDateString() === new Date(now).toDateString()
+    ? time.format(at)
+    : dayAndTime.format(at)
 }
 
 export const formatTime = (at: number): string => time.format(at)

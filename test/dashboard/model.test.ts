@@ -8,33 +8,13 @@ import { FloorPicture } from '../../src/dashboard/model/floor-picture.js'
 import { freshnessOf, ServiceClock } from '../../src/dashboard/model/freshness.js'
 import { MissingRanges, missingByColumn } from '../../src/dashboard/model/missing-ranges.js'
 import type { CallRow } from '../../src/protocol/floor.js'
+import { callRowOf } from '../support/call-views.js'
 
 const start = Date.parse('2026-01-01T10:00:00.000Z')
 const time = (ms: number) => new Date(start + ms).toISOString()
 
-function row(callId: string, change: Partial<CallRow> = {}): CallRow {
-  return {
-    call_id: callId,
-    state: 'IN_PROGRESS',
-    reason: null,
-    created_at: time(0),
-    last_packet_at: time(0),
-    completed_at: null,
-    ended_at: null,
-    caller: null,
-    callee: null,
-    agent: null,
-    queue: null,
-    total_received: 1,
-    expected_total_packets: null,
-    missing_count: 0,
-    late_count: 0,
-    duplicate_count: 0,
-    sentiment: null,
-    ai: { attempts: 0, next_attempt_at: null, error: null },
-    ...change,
-  }
-}
+const row = (callId: string, change: Partial<CallRow> = {}): CallRow =>
+  callRowOf(callId, { created_at: time(0), last_packet_at: time(0), ...change })
 
 const record = (callId: string, change: Partial<CallRow> = {}) =>
   new CallRecord(row(callId, change), start, 1)

@@ -31,6 +31,7 @@ describe('a list under the pointer', { skip: skippedWithoutChromium() }, () => {
     ] as const)
       for (let sequence = 0; sequence < packets; sequence++) await client.packet(id, packet(sequence))
     const { page, complaints } = await openPage(browser(), `${service().url}/dashboard#/calls`)
+    await page.getByRole('button', { name: 'Transport' }).click()
     await page.getByRole('button', { name: 'Packets' }).click()
     await page.mouse.move(5, 300)
     await showsOrder(page, ['a', 'b', 'c'])

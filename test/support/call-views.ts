@@ -1,4 +1,5 @@
 import type { CallView } from '../../src/protocol/call.js'
+import type { CallRow } from '../../src/protocol/floor.js'
 
 /** The view of a call of which nothing is known but its name. */
 export const emptyCallView: CallView = {
@@ -37,4 +38,29 @@ export const emptyCallView: CallView = {
     confidence: null,
     error: null,
   },
+}
+
+/** Of a call that has begun, and of which nobody has said anything. */
+export function callRowOf(callId: string, change: Partial<CallRow> = {}): CallRow {
+  return {
+    call_id: callId,
+    state: 'IN_PROGRESS',
+    reason: null,
+    created_at: emptyCallView.created_at,
+    last_packet_at: null,
+    completed_at: null,
+    ended_at: null,
+    caller: null,
+    callee: null,
+    agent: null,
+    queue: null,
+    total_received: 1,
+    expected_total_packets: null,
+    missing_count: 0,
+    late_count: 0,
+    duplicate_count: 0,
+    sentiment: null,
+    ai: { attempts: 0, next_attempt_at: null, error: null },
+    ...change,
+  }
 }

@@ -25,9 +25,14 @@ export class Acknowledgements {
     for (const [callId, levels] of readEntries(keep)) this.#seen.set(callId, levels)
   }
 
+  /** Of the concerns that the viewer sees; what was acknowledged of others stays so. */
   add({ call, concerns }: Need): void {
+    const before = this.#seen.get(call.id)
     this.#seen.delete(call.id)
-    this.#seen.set(call.id, Object.fromEntries(concerns.map(({ kind, level }) => [kind, level])))
+    this.#seen.set(call.id, {
+      ...before,
+      ...Object.fromEntries(concerns.map(({ kind, level }) => [kind, level])),
+    })
     for (const callId of this.#seen.keys()) {
       if (this.#seen.size <= acknowledgedMax) break
       this.#seen.delete(callId)

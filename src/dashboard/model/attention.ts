@@ -132,6 +132,11 @@ export function needsOf(calls: Iterable<CallRecord>, now: number): readonly Need
     const [worst, ...others] = concernsOf(call, now)
     if (worst !== undefined) needs.push({ call, concerns: [worst, ...others] })
   }
+  return sortNeeds(needs)
+}
+
+/** In place. */
+export function sortNeeds(needs: Need[]): readonly Need[] {
   return needs.sort(
     (a, b) => byUrgency(a.concerns[0], b.concerns[0]) || a.concerns[0].since - b.concerns[0].since,
   )

@@ -1,9 +1,21 @@
 /** The list of calls as one viewer wants it: which, in which order. Pure. */
 import type { CallState } from '../../protocol/call.js'
 import type { CallRecord } from './call-record.js'
+import type { Lens } from './lens.js'
 
 export type StateFilter = 'current' | 'all' | CallState
-export type SortKey = 'call' | 'state' | 'age' | 'packets' | 'loss' | 'last' | 'sentiment'
+export type SortKey =
+  | 'agent'
+  | 'queue'
+  | 'caller'
+  | 'state'
+  | 'started'
+  | 'duration'
+  | 'packets'
+  | 'loss'
+  | 'last'
+  | 'sentiment'
+  | 'call'
 
 export interface ListQuery {
   readonly filter: StateFilter
@@ -12,14 +24,16 @@ export interface ListQuery {
   readonly searchIn: 'ids' | 'words'
   readonly sort: SortKey
   readonly isDescending: boolean
+  readonly lens: Lens
 }
 
 export const firstQuery: ListQuery = {
   filter: 'current',
   search: '',
   searchIn: 'ids',
-  sort: 'age',
-  isDescending: false,
+  sort: 'started',
+  isDescending: true,
+  lens: 'conversations',
 }
 
 const stateOrder: Readonly<Record<CallState, number>> = {
@@ -31,11 +45,18 @@ const stateOrder: Readonly<Record<CallState, number>> = {
 }
 const sentimentOrder = { negative: 0, mixed: 1, neutral: 2, positive: 3 } as const
 
-const keys: Readonly<Record<SortKey, (call: CallRecord) => number | string>> = {
+/** Behind all names. */
+const nameless = '\uffff'
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
+
+const keys: Readonly<Record<SortKey, (call: CallRecord, now: number) => number | string>> = {
   call: (call) => call.id,
+  agent: (call) => call.row.agent ?? nameless,
+  queue: (call) => call.row.queue ?? nameless,
+  caller: (call) => call.row.caller ?? nameless,
   state: (call) => stateOrder[call.row.state],
-  // The youngest call has the smallest age.
-  age: (call) => -call.createdAt,
+  started: (call) => call.createdAt,
+  duration: (call, now) => call.durationMs(now),
   packets: (call) => call.row.total_received,
   loss: (call) => call.loss,
   last: (call) => -call.lastPacketAt,
@@ -48,24 +69,34 @@ export function isShown(filter: StateFilter, state: CallState): boolean {
   return state === filter
 }
 
-export function listOf(calls: Iterable<CallRecord>, query: ListQuery): CallRecord[] {
+export function listOf(calls: Iterable<CallRecord>, query: ListQuery, now: number): CallRecord[] {
   const words = query.search.trim().toLowerCase()
   const shown: { readonly call: CallRecord; readonly key: number | string }[] = []
   const keyOf = keys[query.sort]
   for (const call of calls)
     if (isShown(query.filter, call.row.state) && (words === '' || call.id.toLowerCase().includes(words)))
-      shown.push({ call, key: keyOf(call) })
+      shown.push({ call, key: keyOf(call, now) })
   const sign = query.isDescending ? -1 : 1
   shown.sort((a, b) => {
-    if (a.key < b.key) return -sign
-    if (a.key > b.key) return sign
+    const order =
+      typeof a.key === 'string' && typeof b.key === 'string'
+        ? compareNames(a.key, b.key)
+        : Number(a.key) - Number(b.key)
+    if (order !== 0) return sign * order
     return a.call.id < b.call.id ? -1 : 1
   })
   return shown.map(({ call }) => call)
 }
 
-/** A first click on most columns asks for the largest, on names for the first. */
+function compareNames(a: string, b: string): number {
+  if (a === nameless || b === nameless) return a === b ? 0 : a === nameless ? 1 : -1
+  return collator.compare(a, b)
+}
+
+const largestFirst: ReadonlySet<SortKey> = new Set(['started', 'duration', 'packets', 'loss'])
+
+/** A first click on a figure asks for the largest, on names for the first. */
 export function sortedBy(query: ListQuery, sort: SortKey): ListQuery {
   if (query.sort === sort) return { ...query, isDescending: !query.isDescending }
-  return { ...query, sort, isDescending: sort === 'packets' || sort === 'loss' }
+  return { ...query, sort, isDescending: largestFirst.has(sort) }
 }

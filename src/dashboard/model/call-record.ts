@@ -63,6 +63,13 @@ export class CallRecord {
     return missing + received === 0 ? 0 : missing / (missing + received)
   }
 
+  /** How long it has been going on, or lasted: without the time in which the service waited for more. */
+  durationMs(now: number): number {
+    const { reason } = this.row
+    const end = this.isLive ? now : reason === 'completed' ? this.completedAt : this.lastPacketAt
+    return Math.max(0, (end ?? this.lastPacketAt) - this.createdAt)
+  }
+
   get isLive(): boolean {
     return this.row.state === 'IN_PROGRESS'
   }

@@ -1,19 +1,21 @@
 /** All current calls in one list: filtered, sorted, searched. */
-import type { ComponentChildren } from 'preact'
 import type { CallState } from '../../protocol/call.js'
 import { callStates } from '../../protocol/call-states.js'
 import type { TranscriptSearch } from '../feed/transcript-search.js'
-import { formatCount, formatDateAndTime, formatDuration, formatShare, stateNames } from '../format.js'
-import { silentAfterMs } from '../model/attention.js'
-import { isShown, type ListQuery, type SortKey, type StateFilter, sortedBy } from '../model/call-list.js'
+import { formatCount, stateNames } from '../format.js'
+import { isShown, type ListQuery, type StateFilter, sortedBy } from '../model/call-list.js'
 import type { CallRecord } from '../model/call-record.js'
+import { columnsOf } from '../model/columns.js'
 import type { FloorPicture } from '../model/floor-picture.js'
 import type { HeldOrder } from '../model/held-order.js'
 import type { Hold } from '../model/hold.js'
+import { lenses, lensNames } from '../model/lens.js'
+import { Choice } from '../parts/choice.js'
 import { HeldNote } from '../parts/hold.js'
-import { Drawing, SentimentLabel, StateLabel } from '../parts/icons.js'
+import { Drawing } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { callHash } from '../route.js'
+import { CallCells } from './call-cells.js'
 import { Empty, NoCalls } from './empty.js'
 import { SaidView } from './said-view.js'
 
@@ -34,23 +36,21 @@ interface CallsViewProps {
 /** As much as the service searches for; no id is longer. */
 const searchCharactersMax = 256
 
-const columns: readonly (readonly [key: SortKey, name: string, kind: 'text' | 'number'])[] = [
-  ['call', 'Call', 'text'],
-  ['state', 'State', 'text'],
-  ['age', 'Age', 'number'],
-  ['packets', 'Packets', 'number'],
-  ['loss', 'Lost', 'number'],
-  ['last', 'Last packet', 'number'],
-  ['sentiment', 'Sentiment', 'text'],
-]
-
 export function CallsView(props: CallsViewProps) {
   const { calls, hold, isHeld, search, picture, query, setQuery, cursor, now, isNarrow, open } = props
   const isInWords = query.searchIn === 'words'
   return (
-    <section class="view" aria-labelledby="calls-title">
+    <section class={`view lens-${query.lens}`} aria-labelledby="calls-title">
       <div class="view-head">
         <h1 id="calls-title">Calls</h1>
+        {!isInWords && (
+          <Choice
+            label="Show of each call"
+            value={query.lens}
+            options={lenses.map((lens) => ({ value: lens, name: lensNames[lens] }))}
+            choose={(lens) => setQuery({ ...query, lens })}
+          />
+        )}
         {!isInWords && <Filters picture={picture} query={query} setQuery={setQuery} />}
         <div class="search">
           <Drawing of="search" />
@@ -83,15 +83,15 @@ export function CallsView(props: CallsViewProps) {
         <VirtualRows
           items={calls.items}
           hold={hold}
-          rowPixels={isNarrow ? 72 : 44}
+          rowPixels={isNarrow ? 92 : 44}
           cursor={cursor}
           label={`${formatCount(calls.items.length)} calls`}
-          columnCount={columns.length}
+          columnCount={columnsOf(query.lens).length}
           header={isNarrow ? null : <ListHeader query={query} setQuery={setQuery} />}
           keyOf={({ id }) => id}
           goneText={({ id }) => (picture.calls.has(id) ? null : 'No longer on the floor')}
           open={({ id }) => open(id)}
-          row={(call) => <CallCells call={call} now={now} />}
+          row={(call) => <CallCells call={call} lens={query.lens} now={now} />}
         />
       ) : (
         <NothingFound picture={picture} query={query} setQuery={setQuery} />
@@ -154,11 +154,11 @@ function SortChoice({ query, setQuery }: QueryProps) {
       <select
         value={query.sort}
         onChange={(event) => {
-          const found = columns.find(([key]) => key === event.currentTarget.value)
-          if (found !== undefined) setQuery(sortedBy({ ...query, sort: 'call' }, found[0]))
+          const found = columnsOf(query.lens).find(({ key }) => key === event.currentTarget.value)
+          if (found !== undefined && found.key !== query.sort) setQuery(sortedBy(query, found.key))
         }}
       >
-        {columns.map(([key, name]) => (
+        {columnsOf(query.lens).map(({ key, name }) => (
           <option key={key} value={key}>
             {name}
           </option>
@@ -171,7 +171,7 @@ function SortChoice({ query, setQuery }: QueryProps) {
 function ListHeader({ query, setQuery }: QueryProps) {
   return (
     <div class="rows-header call-cells" role="row" aria-rowindex={1}>
-      {columns.map(([key, name, kind]) => {
+      {columnsOf(query.lens).map(({ key, name, kind }) => {
         const isSorted = query.sort === key
         const order = query.isDescending ? 'descending' : 'ascending'
         return (
@@ -191,76 +191,6 @@ function ListHeader({ query, setQuery }: QueryProps) {
         )
       })}
     </div>
-  )
-}
-
-function Cell({
-  of,
-  kind,
-  children,
-}: {
-  readonly of: SortKey
-  readonly kind?: 'number'
-  readonly children: ComponentChildren
-}) {
-  return (
-    <div role="gridcell" class={`cell-${of} ${kind ?? 'text'}`}>
-      {children}
-    </div>
-  )
-}
-
-function CallCells({ call, now }: { readonly call: CallRecord; readonly now: number }) {
-  const { row, loss } = call
-  const ageMs = (call.endedAt ?? call.completedAt ?? now) - call.createdAt
-  const silenceMs = now - call.lastPacketAt
-  const isSilent = call.isLive && silenceMs >= silentAfterMs
-  return (
-    <div class="call-cells" role="presentation">
-      <Cell of="call">
-        <span class="call-id">{call.id}</span>
-      </Cell>
-      <Cell of="state">
-        <StateLabel state={row.state} />
-      </Cell>
-      <Cell of="age" kind="number">
-        <span title={`Began ${formatDateAndTime(call.createdAt)}`}>{formatDuration(ageMs)}</span>
-      </Cell>
-      <Cell of="packets" kind="number">
-        {formatCount(row.total_received)}
-      </Cell>
-      <Cell of="loss" kind="number">
-        <Loss share={loss} missing={row.missing_count} />
-      </Cell>
-      <Cell of="last" kind="number">
-        <span class={isSilent ? 'alarming' : ''}>
-          {isSilent && 'silent '}
-          {formatDuration(silenceMs)}
-          {!isSilent && <span class="quiet"> ago</span>}
-        </span>
-      </Cell>
-      <Cell of="sentiment">
-        <SentimentLabel sentiment={row.sentiment} />
-      </Cell>
-    </div>
-  )
-}
-
-/** The bar is full at 10 %: by then nobody understands the caller. */
-const fullBar = 0.1
-
-function Loss({ share, missing }: { readonly share: number; readonly missing: number }) {
-  const grade = share >= 0.05 ? 'bad' : share >= 0.01 ? 'some' : 'none'
-  return (
-    <span class={`loss loss-${grade}`} title={`${formatCount(missing)} packets missing`}>
-      <span class="loss-bar" aria-hidden="true">
-        <span style={{ width: `${Math.min(1, share / fullBar) * 100}%` }} />
-      </span>
-      <span>
-        {formatShare(share)}
-        <span class="only-narrow"> lost</span>
-      </span>
-    </span>
   )
 }
 

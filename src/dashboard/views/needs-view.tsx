@@ -1,25 +1,35 @@
 /** Which call needs somebody now, in order, each with its reason and since when. */
-import { formatCount, formatDuration, formatTime, stateNames } from '../format.js'
+import { formatAge, formatCount, formatTime, stateNames } from '../format.js'
 import type { Acknowledgements } from '../model/acknowledgements.js'
-import { type ConcernKind, concernKinds, concernNames, type Need } from '../model/attention.js'
+import { type ConcernKind, concernNames, type Need } from '../model/attention.js'
 import type { HeldOrder } from '../model/held-order.js'
 import type { Hold } from '../model/hold.js'
+import { concernKindsThrough, type Lens, lenses, lensNames, needsThrough } from '../model/lens.js'
+import { namesOf, whoOf } from '../model/names.js'
+import { Choice } from '../parts/choice.js'
 import { HeldNote } from '../parts/hold.js'
 import { ConcernIcon, Drawing, levelNames } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { Empty, NoCalls } from './empty.js'
 
-export type NeedsFilter = 'all' | 'acknowledged' | ConcernKind
+/** Of the concerns of a lens, or of all (null). */
+export interface NeedsQuery {
+  readonly lens: Lens | null
+  readonly show: 'all' | 'acknowledged' | ConcernKind
+}
+
+export const firstNeedsQuery: NeedsQuery = { lens: null, show: 'all' }
 
 /** What is acknowledged is shown only to those who ask for it. */
 export function shownNeeds(
   all: readonly Need[],
   acknowledgements: Acknowledgements,
-  filter: NeedsFilter,
+  { lens, show }: NeedsQuery,
 ): readonly Need[] {
-  if (filter === 'acknowledged') return all.filter((need) => acknowledgements.covers(need))
-  const open = all.filter((need) => !acknowledgements.covers(need))
-  return filter === 'all' ? open : open.filter(({ concerns }) => concerns.some(({ kind }) => kind === filter))
+  const seen = needsThrough(all, lens)
+  if (show === 'acknowledged') return seen.filter((need) => acknowledgements.covers(need))
+  const open = seen.filter((need) => !acknowledgements.covers(need))
+  return show === 'all' ? open : open.filter(({ concerns }) => concerns.some(({ kind }) => kind === show))
 }
 
 interface NeedsViewProps {
@@ -30,8 +40,8 @@ interface NeedsViewProps {
   readonly hold: Hold
   readonly isHeld: boolean
   readonly acknowledgements: Acknowledgements
-  readonly filter: NeedsFilter
-  setFilter(filter: NeedsFilter): void
+  readonly query: NeedsQuery
+  setQuery(query: NeedsQuery): void
   readonly cursor: number
   readonly callCount: number
   readonly isLoading: boolean
@@ -42,19 +52,20 @@ interface NeedsViewProps {
 }
 
 export function NeedsView(props: NeedsViewProps) {
-  const { unacknowledged, needs, hold, isHeld, acknowledgements, filter, cursor, callCount } = props
+  const { unacknowledged, needs, hold, isHeld, acknowledgements, query, cursor, callCount } = props
   const { isLoading, now, isNarrow } = props
   const first = unacknowledged[0]
   return (
     <section class="view" aria-labelledby="needs-title">
       <div class="view-head">
         <h1 id="needs-title">{titleOf(unacknowledged.length)}</h1>
+        <LensChoice {...props} />
         <NeedsFilters {...props} />
       </div>
       {/* Read out when another call becomes the most urgent one, and only then. */}
       <p class="unseen" aria-live="polite">
         {first !== undefined && first.concerns[0].level === 3
-          ? `Most urgent: call ${first.call.id}, ${concernNames[first.concerns[0].kind]}`
+          ? `Most urgent: ${whoOf(first.call.row)}, ${concernNames[first.concerns[0].kind]}`
           : ''}
       </p>
       {needs.items.length > 0 ? (
@@ -83,7 +94,10 @@ export function NeedsView(props: NeedsViewProps) {
       ) : callCount === 0 ? (
         <NoCalls />
       ) : (
-        <Empty drawing="check" title={filter === 'all' ? 'No call needs you' : 'No calls of this kind'}>
+        <Empty
+          drawing="check"
+          title={query.show === 'all' && query.lens === null ? 'No call needs you' : 'No calls of this kind'}
+        >
           <p>
             {formatCount(callCount)} {callCount === 1 ? 'call is' : 'calls are'} monitored. A call appears
             here when it is silent for 2 s, loses packets, waits long for its analysis, fails, or ends with an
@@ -106,30 +120,44 @@ function titleOf(count: number): string {
   return count === 1 ? '1 call needs attention' : `${formatCount(count)} calls need attention`
 }
 
-type FiltersProps = Pick<
-  NeedsViewProps,
-  'all' | 'unacknowledged' | 'filter' | 'setFilter' | 'acknowledgements'
->
+type FiltersProps = Pick<NeedsViewProps, 'all' | 'unacknowledged' | 'query' | 'setQuery' | 'acknowledgements'>
 
-function NeedsFilters({ all, unacknowledged, filter, setFilter, acknowledgements }: FiltersProps) {
+function LensChoice({ unacknowledged, query, setQuery }: FiltersProps) {
+  const optionOf = (lens: Lens | null) => ({
+    value: lens,
+    name: lens === null ? 'All' : lensNames[lens],
+    note: formatCount(needsThrough(unacknowledged, lens).length),
+  })
+  return (
+    <Choice
+      label="Concerns of"
+      value={query.lens}
+      options={[null, ...lenses].map(optionOf)}
+      choose={(lens) => setQuery({ lens, show: 'all' })}
+    />
+  )
+}
+
+function NeedsFilters({ all, unacknowledged, query, setQuery, acknowledgements }: FiltersProps) {
+  const { lens, show } = query
   const count = (kind: ConcernKind) =>
     unacknowledged.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
-  const acknowledged = all.filter((need) => acknowledgements.covers(need)).length
-  const chip = (key: NeedsFilter, name: string, of: number) => (
+  const acknowledged = needsThrough(all, lens).filter((need) => acknowledgements.covers(need)).length
+  const chip = (key: NeedsQuery['show'], name: string, of: number) => (
     <button
       type="button"
       key={key}
       class="chip"
-      aria-pressed={filter === key}
-      disabled={of === 0 && filter !== key}
-      onClick={() => setFilter(filter === key ? 'all' : key)}
+      aria-pressed={show === key}
+      disabled={of === 0 && show !== key}
+      onClick={() => setQuery({ lens, show: show === key ? 'all' : key })}
     >
       {name} <span class="chip-count">{formatCount(of)}</span>
     </button>
   )
   return (
     <div class="chips" role="group" aria-label="Show only">
-      {concernKinds.map((kind) => chip(kind, concernNames[kind], count(kind)))}
+      {concernKindsThrough(lens).map((kind) => chip(kind, concernNames[kind], count(kind)))}
       {chip('acknowledged', 'Acknowledged', acknowledged)}
     </div>
   )
@@ -146,6 +174,7 @@ interface NeedRowProps {
 function NeedRow({ need, now, isAcknowledged, acknowledge, undo }: NeedRowProps) {
   const { call, concerns } = need
   const [worst, ...others] = concerns
+  const names = namesOf(call.row)
   const act = isAcknowledged ? undo : acknowledge
   return (
     <div class={`need level-${worst.level}`} role="presentation">
@@ -156,17 +185,24 @@ function NeedRow({ need, now, isAcknowledged, acknowledge, undo }: NeedRowProps)
       <div role="gridcell" class="need-what">
         <span class="need-reason">{worst.reason}</span>
         <span class="need-call">
-          <span class="call-id">{call.id}</span>
+          {names.length === 0 ? (
+            <span class="call-id">{call.id}</span>
+          ) : (
+            <span class="need-names" dir="auto">
+              {names.join(' · ')}
+            </span>
+          )}
           <span class="quiet"> · {stateNames[call.row.state]}</span>
           {others.map(({ kind, reason }) => (
             <span class="tag" key={kind} title={reason}>
               {concernNames[kind]}
             </span>
           ))}
+          {names.length > 0 && <span class="call-id quiet">{call.id}</span>}
         </span>
       </div>
       <div role="gridcell" class="need-since">
-        <span class="need-for">{formatDuration(now - worst.since)}</span>
+        <span class="need-for">{formatAge(now - worst.since)}</span>
         <span class="need-from">since {formatTime(worst.since)}</span>
       </div>
       <div role="gridcell" class="need-act">

@@ -2,6 +2,7 @@
 import type { FoundCall } from '../../protocol/call.js'
 import type { TranscriptSearch } from '../feed/transcript-search.js'
 import { formatCount, formatDateAndTime } from '../format.js'
+import { namesOf } from '../model/names.js'
 import { SentimentLabel, StateLabel } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { Empty } from './empty.js'
@@ -66,10 +67,12 @@ const columnCount = 5
 
 function FoundCells({ call }: { readonly call: FoundCall }) {
   const { call_id: callId, state, created_at: createdAt, ai, match = [] } = call
+  const names = namesOf(call)
   return (
     <div class="found" role="presentation">
       <div role="gridcell" class="found-id">
-        <span class="call-id">{callId}</span>
+        {names.length > 0 && <span dir="auto">{names.join(' · ')}</span>}{' '}
+        <span class={names.length > 0 ? 'call-id quiet' : 'call-id'}>{callId}</span>
       </div>
       <div role="gridcell">
         <StateLabel state={state} />
