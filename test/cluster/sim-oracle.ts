@@ -1,9 +1,9 @@
 /** What must be true of a simulated cluster when it has come to rest, judged from the log and the files alone. */
 import { decodeMessage } from '../../src/store/cluster/message.js'
 import { OwnerTable } from '../../src/store/cluster/owner-table.js'
-import { partitionOf } from '../../src/store/cluster/partitions.js'
 import { subjectOf } from '../../src/store/cluster/subjects.js'
 import type { LogMessage } from '../../src/store/log.js'
+import { partitionOf } from '../../src/store/partitions.js'
 import { packetsOf } from '../../src/store/sqlite/packet-record.js'
 import { keyOf, type Row, type SimFile } from './sim-file.js'
 

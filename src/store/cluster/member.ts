@@ -7,13 +7,13 @@
  */
 import type { Clock, Millis } from '../../clock.js'
 import type { Log } from '../log.js'
+import { partitions } from '../partitions.js'
 import { appendCertainly } from './append-path.js'
 import { lookMs, staleMs, tickMs } from './cluster-times.js'
 import { Liveness } from './liveness.js'
 import { encodeMessage, messageFormat } from './message.js'
 import type { Control } from './message-head.js'
 import type { Applied, OwnerTable } from './owner-table.js'
-import { partitions } from './partitions.js'
 import { firstOf } from './ranking.js'
 import { subjectOf } from './subjects.js'
 

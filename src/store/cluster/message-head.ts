@@ -5,8 +5,8 @@
 import type { CallState } from '../../protocol/call.js'
 import { isCallId } from '../../protocol/call-id.js'
 import { callStates } from '../../protocol/call-states.js'
+import { partitions } from '../partitions.js'
 import type { CallRow, LifecycleRow } from '../sqlite/thread-messages.js'
-import { partitions } from './partitions.js'
 import { UnreadableMessage } from './unreadable-message.js'
 
 /** What nodes say to each other through the log. It acts behind everything else in its message. */

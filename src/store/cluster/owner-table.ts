@@ -6,8 +6,9 @@
  * - A grant counts on the subject of the node that gives.
  * - Either moves only partitions of that node; the rest of it is void, as is anything else in another place.
  */
+
+import { partitions } from '../partitions.js'
 import type { Control, MessageHead } from './message-head.js'
-import { partitions } from './partitions.js'
 import { nobody, subjectOf } from './subjects.js'
 
 export interface KnownNode {

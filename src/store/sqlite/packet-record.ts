@@ -14,7 +14,7 @@ import { ordinalOf } from '../../protocol/track.js'
 import type { PacketEntry, ReplayEntry } from '../journal.js'
 
 export const recordHeaderBytes = 36
-/** The call key of a record whose call has been erased; calls count from 1. */
+/** The call key of a record whose call has been erased; no call has it. */
 export const erasedKey = 0
 
 const trackBits = 7

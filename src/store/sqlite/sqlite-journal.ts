@@ -12,6 +12,7 @@ import { limits } from '../../limits.js'
 import type { CallState } from '../../protocol/call.js'
 import type { CallId } from '../../protocol/call-id.js'
 import { ordinalOf, sequenceOf } from '../../protocol/track.js'
+import { CallKeys } from '../call-keys.js'
 import { ErasuresUnderWay } from '../erasures-under-way.js'
 import {
   type Asker,
@@ -91,7 +92,7 @@ export class SqliteJournal implements ServiceJournal {
   readonly #names = new CallNames()
   #knowsNames = false
   #erasureBacklog = 0
-  #nextKey = 1
+  #keys = new CallKeys(0)
   #wordsFault: string | null = null
   #fatal: Error | null = null
   #isClosed = false
@@ -144,8 +145,8 @@ export class SqliteJournal implements ServiceJournal {
     this.#knowsNames = true
   }
 
-  #take({ nextKey, damages, wordsFault }: Opened): void {
-    this.#nextKey = nextKey
+  #take({ lastKey, damages, wordsFault }: Opened): void {
+    this.#keys = new CallKeys(lastKey)
     this.#wordsFault = wordsFault
     for (const damage of damages) this.#damaged(damage)
     if (wordsFault !== null) this.#damaged(wordsFault)
@@ -171,7 +172,7 @@ export class SqliteJournal implements ServiceJournal {
 
   create(callId: CallId): CallStream {
     this.#names.add(callId)
-    return this.#known(callId) ?? this.#open(new Stream(callId, this.#nextKey++, 0))
+    return this.#known(callId) ?? this.#open(new Stream(callId, this.#keys.next(callId), 0))
   }
 
   async replay(callId: CallId): Promise<CallHistory | null> {

@@ -82,7 +82,8 @@ export interface Committed {
 }
 
 export interface Opened {
-  readonly nextKey: number
+  /** The highest key that is taken; 0 for none. */
+  readonly lastKey: number
   /** Rows that were read on the way and are not what was written. */
   readonly damages: readonly string[]
   /** Why nothing can be searched for; null when it can. */

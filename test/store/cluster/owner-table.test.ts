@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Control } from '../../../src/store/cluster/message-head.js'
 import { OwnerTable } from '../../../src/store/cluster/owner-table.js'
-import { partitions } from '../../../src/store/cluster/partitions.js'
 import { firstOf } from '../../../src/store/cluster/ranking.js'
 import { trimmableThrough } from '../../../src/store/cluster/trimming.js'
+import { partitions } from '../../../src/store/partitions.js'
 
 const hello: Control = { kind: 'hello', reads: [1], url: 'http://a' }
 

@@ -94,7 +94,7 @@ const entries: Readonly<Record<string, Entries>> = {
 function indexFaults(db: Db): readonly string[] {
   // The same bytes as another type are another name.
   db.function('name_sum', { deterministic: true }, (callId, key) =>
-    typeof callId === 'string' ? crc32(callId, Number(key)) : 0,
+    typeof callId === 'string' ? crc32(callId, (Number(key) % prime) >>> 0) : 0,
   )
   const differing = differingIndexes(db, [])
   if (differing.length === 0) return []

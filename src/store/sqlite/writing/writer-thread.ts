@@ -59,7 +59,7 @@ function open(): Writer | null {
     writer.recover()
     writer.clampDeadlines(options.now, options.dueWithin)
     const wordsFault = writer.checkWords()
-    tell({ type: 'opened', nextKey: writer.nextKey(), damages, wordsFault })
+    tell({ type: 'opened', lastKey: writer.lastKey(), damages, wordsFault })
     isOpened = true
     writer.resumeErasures()
     return writer

@@ -7,6 +7,7 @@
 import { crc32 } from 'node:zlib'
 import type { Statement } from 'better-sqlite3'
 import { codeOf, messageOf } from '../../../errors.js'
+import { keyMax } from '../../call-keys.js'
 import { Erasures } from '../erasing/erasure.js'
 import { databasePath, openForWriting } from '../files/database.js'
 import type { Db } from '../files/schema.js'
@@ -125,10 +126,11 @@ export class Writer {
     }
   }
 
-  nextKey(): number {
+  lastKey(): number {
     // A key that is being erased is not free yet.
-    const key = 'SELECT max(key) AS key FROM calls UNION ALL SELECT max(call_key) FROM erasures'
-    return this.#db.prepare(`SELECT coalesce(max(key), 0) + 1 FROM (${key})`).pluck().get() as number
+    const keys = `SELECT max(key) AS key FROM calls WHERE key <= ${keyMax}
+      UNION ALL SELECT max(call_key) FROM erasures WHERE call_key <= ${keyMax}`
+    return this.#db.prepare(`SELECT coalesce(max(key), 0) FROM (${keys})`).pluck().get() as number
   }
 
   /** The fault of the index of words that cannot be mended; null without one. */

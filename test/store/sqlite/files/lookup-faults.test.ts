@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import Database from 'better-sqlite3'
 import { lookAtLookups } from '../../../../src/store/sqlite/files/lookup-faults.js'
+import { createTables } from '../../../../src/store/sqlite/files/schema.js'
 import type { CallTableRow } from '../../../../src/store/sqlite/reading/stored-call-row.js'
 import { callChecksum } from '../../../../src/store/sqlite/row-checksum.js'
 import { usedBytes } from '../../../support/data-files.js'
@@ -38,7 +39,7 @@ test('a changed byte of an index is found before a start, or changes nothing tha
   // Two calls with a deadline; and a log is nothing that a database in memory can have.
   content.fill(1, 18, 20)
   const whole = new Database(content)
-  whole.exec("UPDATE calls SET due_at = ended_at + 7, state = 'FAILED' WHERE key IN (3, 8)")
+  whole.exec("UPDATE calls SET due_at = ended_at + 7, state = 'FAILED' WHERE call_id IN ('call-2', 'call-7')")
   for (const row of whole.prepare<[], CallTableRow>('SELECT * FROM calls').all())
     whole.prepare('UPDATE calls SET checksum = ? WHERE key = ?').run(callChecksum(row), row.key)
   const file = whole.serialize()
@@ -63,6 +64,19 @@ test('a changed byte of an index is found before a start, or changes nothing tha
   whole.close()
   t.diagnostic(JSON.stringify(found))
   assert(found.faults > 1000, `${found.faults} bytes were found`)
+})
+
+test('keys of any size are compared', () => {
+  // Guards against a key that is the beginning of a checksum: past 2^32 no start was possible.
+  const db = new Database(':memory:')
+  createTables(db)
+  const insert = db.prepare("INSERT INTO calls VALUES (?, ?, 1, 'ARCHIVED', 1, NULL, 2, 1, '{}', ?)")
+  for (const key of [-1, 1, 2 ** 32 - 1, 2 ** 32, 2 ** 51, 2 ** 60]) {
+    const row = { key, call_id: `c${key}`, version: 1, state: 'ARCHIVED', created_at: 1, due_at: null }
+    insert.run(key, row.call_id, callChecksum({ ...row, ended_at: 2, is_settled: 1, snapshot: '{}' }))
+  }
+  assert.deepEqual(lookAtLookups(db), { faults: [], areDetailsMendable: false })
+  db.close()
 })
 
 function faultsOf(db: Database.Database): readonly string[] {

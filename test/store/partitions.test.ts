@@ -1,7 +1,7 @@
 /** A call's partition decides who may write it, for ever. Guards against a hash that changes, or that leaves nodes idle. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { partitionOf, partitions } from '../../../src/store/cluster/partitions.js'
+import { partitionOf, partitions } from '../../src/store/partitions.js'
 
 test('a call belongs to the partition that it always had', () => {
   const known = ['c1', 'c2', 'a84b4c76e66710@pc33.atlanta.com', 'x', '2026-11-28/0001'].map(partitionOf)

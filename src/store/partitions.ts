@@ -1,5 +1,5 @@
 /** Calls are shared out by partition. Which one a call belongs to never changes, so neither does anything here. */
-import { textHash } from '../text-hash.js'
+import { textHash } from './text-hash.js'
 
 export const partitions = 64
 const mask = partitions - 1
