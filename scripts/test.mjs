@@ -24,6 +24,7 @@ const longest = [
   'recovery/damaged-rows',
   'provider/heard-words',
   'faults/resumes',
+  'faults/shared-log',
   'package/tarball',
   'recovery/bad-database',
   'recovery/failing-disk',

@@ -168,8 +168,13 @@ export const limits = {
   readsInFlightMax: 4096,
   /** The filter of calls' names, a power of two: with two million calls a new one in 500 is looked for all the same, with ten million one in four. */
   callNamesBytes: 4 * mib,
-  /** Of the log that several machines share: the engine's own bound on a message is set to it. */
+  /** Of the log that several machines share: the engine's own bounds on a message allow this, and what names it. */
   logMessageBytesMax: 16 * mib,
+  logHeaderBytesMax: 64 * kib,
+  /** Messages that are on their way to the log. Nodes send one at a time; beyond it an append is told that its outcome is unknown. */
+  logUnsettledBytesMax: 64 * mib,
+  /** Of what the log delivers, so much may wait for its taker when more is asked for: a message of the largest kind, at most. */
+  logUntakenBytesMax: mib,
   /** Damaged rows that were told: each is told once. */
   damagesKnownMax: 10_000,
   /** Reads of people that the reader has at a time: those whose asker has gone are dropped before they come to it. */

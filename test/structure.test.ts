@@ -30,6 +30,7 @@ const levels: readonly (readonly string[])[] = [
 const reserved: Readonly<Record<string, readonly string[]>> = {
   'store/sqlite': ['cli', 'app.ts', 'composition', 'store'],
   'store/sqlite/sqlite-journal.ts': ['composition/journal.ts'],
+  'store/cluster/jetstream': ['cli', 'composition'],
   'analysis/providers': ['composition'],
   dashboard: [],
   simulate: ['cli'],
@@ -38,6 +39,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
 
 /** Where a package is imported: one file, or one folder. */
 const packages: Readonly<Record<string, string>> = {
+  '@nats-io/transport-node': 'store/cluster/jetstream/engine.ts',
   'better-sqlite3': 'store/sqlite',
   'cli-progress': 'terminal/progress.ts',
   'cli-table3': 'terminal/table.ts',

@@ -1,9 +1,9 @@
 /** Guards against tests of the shared log that run on something else than they say: servers that are alone, or that answer before their fsync. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
-import { monitored, NatsServers, skippedWithoutNats } from '../support/nats-servers.js'
+import { test } from 'node:test'
+import { describeWithNats, monitored, NatsServers } from '../support/nats-servers.js'
 
-describe('the three NATS servers of the tests', { skip: skippedWithoutNats() }, () => {
+describeWithNats('the three NATS servers of the tests', () => {
   test('are one cluster, sync each message, and elect another leader when theirs is killed', async (t) => {
     const servers = await NatsServers.start(t)
     for (const server of servers.all) {

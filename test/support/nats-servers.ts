@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atEnd } from './cleanup.js'
 import { patience } from './patience.js'
@@ -16,13 +16,16 @@ import { temporaryFolder } from './service.js'
 
 const program = process.env['NATS_SERVER'] ?? ''
 
-/** For `describe`: why the block is left out, or false. */
-export function skippedWithoutNats(): string | false {
-  if (existsSync(program) || process.env['NATS_REQUIRED'] === '1') return false
+/** A `describe` block; without the program one test that is skipped, because a file in which nothing ran counts as failed. */
+export function describeWithNats(name: string, block: () => void): void {
+  if (existsSync(program) || process.env['NATS_REQUIRED'] === '1') {
+    describe(name, block)
+    return
+  }
   const reason =
     'NO NATS SERVER HERE: it was not tested (test/nats/get-nats.sh FOLDER, then NATS_SERVER=FOLDER/nats-server)'
   console.error(`!!! ${reason}`)
-  return reason
+  test(name, { skip: reason }, () => {})
 }
 
 export interface NatsOptions {
@@ -170,6 +173,23 @@ export class NatsServers {
       if (performance.now() > until) throw new Error(`nobody leads ${stream ?? 'the servers'}`)
       await sleep(50)
     }
+  }
+}
+
+/** The same servers for all tests of a `describe` block. To be called in the block. */
+export function suiteNatsServers(options: NatsOptions = {}): () => NatsServers {
+  const cleanups: (() => unknown)[] = []
+  let servers: NatsServers | null = null
+  before(async () => {
+    const block = { after: (cleanup: () => unknown) => cleanups.push(cleanup) } as unknown as TestContext
+    servers = await NatsServers.start(block, options)
+  })
+  after(async () => {
+    for (const cleanup of cleanups.reverse()) await cleanup()
+  })
+  return () => {
+    if (servers === null) throw new Error('the servers run only while tests do')
+    return servers
   }
 }
 
