@@ -54,6 +54,9 @@ export const limits = {
   /** Media streams of one call in its life, and what happens on them beside packets: kept in its row. */
   legsMax: 64,
   notesMax: 256,
+  /** Alerts of a call's sound: open at once, and how soon one of a kind may come again for the same voice. */
+  alertsOpenMax: 32,
+  alertEveryMs: 30_000,
   callIdCharactersMax: 255,
   dataBytesMax: 32 * kib,
   /** Packets of one block, which is one record and one append: 40 s of 20 ms. */

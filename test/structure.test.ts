@@ -19,7 +19,7 @@ const levels: readonly (readonly string[])[] = [
   ['metrics'],
   ['feed', 'analysis', 'ingest', 'media'],
   ['actors'],
-  ['store'],
+  ['store', 'insight'],
   ['dashboard', 'simulate'],
   ['client'],
   ['config', 'protocol', 'terminal', 'log.ts', 'log-output.ts', 'version.ts'],

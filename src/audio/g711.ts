@@ -39,6 +39,11 @@ export function decodeG711(law: G711Law, code: number): number {
   return linear[law][code & 0xff] as number
 }
 
+/** The levels of all codes. */
+export function levelsOf(law: G711Law): Int16Array {
+  return linear[law]
+}
+
 /** The code whose interval a level of 16 bits lies in; what is too loud is cut. */
 export function encodeG711(law: G711Law, level: number): number {
   return law === 'mulaw' ? encodeMuLaw(level) : encodeALaw(level)
