@@ -4,16 +4,18 @@
  * Deadlines live in the journal, in an indexed column. Only those of the next half minute are in memory: this reads
  * them forward in time, page by page, and takes what is armed meanwhile; what lies beyond is found when its time
  * comes nearer. So a million waiting calls cost no memory. A deadline is delivered once; a delivery that fails (the
- * journal is full, a commit failed) is repeated a second later.
+ * journal is full, a commit failed) is repeated a second later. Those of other nodes' calls are passed over.
  */
 import type { Clock, Millis } from '../clock.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallReader, DueCursor } from '../store/journal.js'
+import type { Owners } from '../store/owners.js'
 
 export interface DeadlinePorts {
   readonly clock: Clock
   readonly reader: Pick<CallReader, 'due'>
+  readonly owners: Owners
   /** Tells the call that a deadline has come. `done` says whether it could be met. */
   deliver(callId: CallId, done: (isMet: boolean) => void): void
   /** Reading ahead failed; it is tried again a second later. */
@@ -25,13 +27,15 @@ interface Deadline {
   readonly dueAt: Millis
 }
 
+const beginning: DueCursor = { dueAt: Number.NEGATIVE_INFINITY, key: 0 }
+
 export class Deadlines {
   readonly #ports: DeadlinePorts
   /** A binary heap by `dueAt`. An entry that is no longer its call's deadline is skipped when it surfaces. */
   readonly #heap: Deadline[] = []
   readonly #armed = new Map<CallId, Millis>()
   /** Everything due until here has been read from the journal or is armed directly. */
-  #readThrough: DueCursor = { dueAt: Number.NEGATIVE_INFINITY, key: 0 }
+  #readThrough = beginning
   /** The last page was full: there is more to read before the horizon. */
   #isBehind = true
   #isReading = false
@@ -69,6 +73,13 @@ export class Deadlines {
     this.#schedule()
   }
 
+  /** This node decides about more calls than before: their deadlines were passed over. */
+  gained(): void {
+    this.#readThrough = beginning
+    this.#isBehind = true
+    this.#wake()
+  }
+
   /** The call is gone. Its entry in the heap is skipped when it surfaces. */
   disarm(callId: CallId): void {
     this.#armed.delete(callId)
@@ -82,18 +93,24 @@ export class Deadlines {
 
   async #readAhead(): Promise<void> {
     this.#isReading = true
-    const { clock, reader } = this.#ports
+    const { clock, reader, owners } = this.#ports
     const from = this.#readThrough
     // Moved before the read: what is armed while the read is under way is within reach and is not missed.
-    this.#readThrough = { dueAt: clock.now() + limits.deadlineHorizonMs, key: Number.MAX_SAFE_INTEGER }
+    const reach = { dueAt: clock.now() + limits.deadlineHorizonMs, key: Number.MAX_SAFE_INTEGER }
+    this.#readThrough = reach
+    // Calls may have been gained meanwhile: then it stays at the beginning.
+    const reachTo = (place: DueCursor) => {
+      if (this.#readThrough === reach) this.#readThrough = place
+    }
     try {
-      const page = await reader.due(from, this.#readThrough.dueAt, limits.deadlinePageCalls)
-      for (const { callId, dueAt } of page) if (!this.#armed.has(callId)) this.#push(callId, dueAt)
+      const page = await reader.due(from, reach.dueAt, limits.deadlinePageCalls)
+      for (const { callId, dueAt } of page)
+        if (owners.owns(callId) && !this.#armed.has(callId)) this.#push(callId, dueAt)
       const last = page.at(-1)
       this.#isBehind = page.length >= limits.deadlinePageCalls
-      if (this.#isBehind && last !== undefined) this.#readThrough = { dueAt: last.dueAt, key: last.key }
+      if (this.#isBehind && last !== undefined) reachTo({ dueAt: last.dueAt, key: last.key })
     } catch (error) {
-      this.#readThrough = from
+      reachTo(from)
       this.#isBehind = true
       this.#readAgainAt = clock.now() + limits.deadlineRetryMs
       this.#ports.readFailed(error)
@@ -145,6 +162,7 @@ export class Deadlines {
 
   #deliver(callId: CallId): void {
     this.#armed.delete(callId)
+    if (!this.#ports.owners.owns(callId)) return
     this.#delivering++
     this.#ports.deliver(callId, (isMet) => {
       this.#delivering--

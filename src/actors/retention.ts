@@ -6,10 +6,12 @@ import type { Clock, Millis } from '../clock.js'
 import { limits } from '../limits.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallReader, EndedCursor } from '../store/journal.js'
+import type { Owners } from '../store/owners.js'
 
 export interface RetentionPorts {
   readonly clock: Clock
   readonly reader: Pick<CallReader, 'ended'>
+  readonly owners: Owners
   /** How long a call is kept after its end. */
   readonly keepMs: Millis
   /** Resolves when the call is erased, or has turned out not to have ended by then. */
@@ -69,13 +71,14 @@ export class Retention {
 
   /** Whether there may be more to erase right now. */
   async #eraseSome(): Promise<boolean> {
-    const { clock, reader, keepMs, erase, passed, kept } = this.#ports
+    const { clock, reader, owners, keepMs, erase, passed, kept } = this.#ports
     const endedThrough = clock.now() - keepMs
     const calls = await reader.ended(this.#place, endedThrough, limits.retentionPageCalls)
-    const outcomes = await Promise.allSettled(calls.map(({ callId }) => erase(callId, endedThrough)))
+    const own = calls.filter(({ callId }) => owners.owns(callId))
+    const outcomes = await Promise.allSettled(own.map(({ callId }) => erase(callId, endedThrough)))
     const failures = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
     if (failures[0] !== undefined) kept(failures.length, failures[0].reason)
-    const erased = calls.length - failures.length
+    const erased = own.length - failures.length
     if (erased > 0) passed(erased)
     const last = calls.at(-1)
     const isMore = last !== undefined && calls.length === limits.retentionPageCalls
@@ -83,6 +86,6 @@ export class Retention {
     const [oldest] = await reader.ended(beginning, Number.MAX_SAFE_INTEGER, 1)
     this.#oldestEndedAt = oldest?.endedAt ?? null
     // A page of which nothing could be erased may be the store's fault: then all of them would be tried for nothing.
-    return isMore && erased > 0
+    return isMore && (erased > 0 || own.length === 0)
   }
 }

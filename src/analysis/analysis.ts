@@ -11,7 +11,6 @@ import assert from 'node:assert/strict'
 import type { AnalysisFacts } from '../actors/call-context.js'
 import type { CallMachineSnapshot } from '../actors/call-machine.js'
 import type { CallLife } from '../actors/call-messages.js'
-import type { TrackLogs } from '../actors/track-logs.js'
 import type { Clock, Millis } from '../clock.js'
 import { unreachable, VoiceStreamError } from '../errors.js'
 import { limits } from '../limits.js'
@@ -21,7 +20,9 @@ import type { CallId } from '../protocol/call-id.js'
 import { mediaOf } from '../protocol/media.js'
 import { type WrittenTranscript, writeTranscript, writeWords } from '../protocol/transcript.js'
 import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js'
+import type { Owners } from '../store/owners.js'
 import type { OwnFailures } from './breaker.js'
+import { coverageOf, heardTracks, keyOf } from './call-account.js'
 import type { AnalysisCheckpoints, AnalysisProvider, AnalysisRequest } from './provider.js'
 import {
   type Admitted,
@@ -36,6 +37,7 @@ import { WordsOfRun } from './words-of-run.js'
 export interface AnalysisPorts {
   readonly clock: Clock
   readonly provider: AnalysisProvider
+  readonly owners: Owners
   /**
    * Runs an attempt when a slot is free and the provider may be asked, or rejects with `AttemptReleased` or the signal's
    * reason.
@@ -97,7 +99,7 @@ export class Analyses {
 
   start(life: CallLife, facts: AnalysisFacts): void {
     const { callId } = life
-    if (this.#running.has(callId) || this.#isStopped) return
+    if (this.#running.has(callId) || this.#isStopped || !this.#ports.owners.owns(callId)) return
     // Waiting is free for a call: it lies in the journal, and its deadline is delivered again.
     if (this.#running.size >= limits.analysesMax) return this.#ports.postpone(callId, limits.analysisRetryMs)
     const abort = new AbortController()
@@ -117,11 +119,21 @@ export class Analyses {
 
   /** The call is gone: its run is broken off, and nothing goes on later. */
   forget(callId: CallId): void {
+    this.#breakOff(callId, 'the call was erased')
+  }
+
+  /** This node decides about fewer calls than before: the new owners of the others go on with what is in the journal. */
+  lost(): void {
+    for (const callId of this.#running.keys())
+      if (!this.#ports.owners.owns(callId)) this.#breakOff(callId, 'the call has another owner')
+  }
+
+  #breakOff(callId: CallId, why: string): void {
     const run = this.#running.get(callId)
     if (run === undefined) return
     this.#leave(callId)
     this.#forgotten.add(run)
-    run.abort.abort(new Error('the call was erased'))
+    run.abort.abort(new Error(why))
   }
 
   #leave(callId: CallId): void {
@@ -333,25 +345,4 @@ export class Analyses {
     if (!(await this.#ports.record(life, entry)))
       throw new VoiceStreamError('version_conflict', `the call does not admit ${entry.type} now`)
   }
-}
-
-/** Those that anything has come to; the first one where nothing has come at all. */
-function heardTracks(logs: TrackLogs): ReturnType<TrackLogs['all']> {
-  const heard = logs.all().filter(({ log }) => log.totalReceived > 0)
-  return heard.length > 0 ? heard : logs.all().slice(0, 1)
-}
-
-/** No call id has a `#`, so no two drives share a key; nor do a call that was erased and one of the same name after it. */
-function keyOf(callId: CallId, createdAt: Millis, redrives: number): string {
-  const life = `voicestream:${callId}#${createdAt}`
-  return redrives === 0 ? life : `${life}.${redrives}`
-}
-
-/** The share of the call that arrived. Nothing comes any more. */
-function coverageOf({
-  packetCount,
-  missingCount,
-}: Pick<AnalysisRequest, 'packetCount' | 'missingCount'>): number {
-  const all = packetCount + missingCount
-  return all === 0 ? 1 : Math.floor((packetCount / all) * 10_000) / 10_000
 }

@@ -21,6 +21,7 @@ import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { CallReader, Journal, LifecycleEntry, ReplyTo } from '../store/journal.js'
+import { ownsAll } from '../store/owners.js'
 import { type CallAnalysis, createCallAnalysis } from './call-analysis.js'
 
 const dayMs = 86_400_000
@@ -130,6 +131,7 @@ export class CallActors {
       metrics,
       supervision,
       reader: journal,
+      owners: ownsAll,
       record: (life, entry) => this.#record(life, entry),
       read: (callId, look) => this.registry.read(callId, look),
       postpone: (callId, delayMs) => this.deadlines.arm(callId, clock.now() + delayMs),
@@ -151,6 +153,7 @@ export class CallActors {
     return new Deadlines({
       clock,
       reader: journal,
+      owners: ownsAll,
       deliver: (callId, done) =>
         this.registry.tell(callId, {
           type: 'deadline',
@@ -199,6 +202,7 @@ export class CallActors {
     return new Retention({
       clock,
       reader: journal,
+      owners: ownsAll,
       keepMs: config.RETENTION_DAYS * dayMs,
       erase: (callId, endedThrough) =>
         new Promise((answered, failed) =>

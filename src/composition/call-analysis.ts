@@ -17,7 +17,7 @@ import { AnalysisResult } from '../protocol/analysis.js'
 import type { CallReader } from '../store/journal.js'
 
 export interface CallAnalysisParts
-  extends Pick<AnalysisPorts, 'record' | 'read' | 'postpone' | 'interrupted'> {
+  extends Pick<AnalysisPorts, 'owners' | 'record' | 'read' | 'postpone' | 'interrupted'> {
   readonly config: Config
   readonly provider: AnalysisProvider
   readonly clock: Clock
@@ -79,6 +79,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
   return new Analyses({
     clock,
     provider: parts.provider,
+    owners: parts.owners,
     admit: (attempt, own, signal) => breaker.guard(attempt, own, signal),
     isProviderDown: () => breaker.state !== 'closed',
     suspectProvider: () => breaker.suspect(),

@@ -7,6 +7,7 @@ import type { CallId } from '../../src/protocol/call-id.js'
 import type { DueCall, DueCursor } from '../../src/store/journal.js'
 import { callId } from '../support/calls.js'
 import { FakeClock, turns } from '../support/fake-clock.js'
+import { isOfLowerHalf, SomeOwners } from '../support/some-owners.js'
 
 interface Delivery {
   readonly callId: CallId
@@ -29,8 +30,10 @@ class Watch {
   readError: Error | null = null
   /** While it is set, an answer to a read that has been made waits for it. */
   readGate: Promise<void> | null = null
+  readonly owners = new SomeOwners()
   readonly deadlines = new Deadlines({
     clock: this.clock,
+    owners: this.owners,
     reader: { due: (after, through, limit) => this.#due(after, through, limit) },
     deliver: (callId, done) => this.#deliver(callId, done),
     readFailed: (error) => this.failures.push(error),
@@ -319,5 +322,81 @@ describe('the deadlines', () => {
     await watch.clock.advance(60_000)
     assert.deepEqual(watch.rung, [['c1', 1000]])
     assert.equal(watch.clock.timerCount, 0)
+  })
+})
+
+describe('the deadlines of a node that owns half of the calls', () => {
+  const names = (count: number, prefix = 'c') => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+  const rungNames = (watch: Watch) => watch.rung.map(([name]) => name).sort()
+
+  test('are delivered, and those of other nodes are not, over pages that hold both', async () => {
+    const watch = new Watch()
+    watch.owners.isHalf = true
+    const all = names(3 * limits.deadlinePageCalls)
+    for (const [i, name] of all.entries()) watch.journal(name, i % 3 === 0 ? -1 : 1000 + i)
+    watch.deadlines.start()
+    await turns(50)
+    assert.equal(
+      watch.deadlines.armedCount,
+      all.filter((name, i) => i % 3 !== 0 && isOfLowerHalf(name)).length,
+    )
+    await watch.clock.advance(120_000)
+    const own = all.filter(isOfLowerHalf)
+    assert(own.length > limits.deadlinePageCalls && own.length < 2 * limits.deadlinePageCalls)
+    assert.deepEqual(rungNames(watch), own.sort())
+  })
+
+  test('are delivered for calls that it has gained, the others once', async () => {
+    // Guards against reading on from where it was: what others were to deliver before they were gone would never end.
+    const watch = new Watch()
+    watch.owners.isHalf = true
+    const [past, future] = [names(20, 'past-'), names(20, 'future-')]
+    for (const name of past) watch.journal(name, -5)
+    for (const name of future) watch.journal(name, 5000)
+    watch.deadlines.start()
+    await watch.clock.advance(1000)
+    assert.deepEqual(rungNames(watch), past.filter(isOfLowerHalf).sort())
+    watch.owners.isHalf = false
+    watch.deadlines.gained()
+    await turns()
+    assert.deepEqual(rungNames(watch), [...past].sort(), 'overdue ones at once')
+    await watch.clock.advance(120_000)
+    assert.deepEqual(rungNames(watch), [...past, ...future].sort())
+  })
+
+  test('are delivered for calls that it gains while it reads, also a full page', async () => {
+    for (const count of [20, limits.deadlinePageCalls + 20]) {
+      const watch = new Watch()
+      watch.owners.isHalf = true
+      const all = names(count)
+      for (const name of all) watch.journal(name, -5)
+      watch.deadlines.start()
+      await turns()
+      assert.deepEqual(rungNames(watch), all.filter(isOfLowerHalf).sort())
+      let open!: () => void
+      watch.readGate = new Promise((resolve) => {
+        open = resolve
+      })
+      for (const name of names(count, 'more-')) watch.journal(name, 40_000)
+      await watch.clock.advance(limits.deadlineHorizonMs / 2)
+      watch.owners.isHalf = false
+      watch.deadlines.gained()
+      open()
+      watch.readGate = null
+      await watch.clock.advance(120_000)
+      assert.deepEqual(rungNames(watch), [...all, ...names(count, 'more-')].sort())
+    }
+  })
+
+  test('are not delivered any more for calls that it has lost', async () => {
+    const watch = new Watch()
+    const all = names(20)
+    watch.deadlines.start()
+    await turns()
+    for (const name of all) watch.arm(name, 5000)
+    watch.owners.isHalf = true
+    await watch.clock.advance(120_000)
+    assert.deepEqual(rungNames(watch), all.filter(isOfLowerHalf).sort())
+    assert.equal(watch.deadlines.armedCount, 0)
   })
 })

@@ -1,10 +1,12 @@
 /** What breaks an analysis off, and what is left of it: an outcome is neither lost nor made up. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { noAnalysis } from '../../src/actors/call-context.js'
 import { ProviderUnavailable } from '../../src/analysis/provider.js'
 import { limits } from '../../src/limits.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
 import { callId, result } from '../support/calls.js'
+import { isOfLowerHalf } from '../support/some-owners.js'
 
 const id = callId('c1')
 const other = callId('c2')
@@ -91,6 +93,72 @@ describe('an analysis is interrupted without an outcome, and goes on a second la
     const view = await next.view(id)
     assert.deepEqual([view?.state, view?.ai.attempts], ['ARCHIVED', 2], 'the attempt that hung counts')
     next.deadlines.stop()
+  })
+})
+
+describe('the analyses of a node that owns half of the calls', () => {
+  const all = Array.from({ length: 12 }, (_, i) => callId(`c${i}`))
+  const own = all.filter(isOfLowerHalf)
+  assert(own.length > 0 && own.length < all.length)
+
+  test('are not begun for the others, and are once it owns them', async (t) => {
+    const asked: string[] = []
+    const calls = new AnalysedCalls(async ({ callId: analysed }) => {
+      asked.push(analysed)
+      return result
+    })
+    calls.clock.takeOverTimeouts(t)
+    for (const each of all) await calls.packet(each, 0).promise
+    for (const each of all) await calls.complete(each, 1).promise
+    await calls.clock.advance(1000)
+    // What was armed for them is due when they are another node's.
+    calls.owners.isHalf = true
+    await calls.clock.advance(600_000)
+    // A call may still be in memory here, and say that its analysis can begin.
+    for (const each of all) calls.analyses.start({ callId: each, createdAt: 0 }, noAnalysis)
+    assert.equal(calls.analyses.runningCount, own.length)
+    await calls.clock.advance(limits.analysisRetryMs)
+    assert.deepEqual([...new Set(asked)].sort(), own.sort())
+    calls.owners.isHalf = false
+    calls.deadlines.gained()
+    await calls.clock.advance(1000)
+    assert.deepEqual([...new Set(asked)].sort(), [...all].sort())
+    for (const each of all) assert.equal((await calls.view(each))?.state, 'ARCHIVED')
+    calls.deadlines.stop()
+  })
+
+  test('are broken off for those that it loses, without an outcome, and go on once it owns them again', async (t) => {
+    const asked: string[] = []
+    const aborted: string[] = []
+    let isDone = false
+    const calls = new AnalysedCalls(({ callId: analysed }, signal) => {
+      asked.push(analysed)
+      if (isDone) return Promise.resolve(result)
+      return new Promise((_, reject) =>
+        signal.addEventListener('abort', () => {
+          aborted.push(analysed)
+          reject(signal.reason)
+        }),
+      )
+    })
+    calls.clock.takeOverTimeouts(t)
+    await calls.end(...all)
+    assert.equal(calls.analyses.runningCount, all.length)
+    calls.owners.isHalf = true
+    calls.analyses.lost()
+    await calls.clock.advance(1)
+    assert.equal(calls.analyses.runningCount, own.length)
+    assert.deepEqual(aborted.sort(), all.filter((each) => !isOfLowerHalf(each)).sort())
+    assert.deepEqual(calls.interruptions, [])
+    for (const each of all) assert.equal((await calls.view(each))?.state, 'PROCESSING_AI')
+    isDone = true
+    calls.owners.isHalf = false
+    calls.deadlines.gained()
+    await calls.clock.advance(1000)
+    for (const each of aborted) assert.equal((await calls.view(callId(each)))?.state, 'ARCHIVED')
+    assert.deepEqual(asked.sort(), [...all, ...aborted].sort())
+    await calls.analyses.stop()
+    calls.deadlines.stop()
   })
 })
 

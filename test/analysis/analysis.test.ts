@@ -5,6 +5,7 @@ import { noAnalysis } from '../../src/actors/call-context.js'
 import { Analyses, type AnalysisPorts } from '../../src/analysis/analysis.js'
 import { type AnalysisRequest, ProviderRejected, ProviderUnavailable } from '../../src/analysis/provider.js'
 import { limits } from '../../src/limits.js'
+import { ownsAll } from '../../src/store/owners.js'
 import { AnalysedCalls } from '../support/analysed-calls.js'
 import { callId, result } from '../support/calls.js'
 import { turns } from '../support/fake-clock.js'
@@ -173,6 +174,7 @@ describe('the analyses', () => {
     const postponed: [string, number][] = []
     const analyses = new Analyses({
       provider: { name: 'fake', analyse: hang },
+      owners: ownsAll,
       retry: hang,
       postpone: (callId: string, delayMs: number) => postponed.push([callId, delayMs]),
     } as unknown as AnalysisPorts)

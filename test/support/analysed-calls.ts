@@ -19,6 +19,7 @@ import { policy } from './ai-run.js'
 import { Calls, graceMs } from './calls.js'
 import { FakeClock } from './fake-clock.js'
 import { HeldJournal } from './held-journal.js'
+import { SomeOwners } from './some-owners.js'
 
 type Analyse = (request: AnalysisRequest, signal: AbortSignal) => Promise<unknown>
 
@@ -28,6 +29,7 @@ const noBreaker: BreakerPolicy = { failuresMax: 0, ownFailuresMax: 4, probeMs: 5
 const resultCheck = Compile(AnalysisResult)
 
 export class AnalysedCalls extends Calls {
+  readonly owners = new SomeOwners()
   readonly deadlines: Deadlines
   readonly analyses: Analyses
   readonly interruptions: unknown[] = []
@@ -51,6 +53,7 @@ export class AnalysedCalls extends Calls {
     this.deadlines = new Deadlines({
       clock,
       reader: journal,
+      owners: this.owners,
       deliver: (callId, done) =>
         this.registry.tell(callId, {
           type: 'deadline',
@@ -76,6 +79,7 @@ export class AnalysedCalls extends Calls {
     this.analyses = new Analyses({
       clock,
       provider,
+      owners: this.owners,
       admit: (attempt, own, signal) => this.breaker.guard(attempt, own, signal),
       isProviderDown: () => this.breaker.state !== 'closed',
       suspectProvider: () => this.breaker.suspect(),
