@@ -32,6 +32,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'write a call as WAV or as its packets',
     load: async () => (await import('./export.js')).exportCall,
   },
+  cluster: {
+    summary: 'make and check the log that several machines will share',
+    load: async () => (await import('./cluster.js')).cluster,
+  },
 }
 
 /** Runs the command that `words` name; resolves with the exit code. */

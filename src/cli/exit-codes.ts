@@ -12,7 +12,9 @@ export const exitCodes = {
   badData: 65,
   /** There is no such database, or no such call in it. */
   notFound: 66,
-  /** The file to write is there already. */
+  /** The servers of the shared log do not answer. */
+  unavailable: 69,
+  /** The file, or the log, to make is there already. */
   exists: 73,
   /** A file could not be read or written; the store failed while the service ran. */
   io: 74,

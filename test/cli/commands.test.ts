@@ -10,7 +10,7 @@ import { describe, test } from 'node:test'
 import { runCommand, runProgram } from '../support/command.js'
 import { get, mainPath, quickSettings, startService, temporaryFolder } from '../support/service.js'
 
-const commands = ['serve', 'simulate', 'backup', 'verify', 'export']
+const commands = ['serve', 'simulate', 'backup', 'verify', 'export', 'cluster']
 
 describe('voicestream', () => {
   test('lists its commands and the settings of the service', async () => {

@@ -33,6 +33,8 @@ export interface NatsOptions {
   readonly lines?: readonly string[]
   /** Of the JetStream section, instead of those that operators are told to write. */
   readonly jetstream?: Readonly<Record<string, string>>
+  /** Clients come over TLS, as `lines` say. */
+  readonly isTls?: boolean
   /** Of each server's store, where it shall not be below the test's folder. */
   readonly storeFolder?: (name: string) => string
 }
@@ -75,10 +77,10 @@ export class NatsServer {
   readonly monitorUrl: string
   #child: ChildProcess | null = null
 
-  constructor(name: string, folder: string, { client, monitor }: Ports) {
+  constructor(name: string, folder: string, { client, monitor }: Ports, isTls: boolean) {
     this.name = name
     this.folder = folder
-    this.url = `nats://127.0.0.1:${client}`
+    this.url = isTls ? `tls://localhost:${client}` : `nats://127.0.0.1:${client}`
     this.monitorUrl = `http://127.0.0.1:${monitor}`
   }
 
@@ -144,7 +146,7 @@ export class NatsServers {
       const folder = join(parent, name)
       const store = options.storeFolder?.(name) ?? join(folder, 'store')
       writeConfiguration({ name, folder, store, own: ports[at] as Ports, ports, options })
-      return new NatsServer(name, folder, ports[at] as Ports)
+      return new NatsServer(name, folder, ports[at] as Ports, options.isTls === true)
     })
     for (const server of servers) atEnd(t, () => server.kill())
     for (const server of servers) server.start()

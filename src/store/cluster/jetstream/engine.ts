@@ -4,7 +4,8 @@
  * JetStream is asked over its documented requests. The client's own library for it is not used: its ordered consumer asks for
  * more whether or not anybody has taken what came, so nothing would bound what waits here.
  *
- * A connection that is lost is made anew for ever. Nothing is sent meanwhile: the client would keep it, without a bound.
+ * A connection that is lost is made anew for ever, unless a server refuses its credentials twice. Nothing is sent meanwhile: the
+ * client would keep it, without a bound.
  */
 import { connect, credsAuthenticator, headers, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import type { Millis } from '../../../clock.js'
@@ -80,12 +81,14 @@ export class Engine {
         reconnectJitter: reconnectMs,
         reconnectJitterTLS: reconnectMs,
         pingInterval: pingMs,
-        ignoreAuthErrorAbort: true,
         noAsyncTraces: true,
         ...(credentials === undefined
           ? {}
           : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
-        ...(authorities === undefined ? {} : { tls: { ca: authorities } }),
+        // The client would go on without TLS where the server does not offer it.
+        ...(servers.some((url) => url.startsWith('tls://')) || authorities !== undefined
+          ? { tls: authorities === undefined ? {} : { ca: authorities } }
+          : {}),
       })
       return new Engine(connection)
     } catch (error) {
@@ -112,6 +115,11 @@ export class Engine {
   /** So many connections were lost: what was subscribed to before may have missed something. */
   get losses(): number {
     return this.#losses
+  }
+
+  /** Resolves when there will be no connection any more, with the reason; null after `close`. */
+  async closed(): Promise<Error | null> {
+    return (await this.#connection.closed()) ?? null
   }
 
   /** Of the server that has the connection now. */

@@ -17,6 +17,11 @@ function serve(engine: Engine): void {
   const appends = new Appends(engine, stream)
   const followings = new Map<number, Following>()
 
+  // Thrown in the thread, it ends it, which its owner hears.
+  void engine.closed().then((error) => {
+    if (error !== null) throw error
+  })
+
   const follow = (number: number, after: number) =>
     followings.set(
       number,

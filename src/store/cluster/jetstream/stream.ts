@@ -4,9 +4,10 @@ import { limits } from '../../../limits.js'
 import { duplicateMs } from '../../log.js'
 import { messageFormat } from '../message.js'
 import { subjectOf } from '../subjects.js'
-import type { Engine } from './engine.js'
+import { type Engine, EngineError } from './engine.js'
 
 const nanosPerMs = 1_000_000
+const noSuchStream = 10_059
 export const replicas = 3
 /** In its metadata: of which log it is, and what its messages are. */
 const baseField = 'voicestream'
@@ -30,7 +31,7 @@ export interface StreamState {
 
 type Configuration = Readonly<Record<string, unknown>>
 
-interface StreamInfo {
+export interface StreamInfo {
   readonly config: Configuration & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly max_bytes: number
@@ -136,6 +137,16 @@ export async function createStream(
 
 export function streamInfo(engine: Pick<Engine, 'api'>, name: string): Promise<StreamInfo> {
   return engine.api<StreamInfo>(`STREAM.INFO.${name}`)
+}
+
+/** Null where there is none. */
+export async function findStream(engine: Pick<Engine, 'api'>, name: string): Promise<StreamInfo | null> {
+  try {
+    return await streamInfo(engine, name)
+  } catch (error) {
+    if (error instanceof EngineError && error.code === noSuchStream) return null
+    throw error
+  }
 }
 
 export async function streamState(engine: Pick<Engine, 'api'>, name: string): Promise<StreamState> {
