@@ -23,7 +23,8 @@ import type { KeptPart, LifecycleEntry, StoredPacket } from '../store/journal.js
 import type { Owners } from '../store/owners.js'
 import type { OwnFailures } from './breaker.js'
 import { coverageOf, heardTracks, keyOf } from './call-account.js'
-import type { AnalysisCheckpoints, AnalysisProvider, AnalysisRequest } from './provider.js'
+import type { AnalysisCheckpoints, AnalysisProvider, AnalysisRequest, Redact } from './provider.js'
+import { redactedResult, redactedWords } from './redaction.js'
 import {
   type Admitted,
   type FailedAttempt,
@@ -60,6 +61,8 @@ export interface AnalysisPorts {
   kept(callId: CallId): Promise<readonly KeptPart[]>
   /** Throws when the answer is not an `AnalysisResult`. */
   check(answer: unknown): AnalysisResult
+  /** Masks what was said, before anybody knows of it; null where nothing is masked. */
+  readonly redact: Redact | null
   /** The call goes on later: its deadline is delivered again after a while. */
   postpone(callId: CallId, delayMs: Millis): void
   attemptEnded(outcome: 'succeeded' | 'failed', durationMs: Millis): void
@@ -199,12 +202,12 @@ export class Analyses {
     attempt: number,
     ports: AttemptPorts,
   ): Promise<WrittenTranscript> {
-    const { clock, provider, check, attemptEnded } = this.#ports
+    const { clock, provider, check, redact, attemptEnded } = this.#ports
     const { signal } = ports
     const request = await this.#request(life, redrives, attempt, ports)
     const startedAt = clock.now()
     try {
-      const result = check(await provider.analyse(request, signal))
+      const result = await redactedResult(check(await provider.analyse(request, signal)), redact)
       attemptEnded('succeeded', clock.now() - startedAt)
       return await writeTranscript(result, coverageOf(request))
     } catch (error) {
@@ -229,7 +232,8 @@ export class Analyses {
   }
 
   async #recordWords(life: CallLife, words: HeardWords, stop: AbortSignal): Promise<void> {
-    const entry = { type: 'heard', at: this.#ports.clock.now(), ...(await writeWords(words)) } as const
+    const text = await writeWords(await redactedWords(words, this.#ports.redact))
+    const entry = { type: 'heard', at: this.#ports.clock.now(), ...text } as const
     await this.#recordFinding(life, entry, stop)
   }
 
@@ -265,6 +269,7 @@ export class Analyses {
         packetPages: () => this.#pages(callId, of.track, signal),
       })),
       attempt,
+      redact: this.#ports.redact,
       heard,
     }
   }

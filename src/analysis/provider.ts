@@ -3,6 +3,7 @@
 import type { AnalysisResult, HeardWords } from '../protocol/analysis.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Media } from '../protocol/media.js'
+import type { RedactedText, Said } from '../redaction/redact.js'
 import type { StoredPacket } from '../store/journal.js'
 
 /**
@@ -34,6 +35,9 @@ export interface AnalysisTrack {
   packetPages(): AsyncIterable<readonly StoredPacket[]>
 }
 
+/** `said` in the order of its time. `isOpen`: more may follow the last of it. */
+export type Redact = (said: readonly Said[], isOpen: boolean) => Promise<readonly RedactedText[]>
+
 export interface AnalysisRequest {
   readonly callId: CallId
   /** At least one, by ascending number. */
@@ -49,6 +53,8 @@ export interface AnalysisRequest {
    * after a retry by hand, which must not be answered with what it remembers of the failure.
    */
   readonly idempotencyKey: string
+  /** What is heard goes through it before it is kept or sent on; null where nothing is masked. */
+  readonly redact: Redact | null
   /** The words are known, and their meaning is not yet. */
   heard(words: HeardWords): void
 }

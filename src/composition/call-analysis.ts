@@ -5,10 +5,12 @@ import { packetPages } from '../actors/packet-pages.js'
 import { Analyses, type AnalysisPorts } from '../analysis/analysis.js'
 import { ProviderBreaker } from '../analysis/breaker.js'
 import { type AnalysisProvider, ProviderUnavailable } from '../analysis/provider.js'
+import { redactBy } from '../analysis/redaction.js'
 import { runWithRetry } from '../analysis/retry.js'
 import type { RetryPolicy } from '../analysis/retry-task.js'
 import type { Clock } from '../clock.js'
 import type { Config } from '../config/config.js'
+import { redactionOf } from '../config/redaction-setting.js'
 import type { Supervision } from '../feed/supervision.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
@@ -92,6 +94,7 @@ function createAnalyses(parts: CallAnalysisParts, breaker: ProviderBreaker): Ana
       if (resultCheck.Check(answer)) return answer
       throw new ProviderUnavailable('the provider’s answer is not a result')
     },
+    redact: redactBy(redactionOf(config)),
     postpone: parts.postpone,
     attemptEnded: (outcome, durationMs) => {
       metrics.observeAttempt(outcome, durationMs)

@@ -155,6 +155,11 @@ export const settings = {
     1_200_000,
     'Approximate length of the pieces in which audio is transcribed; cuts are made where it is quiet.',
   ),
+  REDACT: Type.String({
+    default: 'off',
+    description:
+      'What is masked in transcripts: off, or a list of card, number, iban and email (docs/redaction.md).',
+  }),
   AI_SIMULATED_FAILURE_RATE: Type.Number({
     default: 0.25,
     minimum: 0,

@@ -37,6 +37,25 @@ const score = Type.Number({
   description: 'From −1, very negative, to 1, very positive.',
 })
 
+export const Redaction = Type.Object({
+  kind: Type.Union([
+    Type.Literal('card'),
+    Type.Literal('iban'),
+    Type.Literal('email'),
+    Type.Literal('phone'),
+    Type.Literal('ssn'),
+    Type.Literal('number'),
+  ]),
+  from: Type.Integer({ minimum: 0, description: 'First character of the mask in `text`.' }),
+  to: Type.Integer({ minimum: 0, description: 'The character behind it.' }),
+  start: Type.Number({
+    minimum: 0,
+    description: 'Seconds from the start of the call: of the masked words, or of the segment.',
+  }),
+  end: Type.Number({ minimum: 0 }),
+})
+export type Redaction = Static<typeof Redaction>
+
 export const TranscriptSegment = Type.Object({
   start: Type.Number({ minimum: 0, description: 'Seconds from the start of the call.' }),
   end: Type.Number({ minimum: 0 }),
@@ -44,6 +63,9 @@ export const TranscriptSegment = Type.Object({
   text: Type.String({ maxLength: limits.transcriptionCharactersMax }),
   confidence: nullable(share('As the provider says; null where it does not.')),
   coverage: share('The share of its audio that arrived: below 1, words may be missing or wrong.'),
+  redactions: Type.Optional(
+    Type.Array(Redaction, { description: 'The masks in `text`. Present if there are any (`REDACT`).' }),
+  ),
 })
 export type TranscriptSegment = Static<typeof TranscriptSegment>
 

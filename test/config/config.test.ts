@@ -76,6 +76,7 @@ const defaults: Record<Key, string | number | boolean> = {
   AI_CHAT_API_KEY_FILE: '',
   AI_LANGUAGE: '',
   AI_PIECE_MS: 300_000,
+  REDACT: 'off',
   AI_SIMULATED_FAILURE_RATE: 0.25,
   AI_SIMULATED_LATENCY_MIN_MS: 1000,
   AI_SIMULATED_LATENCY_MAX_MS: 3000,

@@ -86,6 +86,7 @@ export class AnalysedCalls extends Calls {
       retry: (task, before, signal) => runWithRetry(task, policy, before, clock, signal),
       record: ({ callId, createdAt }, entry) => this.record(callId, entry, createdAt).promise,
       read: (callId, look) => this.look(callId, look),
+      redact: null,
       packetPages: (callId) =>
         packetPages(journal, { read: (id, look) => this.look(id, look) }, callId, 0, 2),
       kept: (callId) => journal.keptOf(callId),

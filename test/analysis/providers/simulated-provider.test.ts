@@ -32,6 +32,7 @@ function requestOf(
     ],
     packetCount: packets.length,
     heard: () => {},
+    redact: null,
     checkpoints: { load: async () => new Map<string, string>(), save: async () => {}, note: async () => {} },
     missingCount,
     missingRanges: [],

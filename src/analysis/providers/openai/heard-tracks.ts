@@ -1,7 +1,7 @@
 /** The tracks of a call, heard one by one, and put together on one line of time. Pure, but for the first packet of each. */
 import { AudioError, type AudioFormat, isAudioEncoding } from '../../../audio/audio-format.js'
 import { limits } from '../../../limits.js'
-import type { Transcript, TranscriptSegment, UnheardPart } from '../../../protocol/analysis.js'
+import type { Redaction, Transcript, TranscriptSegment, UnheardPart } from '../../../protocol/analysis.js'
 import type { AnalysisTrack } from '../../provider.js'
 
 export interface HeardTrack {
@@ -50,8 +50,21 @@ export function joined(heard: readonly HeardTrack[], voices: Pick<Transcript, 'v
   }
 }
 
-function shifted<Part extends { start: number; end: number }>(part: Part, offset: number): Part {
-  return { ...part, start: seconds(part.start + offset), end: seconds(part.end + offset) }
+interface Timed {
+  readonly start: number
+  readonly end: number
+  readonly redactions?: Redaction[]
+}
+
+/** With its masks, in whole milliseconds. */
+export function shifted<Part extends Timed>(part: Part, offset: number): Part {
+  const { redactions } = part
+  return {
+    ...part,
+    start: seconds(part.start + offset),
+    end: seconds(part.end + offset),
+    ...(redactions === undefined ? {} : { redactions: redactions.map((one) => shifted(one, offset)) }),
+  }
 }
 
 export function seconds(value: number): number {

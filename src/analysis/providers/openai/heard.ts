@@ -3,6 +3,7 @@
  * counts in; a number that is none is unknown, and takes no words with it.
  */
 import { limits } from '../../../limits.js'
+import type { Redaction } from '../../../protocol/analysis.js'
 import { ProviderUnavailable } from '../../provider.js'
 import { type Answer, readAnswer, readText } from './answer.js'
 import type { ProviderAnswer } from './connection.js'
@@ -16,6 +17,8 @@ export interface HeardSegment {
   readonly text: string
   /** 0 … 1; null where the server does not say. */
   readonly confidence: number | null
+  /** The masks in its text. */
+  readonly redactions?: Redaction[]
 }
 
 /** Throws what `readAnswer` does, and `ProviderUnavailable` for an answer without words that does not say that there are none. */

@@ -8,11 +8,13 @@ import { coverageOf, type SpeechPiece, speechPieces } from '../../../audio/speec
 import { limits } from '../../../limits.js'
 import type { Transcript, TranscriptSegment, UnheardPart } from '../../../protocol/analysis.js'
 import { type AnalysisRequest, type AnalysisTrack, ProviderRejected } from '../../provider.js'
+import { redactedTranscript } from '../../redaction.js'
 import { readTextCall, voicesOf } from '../../transcript.js'
 import type { ProviderAnswer, ProviderMessage } from './connection.js'
 import { assertSucceeded, refusedParameter } from './failure.js'
 import { type HeardSegment, readTranscription } from './heard.js'
-import { formatOf, type HeardTrack, joined, seconds, share, startOf } from './heard-tracks.js'
+import { HeardSoFar } from './heard-so-far.js'
+import { formatOf, type HeardTrack, joined, seconds, share, shifted, startOf } from './heard-tracks.js'
 import { type Ledger, NotKept } from './ledger.js'
 import { spareParameters, transcriptionMessage } from './transcription.js'
 
@@ -43,8 +45,10 @@ const refusalsInRowMax = 3
 export class Hearing {
   readonly #options: HearingOptions
   readonly #ports: HearingPorts
+  readonly #soFar: HeardSoFar
   /** Of the track that is being heard. */
   #unheard: UnheardPart[] = []
+  #startsAt = 0
   #refusal: ProviderRejected | null = null
   #refusalsInRow = 0
   #wasHeard = true
@@ -52,6 +56,7 @@ export class Hearing {
   constructor(options: HearingOptions, ports: HearingPorts) {
     this.#options = options
     this.#ports = ports
+    this.#soFar = new HeardSoFar(ports.request.redact)
   }
 
   /** Why the server takes parts of the call in no attempt; null where it took all. */
@@ -60,6 +65,10 @@ export class Hearing {
   }
 
   async transcript(): Promise<Transcript> {
+    return redactedTranscript(await this.#allHeard(), this.#ports.request.redact)
+  }
+
+  async #allHeard(): Promise<Transcript> {
     const { tracks } = this.#ports.request
     if (tracks.every(({ media }) => media.encoding === 'text')) return readTextCall(tracks)
     try {
@@ -84,6 +93,7 @@ export class Hearing {
     let count = before.reduce((sum, heard) => sum + heard.segments.length, 0)
     let missingFrames = 0
     this.#unheard = []
+    this.#startsAt = startsAt
     for (let channel = 0; channel < format.channels; channel++) {
       this.#wasHeard = true
       const voice = { track: track.track, channel, heardAs: firstChannel + channel }
@@ -154,19 +164,32 @@ export class Hearing {
     const sound = `${encoding}/${sampleRate}/${channel + 1}of${channels}`
     const of = track === 0 ? '' : `track${track}/`
     const key = `piece/${of}${sound}/${piece.firstFrame}+${piece.frames}`
-    const heard = await this.#ports.ledger.step(key, () => this.#transcribe(piece, sampleRate, key))
+    const heard = await this.#step(key, piece, sampleRate)
     return heard.map((segment) => {
+      const { text, confidence, start, end, redactions } = shifted(segment, piece.firstFrame / sampleRate)
       const first = piece.firstFrame + Math.min(piece.frames - 1, Math.floor(segment.start * sampleRate))
       const last = Math.max(first, piece.firstFrame + Math.ceil(segment.end * sampleRate) - 1)
       return {
-        start: seconds(piece.firstFrame / sampleRate + segment.start),
-        end: seconds(piece.firstFrame / sampleRate + segment.end),
+        start,
+        end,
         channel: heardAs,
-        text: segment.text,
-        confidence: segment.confidence,
+        text,
+        confidence,
         coverage: share(coverageOf(piece.missing, first, last)),
+        ...(redactions === undefined ? {} : { redactions }),
       }
     })
+  }
+
+  /** Kept without what is masked. */
+  async #step(key: string, piece: SpeechPiece, sampleRate: number): Promise<readonly HeardSegment[]> {
+    const { count } = this.#soFar
+    const from = this.#startsAt + piece.firstFrame / sampleRate
+    const heard = await this.#ports.ledger.step(key, async () =>
+      this.#soFar.masked(await this.#transcribe(piece, sampleRate, key), from, count),
+    )
+    this.#soFar.put(heard, from, count)
+    return heard
   }
 
   async #transcribe(piece: SpeechPiece, sampleRate: number, key: string): Promise<readonly HeardSegment[]> {
@@ -210,10 +233,8 @@ export class Hearing {
     const heard: HeardSegment[] = []
     for (const half of [part(0, middle), part(middle, piece.frames)]) {
       const offset = (half.firstFrame - piece.firstFrame) / sampleRate
-      const halfKey = `${key}/${half.firstFrame}`
-      const step = () => this.#transcribe(half, sampleRate, halfKey)
-      for (const segment of await this.#ports.ledger.step(halfKey, step))
-        heard.push({ ...segment, start: segment.start + offset, end: segment.end + offset })
+      for (const segment of await this.#step(`${key}/${half.firstFrame}`, half, sampleRate))
+        heard.push(shifted(segment, offset))
     }
     return heard
   }

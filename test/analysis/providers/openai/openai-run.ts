@@ -1,6 +1,6 @@
 /** A provider under test with its scripted server, and calls to analyse. */
 import type { TestContext } from 'node:test'
-import type { AnalysisCheckpoints, AnalysisRequest } from '../../../../src/analysis/provider.js'
+import type { AnalysisCheckpoints, AnalysisRequest, Redact } from '../../../../src/analysis/provider.js'
 import { Connection } from '../../../../src/analysis/providers/openai/connection.js'
 import { OpenAiProvider } from '../../../../src/analysis/providers/openai/openai-provider.js'
 import type { AudioFormat } from '../../../../src/audio/audio-format.js'
@@ -35,6 +35,7 @@ export interface CallUnderTest {
   readonly expectedTotal?: number
   readonly checkpoints?: AnalysisCheckpoints
   readonly attempt?: number
+  readonly redact?: Redact
 }
 
 export function requestFor(call: CallUnderTest): AnalysisRequest {
@@ -70,6 +71,7 @@ export function requestFor(call: CallUnderTest): AnalysisRequest {
     attempt: call.attempt ?? 1,
     idempotencyKey: 'voicestream:call-1',
     heard: () => {},
+    redact: call.redact ?? null,
     checkpoints: call.checkpoints ?? new MemoryCheckpoints(),
   }
 }
