@@ -12,10 +12,11 @@ import { createMedia, type MediaInputs } from './composition/media.js'
 import { createProvider } from './composition/provider.js'
 import { createRoutes } from './composition/routes.js'
 import type { Config } from './config/config.js'
-import { Credentials } from './config/credentials.js'
+import { type Credential, Credentials } from './config/credentials.js'
 import { checkExposure } from './config/listening-rules.js'
 import { Supervision } from './feed/supervision.js'
 import { createEntrance, type Entrance } from './http/gate/entrance.js'
+import { Listening } from './http/routes/listening.js'
 import type { NotReadyReason } from './http/routes/operations.js'
 import { Server } from './http/server.js'
 import { SupervisorSockets } from './http/sockets/supervisor-socket.js'
@@ -73,29 +74,23 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
   const run = randomBytes(6).toString('base64url')
   const supervision = createSupervision(run, journal, metrics, clock, log)
   const isServing = () => life.is('serving')
-  const calls = new CallActors({
-    config,
-    provider,
-    clock,
-    log,
-    metrics,
-    journal,
-    supervision,
-    run,
-    isServing,
-  })
+  const ports = { config, provider, clock, log, metrics, journal, supervision, run, isServing }
+  const calls = new CallActors(ports)
   await supervision.start(calls.registry)
 
   const server = createServer(entrance, journal, metrics, log)
   const sockets = createSockets(server, supervision, entrance, metrics, clock)
   const media = createMedia({ config, server, entrance, calls, metrics, clock, log })
+  const listening = createListening(calls, {
+    journal,
+    credentials,
+    log,
+    isDraining: () => life.is('draining'),
+  })
   const notReady = () => notReadyReasonsOf(life, fullDisk, journal, server)
-  metrics.watch(
-    gaugeSources({ space, feed: supervision.feed, journal, calls, server, sockets, media, notReady }),
-  )
-  server.serve(
-    createRoutes({ config, clock, entrance, metrics, journal, calls, supervision, media, notReady }),
-  )
+  const parts = { config, clock, entrance, metrics, journal, calls, supervision, media, listening, notReady }
+  metrics.watch(gaugeSources({ ...parts, space, feed: supervision.feed, server, sockets }))
+  server.serve(createRoutes(parts))
 
   const port = await listen(server, journal, config)
   await media.listen()
@@ -114,6 +109,19 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
       return stopAll({ media, supervision, server, calls, journal })
     },
   }
+}
+
+interface ListeningParts {
+  readonly journal: ServiceJournal
+  readonly credentials: Credentials
+  readonly log: Log
+  isDraining(): boolean
+}
+
+function createListening({ registry }: CallActors, parts: ListeningParts): Listening {
+  const { journal, credentials, log, isDraining } = parts
+  const isRevoked = (credential: Credential) => !credentials.holds(credential)
+  return new Listening({ registry, reader: journal, log, isDraining, isRevoked })
 }
 
 interface StoppedParts {

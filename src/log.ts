@@ -26,6 +26,7 @@ export const logFields = [
   'reason',
   'request_id',
   'route',
+  'seconds',
   'sequence',
   'signal',
   'status',

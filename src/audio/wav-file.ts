@@ -204,6 +204,14 @@ export function wavHeader(format: AudioFormat, frames: number): Buffer {
   return header
 }
 
+/** Of audio that goes on: its sizes are left open, as writers to a pipe do. */
+export function openWavHeader(format: AudioFormat): Buffer {
+  const header = wavHeader(format, 0)
+  header.writeUInt32LE(sizeUnknown, 4)
+  header.writeUInt32LE(sizeUnknown, header.length - 4)
+  return header
+}
+
 /** What follows the last frame: a chunk of an odd length ends with a zero byte. */
 export function wavPadding(dataBytes: number): Buffer {
   return Buffer.alloc(dataBytes % 2)

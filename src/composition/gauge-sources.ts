@@ -1,6 +1,7 @@
 /** Where the gauges look. */
 
 import type { EventFeed } from '../feed/event-feed.js'
+import type { Listening } from '../http/routes/listening.js'
 import { type NotReadyReason, notReadyReasons } from '../http/routes/operations.js'
 import type { Server } from '../http/server.js'
 import type { SupervisorSockets } from '../http/sockets/supervisor-socket.js'
@@ -19,6 +20,7 @@ export interface GaugedParts {
   readonly server: Server
   readonly sockets: SupervisorSockets
   readonly media: MediaInputs
+  readonly listening: Listening
   notReady(): readonly NotReadyReason[]
 }
 
@@ -30,6 +32,7 @@ export function gaugeSources({
   server,
   sockets,
   media,
+  listening,
   notReady,
 }: GaugedParts): GaugeSources {
   return {
@@ -46,6 +49,7 @@ export function gaugeSources({
     parkedAttempts: () => calls.analysis.breaker.parkedCount,
     supervisors: () => sockets.count,
     mediaSockets: () => media.count,
+    listeners: () => listening.count,
     supervisorQueuedBytes: () => sockets.queuedBytes,
     events: () => feed.offset,
     requestsInFlight: () => server.inFlightCount,

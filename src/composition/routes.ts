@@ -10,6 +10,7 @@ import { startRoute } from '../http/routes/call-start.js'
 import { callRoutes } from '../http/routes/calls.js'
 import { floorRoute } from '../http/routes/floor.js'
 import { ingestRoutes } from '../http/routes/ingest.js'
+import type { Listening } from '../http/routes/listening.js'
 import { type NotReadyReason, operationRoutes } from '../http/routes/operations.js'
 import { recordingRoute } from '../http/routes/recordings.js'
 import { streamStatusRoute } from '../http/routes/stream-status.js'
@@ -33,11 +34,12 @@ export interface RouteParts {
   readonly calls: CallActors
   readonly supervision: Supervision
   readonly media: MediaInputs
+  readonly listening: Listening
   notReady(): readonly NotReadyReason[]
 }
 
 export function createRoutes(parts: RouteParts): readonly Route[] {
-  const { config, clock, entrance, metrics, journal, calls, supervision, media, notReady } = parts
+  const { config, clock, entrance, metrics, journal, calls, supervision, media, listening, notReady } = parts
   return [
     ...createIngestRoutes(parts),
     startRoute(calls.registry),
@@ -45,9 +47,10 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       registry: calls.registry,
       reader: journal,
       waitingFor: (callId) => calls.analysis.analyses.waitingFor(callId),
+      listenersOf: (callId) => (config.LISTEN_NOTICE ? listening.listenersOf(callId) : null),
       now: () => clock.now(),
     }),
-    recordingRoute(calls.registry, journal),
+    recordingRoute(calls.registry, journal, listening),
     transcriptRoute(calls.registry, journal),
     ...administrationRoutes({
       registry: calls.registry,

@@ -67,6 +67,10 @@ export const settings = {
     default: false,
     description: 'Serve /metrics without credentials, even if credentials are set.',
   }),
+  LISTEN_NOTICE: Type.Boolean({
+    default: false,
+    description: 'Show on a live call the names of the credentials that listen to it.',
+  }),
   RETENTION_DAYS: integer(0, 0, 36_500, 'Erase ended calls after this many days; 0 keeps them forever.'),
   GRACE_PERIOD_MS: integer(3000, 0, dayMs, 'How long a completed call accepts late packets.'),
   CALL_IDLE_TIMEOUT_MS: integer(

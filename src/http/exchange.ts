@@ -205,6 +205,45 @@ export class Exchange {
     this.#end(statusCode(status))
   }
 
+  /**
+   * A body without a length, for as long as there are parts. A part that comes while its reader has not taken the one before is left
+   * out: what is live does not wait. One who takes nothing for `untakenMsMax` is cut off.
+   */
+  async flow(
+    status: string,
+    contentType: string,
+    headers: HeaderList,
+    parts: AsyncIterable<Uint8Array>,
+    untakenMsMax: number,
+  ): Promise<void> {
+    if (this.isEnded || this.#isBegun) return
+    this.#isBegun = true
+    this.#res.cork(() => {
+      this.#writeHead(status, contentType, headers)
+      if (this.isHead) this.#res.endWithoutBody()
+    })
+    if (!this.isHead) {
+      let untakenSince: number | null = null
+      for await (const part of parts) {
+        if (this.isEnded) return
+        this.progressAt = performance.now()
+        if (untakenSince !== null && this.progressAt - untakenSince > untakenMsMax) return this.cut()
+        if (untakenSince !== null || part.length === 0) continue
+        this.#res.cork(() => {
+          if (this.#res.write(part)) return
+          untakenSince = this.progressAt
+          this.#res.onWritable(() => {
+            untakenSince = null
+            return true
+          })
+        })
+      }
+      if (this.isEnded) return
+      this.#res.cork(() => this.#res.end())
+    }
+    this.#end(statusCode(status))
+  }
+
   #write(part: Uint8Array, bytes: number): Promise<void> | undefined {
     const offset = this.#res.getWriteOffset()
     let isTaken = false

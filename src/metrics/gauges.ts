@@ -19,6 +19,7 @@ export interface GaugeSources {
   parkedAttempts(): number
   supervisors(): number
   mediaSockets(): number
+  listeners(): number
   supervisorQueuedBytes(): number
   events(): number
   requestsInFlight(): number
@@ -116,5 +117,10 @@ function registerSupervisors(registry: MetricRegistry, sources: GaugeSources): v
     sources.supervisorQueuedBytes,
   )
   registry.gauge('media_sockets', 'Open sockets of media streams.', sources.mediaSockets)
+  registry.gauge(
+    'listeners',
+    'Live calls that are listened to, once for each who listens.',
+    sources.listeners,
+  )
   registry.counter('events_total', 'Events published, whether anybody listened or not.', sources.events)
 }

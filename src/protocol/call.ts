@@ -217,6 +217,11 @@ export const CallView = Type.Object(
     digits: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Digits that were pressed: counted, never stored.' }),
     ),
+    listeners: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'Names of the credentials that listen to the call now; with `LISTEN_NOTICE` only.',
+      }),
+    ),
     ai: AnalysisView,
   },
   { $id: 'Call' },

@@ -42,6 +42,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   no_audio: { status: '404 Not Found', title: 'No audio' },
   no_transcript: { status: '404 Not Found', title: 'No transcript' },
   still_receiving: { status: '409 Conflict', title: 'Still receiving' },
+  not_live: { status: '409 Conflict', title: 'Not live' },
   range_not_satisfiable: { status: '416 Range Not Satisfiable', title: 'Range not satisfiable' },
   method_not_allowed: { status: '405 Method Not Allowed', title: 'Method not allowed' },
   total_packets_conflict: { status: '409 Conflict', title: 'Conflicting completion' },

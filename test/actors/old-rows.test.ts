@@ -10,6 +10,7 @@ import { Departures } from '../../src/actors/departures.js'
 import { CallSnapshots } from '../../src/feed/call-snapshots.js'
 import type { Exchange } from '../../src/http/exchange.js'
 import { callRoutes } from '../../src/http/routes/calls.js'
+import { Listening } from '../../src/http/routes/listening.js'
 import { recordingRoute } from '../../src/http/routes/recordings.js'
 import { transcriptRoute } from '../../src/http/routes/transcripts.js'
 import { limits } from '../../src/limits.js'
@@ -28,7 +29,13 @@ interface Row {
 const room = { room: async () => {}, hold: () => {} }
 
 async function listed({ registry, journal }: Calls, words?: string): Promise<readonly Row[]> {
-  const routes = callRoutes({ registry, reader: journal, waitingFor: () => null, now: () => 0 })
+  const routes = callRoutes({
+    registry,
+    reader: journal,
+    waitingFor: () => null,
+    listenersOf: () => null,
+    now: () => 0,
+  })
   const list = routes.find(({ path }) => path === '/v1/calls')
   assert(list !== undefined && 'answer' in list)
   let rows: readonly Row[] = []
@@ -181,7 +188,13 @@ test('a page of packets of a call that was erased while it was read is not shown
       },
     },
   })
-  const routes = callRoutes({ registry, reader, waitingFor: () => null, now: () => 0 })
+  const routes = callRoutes({
+    registry,
+    reader,
+    waitingFor: () => null,
+    listenersOf: () => null,
+    now: () => 0,
+  })
   const packets = routes.find(({ path }) => path === '/v1/call/{call_id}/packets')
   assert(packets !== undefined && 'answer' in packets)
   const exchange = { segment: 'c1', query: () => undefined, send: () => assert.fail('it was shown') }
@@ -204,7 +217,17 @@ test('a recording ends where its call was erased, and does not go on with the ne
     await calls.record(id, { type: 'grace-over', at: 1 }).promise
   }
   await live(1)
-  const route = recordingRoute(calls.registry, calls.journal)
+  const { registry, journal: reader } = calls
+  const nothing = () => {}
+  const log = { debug: nothing, info: nothing, warn: nothing, error: nothing, fatal: nothing }
+  const listening = new Listening({
+    registry,
+    reader,
+    log,
+    isDraining: () => false,
+    isRevoked: () => false,
+  })
+  const route = recordingRoute(registry, reader, listening)
   assert('answer' in route)
   const heard = new Set<number>()
   let chunks = 0

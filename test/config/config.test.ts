@@ -50,6 +50,7 @@ const defaults: Record<Key, string | number | boolean> = {
   SOCKETS_PER_CREDENTIAL_MAX: 1000,
   SOCKETS_PER_ADDRESS_MAX: 1000,
   METRICS_PUBLIC: false,
+  LISTEN_NOTICE: false,
   RETENTION_DAYS: 0,
   GRACE_PERIOD_MS: 3000,
   LEG_GRACE_MS: 30_000,

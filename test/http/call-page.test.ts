@@ -23,6 +23,7 @@ test('a page of stored calls is made of what the page has read of them', async (
     registry: calls.registry,
     reader: calls.journal,
     waitingFor: () => null,
+    listenersOf: () => null,
     now: () => 0,
   })
   const route = routes.find(({ path }) => path === '/v1/calls')

@@ -21,6 +21,7 @@ const statuses: Record<ErrorCode, number> = {
   no_audio: 404,
   no_transcript: 404,
   still_receiving: 409,
+  not_live: 409,
   range_not_satisfiable: 416,
   method_not_allowed: 405,
   total_packets_conflict: 409,

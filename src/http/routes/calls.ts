@@ -43,6 +43,8 @@ export interface CallPorts {
   readonly reader: CallReader
   /** Of a call in PROCESSING_AI. */
   waitingFor(callId: CallId): WaitingFor | null
+  /** Null where it is not shown who listens. */
+  listenersOf(callId: CallId): readonly string[] | null
   now(): Millis
 }
 
@@ -63,7 +65,9 @@ function callRoute(ports: CallPorts): Route {
     },
     answer: async (exchange) => {
       const callId = decodeCallId(exchange.segment)
-      exchange.json(known(await readCall(ports, callId), callId))
+      const view = known(await readCall(ports, callId), callId)
+      const listeners = ports.listenersOf(callId)
+      exchange.json(listeners === null ? view : { ...view, listeners })
     },
   }
 }

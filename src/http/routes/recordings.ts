@@ -1,39 +1,33 @@
 /** The recording of a call as WAV, after its grace period. */
 import { performance } from 'node:perf_hooks'
-import type { CallMachineSnapshot } from '../../actors/call-machine.js'
+import Type from 'typebox'
 import type { CallLife } from '../../actors/call-messages.js'
 import type { CallRegistry } from '../../actors/call-registry.js'
 import { packetPages } from '../../actors/packet-pages.js'
-import { AudioError, type AudioFormat, isAudioEncoding } from '../../audio/audio-format.js'
+import { AudioError, type AudioFormat } from '../../audio/audio-format.js'
 import { CallAudio, type PagesFrom } from '../../audio/call-audio.js'
 import { VoicesAudio, type VoiceTrack } from '../../audio/voices-audio.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
-import { type Media, mediaOf } from '../../protocol/media.js'
 import { TrackNumber } from '../../protocol/packet.js'
-import { integerOf } from '../../protocol/query.js'
+import { integerOf, oneOf } from '../../protocol/query.js'
 import type { CallReader } from '../../store/journal.js'
 import { type Exchange, privateHeaders } from '../exchange.js'
 import type { Route } from '../routes.js'
 import { readRange } from './byte-range.js'
 import { known, unknownCall } from './known-call.js'
+import { type Listening, liveBehindSeconds } from './listening.js'
+import {
+  assertAudio,
+  formatOf,
+  type RecordedCall,
+  type RecordedTrack,
+  recordedCall,
+} from './recorded-call.js'
 
 /** One media type for all that a player may ask for. */
 const wavType = 'audio/wav'
-
-interface RecordedTrack {
-  readonly track: number
-  readonly media: Media
-  readonly expectedTotal: number | null
-}
-
-interface RecordedCall {
-  readonly isReceiving: boolean
-  readonly createdAt: number
-  /** Those that were asked for, at least one. */
-  readonly tracks: readonly RecordedTrack[]
-}
 
 /** A file of which any part can be read, of one track or of all. */
 interface Recording {
@@ -41,8 +35,8 @@ interface Recording {
   read(pages: readonly PagesFrom[], first: number, last: number): AsyncGenerator<Buffer>
 }
 
-export function recordingRoute(registry: CallRegistry, reader: CallReader): Route {
-  const recordings = new Recordings(registry, reader)
+export function recordingRoute(registry: CallRegistry, reader: CallReader, listening: Listening): Route {
+  const recordings = new Recordings(registry, reader, listening)
   return {
     method: 'GET',
     path: '/v1/call/{call_id}/audio.wav',
@@ -51,13 +45,28 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader): Rout
     tag: 'calls',
     summary: 'A call as a WAV file',
     description:
-      'Missing packets are silence of their length. A call of several tracks has a channel for each voice, on one line of time by the senders’ clocks; `track` gives one of them. Supports a `Range` of bytes. Available after the grace period, because late packets would shift the audio behind them.',
-    query: [{ name: 'track', schema: { ...TrackNumber, description: 'Without it, all tracks.' } }],
+      'Missing packets are silence of their length. A call of several tracks has a channel for each voice, on one line of time by the senders’ clocks; `track` gives one of them. Supports a `Range` of bytes. Available after the grace period, because late packets would shift the audio behind them. With `live=true` a call in progress is heard while it goes on, in a file whose sizes are open; the file ends when the call is over, or when another voice joins it.',
+    query: [
+      { name: 'track', schema: { ...TrackNumber, description: 'Without it, all tracks.' } },
+      {
+        name: 'live',
+        schema: Type.Boolean({ description: 'What arrives, as 16-bit PCM until the call is over.' }),
+      },
+      {
+        name: 'behind',
+        schema: Type.Integer({
+          minimum: liveBehindSeconds.min,
+          maximum: liveBehindSeconds.max,
+          default: liveBehindSeconds.default,
+          description: 'Of a live call: how many seconds before now it is heard.',
+        }),
+      },
+    ],
     answers: {
       200: { description: 'The whole file.', mediaType: wavType },
       206: { description: 'The requested part.', mediaType: wavType },
       404: { description: 'Unknown call, or one without audio.' },
-      409: { description: 'The call is still receiving.' },
+      409: { description: 'The call is still receiving; with `live`, it is over.' },
       416: { description: 'The range begins after the end.' },
     },
     answer: (exchange) => recordings.answer(exchange),
@@ -67,21 +76,28 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader): Rout
 class Recordings {
   readonly #registry: CallRegistry
   readonly #reader: CallReader
+  readonly #listening: Listening
   /** By call and the time of its creation: another call may come to the same id. The one used last stands last. */
   readonly #kept = new Map<string, Recording>()
   #reading = 0
 
-  constructor(registry: CallRegistry, reader: CallReader) {
+  constructor(registry: CallRegistry, reader: CallReader, listening: Listening) {
     this.#registry = registry
     this.#reader = reader
+    this.#listening = listening
   }
 
   async answer(exchange: Exchange): Promise<void> {
     const callId = decodeCallId(exchange.segment)
     const asked = exchange.query('track')
     const track = asked === undefined ? null : integerOf(asked, 'track', 0, limits.tracksMax - 1, 0)
-    const call = known(await this.#registry.read(callId, (state) => recorded(state, track)), callId)
-    for (const { media } of call.tracks) if (!isAudioEncoding(media.encoding)) throw noAudio(callId, media)
+    const call = known(await this.#registry.read(callId, (state) => recordedCall(state, track)), callId)
+    if (oneOf(exchange.query('live'), 'live', ['true', 'false'], 'false') === 'true') {
+      const { min, max, default: usual } = liveBehindSeconds
+      const behindSeconds = integerOf(exchange.query('behind'), 'behind', min, max, usual)
+      return this.#listening.answer(exchange, callId, call, { track, behindSeconds })
+    }
+    assertAudio(callId, call)
     if (call.isReceiving)
       throw new VoiceStreamError(
         'still_receiving',
@@ -195,37 +211,4 @@ class Recordings {
       throw new VoiceStreamError('timed_out', 'the client has gone')
     }
   }
-}
-
-/** Of all tracks those that anything has come to, as audio where there is some; the first one where nothing has come at all. */
-function recorded(state: CallMachineSnapshot, asked: number | null): RecordedCall {
-  const { createdAt, details, logs } = state.context
-  const recordedOf = (track: number): RecordedTrack => ({
-    track,
-    media: mediaOf(details, track),
-    expectedTotal: logs.of(track)?.expectedTotal ?? null,
-  })
-  const heard = logs
-    .all()
-    .filter(({ log }) => log.totalReceived > 0)
-    .map(({ track }) => recordedOf(track))
-  const sounding = heard.filter(({ media }) => isAudioEncoding(media.encoding))
-  const all = sounding.length > 0 ? sounding : heard.slice(0, 1)
-  return {
-    isReceiving: state.hasTag('receiving'),
-    createdAt,
-    tracks: asked === null && all.length > 0 ? all : [recordedOf(asked ?? 0)],
-  }
-}
-
-function noAudio(callId: CallId, { encoding, codec }: Media): VoiceStreamError {
-  const carried =
-    encoding === 'text' ? 'text, not audio' : `${codec ?? 'another codec'}, which is not decoded`
-  return new VoiceStreamError('no_audio', `call ${callId} carries ${carried}`)
-}
-
-function formatOf(callId: CallId, media: Media): AudioFormat {
-  const { encoding, sample_rate: sampleRate, channels } = media
-  if (!isAudioEncoding(encoding)) throw noAudio(callId, media)
-  return { encoding, sampleRate, channels }
 }
