@@ -17,7 +17,7 @@ import { insertLifecycle, lifecycleValues } from '../reading/stored-lifecycle.js
 import { StoredPackets } from '../reading/stored-packets.js'
 import { recoverTail } from '../recovered-tail.js'
 import { callChecksum } from '../row-checksum.js'
-import type { CallRow, FromWriter, RecordPage, ToWriter, WriteBatch, WriterData } from '../thread-messages.js'
+import type { CallRow, Committed, RecordPage, ToWriter, WriteBatch, WriterData } from '../thread-messages.js'
 import { CallIndex } from './call-index.js'
 import { Checkpoints } from './checkpoints.js'
 import { Folds } from './folds.js'
@@ -31,6 +31,15 @@ const finishMs = 2000
 
 const nothingToFold: FoldPlan = { folds: [], emptied: [] }
 const nothingToErase: ErasurePlan = { callKeys: new Set(), rewritten: [], emptied: [] }
+
+type Also = () => void
+
+/** What a transaction does beside storing a batch. */
+interface Beside {
+  readonly plan?: FoldPlan
+  readonly erasure?: ErasurePlan
+  readonly also?: Also | null
+}
 
 type PendingQuestion = Extract<ToWriter, { readonly type: 'pending-page' | 'pending-heads' }>
 
@@ -97,6 +106,11 @@ export class Writer {
     this.#insertLifecycle = db.prepare(insertLifecycle)
   }
 
+  /** For what is stored beside calls. */
+  get db(): Db {
+    return this.#db
+  }
+
   /** Reads the tail back into memory. A row whose checksum does not fit stops the start, or its packets are given up. */
   recover(): void {
     const lost: number[] = []
@@ -147,13 +161,15 @@ export class Writer {
     this.#erasures.resume()
   }
 
-  commit(batch: WriteBatch): FromWriter {
+  /** `also` writes in the same transaction. */
+  commit(batch: WriteBatch, also: Also | null = null): Committed {
     const startedAt = performance.now()
     const offset = this.#offset + 1
-    const records = batch.erasures.length === 0 ? Buffer.from(batch.records) : this.#erase(batch, offset)
+    const records =
+      batch.erasures.length === 0 ? Buffer.from(batch.records) : this.#erase(batch, offset, also)
     if (batch.erasures.length === 0) {
       const plan = this.#tail.plan(Math.max(foldRecordsMin, foldRecordsPerPacket * batch.packets))
-      this.#transact(batch, records, offset, plan)
+      this.#transact(batch, records, offset, { plan, also })
       this.#tail.folded(plan)
     }
     if (records.length > 0) {
@@ -172,13 +188,13 @@ export class Writer {
   }
 
   /** Commits a batch without what it holds of the calls that it erases. Folding can wait. Returns what was stored. */
-  #erase(batch: WriteBatch, offset: number): Buffer {
+  #erase(batch: WriteBatch, offset: number, also: Also | null): Buffer {
     const callKeys = new Set(batch.erasures)
     const records = withoutCalls(Buffer.from(batch.records), callKeys)
     const calls = batch.calls.filter(({ key }) => !callKeys.has(key))
     const lifecycle = batch.lifecycle.filter(({ callKey }) => !callKeys.has(callKey))
     const plan = this.#tail.planErasure(callKeys)
-    this.#transact({ calls, lifecycle }, records, offset, nothingToFold, plan)
+    this.#transact({ calls, lifecycle }, records, offset, { erasure: plan, also })
     this.#tail.erased(plan)
     this.#erasures.begun(callKeys)
     return records
@@ -188,10 +204,10 @@ export class Writer {
     batch: Pick<WriteBatch, 'calls' | 'lifecycle'>,
     records: Buffer,
     offset: number,
-    plan: FoldPlan,
-    erasure: ErasurePlan = nothingToErase,
+    { plan = nothingToFold, erasure = nothingToErase, also = null }: Beside,
   ): void {
     const isEmpty =
+      also === null &&
       erasure.callKeys.size === 0 &&
       records.length === 0 &&
       batch.calls.length === 0 &&
@@ -209,6 +225,7 @@ export class Writer {
       }
       for (const fold of plan.folds) this.#folds.add(fold)
       for (const emptied of plan.emptied) this.#deleteBatch.run(emptied)
+      also?.()
       this.#commit.run()
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
@@ -247,7 +264,7 @@ export class Writer {
   async close(): Promise<void> {
     while (this.#tail.batchCount > 0) {
       const plan = this.#tail.planOldest()
-      this.#transact({ calls: [], lifecycle: [] }, Buffer.alloc(0), 0, plan)
+      this.#transact({ calls: [], lifecycle: [] }, Buffer.alloc(0), 0, { plan })
       this.#tail.folded(plan)
     }
     await this.#checkpoints.idle()
