@@ -76,6 +76,9 @@ export const limits = {
   gapRangesListedMax: 100,
   gapRangesPageMax: 1000,
   callsPageMax: 200,
+  /** Of a list as a table, which is one answer. */
+  tableRowsMax: 10_000,
+  tableBytesMax: 4 * mib,
   packetsPageMax: 1000,
   /** A page of packets or calls ends early here, so that one answer never holds the loop for long. */
   pageBytesMax: 2 * mib,
@@ -116,8 +119,21 @@ export const limits = {
    */
   indexedCharactersMax: 256 * kib,
   detailFiltersMax: 8,
-  /** A page of calls ends early when so many were looked at: of two filters that seldom meet, one may have millions. */
+  /**
+   * A page of calls ends early when so many were looked at, each look of a filter counted: of two filters that seldom meet, one may have
+   * millions.
+   */
   callsLookedAtMax: 5000,
+  /** The calls of texts that begin as asked for are sorted, if they are no more. */
+  callsGatheredMax: 5000,
+  /** The rarest filter leads; of those with more calls than this nobody knows which is rarer. */
+  callsCountedMax: 20_000,
+  /** Different names of agents or queues; among more a beginning is looked for call by call. */
+  namesLookedAtMax: 2000,
+  /** Different texts that begin as asked for, whose calls are gone through side by side. */
+  textsMergedMax: 64,
+  /** A clock that was set back by no more than this takes no call out of a range of time. */
+  clockStepMsMax: 5 * 60_000,
 
   requestsInFlightMax: 8192,
   /** So many more reads, so that the service can say that it is overloaded. */

@@ -34,3 +34,16 @@ export function integerOf(
   if (value >= minimum && value <= maximum) return value
   throw invalidParameter(name, `must be an integer from ${minimum} to ${maximum}`)
 }
+
+const dateTime = /^(\d{4})-(\d\d)-(\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
+
+/** Milliseconds since 1970; a date alone is its midnight, UTC. Null where nothing was said. */
+export function timeOf(text: string | undefined, name: string): number | null {
+  if (text === undefined) return null
+  const [, year, month, day] = dateTime.exec(text)?.map(Number) ?? []
+  const isDay = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day
+  const at = isDay ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at))
+    throw invalidParameter(name, 'must be a date, or a date-time with its zone (RFC 3339)')
+  return at
+}

@@ -19,7 +19,7 @@ import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
 import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
 import type { CallState, CompletionReason, ExpectedTotals } from '../protocol/call.js'
-import type { Detail } from '../protocol/call-details.js'
+import type { DetailFilter } from '../protocol/call-details.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { CallDetails } from '../protocol/media.js'
 import type { MatchPart, SearchTerm } from '../protocol/search.js'
@@ -300,12 +300,19 @@ export interface DamagedCall {
   readonly snapshot: null
 }
 
+export type CallOrder = 'newest' | 'oldest'
+
 export interface CallQuery {
   readonly state: CallState | null
   /** Calls of which all of this was said. */
-  readonly details?: readonly Detail[]
+  readonly details?: readonly DetailFilter[]
+  /** Calls that were created at this time or later, and before that one. */
+  readonly from?: Millis | null
+  readonly before?: Millis | null
   /** Calls in whose transcript all of this is said. */
   readonly search?: readonly SearchTerm[] | null
+  /** Newest first, where it is absent. */
+  readonly order?: CallOrder
   /** The `nextCursor` of the page before, or null. */
   readonly cursor: number | null
   readonly limit: number

@@ -17,6 +17,7 @@ const routes: Record<string, readonly string[]> = {
   '/v1/call/{call_id}/audio.wav': ['get'],
   '/v1/call/{call_id}/transcript': ['get'],
   '/v1/calls': ['get'],
+  '/v1/calls.csv': ['get'],
   '/v1/floor': ['get'],
   '/health/live': ['get'],
   '/health/ready': ['get'],

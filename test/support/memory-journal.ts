@@ -7,7 +7,13 @@ import type { Millis } from '../../src/clock.js'
 import { VoiceStreamError } from '../../src/errors.js'
 import { limits } from '../../src/limits.js'
 import type { CallState } from '../../src/protocol/call.js'
-import { type Detail, listDetails } from '../../src/protocol/call-details.js'
+import {
+  type Detail,
+  type DetailFilter,
+  listDetails,
+  matcherOf,
+  sentimentName,
+} from '../../src/protocol/call-details.js'
 import type { CallId } from '../../src/protocol/call-id.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import type { CallTranscript } from '../../src/protocol/transcript.js'
@@ -246,20 +252,27 @@ export class MemoryJournal implements Journal, CallReader {
     state,
     details = [],
     search = null,
+    from = null,
+    before = null,
+    order = 'newest',
     cursor,
     limit,
   }: CallQuery): ReturnType<CallReader['calls']> {
     const found = [...this.#calls.values()]
       .filter(
-        (call) => (state === null || call.snapshot.state === state) && (cursor === null || call.key < cursor),
+        (call) =>
+          (state === null || call.snapshot.state === state) &&
+          (cursor === null || (order === 'newest' ? call.key < cursor : call.key > cursor)),
       )
-      .filter((call) => details.every((detail) => hasDetail(call, detail)))
+      .filter(({ snapshot: { createdAt } }) => (from ?? createdAt) <= createdAt)
+      .filter(({ snapshot: { createdAt } }) => before === null || createdAt < before)
+      .filter((call) => details.every((filter) => wasSaid(call, filter)))
       .flatMap((call) => {
         if (search === null) return [call]
         const match = findTerms(spokenIn(call), search)
         return match === null ? [] : [{ ...call, match }]
       })
-      .sort((a, b) => b.key - a.key)
+      .sort((a, b) => (order === 'newest' ? b.key - a.key : a.key - b.key))
     const calls = found.slice(0, limit)
     return { calls, nextCursor: found.length > limit ? (calls.at(-1)?.key ?? null) : null }
   }
@@ -332,10 +345,18 @@ export class MemoryJournal implements Journal, CallReader {
   }
 }
 
-function hasDetail({ entries }: Call, { name, value }: Detail): boolean {
-  const described = entries.findLast(({ entry }) => entry.type === 'described')?.entry
-  if (described?.type !== 'described') return false
-  return listDetails(described.details).some((detail) => detail.name === name && detail.value === value)
+function wasSaid(call: Call, filter: DetailFilter): boolean {
+  const matches = matcherOf(filter)
+  return detailsOf(call).some(({ name, value }) => filter.names.includes(name) && matches(value))
+}
+
+function detailsOf(call: Call): readonly Detail[] {
+  const described = call.entries.findLast(({ entry }) => entry.type === 'described')?.entry
+  const told = transcriptOf(call)
+  return [
+    ...(described?.type === 'described' ? listDetails(described.details) : []),
+    ...(told?.type === 'analysed' ? [{ name: sentimentName, value: told.digest.sentiment }] : []),
+  ]
 }
 
 function transcriptOf({ entries }: Call) {

@@ -1,30 +1,23 @@
 /** The way back: calls, their packets and their gaps, live or stored. */
 import Type from 'typebox'
-import { type CallRegistry, rowOf } from '../../actors/call-registry.js'
-import { callView, damagedCall } from '../../actors/call-view.js'
+import { callView } from '../../actors/call-view.js'
 import { wholePage } from '../../actors/packet-pages.js'
-import { type Millis, rfc3339 } from '../../clock.js'
-import { isDamage } from '../../errors.js'
 import { limits } from '../../limits.js'
 import {
   CallPage,
-  CallState,
   type CallView,
   CallView as CallViewSchema,
-  type DamagedCall as DamagedView,
-  type FoundCall,
   GapPage,
   PacketPage,
-  type WaitingFor,
 } from '../../protocol/call.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
-import { callStates } from '../../protocol/call-states.js'
 import { Sequence, TrackNumber } from '../../protocol/packet.js'
-import { integerOf, invalidParameter, oneOf } from '../../protocol/query.js'
-import type { CallReader, DamagedCall, FoundCall as FoundStoredCall } from '../../store/journal.js'
+import { integerOf } from '../../protocol/query.js'
 import { type Exchange, jsonType } from '../exchange.js'
 import type { Route } from '../routes.js'
-import { detailParameters, detailsOf, hasDetails, searchOf, searchParameter } from './call-filters.js'
+import { filterParameters, filtersOf } from './call-filters.js'
+import { type CallPorts, cursorOf, readCalls, type Shown, textOfCursor } from './call-reads.js'
+import { callTableRoute } from './call-table.js'
 import { callNotFound, known, unknownCall } from './known-call.js'
 
 const limitParameter = (fallback: number, max: number) => ({
@@ -38,18 +31,14 @@ const noGaps = { ranges: [], nextFrom: null }
 const trackOf = (exchange: Exchange) =>
   integerOf(exchange.query('track'), 'track', 0, limits.tracksMax - 1, 0)
 
-export interface CallPorts {
-  readonly registry: CallRegistry
-  readonly reader: CallReader
-  /** Of a call in PROCESSING_AI. */
-  waitingFor(callId: CallId): WaitingFor | null
-  /** Null where it is not shown who listens. */
-  listenersOf(callId: CallId): readonly string[] | null
-  now(): Millis
-}
-
 export function callRoutes(ports: CallPorts): readonly Route[] {
-  return [callRoute(ports), callListRoute(ports), packetPageRoute(ports), gapPageRoute(ports)]
+  return [
+    callRoute(ports),
+    callListRoute(ports),
+    callTableRoute(ports),
+    packetPageRoute(ports),
+    gapPageRoute(ports),
+  ]
 }
 
 function callRoute(ports: CallPorts): Route {
@@ -80,11 +69,10 @@ function callListRoute(ports: CallPorts): Route {
     answerBytesMax: limits.pageBytesMax,
     tag: 'calls',
     summary: 'Calls, newest first',
-    description: 'A call must match every parameter. `meta.KEY=value` matches a member of its `metadata`.',
+    description:
+      'A call must match every parameter. `meta.KEY=value` matches a member of its `metadata`. `calls.csv` is the same list as a table.',
     query: [
-      { name: 'state', schema: CallState },
-      searchParameter,
-      ...detailParameters,
+      ...filterParameters,
       { name: 'cursor', schema: Type.String({ description: 'The `next_cursor` of the previous page.' }) },
       limitParameter(50, limits.callsPageMax),
     ],
@@ -147,78 +135,13 @@ function readCall({ registry, waitingFor, now }: CallPorts, callId: CallId): Pro
   return registry.read(callId, (state) => callView(state, waitingFor(callId), now()))
 }
 
-type Shown = FoundCall | DamagedView
-
-interface SeenCall {
-  readonly view: Shown
-  /** The registry's, when it was looked at. */
-  readonly mark: number
-}
-
-/** Of a call that the reader has found, with what was searched for in it. */
-async function look(
-  ports: CallPorts,
-  call: FoundStoredCall | DamagedCall,
-  mark: number,
-): Promise<SeenCall | null> {
-  const { callId, snapshot } = call
-  try {
-    const seen = await lookAt(ports, call, mark)
-    if (seen === null || snapshot === null || call.match === undefined) return seen
-    // The words are those of the call that was found, and not of one that has come to its name.
-    if (seen.view.created_at !== rfc3339(snapshot.createdAt)) return null
-    return { ...seen, view: { ...seen.view, match: [...call.match] } }
-  } catch (error) {
-    // One call that cannot be read takes the list from nobody.
-    if (!isDamage(error)) throw error
-    const state = snapshot === null ? call.state : snapshot.state
-    return { view: damagedCall(callId, state), mark: ports.registry.mark }
-  }
-}
-
-function lookAt(
-  { registry, waitingFor, now }: CallPorts,
-  call: FoundStoredCall | DamagedCall,
-  mark: number,
-): Promise<{ readonly view: FoundCall; readonly mark: number } | null> {
-  const { callId } = call
-  return new Promise((answered, failed) =>
-    registry.observe(
-      callId,
-      rowOf(call, mark),
-      (state) => ({ view: callView(state, waitingFor(callId), now()), mark: registry.mark }),
-      { answered, failed },
-    ),
-  )
-}
-
 async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {
-  const state = oneOf(exchange.query('state'), 'state', callStates, null)
+  const filters = filtersOf(exchange.search)
   const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.callsPageMax, 50)
-  const cursor = cursorOf(exchange.query('cursor'))
-  const details = detailsOf(exchange.search)
-  const search = searchOf(exchange.query('q'))
-  const { mark } = ports.registry
-  const page = await ports.reader.calls({ state, details, search, cursor, limit })
-  const seen = await Promise.all(page.calls.map((call) => look(ports, call, mark)))
-  // Between the page and the look at each call one may have moved on, and until the last look one may have been erased.
-  const calls = seen.flatMap((call): readonly Shown[] => {
-    if (call === null || ports.registry.wasErasedSince(call.view.call_id as CallId, call.mark)) return []
-    const { view } = call
-    if ('damaged' in view) return [view]
-    const fits = (state === null || view.state === state) && hasDetails(view, details)
-    return fits ? [view] : []
-  })
-  sendPage(exchange, calls, page.nextCursor)
+  const { calls, nextCursor } = await readCalls(ports, filters, cursorOf(exchange.query('cursor')), limit)
+  sendPage(exchange, calls, nextCursor)
 }
 
 function sendPage(exchange: Exchange, calls: readonly Shown[], nextCursor: number | null): void {
-  exchange.json({ calls, next_cursor: nextCursor === null ? null : nextCursor.toString(36) })
-}
-
-function cursorOf(text: string | undefined): number | null {
-  if (text === undefined) return null
-  if (!/^[0-9a-z]{1,10}$/.test(text))
-    throw invalidParameter('cursor', 'is not a cursor that this service gave')
-  return Number.parseInt(text, 36)
+  exchange.json({ calls, next_cursor: nextCursor === null ? null : textOfCursor(nextCursor) })
 }

@@ -33,6 +33,7 @@ const accessOf: Readonly<Record<string, Access>> = {
   'get /v1/call/{call_id}': 'supervisor',
   'delete /v1/call/{call_id}': 'admin',
   'get /v1/calls': 'supervisor',
+  'get /v1/calls.csv': 'supervisor',
   'get /v1/floor': 'supervisor',
   'get /v1/call/{call_id}/packets': 'supervisor',
   'get /v1/call/{call_id}/gaps': 'supervisor',

@@ -156,7 +156,7 @@ async function contentsOf(t: TestContext, dataDir: string) {
   )
   const lists = [
     await journal.calls(page),
-    await journal.calls({ ...page, details: [{ name: 'agent', value: 'agent 1' }] }),
+    await journal.calls({ ...page, details: [{ names: ['agent'], text: 'agent 1', isPrefix: false }] }),
     await journal.calls({ ...page, search: [{ text: 'word1', isPrefix: false }] }),
   ]
   const counts = await journal.stateCounts()

@@ -1,6 +1,6 @@
 /**
- * Pages of calls, newest first: of all, of a state, of what was said of them or in them. The rarest of these leads, the
- * others are asked for each call that it finds; a page ends early when it has looked at many that do not fit.
+ * Pages of calls, newest or oldest first: of all, of a state, of a range of time, of what was said of them or in them. The rarest of these
+ * leads, the others are asked for each call that it finds (`calls-asked-for`); a page ends early when it has looked at many that do not fit.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -12,7 +12,8 @@ import type { CallQuery } from '../../journal.js'
 import type { Db } from '../files/schema.js'
 import { isUnreadable } from '../files/sqlite-error.js'
 import type { DamagedCallRow, FoundCallRow, StoredCallRow } from '../thread-messages.js'
-import { DamagedCalls, indexHasState } from './damaged-calls.js'
+import { CallsAskedFor } from './calls-asked-for.js'
+import { DamagedCalls } from './damaged-calls.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
 import { type LifecycleTextRow, lifecycleTextColumns, textIn } from './stored-lifecycle.js'
 
@@ -30,12 +31,7 @@ const matchWords = 24
 
 export class CallPages {
   readonly #callByKey: Statement<[number], CallTableRow>
-  readonly #all: Statement<[number], number>
-  readonly #ofState: Statement<[string, number], number>
-  readonly #ofDetail: Statement<[string, string, number], number>
-  readonly #ofSearch: Statement<[string, number], number>
-  readonly #hasState: Statement<[string, number], number>
-  readonly #hasDetail: Statement<[number, string, string], number>
+  readonly #asked: CallsAskedFor
   readonly #matches: Statement<
     [string, string, string, number, number, string],
     { key: number; text: string }
@@ -57,28 +53,7 @@ export class CallPages {
        ORDER BY version DESC LIMIT 1`,
     )
     this.#callByKey = db.prepare('SELECT * FROM calls WHERE key = ?')
-    this.#all = db.prepare<[number], number>('SELECT key FROM calls WHERE key < ? ORDER BY key DESC').pluck()
-    this.#ofState = db
-      .prepare<[string, number], number>(
-        'SELECT key FROM calls WHERE state = ? AND key < ? ORDER BY key DESC',
-      )
-      .pluck()
-    this.#ofDetail = db
-      .prepare<[string, string, number], number>(
-        'SELECT call_key FROM details WHERE name = ? AND value = ? AND call_key < ? ORDER BY call_key DESC',
-      )
-      .pluck()
-    this.#ofSearch = db
-      .prepare<[string, number], number>(
-        `SELECT rowid FROM words WHERE words MATCH ? AND rowid < ${integer} ORDER BY rowid DESC`,
-      )
-      .pluck()
-    this.#hasState = db.prepare<[string, number], number>(indexHasState).pluck()
-    this.#hasDetail = db
-      .prepare<[number, string, string], number>(
-        'SELECT 1 FROM details WHERE call_key = ? AND name = ? AND value = ?',
-      )
-      .pluck()
+    this.#asked = new CallsAskedFor(db)
     // The plus keeps SQLite from beginning the search anew for each key: a prefix gathers its words at every beginning.
     this.#matches = db.prepare(
       `SELECT rowid AS key, snippet(words, 0, ?, ?, '…', ${matchWords}) AS text FROM words
@@ -103,10 +78,13 @@ export class CallPages {
     let bytes = 0
     let lookedAt = 0
     let last: number | null = null
-    for (const key of this.#leading(query, words)) {
-      if (calls.length === limit || lookedAt === limits.callsLookedAtMax) return { calls, nextCursor: last }
+    const { keys, fits, lookups } = this.#asked.find(query, words)
+    for (const key of keys) {
+      if (calls.length === limit || lookedAt + lookups() >= limits.callsLookedAtMax)
+        return { calls, nextCursor: last }
       lookedAt++
-      const call = this.#fits(key, query) && (words === null || this.#isHeard(key)) ? this.#call(key) : null
+      // By the indexes alone: the row of a call that does not fit, with its snapshot, may be many pages long.
+      const call = fits(key) && (words === null || this.#isHeard(key)) ? this.#call(key) : null
       if (call !== null) {
         bytes += call.snapshot?.body.length ?? 0
         if (calls.length > 0 && bytes > limits.pageBytesMax) return { calls, nextCursor: last }
@@ -141,22 +119,10 @@ export class CallPages {
     }
   }
 
-  #leading({ state, details: [first] = [], cursor }: CallQuery, words: string | null): Iterable<number> {
-    const before = cursor ?? Number.MAX_SAFE_INTEGER
-    if (words !== null) return this.#ofSearch.iterate(words, before)
-    if (first !== undefined) return this.#ofDetail.iterate(first.name, first.value, before)
-    return state === null ? this.#all.iterate(before) : this.#ofState.iterate(state, before)
-  }
-
-  /** By the indexes alone: the row of a call that does not fit, with its snapshot, may be many pages long. */
-  #fits(key: number, { state, details = [] }: CallQuery): boolean {
-    if (state !== null && this.#hasState.get(state, key) === undefined) return false
-    return details.every(({ name, value }) => this.#hasDetail.get(key, name, value) !== undefined)
-  }
-
   #matchesIn(words: string, calls: readonly Row[]): ReadonlyMap<number, readonly MatchPart[]> {
     const keys = calls.map(({ key }) => key)
-    const [first = 0, last = 0] = [keys.at(-1), keys[0]]
+    const [first, last] = [Math.min(...keys), Math.max(...keys)]
+    if (keys.length === 0) return new Map()
     const rows = this.#matches.all(this.#open, this.#close, words, first, last, JSON.stringify(keys))
     return new Map(rows.map(({ key, text }) => [key, this.#partsOf(text)]))
   }

@@ -4,7 +4,7 @@
  */
 import type { Statement } from 'better-sqlite3'
 import { StoredDamage } from '../../../errors.js'
-import { type Detail, listDetails } from '../../../protocol/call-details.js'
+import { type Detail, listDetails, sentimentName } from '../../../protocol/call-details.js'
 import type { LifecycleFacts } from '../../journal.js'
 import type { Db } from '../files/schema.js'
 import { type DetailColumns, detailChecksum } from '../row-checksum.js'
@@ -20,6 +20,7 @@ import {
 export class RowFaults {
   readonly #texts: Statement<[number], LifecycleTextRow>
   readonly #described: Statement<[number], LifecycleTableRow>
+  readonly #analysed: Statement<[number], LifecycleTableRow>
   readonly #details: Statement<[number], DetailRow>
 
   constructor(db: Db) {
@@ -29,6 +30,10 @@ export class RowFaults {
     )
     this.#described = db.prepare(
       `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND type = 'described' ORDER BY version DESC LIMIT 1`,
+    )
+    this.#analysed = db.prepare(
+      `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')
+       ORDER BY version DESC LIMIT 1`,
     )
     this.#details = db.prepare(
       'SELECT call_key AS callKey, name, value, checksum FROM details WHERE call_key = ? ORDER BY name',
@@ -47,10 +52,14 @@ export class RowFaults {
   }
 
   *#detailFaults(callKey: number): Generator<string> {
-    const row = this.#described.get(callKey)
-    let said: readonly Detail[] = []
+    const described = this.#described.get(callKey)
+    const analysed = this.#analysed.get(callKey)
+    const said: Detail[] = []
     const fault = faultOf(() => {
-      if (row !== undefined) said = listDetails((factsIn(row) as Described).details)
+      if (described !== undefined) said.push(...listDetails((factsIn(described) as Described).details))
+      if (analysed?.type !== 'analysed') return
+      const { digest } = factsIn(analysed) as Analysed
+      said.push({ name: sentimentName, value: digest.sentiment })
     })
     const rows = this.#details.all(callKey)
     for (const row of rows)
@@ -67,6 +76,7 @@ interface DetailRow extends DetailColumns {
 }
 
 type Described = Extract<LifecycleFacts, { type: 'described' }>
+type Analysed = Extract<LifecycleFacts, { type: 'analysed' }>
 
 function textOf(details: readonly Detail[]): string {
   return details

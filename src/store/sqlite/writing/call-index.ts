@@ -9,7 +9,7 @@
  * into a new one, some pages at a time, and `secure_delete` of the database overwrites the old ones.
  */
 import type { Statement } from 'better-sqlite3'
-import { listDetails } from '../../../protocol/call-details.js'
+import { type Detail, listDetails, sentimentName } from '../../../protocol/call-details.js'
 import type { LifecycleEntry } from '../../journal.js'
 import { type Db, rebuildWords } from '../files/schema.js'
 import { isCorrupt, isUnreadable } from '../files/sqlite-error.js'
@@ -28,6 +28,8 @@ export class CallIndex {
   readonly #transcripts: Statement<[number], LifecycleTextRow>
   readonly #addDetail: Statement
   readonly #removeDetails: Statement
+  readonly #removeSaid: Statement
+  readonly #removeSentiment: Statement
   readonly #addWords: Statement
   readonly #removeWords: Statement
   readonly #removeOlderWords: Statement
@@ -48,6 +50,8 @@ export class CallIndex {
       'INSERT INTO details(call_key, name, value, checksum) VALUES (:callKey, :name, :value, :checksum)',
     )
     this.#removeDetails = db.prepare('DELETE FROM details WHERE call_key = ?')
+    this.#removeSaid = db.prepare('DELETE FROM details WHERE call_key = ? AND name <> ?')
+    this.#removeSentiment = db.prepare('DELETE FROM details WHERE call_key = ? AND name = ?')
     this.#addWords = db.prepare(
       'INSERT INTO words(rowid, text) SELECT call_key, text FROM transcripts WHERE call_key = ?',
     )
@@ -88,15 +92,28 @@ export class CallIndex {
 
   /** In the transaction that journals the entry, after it. */
   add({ callKey, version, type, entry }: LifecycleRow): void {
-    if (type === 'analysed' || type === 'heard') this.#putWords(callKey, version)
+    if (type === 'analysed' || type === 'heard') {
+      this.#putWords(callKey, version)
+      this.#putSentiment(callKey, type, entry)
+    }
     if (type !== 'described') return
     // Written by this process in this batch.
     const { details } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'described' }>
-    this.#removeDetails.run(callKey)
-    for (const { name, value } of listDetails(details)) {
-      const row = { callKey, name, value }
-      this.#addDetail.run({ ...row, checksum: detailChecksum(row) })
-    }
+    this.#removeSaid.run(callKey, sentimentName)
+    for (const detail of listDetails(details)) this.#put(callKey, detail)
+  }
+
+  #put(callKey: number, { name, value }: Detail): void {
+    const row = { callKey, name, value }
+    this.#addDetail.run({ ...row, checksum: detailChecksum(row) })
+  }
+
+  /** Of the last of the two; of words alone nobody knows it. */
+  #putSentiment(callKey: number, type: 'analysed' | 'heard', entry: string): void {
+    this.#removeSentiment.run(callKey, sentimentName)
+    if (type === 'heard') return
+    const { digest } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'analysed' }>
+    this.#put(callKey, { name: sentimentName, value: digest.sentiment })
   }
 
   /** A damaged index costs its finds, not the commit. The next start makes it anew, or `verify --rebuild-index`. */

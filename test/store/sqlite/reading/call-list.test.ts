@@ -41,7 +41,10 @@ test('the rows of calls that do not fit are not read, however many are looked at
     })
     return { calls: calls.length, rowsRead }
   }
-  assert.deepEqual(found({ details: [{ name: 'agent', value: 'agent 3' }] }), { calls: 4, rowsRead: 4 })
+  assert.deepEqual(found({ details: [{ names: ['agent'], text: 'agent 3', isPrefix: false }] }), {
+    calls: 4,
+    rowsRead: 4,
+  })
   assert.deepEqual(found({ state: 'FAILED' }), { calls: 2, rowsRead: 2 })
   assert.deepEqual(found({}), { calls: 40, rowsRead: 40 })
 })
