@@ -88,7 +88,8 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
     isDraining: () => life.is('draining'),
   })
   const notReady = () => notReadyReasonsOf(life, fullDisk, journal, server)
-  const parts = { config, clock, entrance, metrics, journal, calls, supervision, media, listening, notReady }
+  const inputs = { calls, supervision, media, listening }
+  const parts = { config, clock, log, entrance, metrics, journal, ...inputs, notReady }
   metrics.watch(gaugeSources({ ...parts, space, feed: supervision.feed, server, sockets }))
   server.serve(createRoutes(parts))
 

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'no_audio'
   | 'no_transcript'
   | 'still_receiving'
+  | 'not_redacted'
   | 'not_live'
   | 'range_not_satisfiable'
   | 'method_not_allowed'

@@ -67,6 +67,11 @@ export class VoicesAudio {
     return this.#format
   }
 
+  /** Seconds from the start of the file to that of a track, in the order in which they were opened. */
+  startOf(index: number): number {
+    return (this.#tracks[index]?.offset ?? 0) / this.#format.sampleRate
+  }
+
   get frames(): number {
     return this.#dataBytes / frameBytesOf(this.#format)
   }

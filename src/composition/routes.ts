@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.js'
 import type { Config } from '../config/config.js'
+import { redactionOf } from '../config/redaction-setting.js'
 import type { Supervision } from '../feed/supervision.js'
 import type { Entrance } from '../http/gate/entrance.js'
 import { ticketRoute } from '../http/gate/tickets.js'
@@ -12,6 +13,7 @@ import { floorRoute } from '../http/routes/floor.js'
 import { ingestRoutes } from '../http/routes/ingest.js'
 import type { Listening } from '../http/routes/listening.js'
 import { type NotReadyReason, operationRoutes } from '../http/routes/operations.js'
+import { RecordingMasks } from '../http/routes/recording-masks.js'
 import { recordingRoute } from '../http/routes/recordings.js'
 import { streamStatusRoute } from '../http/routes/stream-status.js'
 import { transcriptRoute } from '../http/routes/transcripts.js'
@@ -20,6 +22,7 @@ import { ariRoute } from '../http/sockets/ari-sockets.js'
 import { mediaRoute } from '../http/sockets/media-sockets.js'
 import { supervisorRoute } from '../http/sockets/supervisor-socket.js'
 import { limits } from '../limits.js'
+import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
 import type { ServiceJournal } from '../store/service-journal.js'
 import type { CallActors } from './call-actors.js'
@@ -35,11 +38,13 @@ export interface RouteParts {
   readonly supervision: Supervision
   readonly media: MediaInputs
   readonly listening: Listening
+  readonly log: Log
   notReady(): readonly NotReadyReason[]
 }
 
 export function createRoutes(parts: RouteParts): readonly Route[] {
   const { config, clock, entrance, metrics, journal, calls, supervision, media, listening, notReady } = parts
+  const masks = createMasks(parts)
   return [
     ...createIngestRoutes(parts),
     startRoute(calls.registry),
@@ -49,8 +54,9 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       waitingFor: (callId) => calls.analysis.analyses.waitingFor(callId),
       listenersOf: (callId) => (config.LISTEN_NOTICE ? listening.listenersOf(callId) : null),
       now: () => clock.now(),
+      assertUnmasked: (exchange, callId) => masks.assertUnmasked(exchange, callId),
     }),
-    recordingRoute(calls.registry, journal, listening),
+    recordingRoute({ registry: calls.registry, reader: journal, listening, masks }),
     transcriptRoute(calls.registry, journal),
     ...administrationRoutes({
       registry: calls.registry,
@@ -75,6 +81,18 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       metrics: () => metrics.text(),
     }),
   ]
+}
+
+function createMasks({ config, journal, log }: RouteParts): RecordingMasks {
+  return new RecordingMasks({
+    rules: redactionOf(config),
+    reader: journal,
+    unmasked: ({ route, credential }, callId) =>
+      log.info(
+        { route, call_id: callId, ...(credential === null ? {} : { credential: credential.name }) },
+        'a call is read without its masks',
+      ),
+  })
 }
 
 function createIngestRoutes({ metrics, journal, calls }: RouteParts): readonly Route[] {

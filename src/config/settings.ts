@@ -162,7 +162,7 @@ export const settings = {
   REDACT: Type.String({
     default: 'off',
     description:
-      'What is masked in transcripts: off, or a list of card, number, iban and email (docs/redaction.md).',
+      'What is masked in transcripts and recordings: off, or a list of card, number, iban and email (docs/redaction.md).',
   }),
   AI_SIMULATED_FAILURE_RATE: Type.Number({
     default: 0.25,

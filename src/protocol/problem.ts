@@ -41,6 +41,7 @@ export const problemKinds: Readonly<Record<ErrorCode, ProblemKind>> = {
   call_not_found: { status: '404 Not Found', title: 'Unknown call' },
   no_audio: { status: '404 Not Found', title: 'No audio' },
   no_transcript: { status: '404 Not Found', title: 'No transcript' },
+  not_redacted: { status: '409 Conflict', title: 'Not redacted' },
   still_receiving: { status: '409 Conflict', title: 'Still receiving' },
   not_live: { status: '409 Conflict', title: 'Not live' },
   range_not_satisfiable: { status: '416 Range Not Satisfiable', title: 'Range not satisfiable' },

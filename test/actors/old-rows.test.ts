@@ -11,6 +11,7 @@ import { CallSnapshots } from '../../src/feed/call-snapshots.js'
 import type { Exchange } from '../../src/http/exchange.js'
 import { callRoutes } from '../../src/http/routes/calls.js'
 import { Listening } from '../../src/http/routes/listening.js'
+import { RecordingMasks } from '../../src/http/routes/recording-masks.js'
 import { recordingRoute } from '../../src/http/routes/recordings.js'
 import { transcriptRoute } from '../../src/http/routes/transcripts.js'
 import { limits } from '../../src/limits.js'
@@ -34,6 +35,7 @@ async function listed({ registry, journal }: Calls, words?: string): Promise<rea
     reader: journal,
     waitingFor: () => null,
     listenersOf: () => null,
+    assertUnmasked: () => {},
     now: () => 0,
   })
   const list = routes.find(({ path }) => path === '/v1/calls')
@@ -193,6 +195,7 @@ test('a page of packets of a call that was erased while it was read is not shown
     reader,
     waitingFor: () => null,
     listenersOf: () => null,
+    assertUnmasked: () => {},
     now: () => 0,
   })
   const packets = routes.find(({ path }) => path === '/v1/call/{call_id}/packets')
@@ -227,7 +230,8 @@ test('a recording ends where its call was erased, and does not go on with the ne
     isDraining: () => false,
     isRevoked: () => false,
   })
-  const route = recordingRoute(registry, reader, listening)
+  const masks = new RecordingMasks({ rules: new Set(), reader, unmasked: nothing })
+  const route = recordingRoute({ registry, reader, listening, masks })
   assert('answer' in route)
   const heard = new Set<number>()
   let chunks = 0

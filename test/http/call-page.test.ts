@@ -24,6 +24,7 @@ test('a page of stored calls is made of what the page has read of them', async (
     reader: calls.journal,
     waitingFor: () => null,
     listenersOf: () => null,
+    assertUnmasked: () => {},
     now: () => 0,
   })
   const route = routes.find(({ path }) => path === '/v1/calls')

@@ -20,6 +20,7 @@ const statuses: Record<ErrorCode, number> = {
   call_not_found: 404,
   no_audio: 404,
   no_transcript: 404,
+  not_redacted: 409,
   still_receiving: 409,
   not_live: 409,
   range_not_satisfiable: 416,

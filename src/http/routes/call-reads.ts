@@ -7,6 +7,7 @@ import type { DamagedCall as DamagedView, FoundCall, WaitingFor } from '../../pr
 import type { CallId } from '../../protocol/call-id.js'
 import { invalidParameter } from '../../protocol/query.js'
 import type { CallReader, DamagedCall, FoundCall as FoundStoredCall } from '../../store/journal.js'
+import type { Exchange } from '../exchange.js'
 import { type CallFilters, isAskedFor } from './call-filters.js'
 
 export interface CallPorts {
@@ -17,6 +18,8 @@ export interface CallPorts {
   /** Null where it is not shown who listens. */
   listenersOf(callId: CallId): readonly string[] | null
   now(): Millis
+  /** Packets hold what was said as it was: throws where the asker may not have that. */
+  assertUnmasked(exchange: Exchange, callId: CallId): void
 }
 
 export type Shown = FoundCall | DamagedView

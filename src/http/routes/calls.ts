@@ -81,7 +81,7 @@ function callListRoute(ports: CallPorts): Route {
   }
 }
 
-function packetPageRoute({ registry, reader }: CallPorts): Route {
+function packetPageRoute({ registry, reader, assertUnmasked }: CallPorts): Route {
   return {
     method: 'GET',
     path: '/v1/call/{call_id}/packets',
@@ -96,6 +96,7 @@ function packetPageRoute({ registry, reader }: CallPorts): Route {
       const from = integerOf(exchange.query('from'), 'from', 0, limits.sequenceMax, 0)
       const limit = integerOf(exchange.query('limit'), 'limit', 1, limits.packetsPageMax, 100)
       const track = trackOf(exchange)
+      assertUnmasked(exchange, callId)
       const { mark } = registry
       const ask = () => reader.packetPage(callId, from, limit, exchange, track)
       const page = known(await wholePage(registry, callId, { track, from }, ask), callId)

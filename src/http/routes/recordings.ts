@@ -6,7 +6,9 @@ import type { CallRegistry } from '../../actors/call-registry.js'
 import { packetPages } from '../../actors/packet-pages.js'
 import { AudioError, type AudioFormat } from '../../audio/audio-format.js'
 import { CallAudio, type PagesFrom } from '../../audio/call-audio.js'
+import { maskedBytes } from '../../audio/masked-audio.js'
 import { VoicesAudio, type VoiceTrack } from '../../audio/voices-audio.js'
+import { wavHeader } from '../../audio/wav-file.js'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { type CallId, decodeCallId } from '../../protocol/call-id.js'
@@ -25,6 +27,7 @@ import {
   type RecordedTrack,
   recordedCall,
 } from './recorded-call.js'
+import { type Masking, maskings, type RecordingMasks } from './recording-masks.js'
 
 /** One media type for all that a player may ask for. */
 const wavType = 'audio/wav'
@@ -32,11 +35,22 @@ const wavType = 'audio/wav'
 /** A file of which any part can be read, of one track or of all. */
 interface Recording {
   readonly bytes: number
+  readonly frames: number
+  readonly format: AudioFormat
+  /** Seconds from the start of the file. */
+  startOf(index: number): number
   read(pages: readonly PagesFrom[], first: number, last: number): AsyncGenerator<Buffer>
 }
 
-export function recordingRoute(registry: CallRegistry, reader: CallReader, listening: Listening): Route {
-  const recordings = new Recordings(registry, reader, listening)
+export interface RecordingPorts {
+  readonly registry: CallRegistry
+  readonly reader: CallReader
+  readonly listening: Listening
+  readonly masks: RecordingMasks
+}
+
+export function recordingRoute(ports: RecordingPorts): Route {
+  const recordings = new Recordings(ports)
   return {
     method: 'GET',
     path: '/v1/call/{call_id}/audio.wav',
@@ -48,6 +62,16 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader, liste
       'Missing packets are silence of their length. A call of several tracks has a channel for each voice, on one line of time by the senders’ clocks; `track` gives one of them. Supports a `Range` of bytes. Available after the grace period, because late packets would shift the audio behind them. With `live=true` a call in progress is heard while it goes on, in a file whose sizes are open; the file ends when the call is over, or when another voice joins it.',
     query: [
       { name: 'track', schema: { ...TrackNumber, description: 'Without it, all tracks.' } },
+      {
+        name: 'redact',
+        schema: Type.Union(
+          maskings.map((masking) => Type.Literal(masking)),
+          {
+            description:
+              'What is heard in the place of what is masked. With REDACT the default is `beep`, and `none` is for administrators; else `none`.',
+          },
+        ),
+      },
       {
         name: 'live',
         schema: Type.Boolean({ description: 'What arrives, as 16-bit PCM until the call is over.' }),
@@ -65,8 +89,12 @@ export function recordingRoute(registry: CallRegistry, reader: CallReader, liste
     answers: {
       200: { description: 'The whole file.', mediaType: wavType },
       206: { description: 'The requested part.', mediaType: wavType },
+      403: { description: 'With REDACT: an administrator may hear this.' },
       404: { description: 'Unknown call, or one without audio.' },
-      409: { description: 'The call is still receiving; with `live`, it is over.' },
+      409: {
+        description:
+          'The call is still receiving; with `live`, it is over; with REDACT, what is to be masked is not known.',
+      },
       416: { description: 'The range begins after the end.' },
     },
     answer: (exchange) => recordings.answer(exchange),
@@ -77,14 +105,16 @@ class Recordings {
   readonly #registry: CallRegistry
   readonly #reader: CallReader
   readonly #listening: Listening
+  readonly #masks: RecordingMasks
   /** By call and the time of its creation: another call may come to the same id. The one used last stands last. */
   readonly #kept = new Map<string, Recording>()
   #reading = 0
 
-  constructor(registry: CallRegistry, reader: CallReader, listening: Listening) {
+  constructor({ registry, reader, listening, masks }: RecordingPorts) {
     this.#registry = registry
     this.#reader = reader
     this.#listening = listening
+    this.#masks = masks
   }
 
   async answer(exchange: Exchange): Promise<void> {
@@ -93,6 +123,7 @@ class Recordings {
     const track = asked === undefined ? null : integerOf(asked, 'track', 0, limits.tracksMax - 1, 0)
     const call = known(await this.#registry.read(callId, (state) => recordedCall(state, track)), callId)
     if (oneOf(exchange.query('live'), 'live', ['true', 'false'], 'false') === 'true') {
+      this.#masks.assertUnmasked(exchange, callId)
       const { min, max, default: usual } = liveBehindSeconds
       const behindSeconds = integerOf(exchange.query('behind'), 'behind', min, max, usual)
       return this.#listening.answer(exchange, callId, call, { track, behindSeconds })
@@ -103,20 +134,22 @@ class Recordings {
         'still_receiving',
         `call ${callId} may still receive packets; ask again when it has ended`,
       )
+    const masking = this.#masks.asked(exchange, callId)
     if (this.#reading >= limits.recordingsReadMax)
       throw new VoiceStreamError('overloaded', 'too many recordings are being read')
     this.#reading++
     try {
-      await this.#send(exchange, callId, call)
+      await this.#send(exchange, callId, call, masking)
     } finally {
       this.#reading--
     }
   }
 
-  async #send(exchange: Exchange, callId: CallId, call: RecordedCall): Promise<void> {
+  async #send(exchange: Exchange, callId: CallId, call: RecordedCall, masking: Masking): Promise<void> {
     const pages = this.#pagesOf(exchange, { callId, createdAt: call.createdAt }, call.tracks)
     const audio = await this.#audioOf(callId, call, pages)
     const { bytes } = audio
+    const read = await this.#maskedReading(exchange, callId, call, audio, masking)
     // RFC 9110 §14.2: a range is for GET alone.
     const range = exchange.isHead ? null : readRange(exchange.head.range, bytes)
     if (range === 'unsatisfiable')
@@ -130,7 +163,35 @@ class Recordings {
     headers.push(['Accept-Ranges', 'bytes'])
     if (range !== null) headers.push(['Content-Range', `bytes ${first}-${last}/${bytes}`])
     const status = range === null ? '200 OK' : '206 Partial Content'
-    await exchange.stream(status, wavType, headers, last - first + 1, audio.read(pages, first, last))
+    await exchange.stream(status, wavType, headers, last - first + 1, read(pages, first, last))
+  }
+
+  async #maskedReading(
+    exchange: Exchange,
+    callId: CallId,
+    call: RecordedCall,
+    audio: Recording,
+    masking: Masking,
+  ): Promise<Recording['read']> {
+    if (masking === 'none') return (...range) => audio.read(...range)
+    const { format, frames } = audio
+    const { sampleRate } = format
+    const offset = await this.#offsetOf(exchange, callId, call)
+    const parts = await this.#masks.partsOf(exchange, callId, { frames, sampleRate, offset })
+    const headerBytes = wavHeader(format, frames).length
+    const file = { format, headerBytes, parts, cover: masking }
+    return (pages, first, last) => maskedBytes(audio.read(pages, first, last), first, file)
+  }
+
+  /** Seconds from the start of the call, which its transcript counts from, to that of the file: one track may begin later. */
+  async #offsetOf(exchange: Exchange, callId: CallId, call: RecordedCall): Promise<number> {
+    const [own] = call.tracks
+    const whole = await this.#registry.read(callId, (state) => recordedCall(state, null))
+    if (whole === null) throw unknownCall(callId)
+    const index = whole.tracks.findIndex(({ track }) => track === own?.track)
+    if (call.tracks.length > 1 || whole.tracks.length === 1 || index < 0) return 0
+    const pages = this.#pagesOf(exchange, { callId, createdAt: whole.createdAt }, whole.tracks)
+    return (await this.#audioOf(callId, whole, pages)).startOf(index)
   }
 
   async #audioOf(callId: CallId, call: RecordedCall, pages: readonly PagesFrom[]): Promise<Recording> {
@@ -151,7 +212,9 @@ class Recordings {
       if (first !== undefined && others.length === 0) {
         const [own, format] = [pages[0] as PagesFrom, formats[0] as AudioFormat]
         const audio = await CallAudio.open(own, format, first.expectedTotal)
-        return { bytes: audio.bytes, read: ([from = own], ...range) => audio.read(from, ...range) }
+        const { bytes, frames } = audio
+        const read: Recording['read'] = ([from = own], ...range) => audio.read(from, ...range)
+        return { bytes, frames, format, startOf: () => 0, read }
       }
       const voices: VoiceTrack[] = []
       for (const [index, { track, expectedTotal }] of tracks.entries())
