@@ -112,12 +112,13 @@ async function open(servers: NatsServers) {
   }
 }
 
-const ignored = { take: () => {}, trimmed: () => {} }
+const ignored = { take: () => {}, trimmed: () => {}, lost: () => {} }
 
 function followInline(engine: Engine, after: number): () => void {
   const taker = {
     message: ({ body }: LogMessage) => following.taken(body.byteLength),
     trimmed: () => {},
+    lost: () => {},
   }
   const following = new Following({ engine, clock: systemClock, stream, after, taker })
   return () => following.end()

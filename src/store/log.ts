@@ -47,6 +47,8 @@ export interface LogFollower {
   take(message: LogMessage): void
   /** What comes next was trimmed: `first` is the first message that is held. Nothing more is taken. */
   trimmed(first: number): void
+  /** The log ends at `last`, before what this follower has: it lost messages, or it is another log. Nothing more is taken. */
+  lost(last: number): void
 }
 
 export interface Log {

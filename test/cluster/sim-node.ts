@@ -107,6 +107,7 @@ export class SimNode {
     this.log.follow(file.position, {
       take: (message) => this.#run(() => this.#applier.take(message)),
       trimmed: (first) => this.#run(() => this.#applier.trimmed(first)),
+      lost: (last) => this.#run(() => this.#applier.lost(last)),
     })
     this.member.start()
   }

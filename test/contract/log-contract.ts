@@ -53,6 +53,7 @@ async function followed(log: Log, after: number, count: number): Promise<LogMess
         if (messages.length === count) resolve()
       },
       trimmed: (first) => reject(new Error(`trimmed up to ${first}`)),
+      lost: (last) => reject(new Error(`lost behind ${last}`)),
     })
   })
   return messages
@@ -118,13 +119,29 @@ export function logContract(name: string, open: OpenLog): void {
     test('and a follower that has ended gets nothing more', async (t) => {
       const { log } = await open(t)
       let taken = 0
-      const end = log.follow(0, { take: () => taken++, trimmed: () => {} })
+      const end = log.follow(0, { take: () => taken++, trimmed: () => {}, lost: () => {} })
       await stored(log, { expected: 0, id: 'm1' })
       end()
       const before = taken
       await stored(log, { expected: 1, id: 'm2' })
       await followed(log, 0, 2)
       assert.equal(taken, before)
+    })
+  })
+
+  describe(`${name} says that it is not the log that a follower knows`, () => {
+    test('where it ends before what the follower has', async (t) => {
+      const { log, other } = await open(t)
+      await stored(log, { expected: 0, id: 'a1' })
+      await stored(log, { expected: 1, id: 'a2' })
+      const last = await new Promise<number>((resolve, reject) =>
+        other.follow(3, {
+          take: () => reject(new Error('was taken')),
+          trimmed: () => reject(new Error('was trimmed')),
+          lost: resolve,
+        }),
+      )
+      assert.equal(last, 2)
     })
   })
 
@@ -222,7 +239,11 @@ export function logContract(name: string, open: OpenLog): void {
         [3, 4],
       )
       const first = await new Promise<number>((resolve, reject) =>
-        other.follow(1, { take: () => reject(new Error('was taken')), trimmed: resolve }),
+        other.follow(1, {
+          take: () => reject(new Error('was taken')),
+          trimmed: resolve,
+          lost: () => reject(new Error('was lost')),
+        }),
       )
       assert.equal(first, 3)
       assert.equal(await stored(log, { expected: 4, id: 'm4' }), 5)

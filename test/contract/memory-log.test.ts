@@ -38,7 +38,7 @@ describe('a fault of the log in memory', () => {
     const log = memory.connect()
     const append = (expected: number, id: string) => appendTo(log, expected, id, outcomes)
     const taken: string[] = []
-    log.follow(0, { take: ({ id }) => taken.push(id), trimmed: () => {} })
+    log.follow(0, { take: ({ id }) => taken.push(id), trimmed: () => {}, lost: () => {} })
     return { clock, memory, log, append, outcomes, taken }
   }
   const appendTo = (log: Log, expected: number, id: string, outcomes: AppendOutcome[]) =>
@@ -128,7 +128,7 @@ describe('a fault of the log in memory', () => {
     const changing = memory.connect()
     changing.deliveriesToChange = 1
     const bodies: Uint8Array[] = []
-    changing.follow(0, { take: ({ body }) => bodies.push(body), trimmed: () => {} })
+    changing.follow(0, { take: ({ body }) => bodies.push(body), trimmed: () => {}, lost: () => {} })
     await clock.advance(20)
     assert.equal(bodies.length, 2)
     assert.notDeepEqual(bodies[0], bodies[1])

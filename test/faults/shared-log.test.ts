@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/clock.js'
 import { appendCertainly } from '../../src/store/cluster/append-path.js'
+import { createStream } from '../../src/store/cluster/jetstream/stream.js'
 import type { AppendOutcome, Log, LogAppend, LogMessage } from '../../src/store/log.js'
 import { atEnd } from '../support/cleanup.js'
 import { newStream } from '../support/jetstream-logs.js'
@@ -81,6 +82,7 @@ function follow(log: Log): LogMessage[] {
   log.follow(0, {
     take: (message) => messages.push(message),
     trimmed: (first) => assert.fail(`trimmed up to ${first}`),
+    lost: (last) => assert.fail(`lost behind ${last}`),
   })
   return messages
 }
@@ -198,6 +200,21 @@ describeWithNats('the shared log over NATS', () => {
     await log.trim(held - 10)
     await writer.more(10)
     assert.equal(writer.acknowledged.size, new Set(writer.acknowledged.values()).size)
+  })
+
+  test('tells its follower that another log has taken its place', async (t) => {
+    const stream = await newStream(t, suite())
+    const log = await stream.open()
+    const taken: LogMessage[] = []
+    const lost = new Promise<number>((resolve) =>
+      log.follow(0, { take: (message) => taken.push(message), trimmed: () => {}, lost: resolve }),
+    )
+    const writer = new Writer(t, log, 'vs.log.a')
+    await until(() => taken.length, 5)
+    await writer.end()
+    await stream.engine.api(`STREAM.DELETE.${stream.name}`)
+    await createStream(stream.engine, { name: stream.name, base: 'another', bytesMax: 1024 ** 2 })
+    assert.equal(await lost, 0)
   })
 
   test('refuses by the guard what comes again when the id is forgotten', async (t) => {

@@ -251,6 +251,11 @@ export class MemoryLogConnection implements Log {
       this.#arrive(following, () => following.follower.trimmed(first))
       return
     }
+    if (following.next > last + 1) {
+      this.#following.delete(following)
+      this.#arrive(following, () => following.follower.lost(last))
+      return
+    }
     for (; following.next <= last; following.next++) {
       const message = this.#log.at(following.next) as LogMessage
       if (this.deliveriesToLose > 0) {

@@ -59,6 +59,11 @@ export class Applier implements LogFollower {
     this.#fail(new Error(`${behind}: start with a copy of another node's file`))
   }
 
+  lost(last: number): void {
+    const ahead = `the log ends at message ${last}, and this node's file at ${this.#position}`
+    this.#fail(new Error(`${ahead}: the log has lost messages, or it is not the one of this file`))
+  }
+
   /** What has been taken, in one transaction. */
   flush(): void {
     if (this.#hasFailed || this.#taken.length === 0) return

@@ -94,6 +94,12 @@ test('where the file does not take it the node stops, and nothing is told as app
   assert.deepEqual(told, ['waiting', 'the disk is full'])
 })
 
+test('where the log ends before the file the node stops', () => {
+  const { applier, told } = open()
+  applier.lost(3)
+  assert.match(told[0] ?? '', /ends at message 3, and this node's file at 4: the log has lost messages/)
+})
+
 test('where the log was trimmed beyond the file the node stops, and says what to do', () => {
   const { applier, told } = open()
   applier.trimmed(9)

@@ -13,7 +13,7 @@ import type { Clock, Millis } from '../../../clock.js'
 import { limits } from '../../../limits.js'
 import type { LogMessage } from '../../log.js'
 import type { Engine, EngineMessage } from './engine.js'
-import { streamState } from './stream.js'
+import { type StreamState, streamState } from './stream.js'
 
 const nanosPerMs = 1_000_000
 /** A pull ends by itself after so long; then it says what was lost on its way. */
@@ -23,6 +23,8 @@ const heartbeatMs: Millis = 1000
 /** A consumer that says nothing for so long is given up. */
 const silentMs: Millis = 3000
 const lookMs: Millis = 100
+/** A new leader may not know the last messages for a moment: a log that is shorter than it was must say so for so long. */
+const lostMs: Millis = 3000
 /** The engine forgets a consumer that nobody has asked for so long. */
 const forgottenMs: Millis = 30_000
 
@@ -30,6 +32,7 @@ export interface Taker {
   message(message: LogMessage): void
   /** Nothing more comes. */
   trimmed(first: number): void
+  lost(last: number): void
 }
 
 export interface FollowingOptions {
@@ -67,6 +70,10 @@ export class Following {
   #next: number
   #untakenBytes = 0
   #consumer: Consumer | null = null
+  /** Of which log the stream was. */
+  #base: string | null = null
+  /** Since then it is shorter than what was taken, or another log. */
+  #lostSince: Millis | null = null
   /** A consumer is being made. */
   #isBeginning = false
   #isOver = false
@@ -107,9 +114,9 @@ export class Following {
     this.#isBeginning = true
     try {
       const losses = this.#engine.losses
-      const { first } = await streamState(this.#engine, this.#stream)
-      if (this.#isOver) return
-      if (first > this.#next) return this.#trimmed(first)
+      const state = await streamState(this.#engine, this.#stream)
+      if (this.#isOver || this.#isLost(state)) return
+      if (state.first > this.#next) return this.#trimmed(state.first)
       const name = `follow-${randomBytes(8).toString('hex')}`
       await this.#engine.api(`CONSUMER.CREATE.${this.#stream}.${name}`, {
         stream_name: this.#stream,
@@ -201,6 +208,22 @@ export class Following {
       body,
     })
     this.#ask()
+  }
+
+  /** Nothing is asked for while it seems so. */
+  #isLost({ base, last }: StreamState): boolean {
+    this.#base ??= base
+    if (base === this.#base && last >= this.#next - 1) {
+      this.#lostSince = null
+      return false
+    }
+    const now = this.#clock.now()
+    this.#lostSince ??= now
+    if (now - this.#lostSince >= lostMs) {
+      this.end()
+      this.#taker.lost(last)
+    }
+    return true
   }
 
   #trimmed(first: number): void {

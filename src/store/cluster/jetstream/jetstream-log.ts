@@ -126,10 +126,12 @@ export class JetStreamLog implements Log {
         this.#tell({ type: 'taken', number, bytes })
         return
       }
-      case 'trimmed': {
+      case 'trimmed':
+      case 'lost': {
         const follower = this.#followers.get(message.number)
         this.#followers.delete(message.number)
-        follower?.trimmed(message.first)
+        if (message.type === 'trimmed') follower?.trimmed(message.first)
+        else follower?.lost(message.last)
         return
       }
       case 'trim-done': {

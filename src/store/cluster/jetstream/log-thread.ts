@@ -34,6 +34,7 @@ function serve(engine: Engine): void {
           message: (message) =>
             tell({ type: 'message', number, message }, [message.body.buffer as ArrayBuffer]),
           trimmed: (first) => tell({ type: 'trimmed', number, first }),
+          lost: (last) => tell({ type: 'lost', number, last }),
         },
       }),
     )

@@ -22,11 +22,12 @@ export interface StreamPlan {
 }
 
 export interface StreamState {
+  /** Of which log it is; empty where another program made the stream. */
+  readonly base: string
   /** The first message that is held, or the next one to come. */
   readonly first: number
   /** The last message that was stored, also where it is trimmed. */
   readonly last: number
-  readonly bytes: number
 }
 
 type Configuration = Readonly<Record<string, unknown>>
@@ -150,9 +151,10 @@ export async function findStream(engine: Pick<Engine, 'api'>, name: string): Pro
 }
 
 export async function streamState(engine: Pick<Engine, 'api'>, name: string): Promise<StreamState> {
-  const { first_seq, last_seq, bytes } = (await streamInfo(engine, name)).state
+  const info = await streamInfo(engine, name)
+  const { first_seq, last_seq } = info.state
   // A stream without any message says that its first one is 0.
-  return { first: Math.max(first_seq, 1), last: last_seq, bytes }
+  return { base: markOf(info).base, first: Math.max(first_seq, 1), last: last_seq }
 }
 
 /** Of which log it is, and the format of its messages; empty where another program made the stream. */

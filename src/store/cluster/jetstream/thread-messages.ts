@@ -22,4 +22,5 @@ export type FromLogThread =
   | { readonly type: 'outcome'; readonly number: number; readonly outcome: AppendOutcome }
   | { readonly type: 'message'; readonly number: number; readonly message: LogMessage }
   | { readonly type: 'trimmed'; readonly number: number; readonly first: number }
+  | { readonly type: 'lost'; readonly number: number; readonly last: number }
   | { readonly type: 'trim-done'; readonly number: number; readonly error: string | null }

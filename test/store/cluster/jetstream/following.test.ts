@@ -13,6 +13,7 @@ import { FakeClock } from '../../../support/fake-clock.js'
 class EngineDouble {
   isConnected = true
   losses = 0
+  base = 'one'
   first = 1
   last = 0
   bodyBytes = 8
@@ -42,7 +43,8 @@ class EngineDouble {
       this.#delivery = 0
       this.#pull = null
     }
-    return { state: { first_seq: this.first, last_seq: this.last, bytes: 0 } } as Answer
+    const config = { metadata: { voicestream: this.base } }
+    return { config, state: { first_seq: this.first, last_seq: this.last } } as Answer
   }
 
   listen(_: string, hear: (message: EngineMessage) => void): () => void {
@@ -95,14 +97,19 @@ function follow(engine: EngineDouble, after = 0) {
   const clock = new FakeClock()
   const taken: number[] = []
   const trims: number[] = []
+  const ends: number[] = []
   const following = new Following({
     engine,
     clock,
     stream: 'VS',
     after,
-    taker: { message: ({ sequence }) => taken.push(sequence), trimmed: (first) => trims.push(first) },
+    taker: {
+      message: ({ sequence }) => taken.push(sequence),
+      trimmed: (first) => trims.push(first),
+      lost: (last) => ends.push(last),
+    },
   })
-  return { clock, taken, trims, following }
+  return { clock, taken, trims, ends, following }
 }
 
 const through = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
@@ -193,6 +200,33 @@ describe('a follower', () => {
     const { clock, taken, trims } = follow(engine, 3)
     await clock.advance(5000)
     assert.deepEqual([taken, trims], [[], [8]])
+  })
+
+  test('says that the log ends before what it has, and not because a new leader does not know yet', async () => {
+    const engine = new EngineDouble()
+    engine.last = 5
+    const { clock, taken, ends } = follow(engine, 7)
+    await clock.advance(2000)
+    engine.last = 8
+    await clock.advance(5000)
+    assert.deepEqual([taken, ends], [[8], []])
+
+    const shorter = follow(engine, 9)
+    await shorter.clock.advance(5000)
+    assert.deepEqual([shorter.taken, shorter.ends], [[], [8]])
+    assert.equal(shorter.clock.timerCount, 0)
+  })
+
+  test('says that another log has taken the place of its own, however long that is', async () => {
+    const engine = new EngineDouble()
+    engine.last = 3
+    const { clock, taken, ends } = follow(engine)
+    await clock.advance(200)
+    engine.isForgotten = true
+    engine.base = 'another'
+    engine.last = 9
+    await clock.advance(10_000)
+    assert.deepEqual([taken, ends], [[1, 2, 3], [9]])
   })
 
   test('asks for no more while what came is not taken', async () => {
