@@ -79,10 +79,13 @@ export class Session {
   }
 }
 
-/** All that the page asks for is a supervisor's, but for what an administrator does by hand: that refusal is an answer. */
+/** A retry by hand; and with REDACT what was sent as it was. */
+const forAdministrators = /^v1\/call\/(?:retry\/|[^/]+\/(?:packets|audio\.wav)(?:\?|$))/
+
+/** All else that the page asks for is a supervisor's: of these a refusal is an answer. */
 function refusalOf(status: number, kind: string, path: ApiPath): Refusal | null {
   if (status === 401) return 'unknown'
-  return kind === forbidden && !path.startsWith('v1/call/retry/') ? 'role' : null
+  return kind === forbidden && !forAdministrators.test(path) ? 'role' : null
 }
 
 /** What went wrong, as a sentence: who was not reached has said nothing. */
