@@ -5,12 +5,14 @@ import { NotSignedIn, type Refusal, Session } from './feed/session.js'
 import { TranscriptSearch } from './feed/transcript-search.js'
 import { useKeys } from './keys.js'
 import type { Need } from './model/attention.js'
-import { firstQuery, listOf } from './model/call-list.js'
+import { listOf } from './model/call-list.js'
 import type { CallRecord } from './model/call-record.js'
+import { firstNeedsQuery, shownNeeds } from './model/needs-query.js'
+import { callsParams, callsQueryOf, needsParams, needsQueryOf } from './model/view-address.js'
 import { useDrawnOrder, useHold } from './parts/hold.js'
 import { useMedia } from './parts/hooks.js'
 import { chooseNextTheme } from './parts/theme.js'
-import { callHash, type Place, placeHash, type Route, routeOf } from './route.js'
+import { callHash, type Place, placeHash, type Route, routeOf, viewHash } from './route.js'
 import { CallPanel } from './views/call-panel.js'
 import { CallsView } from './views/calls-view.js'
 import { Figures } from './views/figures.js'
@@ -18,7 +20,8 @@ import { FloorView } from './views/floor-view.js'
 import { FreshnessBanner } from './views/freshness.js'
 import { Header } from './views/header.js'
 import { Help } from './views/help.js'
-import { firstNeedsQuery, NeedsView, shownNeeds } from './views/needs-view.js'
+import { type Asked, askedFor, nothingAsked } from './views/history-view.js'
+import { NeedsView } from './views/needs-view.js'
 import { SignIn } from './views/sign-in.js'
 
 /** Ages go on when nothing comes, and a tab that slept must notice that its picture is old. */
@@ -95,7 +98,7 @@ function useFloor(session: Session): FloorWatch {
   return watch
 }
 
-function useTranscriptSearch(session: Session, words: string): TranscriptSearch {
+function useStoredSearch(session: Session, { words, filters }: Asked): TranscriptSearch {
   const [, redraw] = useReducer((count: number) => count + 1, 0)
   const search = useMemo(
     () =>
@@ -105,7 +108,7 @@ function useTranscriptSearch(session: Session, words: string): TranscriptSearch 
       ),
     [session],
   )
-  useEffect(() => search.ask(words), [search, words])
+  useEffect(() => search.ask(words, filters), [search, words, filters])
   useEffect(() => () => search.stop(), [search])
   return search
 }
@@ -131,17 +134,41 @@ function useRoute(): Route {
 
 const idOfCall = ({ id }: CallRecord) => id
 const idOfNeed = ({ call }: Need) => call.id
+const noParams = new URLSearchParams()
 const focusSearch = () => document.querySelector<HTMLInputElement>('#search')?.focus()
 const goTo = (hash: string) => {
   location.hash = hash
 }
+/** Of lists that have not been looked at, too: what is typed in one is still there when the viewer comes back. */
+const paramsOfPlace = (place: Place, of: Place, params: URLSearchParams | null) =>
+  place === of && params !== null ? params : new URLSearchParams()
+
+/** The view of each list, as the address has it, and the address as the view is. */
+function useQueries(route: Route) {
+  const { place, callId, params } = route
+  const [query, setQuery] = useState(() => callsQueryOf(paramsOfPlace('calls', place, params)))
+  const [needsQuery, setNeedsQuery] = useState(() => needsQueryOf(paramsOfPlace('needs', place, params)))
+  useEffect(() => {
+    if (params === null) return
+    if (place === 'calls') setQuery(callsQueryOf(params))
+    if (place === 'needs') setNeedsQuery(needsQueryOf(params))
+  }, [route])
+  useEffect(() => {
+    const own =
+      place === 'calls' ? callsParams(query) : place === 'needs' ? needsParams(needsQuery) : noParams
+    const hash = viewHash({ place, callId }, own)
+    // The page may have a base that is another address than its own.
+    if (hash !== (location.hash || '#/')) history.replaceState(null, '', `${location.pathname}${hash}`)
+  }, [place, callId, query, needsQuery])
+  return { query, setQuery, needsQuery, setNeedsQuery }
+}
 
 /** What the lists of this place show, and in which order while somebody points at them. */
-function useLists(session: Session, watch: FloorWatch, place: Place) {
-  const [query, setQuery] = useState(firstQuery)
-  const isInWords = query.searchIn === 'words'
-  const search = useTranscriptSearch(session, isInWords ? query.search : '')
-  const [needsQuery, setNeedsQuery] = useState(firstNeedsQuery)
+function useLists(session: Session, watch: FloorWatch, route: Route) {
+  const { place } = route
+  const { query, setQuery, needsQuery, setNeedsQuery } = useQueries(route)
+  const isHistory = place === 'calls' && query.scope === 'history'
+  const search = useStoredSearch(session, isHistory ? askedFor(query) : nothingAsked)
   const hold = useHold()
   const needsOrder = useDrawnOrder(idOfNeed)
   const callsOrder = useDrawnOrder(idOfCall)
@@ -151,10 +178,10 @@ function useLists(session: Session, watch: FloorWatch, place: Place) {
   const listedNeeds = place === 'needs' ? shownNeeds(allNeeds, watch.acknowledgements, needsQuery) : []
   const needs = needsOrder.next({ items: listedNeeds, all: allNeeds }, { isHeld, asked: needsQuery })
   const listedCalls =
-    place === 'calls' && !isInWords ? listOf(watch.picture.calls.values(), query, watch.now()) : []
+    place === 'calls' && !isHistory ? listOf(watch.picture.calls.values(), query, watch.now()) : []
   const calls = callsOrder.next({ items: listedCalls, all: listedCalls }, { isHeld, asked: query })
   const found = place === 'calls' && search.found.kind === 'found' ? search.found.calls : []
-  const idsOfCalls = isInWords ? found.map(({ call_id }) => call_id) : calls.items.map(idOfCall)
+  const idsOfCalls = isHistory ? found.map(({ call_id }) => call_id) : calls.items.map(idOfCall)
   return {
     ...{ query, setQuery, search, needsQuery, setNeedsQuery, hold, isHeld, allNeeds, needs, calls },
     openNeeds: shownNeeds(allNeeds, watch.acknowledgements, firstNeedsQuery),
@@ -190,7 +217,7 @@ function useCursor(ids: readonly string[], callId: string | null) {
 
 type Cursor = ReturnType<typeof useCursor>
 
-/** Goes to the search field, which is there only once the list of calls is. */
+/** Goes to the search field of the list; that of the calls where there is none. */
 function useSearchField(place: Place): () => void {
   const isWanted = useRef(false)
   useEffect(() => {
@@ -198,7 +225,7 @@ function useSearchField(place: Place): () => void {
     isWanted.current = false
   }, [place])
   return () => {
-    if (place === 'calls') return focusSearch()
+    if (place !== 'floor') return focusSearch()
     isWanted.current = true
     goTo(placeHash('calls'))
   }
@@ -206,8 +233,9 @@ function useSearchField(place: Place): () => void {
 
 function Floor({ session, signOut }: { readonly session: Session; readonly signOut: (() => void) | null }) {
   const watch = useFloor(session)
-  const { place, callId } = useRoute()
-  const lists = useLists(session, watch, place)
+  const route = useRoute()
+  const { place, callId } = route
+  const lists = useLists(session, watch, route)
   const cursor = useCursor(lists.ids, callId)
   const [isHelpShown, setHelpShown] = useState(false)
   const close = () => goTo(placeHash(place))
@@ -253,7 +281,14 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
           {place === 'floor' ? (
             <FloorView session={session} picture={watch.picture} />
           ) : (
-            <List place={place} watch={watch} lists={lists} cursor={cursor} acknowledge={acknowledge} />
+            <List
+              place={place}
+              session={session}
+              watch={watch}
+              lists={lists}
+              cursor={cursor}
+              acknowledge={acknowledge}
+            />
           )}
         </main>
         {callId !== null && (
@@ -267,13 +302,14 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
 
 interface ListProps {
   readonly place: Exclude<Place, 'floor'>
+  readonly session: Session
   readonly watch: FloorWatch
   readonly lists: Lists
   readonly cursor: Cursor
   readonly acknowledge: (need: Need) => void
 }
 
-function List({ place, watch, lists, cursor: { cursor, open }, acknowledge }: ListProps) {
+function List({ place, session, watch, lists, cursor: { cursor, open }, acknowledge }: ListProps) {
   const { hold, isHeld } = lists
   const { picture } = watch
   const shared = { hold, isHeld, cursor, now: watch.now(), isNarrow: useMedia('(max-width: 759px)') }
@@ -295,6 +331,7 @@ function List({ place, watch, lists, cursor: { cursor, open }, acknowledge }: Li
     <CallsView
       {...shared}
       calls={lists.calls}
+      session={session}
       search={lists.search}
       picture={picture}
       query={lists.query}

@@ -1,22 +1,44 @@
-/** Where the viewer is: the part of the address behind `#`, so that every place can be linked to. */
+/** Where the viewer is: the part of the address behind `#`, so that every place can be linked to, with the view of its list. */
 export type Place = 'needs' | 'calls' | 'floor'
 
 export interface Route {
   readonly place: Place
   /** The call that is open beside it, or on its own where there is no room for both. */
   readonly callId: string | null
+  /** What the address says of the list; null where it says nothing, and the list stays as it is. */
+  readonly params: URLSearchParams | null
 }
 
-/** A call opens beside the place where the viewer was. */
+/** A call opens beside the place that its address names, else where the viewer was. */
 export function routeOf(hash: string, before: Place): Route {
-  const path = hash.replace(/^#\/?/, '')
-  if (path.startsWith('call/')) return { place: before, callId: decoded(path.slice('call/'.length)) }
-  if (path === 'calls' || path === 'floor') return { place: path, callId: null }
-  return { place: 'needs', callId: null }
+  const [path = '', query = ''] = splitOnce(hash.replace(/^#\/?/, ''))
+  const given = new URLSearchParams(query)
+  const at = given.get('at')
+  given.delete('at')
+  const params = given.size === 0 ? null : given
+  if (path.startsWith('call/'))
+    return { place: isPlace(at) ? at : before, callId: decoded(path.slice('call/'.length)), params }
+  return { place: path === 'calls' || path === 'floor' ? path : 'needs', callId: null, params }
+}
+
+const isPlace = (text: string | null): text is Place =>
+  text === 'needs' || text === 'calls' || text === 'floor'
+
+function splitOnce(text: string): readonly string[] {
+  const mark = text.indexOf('?')
+  return mark < 0 ? [text] : [text.slice(0, mark), text.slice(mark + 1)]
 }
 
 export const placeHash = (place: Place): string => (place === 'needs' ? '#/' : `#/${place}`)
 export const callHash = (callId: string): string => `#/call/${encodeURIComponent(callId)}`
+
+/** The address of all that is in sight. */
+export function viewHash({ place, callId }: Omit<Route, 'params'>, params: URLSearchParams): string {
+  const query = new URLSearchParams(callId === null || place === 'needs' ? {} : { at: place })
+  for (const [name, value] of params) query.append(name, value)
+  const text = query.toString()
+  return `${callId === null ? placeHash(place) : callHash(callId)}${text === '' ? '' : `?${text}`}`
+}
 
 function decoded(text: string): string {
   try {

@@ -18,7 +18,7 @@ test('the page takes a name as the service does', async (t) => {
 test('every call has an address, which leads back to it', async (t) => {
   await holds(t, callIdTexts, 1000, (callId) => {
     const hash = new URL(callHash(callId), 'http://localhost/').hash
-    assert.deepEqual(routeOf(hash, 'calls'), { place: 'calls', callId })
+    assert.deepEqual(routeOf(hash, 'calls'), { place: 'calls', callId, params: null })
   })
 })
 

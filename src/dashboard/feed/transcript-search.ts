@@ -1,5 +1,5 @@
 /**
- * A search in what was said, as it is typed. Only the answer to the latest question counts, in whatever order answers
+ * A search in stored calls and in what was said on them, as it is typed. Only the answer to the latest question counts, in whatever order answers
  * come; a question that changes while it is typed is asked once.
  */
 import type { Static } from 'typebox'
@@ -11,6 +11,8 @@ export const debounceMs = 300
 const pageLimit = 50
 /** Who has not found it among so many needs another word, not more calls. */
 const foundMax = 1000
+/** Then the viewer asks for more by hand. */
+const emptyPagesMax = 40
 
 type Page = Static<typeof CallPage>
 
@@ -34,6 +36,7 @@ export class TranscriptSearch {
   readonly #read: (path: ApiPath) => Promise<Page>
   readonly #changed: () => void
   #words = ''
+  #filters = ''
   /** Of the latest question: an answer to another one is thrown away. */
   #question = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -47,13 +50,16 @@ export class TranscriptSearch {
     return this.found.kind === 'found' && this.found.calls.length >= foundMax
   }
 
-  ask(text: string): void {
+  /** `filters` as parameters of the list of calls. */
+  ask(text: string, filters = ''): void {
     const words = text.trim()
-    if (words === this.#words) return
+    if (words === this.#words && filters === this.#filters) return
     this.#words = words
+    this.#filters = filters
     this.stop()
-    this.#tell(words === '' ? { kind: 'nothing-asked' } : { kind: 'asking' })
-    if (words !== '') this.#timer = setTimeout(() => void this.#first(), debounceMs)
+    const isAsked = words !== '' || filters !== ''
+    this.#tell(isAsked ? { kind: 'asking' } : { kind: 'nothing-asked' })
+    if (isAsked) this.#timer = setTimeout(() => void this.#first(), debounceMs)
   }
 
   retryNow(): void {
@@ -68,7 +74,7 @@ export class TranscriptSearch {
     const question = this.#question
     this.#tell({ ...found, isAsking: true, reason: null })
     try {
-      const { calls, next_cursor: cursor } = await this.#read(this.#path(found.cursor))
+      const { calls, next_cursor: cursor } = await this.#readOn(found.cursor)
       if (question !== this.#question) return
       this.#tell({
         ...found,
@@ -91,7 +97,7 @@ export class TranscriptSearch {
   async #first(): Promise<void> {
     const question = this.#question
     try {
-      const { calls, next_cursor: cursor } = await this.#read(this.#path(null))
+      const { calls, next_cursor: cursor } = await this.#readOn(null)
       if (question === this.#question)
         this.#tell({ kind: 'found', calls: calls.filter(isIntact), cursor, isAsking: false, reason: null })
     } catch (error) {
@@ -99,8 +105,21 @@ export class TranscriptSearch {
     }
   }
 
+  /** A page may end early and be empty, with more behind it. */
+  async #readOn(cursor: string | null): Promise<Page> {
+    const question = this.#question
+    let page = await this.#read(this.#path(cursor))
+    for (let read = 1; read < emptyPagesMax && question === this.#question; read++) {
+      if (page.calls.length > 0 || page.next_cursor === null) break
+      page = await this.#read(this.#path(page.next_cursor))
+    }
+    return page
+  }
+
   #path(cursor: string | null): ApiPath {
-    const query = new URLSearchParams({ q: this.#words, limit: String(pageLimit) })
+    const query = new URLSearchParams(this.#filters)
+    if (this.#words !== '') query.set('q', this.#words)
+    query.set('limit', String(pageLimit))
     if (cursor !== null) query.set('cursor', cursor)
     return `v1/calls?${query}`
   }

@@ -2,26 +2,32 @@
 import type { CallState } from '../../protocol/call.js'
 import type { CallRecord } from './call-record.js'
 import type { Lens } from './lens.js'
+import { matcherOfSearch, parseTokens } from './search-tokens.js'
 
 export type StateFilter = 'current' | 'all' | CallState
-export type SortKey =
-  | 'agent'
-  | 'queue'
-  | 'caller'
-  | 'state'
-  | 'started'
-  | 'duration'
-  | 'packets'
-  | 'loss'
-  | 'last'
-  | 'sentiment'
-  | 'call'
+export const sortKeys = [
+  'agent',
+  'queue',
+  'caller',
+  'state',
+  'started',
+  'duration',
+  'packets',
+  'loss',
+  'last',
+  'sentiment',
+  'call',
+] as const
+export type SortKey = (typeof sortKeys)[number]
 
 export interface ListQuery {
   readonly filter: StateFilter
   readonly search: string
-  /** Their ids are here; what was said is searched by the service. */
-  readonly searchIn: 'ids' | 'words'
+  /** Those on the floor are here; all that are stored the service knows. */
+  readonly scope: 'floor' | 'history'
+  /** Days of the history, in the viewer's zone, both included; empty for no bound. */
+  readonly from: string
+  readonly to: string
   readonly sort: SortKey
   readonly isDescending: boolean
   readonly lens: Lens
@@ -30,7 +36,9 @@ export interface ListQuery {
 export const firstQuery: ListQuery = {
   filter: 'current',
   search: '',
-  searchIn: 'ids',
+  scope: 'floor',
+  from: '',
+  to: '',
   sort: 'started',
   isDescending: true,
   lens: 'conversations',
@@ -70,11 +78,11 @@ export function isShown(filter: StateFilter, state: CallState): boolean {
 }
 
 export function listOf(calls: Iterable<CallRecord>, query: ListQuery, now: number): CallRecord[] {
-  const words = query.search.trim().toLowerCase()
+  const matches = matcherOfSearch(parseTokens(query.search))
   const shown: { readonly call: CallRecord; readonly key: number | string }[] = []
   const keyOf = keys[query.sort]
   for (const call of calls)
-    if (isShown(query.filter, call.row.state) && (words === '' || call.id.toLowerCase().includes(words)))
+    if (isShown(query.filter, call.row.state) && matches(call.row))
       shown.push({ call, key: keyOf(call, now) })
   const sign = query.isDescending ? -1 : 1
   shown.sort((a, b) => {

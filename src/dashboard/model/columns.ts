@@ -29,6 +29,12 @@ const keysOf: Readonly<Record<Lens, readonly SortKey[]>> = {
 
 export const columnsOf = (lens: Lens): readonly Column[] => columns[lens]
 
+/** A list may be sorted by what its lens does not show. */
+export function sortableBy(lens: Lens, sort: SortKey): readonly Column[] {
+  const shown = columns[lens]
+  return shown.some(({ key }) => key === sort) ? shown : [{ key: sort, ...all[sort] }, ...shown]
+}
+
 const columns: Readonly<Record<Lens, readonly Column[]>> = {
   conversations: keysOf.conversations.map((key) => ({ key, ...all[key] })),
   transport: keysOf.transport.map((key) => ({ key, ...all[key] })),

@@ -1,28 +1,31 @@
 /** All current calls in one list: filtered, sorted, searched. */
 import type { CallState } from '../../protocol/call.js'
 import { callStates } from '../../protocol/call-states.js'
+import type { Session } from '../feed/session.js'
 import type { TranscriptSearch } from '../feed/transcript-search.js'
 import { formatCount, stateNames } from '../format.js'
 import { isShown, type ListQuery, type StateFilter, sortedBy } from '../model/call-list.js'
+import { isCallName } from '../model/call-name.js'
 import type { CallRecord } from '../model/call-record.js'
-import { columnsOf } from '../model/columns.js'
+import { columnsOf, sortableBy } from '../model/columns.js'
 import type { FloorPicture } from '../model/floor-picture.js'
 import type { HeldOrder } from '../model/held-order.js'
 import type { Hold } from '../model/hold.js'
 import { lenses, lensNames } from '../model/lens.js'
 import { Choice } from '../parts/choice.js'
 import { HeldNote } from '../parts/hold.js'
-import { Drawing } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { callHash } from '../route.js'
 import { CallCells } from './call-cells.js'
 import { Empty, NoCalls } from './empty.js'
-import { SaidView } from './said-view.js'
+import { HistoryFilters, HistoryView } from './history-view.js'
+import { SearchField, TokenChips } from './search-field.js'
 
 interface CallsViewProps {
   readonly calls: HeldOrder<CallRecord>
   readonly hold: Hold
   readonly isHeld: boolean
+  readonly session: Session
   readonly search: TranscriptSearch
   readonly picture: FloorPicture
   readonly query: ListQuery
@@ -33,17 +36,25 @@ interface CallsViewProps {
   open(callId: string): void
 }
 
-/** As much as the service searches for; no id is longer. */
-const searchCharactersMax = 256
-
 export function CallsView(props: CallsViewProps) {
-  const { calls, hold, isHeld, search, picture, query, setQuery, cursor, now, isNarrow, open } = props
-  const isInWords = query.searchIn === 'words'
+  const { calls, hold, isHeld, session, search, picture, query, setQuery, cursor, now, isNarrow, open } =
+    props
+  const isHistory = query.scope === 'history'
+  const change = (text: string) => setQuery({ ...query, search: text })
   return (
     <section class={`view lens-${query.lens}`} aria-labelledby="calls-title">
       <div class="view-head">
         <h1 id="calls-title">Calls</h1>
-        {!isInWords && (
+        <Choice
+          label="Which calls"
+          value={query.scope}
+          options={[
+            { value: 'floor', name: 'Now' },
+            { value: 'history', name: 'History' },
+          ]}
+          choose={(scope) => setQuery({ ...query, scope })}
+        />
+        {!isHistory && (
           <Choice
             label="Show of each call"
             value={query.lens}
@@ -51,34 +62,24 @@ export function CallsView(props: CallsViewProps) {
             choose={(lens) => setQuery({ ...query, lens })}
           />
         )}
-        {!isInWords && <Filters picture={picture} query={query} setQuery={setQuery} />}
-        <div class="search">
-          <Drawing of="search" />
-          <input
-            id="search"
-            type="search"
-            placeholder={isInWords ? 'Search transcripts' : 'Search call ids'}
-            aria-label={isInWords ? 'Search transcripts' : 'Search call ids'}
-            maxLength={searchCharactersMax}
-            value={query.search}
-            autocomplete="off"
-            spellcheck={false}
-            onInput={(event) => setQuery({ ...query, search: event.currentTarget.value })}
-          />
-          <kbd>/</kbd>
-        </div>
-        <button
-          type="button"
-          class="chip"
-          aria-pressed={isInWords}
-          onClick={() => setQuery({ ...query, searchIn: isInWords ? 'ids' : 'words' })}
-        >
-          Search transcripts
-        </button>
-        {isNarrow && !isInWords && <SortChoice query={query} setQuery={setQuery} />}
+        <SearchField
+          label="Search calls"
+          placeholder={isHistory ? 'agent:maria refund' : 'Name, number, id, agent:maria'}
+          value={query.search}
+          change={change}
+        />
       </div>
-      {isInWords ? (
-        <SaidView search={search} cursor={cursor} isNarrow={isNarrow} open={open} />
+      <div class="view-head">
+        {isHistory ? (
+          <HistoryFilters query={query} session={session} setQuery={setQuery} />
+        ) : (
+          <Filters picture={picture} query={query} setQuery={setQuery} />
+        )}
+        <TokenChips value={query.search} change={change} />
+        {isNarrow && !isHistory && <SortChoice query={query} setQuery={setQuery} />}
+      </div>
+      {isHistory ? (
+        <HistoryView query={query} search={search} cursor={cursor} isNarrow={isNarrow} open={open} />
       ) : calls.items.length > 0 ? (
         <VirtualRows
           items={calls.items}
@@ -96,7 +97,7 @@ export function CallsView(props: CallsViewProps) {
       ) : (
         <NothingFound picture={picture} query={query} setQuery={setQuery} />
       )}
-      {!isInWords && (
+      {!isHistory && (
         <p class="view-foot">
           <span role="status">
             {formatCount(calls.items.length - calls.gone.size)} of {formatCount(picture.calls.size)} calls on
@@ -158,7 +159,7 @@ function SortChoice({ query, setQuery }: QueryProps) {
           if (found !== undefined && found.key !== query.sort) setQuery(sortedBy(query, found.key))
         }}
       >
-        {columnsOf(query.lens).map(({ key, name }) => (
+        {sortableBy(query.lens, query.sort).map(({ key, name }) => (
           <option key={key} value={key}>
             {name}
           </option>
@@ -207,15 +208,24 @@ function NothingFound({ picture, query, setQuery }: QueryProps & { readonly pict
       </Empty>
     )
   return (
-    <Empty drawing="search" title="No call on the floor has that in its id">
+    <Empty drawing="search" title="No call on the floor matches">
       {query.filter !== 'all' && (
         <button type="button" class="button" onClick={() => setQuery({ ...query, filter: 'all' })}>
           Search in all states
         </button>
       )}
-      <p>
-        A call that ended long ago is still stored: <a href={callHash(words)}>open the call named {words}</a>.
-      </p>
+      <button
+        type="button"
+        class="button"
+        onClick={() => setQuery({ ...query, scope: 'history', isDescending: true })}
+      >
+        Search in the history
+      </button>
+      {isCallName(words) && (
+        <p>
+          Or <a href={callHash(words)}>open the call named {words}</a>.
+        </p>
+      )}
     </Empty>
   )
 }

@@ -13,6 +13,10 @@ const words: readonly (readonly [string, string])[] = [
     'Acknowledge',
     'Removes the call from your list, in this browser only. It reappears when it gets worse or when something new happens.',
   ],
+  [
+    'Search',
+    'Words, or agent:maria, queue:billing, number:+49, state:failed, sentiment:negative; in the history also said:refund.',
+  ],
   ['Stale', 'No message arrived for 3.5 s. Times stop, because the page does not know the present state.'],
 ]
 

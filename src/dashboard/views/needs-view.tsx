@@ -6,31 +6,13 @@ import type { HeldOrder } from '../model/held-order.js'
 import type { Hold } from '../model/hold.js'
 import { concernKindsThrough, type Lens, lenses, lensNames, needsThrough } from '../model/lens.js'
 import { namesOf, whoOf } from '../model/names.js'
+import { type NeedsQuery, searchedNeeds } from '../model/needs-query.js'
 import { Choice } from '../parts/choice.js'
 import { HeldNote } from '../parts/hold.js'
 import { ConcernIcon, Drawing, levelNames } from '../parts/icons.js'
 import { VirtualRows } from '../parts/virtual-rows.js'
 import { Empty, NoCalls } from './empty.js'
-
-/** Of the concerns of a lens, or of all (null). */
-export interface NeedsQuery {
-  readonly lens: Lens | null
-  readonly show: 'all' | 'acknowledged' | ConcernKind
-}
-
-export const firstNeedsQuery: NeedsQuery = { lens: null, show: 'all' }
-
-/** What is acknowledged is shown only to those who ask for it. */
-export function shownNeeds(
-  all: readonly Need[],
-  acknowledgements: Acknowledgements,
-  { lens, show }: NeedsQuery,
-): readonly Need[] {
-  const seen = needsThrough(all, lens)
-  if (show === 'acknowledged') return seen.filter((need) => acknowledgements.covers(need))
-  const open = seen.filter((need) => !acknowledgements.covers(need))
-  return show === 'all' ? open : open.filter(({ concerns }) => concerns.some(({ kind }) => kind === show))
-}
+import { SearchField, TokenChips } from './search-field.js'
 
 interface NeedsViewProps {
   readonly all: readonly Need[]
@@ -52,15 +34,25 @@ interface NeedsViewProps {
 }
 
 export function NeedsView(props: NeedsViewProps) {
-  const { unacknowledged, needs, hold, isHeld, acknowledgements, query, cursor, callCount } = props
+  const { all, unacknowledged, needs, hold, isHeld, acknowledgements, query, cursor, callCount } = props
   const { isLoading, now, isNarrow } = props
   const first = unacknowledged[0]
+  const change = (search: string) => props.setQuery({ ...query, search })
   return (
     <section class="view" aria-labelledby="needs-title">
       <div class="view-head">
         <h1 id="needs-title">{titleOf(unacknowledged.length)}</h1>
         <LensChoice {...props} />
+        <SearchField
+          label="Search calls"
+          placeholder="Name, number, id, agent:maria"
+          value={query.search}
+          change={change}
+        />
+      </div>
+      <div class="view-head">
         <NeedsFilters {...props} />
+        <TokenChips value={query.search} change={change} />
       </div>
       {/* Read out when another call becomes the most urgent one, and only then. */}
       <p class="unseen" aria-live="polite">
@@ -94,10 +86,7 @@ export function NeedsView(props: NeedsViewProps) {
       ) : callCount === 0 ? (
         <NoCalls />
       ) : (
-        <Empty
-          drawing="check"
-          title={query.show === 'all' && query.lens === null ? 'No call needs you' : 'No calls of this kind'}
-        >
+        <Empty drawing="check" title={isNarrowed(query) ? 'No calls of this kind' : 'No call needs you'}>
           <p>
             {formatCount(callCount)} {callCount === 1 ? 'call is' : 'calls are'} monitored. A call appears
             here when it is silent for 2 s, loses packets, waits long for its analysis, fails, or ends with an
@@ -108,12 +97,21 @@ export function NeedsView(props: NeedsViewProps) {
       {needs.items.length > 0 && (
         <p class="view-foot">
           {!isHeld && <span>Most urgent first</span>}
+          {query.search.trim() !== '' && (
+            <span role="status">
+              {' '}
+              · {formatCount(needs.items.length - needs.gone.size)} of {formatCount(all.length)} calls
+            </span>
+          )}
           <HeldNote isHeld={isHeld} />
         </p>
       )}
     </section>
   )
 }
+
+const isNarrowed = ({ show, lens, search }: NeedsQuery) =>
+  show !== 'all' || lens !== null || search.trim() !== ''
 
 function titleOf(count: number): string {
   if (count === 0) return 'Needs attention'
@@ -126,23 +124,26 @@ function LensChoice({ unacknowledged, query, setQuery }: FiltersProps) {
   const optionOf = (lens: Lens | null) => ({
     value: lens,
     name: lens === null ? 'All' : lensNames[lens],
-    note: formatCount(needsThrough(unacknowledged, lens).length),
+    note: formatCount(needsThrough(searchedNeeds(unacknowledged, query.search), lens).length),
   })
   return (
     <Choice
       label="Concerns of"
       value={query.lens}
       options={[null, ...lenses].map(optionOf)}
-      choose={(lens) => setQuery({ lens, show: 'all' })}
+      choose={(lens) => setQuery({ ...query, lens, show: 'all' })}
     />
   )
 }
 
 function NeedsFilters({ all, unacknowledged, query, setQuery, acknowledgements }: FiltersProps) {
   const { lens, show } = query
+  const searched = searchedNeeds(unacknowledged, query.search)
   const count = (kind: ConcernKind) =>
-    unacknowledged.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
-  const acknowledged = needsThrough(all, lens).filter((need) => acknowledgements.covers(need)).length
+    searched.filter(({ concerns }) => concerns.some((one) => one.kind === kind)).length
+  const acknowledged = needsThrough(searchedNeeds(all, query.search), lens).filter((need) =>
+    acknowledgements.covers(need),
+  ).length
   const chip = (key: NeedsQuery['show'], name: string, of: number) => (
     <button
       type="button"
@@ -150,7 +151,7 @@ function NeedsFilters({ all, unacknowledged, query, setQuery, acknowledgements }
       class="chip"
       aria-pressed={show === key}
       disabled={of === 0 && show !== key}
-      onClick={() => setQuery({ lens, show: show === key ? 'all' : key })}
+      onClick={() => setQuery({ ...query, show: show === key ? 'all' : key })}
     >
       {name} <span class="chip-count">{formatCount(of)}</span>
     </button>

@@ -1,4 +1,4 @@
-/** Calls by what was said on them: what was found, where, and what may be asked. */
+/** Stored calls that were found: who, when, where in what was said, and what may be asked. */
 import type { FoundCall } from '../../protocol/call.js'
 import type { TranscriptSearch } from '../feed/transcript-search.js'
 import { formatCount, formatDateAndTime } from '../format.js'
@@ -9,20 +9,17 @@ import { Empty } from './empty.js'
 
 interface SaidViewProps {
   readonly search: TranscriptSearch
+  /** Something was looked for in transcripts. */
+  readonly hasWords: boolean
   readonly cursor: number
   readonly isNarrow: boolean
   open(callId: string): void
 }
 
-export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
+export function SaidView({ search, hasWords, cursor, isNarrow, open }: SaidViewProps) {
   const { found } = search
-  if (found.kind === 'nothing-asked')
-    return (
-      <Empty drawing="search" title="Search transcripts">
-        <Grammar />
-      </Empty>
-    )
-  if (found.kind === 'asking') return <Empty drawing="search" title="Searching…" />
+  if (found.kind === 'asking' || found.kind === 'nothing-asked')
+    return <Empty drawing="search" title="Searching…" />
   if (found.kind === 'not-understood')
     return (
       <Empty drawing="search" title="That cannot be searched for">
@@ -41,8 +38,8 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
     )
   if (found.calls.length === 0 && found.cursor === null)
     return (
-      <Empty drawing="search" title="No transcript contains this">
-        <p>Only transcribed calls can be found.</p>
+      <Empty drawing="search" title={hasWords ? 'No transcript contains this' : 'No stored call matches'}>
+        {hasWords && <p>Only transcribed calls can be found by words.</p>}
         <Grammar />
       </Empty>
     )
@@ -50,13 +47,13 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
     <>
       <VirtualRows
         items={found.calls}
-        rowPixels={isNarrow ? 128 : 88}
+        rowPixels={hasWords ? (isNarrow ? 128 : 88) : isNarrow ? 72 : 44}
         cursor={cursor}
         label={`${formatCount(found.calls.length)} calls found`}
         columnCount={columnCount}
         keyOf={({ call_id }) => call_id}
         open={({ call_id }) => open(call_id)}
-        row={(call) => <FoundCells call={call} />}
+        row={(call) => <FoundCells call={call} hasWords={hasWords} />}
       />
       <More search={search} />
     </>
@@ -65,7 +62,7 @@ export function SaidView({ search, cursor, isNarrow, open }: SaidViewProps) {
 
 const columnCount = 5
 
-function FoundCells({ call }: { readonly call: FoundCall }) {
+function FoundCells({ call, hasWords }: { readonly call: FoundCall; readonly hasWords: boolean }) {
   const { call_id: callId, state, created_at: createdAt, ai, match = [] } = call
   const names = namesOf(call)
   return (
@@ -77,17 +74,19 @@ function FoundCells({ call }: { readonly call: FoundCall }) {
       <div role="gridcell">
         <StateLabel state={state} />
       </div>
-      <div role="gridcell">
+      <div role="gridcell" class="found-sentiment">
         <SentimentLabel sentiment={ai.sentiment} />
       </div>
       <div role="gridcell" class="found-time">
         <time dateTime={createdAt}>{formatDateAndTime(Date.parse(createdAt))}</time>
       </div>
-      <div role="gridcell" class="found-match" dir="auto">
-        {match.map(({ text, found }, index) =>
-          found ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>,
-        )}
-      </div>
+      {hasWords && (
+        <div role="gridcell" class="found-match" dir="auto">
+          {match.map(({ text, found }, index) =>
+            found ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>,
+          )}
+        </div>
+      )}
     </div>
   )
 }
@@ -98,11 +97,7 @@ function More({ search }: { readonly search: TranscriptSearch }) {
   const { calls, cursor, isAsking, reason } = found
   const hasMore = cursor !== null && !search.isFull
   const count = `${formatCount(calls.length)} ${calls.length === 1 ? 'call' : 'calls'}`
-  const extent = search.isFull
-    ? ', the newest: add a word to narrow it'
-    : hasMore
-      ? ' so far, newest first'
-      : ''
+  const extent = search.isFull ? ', the first ones: narrow the search' : hasMore ? ' so far' : ''
   return (
     <div class="view-foot found-foot">
       <span role="status">
@@ -121,8 +116,10 @@ function More({ search }: { readonly search: TranscriptSearch }) {
 function Grammar() {
   return (
     <p>
-      Words, <code>"phrases like this"</code> and prefixes of at least three characters, <code>refun*</code>.
-      All of them must occur. Case and accents do not matter.
+      <code>agent:</code>, <code>queue:</code>, <code>number:</code>, <code>state:</code> and{' '}
+      <code>sentiment:</code> find calls by their beginnings; in what was said: words,{' '}
+      <code>"phrases like this"</code> and prefixes of at least three characters, <code>refun*</code>. All of
+      them must occur. Case and accents do not matter.
     </p>
   )
 }
