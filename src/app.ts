@@ -7,6 +7,7 @@ import { type Clock, systemClock } from './clock.js'
 import { CallActors } from './composition/call-actors.js'
 import { FullDisk } from './composition/full-disk.js'
 import { gaugeSources } from './composition/gauge-sources.js'
+import { createInsights } from './composition/insights.js'
 import { openJournal } from './composition/journal.js'
 import { createMedia, type MediaInputs } from './composition/media.js'
 import { createProvider } from './composition/provider.js'
@@ -20,6 +21,7 @@ import { Listening } from './http/routes/listening.js'
 import type { NotReadyReason } from './http/routes/operations.js'
 import { Server } from './http/server.js'
 import { SupervisorSockets } from './http/sockets/supervisor-socket.js'
+import type { CallInsights } from './insight/call-insights.js'
 import { limits } from './limits.js'
 import type { Log } from './log.js'
 import { FolderSpace } from './metrics/folder-space.js'
@@ -47,6 +49,7 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
   const clock = systemClock
   const life = new Life()
   const metrics = new Metrics()
+  const base = { config, clock, log, metrics }
   const credentials = new Credentials(config)
   const provider = createProvider(config)
   const entrance = createEntrance({ config, credentials, clock, log, isDraining: () => life.is('draining') })
@@ -57,16 +60,15 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
     hasSpace: async () => (await spaceRefusal(config.DATA_DIR)) === null,
     later: (delayMs, task) => void setTimeout(task, delayMs).unref(),
   })
+  const insights = createInsights({ ...base, record: (life, entry) => calls.record(life, entry) })
   const journal = await openJournal({
-    config,
-    clock,
-    log,
-    metrics,
+    ...base,
     fullDisk,
     onFatal: (error) => {
       life.state = 'store_failed'
       onFatal(error)
     },
+    commitFailed: () => insights?.commitFailed(),
   })
   metrics.setStates(await journal.stateCounts())
   await space.read()
@@ -74,13 +76,13 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
   const run = randomBytes(6).toString('base64url')
   const supervision = createSupervision(run, journal, metrics, clock, log)
   const isServing = () => life.is('serving')
-  const ports = { config, provider, clock, log, metrics, journal, supervision, run, isServing }
+  const ports = { ...base, provider, journal, supervision, insights, run, isServing }
   const calls = new CallActors(ports)
   await supervision.start(calls.registry)
 
   const server = createServer(entrance, journal, metrics, log)
   const sockets = createSockets(server, supervision, entrance, metrics, clock)
-  const media = createMedia({ config, server, entrance, calls, metrics, clock, log })
+  const media = createMedia({ ...base, server, entrance, calls })
   const listening = createListening(calls, {
     journal,
     credentials,
@@ -88,8 +90,8 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
     isDraining: () => life.is('draining'),
   })
   const notReady = () => notReadyReasonsOf(life, fullDisk, journal, server)
-  const inputs = { calls, supervision, media, listening }
-  const parts = { config, clock, log, entrance, metrics, journal, ...inputs, notReady }
+  const own = { entrance, journal, calls, insights, supervision, media, listening, notReady }
+  const parts = { ...base, ...own }
   metrics.watch(gaugeSources({ ...parts, space, feed: supervision.feed, server, sockets }))
   server.serve(createRoutes(parts))
 
@@ -107,7 +109,7 @@ export async function startApp(config: Config, { log, onFatal }: AppPorts): Prom
     stop() {
       life.state = 'draining'
       sockets.closeAll()
-      return stopAll({ media, supervision, server, calls, journal })
+      return stopAll({ media, supervision, server, calls, insights, journal })
     },
   }
 }
@@ -130,15 +132,24 @@ interface StoppedParts {
   readonly supervision: Supervision
   readonly server: Server
   readonly calls: CallActors
+  readonly insights: CallInsights | null
   readonly journal: ServiceJournal
 }
 
 /** From the top: nothing new comes in, what is in flight is settled, every call is in the journal, and the store closes. */
-async function stopAll({ media, supervision, server, calls, journal }: StoppedParts): Promise<void> {
+async function stopAll({
+  media,
+  supervision,
+  server,
+  calls,
+  insights,
+  journal,
+}: StoppedParts): Promise<void> {
   media.closeAll()
   supervision.stop()
   await server.drain(limits.drainMsMax)
   await media.settled(limits.drainMsMax / 4)
+  await insights?.stop()
   await calls.stop()
   await journal.close()
   server.close()

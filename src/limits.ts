@@ -57,6 +57,20 @@ export const limits = {
   /** Alerts of a call's sound: open at once, and how soon one of a kind may come again for the same voice. */
   alertsOpenMax: 32,
   alertEveryMs: 30_000,
+  /** In its life: they are kept in its row. */
+  alertsKeptMax: 256,
+  alertNoteCharactersMax: 500,
+  /** Packets on their way to the thread that listens: 1,000 calls of two voices for a second and more. A power of two. */
+  insightRingBytes: 16 * mib,
+  /** So often it is told that there is more. */
+  insightShowMs: 20,
+  /** Questions to it that are under way, and how long one waits. */
+  insightAsksMax: 256,
+  insightAnswerMs: 500,
+  /** It died: another one is not started before. */
+  insightRestMs: 60_000,
+  /** It was called and did not come: it is ended. */
+  insightHangMs: 10_000,
   callIdCharactersMax: 255,
   dataBytesMax: 32 * kib,
   /** Packets of one block, which is one record and one append: 40 s of 20 ms. */

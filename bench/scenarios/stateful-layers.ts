@@ -51,6 +51,8 @@ function portsOn(journal: IdleJournal): CallPorts {
     arm: ignore,
     analyse: ignore,
     drop: ignore,
+    hear: () => 0,
+    heard: ignore,
     changed: ignore,
     stateChanged: ignore,
     late: ignore,

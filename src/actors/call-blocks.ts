@@ -47,6 +47,7 @@ export function markBlock(
   fresh: readonly SequenceRange[],
   receivedAt: Millis,
   isFirst: boolean,
+  heard: number,
 ): BlockFacts {
   const log = context.logs.open(track)
   const { missingCount, totalReceived, lateCount } = log
@@ -68,6 +69,7 @@ export function markBlock(
     isFirst,
     lateCount: late,
     skippedCount: Math.max(0, log.missingCount - missingCount + late),
+    heard,
   }
 }
 
@@ -92,6 +94,7 @@ export function refuseBlock(
     isFirst: false,
     lateCount: 0,
     skippedCount: 0,
+    heard: 0,
   }
 }
 

@@ -1,5 +1,6 @@
 /** The memory of a call, and the rules for its totals and its media. */
 import type { Millis } from '../clock.js'
+import type { RaisedAlert } from '../protocol/alert.js'
 import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
 import { type CompletionReason, type ExpectedTotals, totalsOf } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
@@ -48,6 +49,17 @@ export interface CallLegs {
   readonly digits: number
 }
 
+export interface CallAlert extends RaisedAlert {
+  /** Null while it is open. */
+  readonly toMs: number | null
+  readonly acknowledgedAt: Millis | null
+  /** The name of a credential; null where there are none. */
+  readonly acknowledgedBy: string | null
+  readonly note: string | null
+}
+
+export const noAlerts: readonly CallAlert[] = Object.freeze([])
+
 export const noLegs: CallLegs = Object.freeze({ legs: [], notes: [], digits: 0 })
 
 export interface CallContext {
@@ -67,6 +79,8 @@ export interface CallContext {
   readonly dueAt: Millis | null
   readonly analysis: AnalysisFacts
   readonly legs: CallLegs
+  /** Oldest first. */
+  readonly alerts: readonly CallAlert[]
 }
 
 export const noAnalysis: AnalysisFacts = {
@@ -143,5 +157,6 @@ export function newCall(
     dueAt,
     analysis: noAnalysis,
     legs: noLegs,
+    alerts: noAlerts,
   }
 }

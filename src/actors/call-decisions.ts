@@ -8,7 +8,7 @@ import type { LegEnd, LifecycleEntry, Note } from '../store/journal.js'
 import { canCarry } from './call-context.js'
 import { openLegs } from './call-legs.js'
 import type { CallMachineSnapshot } from './call-machine.js'
-import type { CompletionAnswer, DescribeAnswer, RedriveAnswer } from './call-messages.js'
+import type { AcknowledgeAnswer, CompletionAnswer, DescribeAnswer, RedriveAnswer } from './call-messages.js'
 import { legsEnd } from './leg-decisions.js'
 
 export interface Decision<Answer> {
@@ -105,6 +105,20 @@ export function description(
     ? { kind: 'grace-period-over', state: state.value }
     : { kind: 'media-is-fixed', media: known.media }
   return { entries: [], answer: refusal }
+}
+
+export function acknowledgement(
+  state: CallMachineSnapshot,
+  alertId: string,
+  by: string | null,
+  note: string | null,
+  now: Millis,
+): Decision<AcknowledgeAnswer> {
+  const isKnown = state.context.alerts.some(({ alert_id }) => alert_id === alertId)
+  if (!isKnown) return { entries: [], answer: 'unknown-alert' }
+  const entry: LifecycleEntry = { type: 'alert-acknowledged', at: now, alertId, by, note }
+  // The first one counts.
+  return { entries: state.can(entry) ? [entry] : [], answer: 'acknowledged' }
 }
 
 export function redrive(state: CallMachineSnapshot, now: Millis): Decision<RedriveAnswer> {

@@ -2,8 +2,10 @@
 import { rfc3339 } from '../clock.js'
 import { unreachable } from '../errors.js'
 import type { AnalysisDigest } from '../protocol/analysis.js'
+import type { CallId } from '../protocol/call-id.js'
 import type { SupervisorEvent } from '../protocol/event.js'
 import type { LifecycleEntry } from '../store/journal.js'
+import { endedAlerts } from './call-alerts.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 
 /** Distributes over the union, so that each event keeps its own members. */
@@ -22,7 +24,8 @@ export function eventsOf(
     case 'described':
       return [{ event: 'call_started', ...head, ...entry.details }]
     case 'completed':
-      return before.value === after.value ? [] : [{ ...change, reason: entry.reason }]
+      if (before.value === after.value) return []
+      return [...alertsOver(before, head), { ...change, reason: entry.reason }]
     case 'grace-over':
       return [{ ...change, reason: 'grace_period_over' }]
     case 'no-audio':
@@ -48,6 +51,14 @@ export function eventsOf(
       const { attempt, error } = entry
       return [{ event: 'ai_attempt_failed', ...head, attempt, error, next_attempt_at: null, wait_ms: null }]
     }
+    case 'alert-raised':
+      return [{ event: 'alert_raised', ...head, alert: entry.alert }]
+    case 'alert-cleared':
+      return [{ event: 'alert_cleared', ...head, alert_id: entry.alertId, to_ms: entry.toMs }]
+    case 'alert-acknowledged': {
+      const { alertId, by, note } = entry
+      return [{ event: 'alert_acknowledged', ...head, alert_id: alertId, acknowledged_by: by, note }]
+    }
     case 'leg-started':
     case 'leg-ended':
     case 'noted':
@@ -58,6 +69,19 @@ export function eventsOf(
     default:
       return unreachable(entry)
   }
+}
+
+/** Those that the end of the call ends. */
+function alertsOver(
+  before: CallMachineSnapshot,
+  head: { readonly at: string; readonly call_id: CallId },
+): readonly LifecycleEvent[] {
+  return endedAlerts(before.context).map(({ alert_id, toMs }) => ({
+    event: 'alert_cleared',
+    ...head,
+    alert_id,
+    to_ms: toMs ?? 0,
+  }))
 }
 
 /** An event is told to every supervisor and kept for those who come back: it has the beginning, the transcript has all. */

@@ -34,6 +34,8 @@ export interface PacketFacts extends ArrivalFacts {
   readonly kind: 'packet'
   /** The call is new. */
   readonly isFirst: boolean
+  /** Its place in what is listened to; 0 where nobody listens. */
+  readonly heard: number
 }
 
 /** The outcome of a block. Its packets that are neither accepted nor duplicates came after the grace period. */
@@ -53,6 +55,8 @@ export interface BlockFacts {
   /** Packets that closed a gap. */
   readonly lateCount: number
   readonly skippedCount: number
+  /** As of a packet. */
+  readonly heard: number
 }
 
 /** The facts that a commit gives about its call. */
@@ -75,7 +79,7 @@ export function packetFacts(
   { value, context }: CallMachineSnapshot,
   { track = 0, sequence }: Pick<Packet, 'track' | 'sequence'>,
   receivedAt: Millis,
-  arrival: Pick<PacketFacts, 'isFirst' | 'isLate' | 'skippedCount'> = refused,
+  arrival: Pick<PacketFacts, 'isFirst' | 'isLate' | 'skippedCount' | 'heard'> = refused,
 ): PacketFacts {
   const { logs, callId } = context
   const log = logs.of(track) ?? emptyLog
@@ -93,9 +97,10 @@ export function packetFacts(
     isFirst: arrival.isFirst,
     isLate: arrival.isLate,
     skippedCount: arrival.skippedCount,
+    heard: arrival.heard,
   }
 }
 
 /** Of a track that nothing has come to. */
 const emptyLog = new ReceiveLog()
-const refused = { isFirst: false, isLate: false, skippedCount: 0 }
+const refused = { isFirst: false, isLate: false, skippedCount: 0, heard: 0 }

@@ -14,12 +14,23 @@
  * IN_PROGRESS and COMPLETED take `described`, too: what the PBX says of the call. So they do with `leg-started`, `leg-ended`
  * and `noted`, of the call's media streams.
  *
+ * IN_PROGRESS takes `alert-raised` and `alert-cleared`; `completed` ends what is open. Every state takes `alert-acknowledged`.
+ *
  * A state admits only the messages that it names (`snapshot.can`), and the caller is told so. No state is `final`,
  * because XState drops messages to a final actor silently. There are no timers in it: deadlines are journaled (V8).
  */
 import { assign, type SnapshotFrom, setup } from 'xstate'
 import type { CallState } from '../protocol/call.js'
 import type { LifecycleFacts } from '../store/journal.js'
+import {
+  isNewAlert,
+  isOpenAlert,
+  isUnacknowledged,
+  withAcknowledgement,
+  withAlert,
+  withClearedAlert,
+  withEndedAlerts,
+} from './call-alerts.js'
 import { addsTotal, type CallContext, canCarry, expectTotal, fitsTotal, noAnalysis } from './call-context.js'
 import { isOpenLeg, withLeg, withNote, withoutLeg } from './call-legs.js'
 
@@ -39,11 +50,38 @@ const callSetup = setup({
     hasNoAudio: ({ context }) => context.logs.expectedTotal === 0,
     isOpenLeg: ({ context }, leg: string | undefined) => isOpenLeg(context, leg),
     isNewLeg: ({ context }, leg: string) => !isOpenLeg(context, leg),
+    isNewAlert: ({ context }, entry: Entry<'alert-raised'>) => isNewAlert(context, entry.alert),
+    isOpenAlert: ({ context }, alertId: string) => isOpenAlert(context, alertId),
+    isUnacknowledged: ({ context }, alertId: string) => isUnacknowledged(context, alertId),
     fitsPackets: ({ context }, entry: Entry<'described'>) => canCarry(context, entry.details),
     isNextAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts + 1,
     isThisAttempt: ({ context }, attempt: number) => attempt === context.analysis.attempts,
   },
 })
+
+/** In every state: who has taken care of something says so whenever they come to it. */
+const always = callSetup.createStateConfig({
+  on: {
+    'alert-acknowledged': {
+      guard: { type: 'isUnacknowledged', params: ({ event }) => event.alertId },
+      actions: assign(({ context, event }) => ({ alerts: withAcknowledgement(context, event) })),
+    },
+  },
+}).on
+
+/** Of what is heard while the call runs. */
+const whileHeard = callSetup.createStateConfig({
+  on: {
+    'alert-raised': {
+      guard: { type: 'isNewAlert', params: ({ event }) => event },
+      actions: assign(({ context, event }) => ({ alerts: withAlert(context, event) })),
+    },
+    'alert-cleared': {
+      guard: { type: 'isOpenAlert', params: ({ event }) => event.alertId },
+      actions: assign(({ context, event }) => ({ alerts: withClearedAlert(context, event) })),
+    },
+  },
+}).on
 
 /** The messages of the PBX and its media streams while the call takes packets. */
 const whileReceiving = callSetup.createStateConfig({
@@ -78,13 +116,20 @@ export const callMachine = callSetup.createMachine({
     IN_PROGRESS: {
       tags: 'receiving',
       on: {
+        ...always,
+        ...whileHeard,
         ...whileReceiving,
         completed: {
           guard: { type: 'fitsTotal', params: ({ event }) => event },
           target: 'COMPLETED',
           actions: assign(({ context, event }) => {
             expectTotal(context, event)
-            return { reason: event.reason, completedAt: event.at, dueAt: event.dueAt }
+            return {
+              reason: event.reason,
+              completedAt: event.at,
+              dueAt: event.dueAt,
+              alerts: withEndedAlerts(context),
+            }
           }),
         },
       },
@@ -92,6 +137,7 @@ export const callMachine = callSetup.createMachine({
     COMPLETED: {
       tags: 'receiving',
       on: {
+        ...always,
         ...whileReceiving,
         completed: {
           guard: { type: 'addsTotal', params: ({ event }) => event },
@@ -108,6 +154,7 @@ export const callMachine = callSetup.createMachine({
     },
     PROCESSING_AI: {
       on: {
+        ...always,
         'attempt-started': {
           guard: { type: 'isNextAttempt', params: ({ event }) => event.attempt },
           actions: assign(({ context, event }) => ({
@@ -196,9 +243,10 @@ export const callMachine = callSetup.createMachine({
         },
       },
     },
-    ARCHIVED: {},
+    ARCHIVED: { on: { ...always } },
     FAILED: {
       on: {
+        ...always,
         redriven: {
           target: 'PROCESSING_AI',
           actions: assign(({ context, event }) => ({

@@ -77,6 +77,14 @@ export type LifecycleMessage =
     }
   /** The answer says whether it was kept. */
   | { readonly type: 'note'; readonly note: Note; readonly replyTo: ReplyTo<boolean> }
+  /** A supervisor has taken care of an alert. */
+  | {
+      readonly type: 'acknowledge'
+      readonly alertId: string
+      readonly by: string | null
+      readonly note: string | null
+      readonly replyTo: ReplyTo<AcknowledgeAnswer>
+    }
   /** The PBX says what the call is; makes the call where there is none. */
   | { readonly type: 'describe'; readonly body: StartBody; readonly replyTo: ReplyTo<DescribeAnswer> }
   /** An administrator has the analysis of a FAILED call made again. */
@@ -122,6 +130,8 @@ export type LegAnswer =
     }
   | { readonly kind: 'grace-period-over' | 'too-many-legs' | 'too-many-tracks' }
 
+export type AcknowledgeAnswer = 'acknowledged' | 'unknown-alert' | 'unknown-call'
+
 export type ErasureAnswer = 'erased' | 'kept' | 'unknown-call'
 
 export type DescribeAnswer =
@@ -154,6 +164,8 @@ export function begins({ type }: CallMessage): boolean {
 export function findNothing(message: CallMessage): void {
   switch (message.type) {
     case 'complete':
+      return message.replyTo.answered('unknown-call')
+    case 'acknowledge':
       return message.replyTo.answered('unknown-call')
     case 'redrive':
       return message.replyTo.answered({ kind: 'unknown-call' })

@@ -4,7 +4,7 @@ import type { CallState } from '../protocol/call.js'
 import type { CallId } from '../protocol/call-id.js'
 import type { Packet } from '../protocol/decode.js'
 import type { Media } from '../protocol/media.js'
-import type { Journal, ReplyTo } from '../store/journal.js'
+import type { Journal, PacketEntry, ReplyTo } from '../store/journal.js'
 import type { AnalysisFacts, CallContext } from './call-context.js'
 import type { DeadlineTerms } from './call-decisions.js'
 import type { LifecycleEvent } from './call-events.js'
@@ -19,8 +19,15 @@ export interface CallPorts extends DeadlineTerms {
   publish(event: LifecycleEvent): void
   publishPacket(facts: ArrivalFacts): void
   publishBlock(facts: BlockFacts): void
+  /**
+   * Packets are appended to a call that is in progress. Returns their place in what is listened to, for `heard`; 0 where
+   * nobody listens.
+   */
+  hear(context: CallContext, packets: PacketEntry): number
+  /** What stands up to this place is committed. */
+  heard(place: number): void
   /** More than packets has changed. */
-  changed(callId: CallId): void
+  changed(context: CallContext): void
   /** A deadline has been journaled. */
   arm(callId: CallId, dueAt: Millis): void
   /** The call waits for its analysis; starting one that runs already does nothing. */

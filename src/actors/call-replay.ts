@@ -7,23 +7,37 @@ import { transition } from 'xstate'
 import type { CallId } from '../protocol/call-id.js'
 import { type Media, textMedia } from '../protocol/media.js'
 import type { CallSnapshot, ReplayEntry } from '../store/journal.js'
-import { type AnalysisFacts, type CallContext, noAnalysis, noLegs } from './call-context.js'
+import { type AnalysisFacts, type CallContext, noAlerts, noAnalysis, noLegs } from './call-context.js'
 import { type CallMachineSnapshot, callMachine, stateOf } from './call-machine.js'
 import { TrackLogs } from './track-logs.js'
 
 type Body = Omit<
   CallContext,
-  'callId' | 'logs' | 'createdAt' | 'dueAt' | 'endedAt' | 'analysis' | 'details' | 'describedAt' | 'legs'
+  | 'callId'
+  | 'logs'
+  | 'createdAt'
+  | 'dueAt'
+  | 'endedAt'
+  | 'analysis'
+  | 'details'
+  | 'describedAt'
+  | 'legs'
+  | 'alerts'
 > & {
   /** By track, as `TrackLogs` writes them. */
   readonly logs: readonly (string | null)[]
   /** Without what was unknown when it was written. */
   readonly analysis: Partial<AnalysisFacts>
-} & Partial<Pick<CallContext, 'details' | 'describedAt' | 'legs'>>
+} & Partial<Pick<CallContext, 'details' | 'describedAt' | 'legs' | 'alerts'>>
 
 export function snapshotOf(state: CallMachineSnapshot, isSettled: boolean): CallSnapshot {
-  const { callId: _, logs, createdAt, dueAt, endedAt, legs, ...rest } = state.context
-  const body: Body = { ...rest, logs: logs.snapshot(), ...(legs === noLegs ? {} : { legs }) }
+  const { callId: _, logs, createdAt, dueAt, endedAt, legs, alerts, ...rest } = state.context
+  const body: Body = {
+    ...rest,
+    logs: logs.snapshot(),
+    ...(legs === noLegs ? {} : { legs }),
+    ...(alerts.length === 0 ? {} : { alerts }),
+  }
   return { state: state.value, createdAt, dueAt, endedAt, isSettled, body: JSON.stringify(body) }
 }
 
@@ -39,6 +53,7 @@ export function restoreSnapshot(
     details: { media },
     describedAt: null,
     legs: noLegs,
+    alerts: noAlerts,
     ...rest,
     // Before there were redrives, what counted was all there was.
     analysis: { ...noAnalysis, attemptsTotal: analysis.attempts ?? 0, ...analysis },

@@ -13,9 +13,11 @@ export function tellFacts(ports: CallPorts, initial: CallContext, facts: CallFac
     case 'packet':
       if (facts.isFirst) tellBegun(ports, initial)
       if (facts.isLate) ports.late()
+      if (facts.heard > 0) ports.heard(facts.heard)
       return ports.publishPacket(facts)
     case 'block':
       if (facts.isFirst) tellBegun(ports, initial)
+      if (facts.heard > 0) ports.heard(facts.heard)
       return ports.publishBlock(facts)
     case 'lived':
       if (facts.isFirst) tellBegun(ports, initial)
@@ -40,7 +42,7 @@ function tellLived(
   { context }: CallMachineSnapshot,
   events: readonly LifecycleEvent[],
 ): void {
-  ports.changed(context.callId)
+  ports.changed(context)
   for (const event of events) {
     ports.publish(event)
     if (event.event === 'state_changed') ports.stateChanged(event.from_state, event.to_state, context)

@@ -6,6 +6,7 @@ import type { CallState, CallView, DamagedCall, TrackView, WaitingFor } from '..
 import type { CallId } from '../protocol/call-id.js'
 import type { CallRow } from '../protocol/floor.js'
 import { mediaOf } from '../protocol/media.js'
+import { type HeardCall, insightView, rowAlerts } from './alert-view.js'
 import type { CallLegs } from './call-context.js'
 import type { CallMachineSnapshot } from './call-machine.js'
 import { ReceiveLog } from './receive-log.js'
@@ -18,8 +19,9 @@ export function callView(
   state: CallMachineSnapshot,
   waitingFor: WaitingFor | null = null,
   now: Millis = 0,
+  heard: HeardCall | null = null,
 ): CallView {
-  const { logs, analysis, details, legs, ...call } = state.context
+  const { logs, analysis, details, legs, alerts, ...call } = state.context
   const retryAt = (analysis.nextAttemptAt ?? 0) > now ? analysis.nextAttemptAt : null
   const { ranges } = logs.first.missingRanges(0, limits.gapRangesListedMax)
   return {
@@ -47,6 +49,7 @@ export function callView(
     metadata: details.metadata ?? {},
     ...tracksView(state),
     ...legsView(legs),
+    insight: insightView(alerts, heard),
     ai: {
       attempts: analysis.attempts,
       attempts_total: analysis.attemptsTotal,
@@ -145,6 +148,7 @@ export function callRow(state: CallMachineSnapshot): CallRow {
     late_count: logs.lateCount,
     duplicate_count: call.duplicateCount,
     sentiment: analysis.digest?.sentiment ?? null,
+    ...rowAlerts(state.context.alerts),
     ai: {
       attempts: analysis.attempts,
       next_attempt_at: time(analysis.nextAttemptAt),

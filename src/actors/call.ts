@@ -14,6 +14,7 @@ import type { Packet } from '../protocol/decode.js'
 import {
   type CallStream,
   type LifecycleEntry,
+  type PacketEntry,
   type ReplyTo,
   type SettledCall,
   settlementOf,
@@ -21,6 +22,7 @@ import {
 import { blockEntries, blockHeadBytes, freshOf, markBlock, refuseBlock } from './call-blocks.js'
 import { type CallContext, newCall } from './call-context.js'
 import {
+  acknowledgement,
   completion,
   type Decision,
   deadline,
@@ -101,6 +103,10 @@ export class Call implements SettledCall {
         return this.#follow(state, legEnd(state, message, now, this.#ports), message.replyTo, move)
       case 'note':
         return this.#follow(state, note(state, message.note, now), message.replyTo, move)
+      case 'acknowledge': {
+        const { alertId, by, note } = message
+        return this.#follow(state, acknowledgement(state, alertId, by, note, now), message.replyTo, move)
+      }
       case 'redrive':
         return this.#follow(state, redrive(state, now), message.replyTo, move)
       case 'record':
@@ -142,12 +148,13 @@ export class Call implements SettledCall {
     const missingBefore = log.missingCount
     const arrival = log.mark(sequence)
     context.lastPacketAt = receivedAt
+    const entry = { type: 'packet', receivedAt, track, sequence, data, timestamp } as const
     const facts = packetFacts('accepted', state, packet, receivedAt, {
       isFirst: this.#journal.isNew,
       isLate: arrival === 'late',
       skippedCount: Math.max(0, log.missingCount - missingBefore),
+      heard: this.#hear(state, entry),
     })
-    const entry = { type: 'packet', receivedAt, track, sequence, data, timestamp } as const
     this.#journal.appendPackets(state, [entry], settlementOf<ReceiptFacts>(replyTo, facts, this, facts))
   }
 
@@ -160,9 +167,15 @@ export class Call implements SettledCall {
       return
     }
     const receivedAt = this.#ports.clock.now()
-    const facts = markBlock(state.context, block, fresh, receivedAt, this.#journal.isNew)
     const entries = blockEntries(block, fresh, receivedAt)
+    const heard = entries.reduce((place, entry) => this.#hear(state, entry) || place, 0)
+    const facts = markBlock(state.context, block, fresh, receivedAt, this.#journal.isNew, heard)
     this.#journal.appendPackets(state, entries, settlementOf<BlockFacts>(replyTo, facts, this, facts))
+  }
+
+  /** After the end of a call nobody listens. */
+  #hear(state: CallMachineSnapshot, entry: PacketEntry): number {
+    return state.value === 'IN_PROGRESS' ? this.#ports.hear(state.context, entry) : 0
   }
 
   /** All of it is there already, or the grace period is over. */

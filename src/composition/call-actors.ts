@@ -14,6 +14,7 @@ import { type Clock, rfc3339 } from '../clock.js'
 import type { Config } from '../config/config.js'
 import { VoiceStreamError } from '../errors.js'
 import type { Supervision } from '../feed/supervision.js'
+import type { CallInsights } from '../insight/call-insights.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
@@ -23,6 +24,7 @@ import type { Packet } from '../protocol/decode.js'
 import type { CallReader, Journal, LifecycleEntry, ReplyTo } from '../store/journal.js'
 import { ownsAll } from '../store/owners.js'
 import { type CallAnalysis, createCallAnalysis } from './call-analysis.js'
+import { keepOpenTracks } from './insights.js'
 
 const dayMs = 86_400_000
 
@@ -34,6 +36,8 @@ export interface CallActorsParts {
   readonly metrics: Metrics
   readonly journal: Journal & CallReader
   readonly supervision: Supervision
+  /** Null where nobody listens to calls. */
+  readonly insights: CallInsights | null
   /** Of this process, as calls remember it of their media streams. */
   readonly run: string
   isServing(): boolean
@@ -76,7 +80,7 @@ export class CallActors {
   }
 
   #createRegistry(): CallRegistry {
-    const { config, clock, log, metrics, journal, supervision } = this.#parts
+    const { config, clock, log, metrics, journal, supervision, insights } = this.#parts
     const registryPorts = {
       journal,
       reader: journal,
@@ -99,16 +103,25 @@ export class CallActors {
         sample_rate: config.DEFAULT_SAMPLE_RATE,
         channels: config.DEFAULT_CHANNELS,
       },
-      publish: (event) => supervision.event(event),
+      publish: (event) => {
+        if (event.event === 'alert_raised') metrics.alerts[event.alert.kind]++
+        supervision.event(event)
+      },
+      hear: (context, packets) => insights?.append(context, packets) ?? 0,
+      heard: (place) => insights?.committed(place),
       publishPacket: (facts) => supervision.packet(facts),
       publishBlock: (facts) => {
         metrics.counts.packetsLate += facts.lateCount
         supervision.block(facts)
       },
-      changed: (callId) => supervision.changed(callId),
+      changed: (context) => {
+        if (insights !== null) keepOpenTracks(insights, context, this.#parts.run)
+        supervision.changed(context.callId)
+      },
       arm: (callId, dueAt) => this.deadlines.arm(callId, dueAt),
       analyse: (life, facts) => this.analysis.analyses.start(life, facts),
       stateChanged: (from, to, context) => {
+        if (to === 'COMPLETED') insights?.end(context.callId)
         metrics.stateChanged(from, to, context)
         supervision.stateChanged(from, to, context.logs.missingCount)
       },
@@ -132,7 +145,7 @@ export class CallActors {
       supervision,
       reader: journal,
       owners: ownsAll,
-      record: (life, entry) => this.#record(life, entry),
+      record: (life, entry) => this.record(life, entry),
       read: (callId, look) => this.registry.read(callId, look),
       postpone: (callId, delayMs) => this.deadlines.arm(callId, clock.now() + delayMs),
       interrupted: (callId, error) => {
@@ -142,7 +155,8 @@ export class CallActors {
     })
   }
 
-  #record({ callId, createdAt }: CallLife, entry: LifecycleEntry): Promise<boolean> {
+  /** What is found out about a call is journaled by it; false where its state does not admit it. */
+  record({ callId, createdAt }: CallLife, entry: LifecycleEntry): Promise<boolean> {
     return new Promise((answered, failed) => {
       this.registry.tell(callId, { type: 'record', createdAt, entry, replyTo: { answered, failed } })
     })
@@ -222,6 +236,7 @@ export class CallActors {
     const { clock, metrics, supervision } = this.#parts
     this.deadlines.disarm(callId)
     this.analysis.analyses.forget(callId)
+    this.#parts.insights?.end(callId)
     metrics.erased(state)
     // Before the event: what is told of the call from now on is this alone.
     supervision.forget(callId)

@@ -5,6 +5,7 @@ import type { Listening } from '../http/routes/listening.js'
 import { type NotReadyReason, notReadyReasons } from '../http/routes/operations.js'
 import type { Server } from '../http/server.js'
 import type { SupervisorSockets } from '../http/sockets/supervisor-socket.js'
+import type { CallInsights } from '../insight/call-insights.js'
 import type { FolderSpace } from '../metrics/folder-space.js'
 import type { GaugeSources } from '../metrics/gauges.js'
 import type { ServiceJournal } from '../store/service-journal.js'
@@ -17,6 +18,7 @@ export interface GaugedParts {
   readonly feed: EventFeed
   readonly journal: ServiceJournal
   readonly calls: CallActors
+  readonly insights: CallInsights | null
   readonly server: Server
   readonly sockets: SupervisorSockets
   readonly media: MediaInputs
@@ -29,6 +31,7 @@ export function gaugeSources({
   feed,
   journal,
   calls,
+  insights,
   server,
   sockets,
   media,
@@ -50,6 +53,9 @@ export function gaugeSources({
     supervisors: () => sockets.count,
     mediaSockets: () => media.count,
     listeners: () => listening.count,
+    insightChannels: () => insights?.channels ?? 0,
+    insightSkipped: () => insights?.skippedPackets ?? 0,
+    insightRestarts: () => insights?.deaths ?? 0,
     supervisorQueuedBytes: () => sockets.queuedBytes,
     events: () => feed.offset,
     requestsInFlight: () => server.inFlightCount,

@@ -14,6 +14,7 @@ export interface JournalParts {
   readonly metrics: Metrics
   readonly fullDisk: FullDisk
   onFatal(error: Error): void
+  commitFailed(): void
 }
 
 /** Rejects with a message for people when the data folder cannot be had. */
@@ -24,6 +25,7 @@ export function openJournal({
   metrics,
   fullDisk,
   onFatal,
+  commitFailed,
 }: JournalParts): Promise<ServiceJournal> {
   const { DATA_DIR, ACCEPT_DATA_LOSS, GRACE_PERIOD_MS, CALL_IDLE_TIMEOUT_MS, AI_BUDGET_MS } = config
   return SqliteJournal.open({
@@ -56,6 +58,7 @@ export function openJournal({
       )
     },
     onCommitFailed: (appends, error) => {
+      commitFailed()
       fullDisk.commitFailed(error.code)
       metrics.counts.commitsFailed++
       metrics.counts.appendsFailed += appends

@@ -7,6 +7,7 @@ import type { Supervision } from '../feed/supervision.js'
 import type { Entrance } from '../http/gate/entrance.js'
 import { ticketRoute } from '../http/gate/tickets.js'
 import { administrationRoutes } from '../http/routes/administration.js'
+import { acknowledgeRoute } from '../http/routes/alerts.js'
 import { startRoute } from '../http/routes/call-start.js'
 import { callRoutes } from '../http/routes/calls.js'
 import { floorRoute } from '../http/routes/floor.js'
@@ -21,11 +22,13 @@ import type { Route } from '../http/routes.js'
 import { ariRoute } from '../http/sockets/ari-sockets.js'
 import { mediaRoute } from '../http/sockets/media-sockets.js'
 import { supervisorRoute } from '../http/sockets/supervisor-socket.js'
+import type { CallInsights } from '../insight/call-insights.js'
 import { limits } from '../limits.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics/metrics.js'
 import type { ServiceJournal } from '../store/service-journal.js'
 import type { CallActors } from './call-actors.js'
+import { heardOf } from './insights.js'
 import type { MediaInputs } from './media.js'
 
 export interface RouteParts {
@@ -35,6 +38,7 @@ export interface RouteParts {
   readonly metrics: Metrics
   readonly journal: ServiceJournal
   readonly calls: CallActors
+  readonly insights: CallInsights | null
   readonly supervision: Supervision
   readonly media: MediaInputs
   readonly listening: Listening
@@ -43,7 +47,19 @@ export interface RouteParts {
 }
 
 export function createRoutes(parts: RouteParts): readonly Route[] {
-  const { config, clock, entrance, metrics, journal, calls, supervision, media, listening, notReady } = parts
+  const {
+    config,
+    clock,
+    entrance,
+    metrics,
+    journal,
+    calls,
+    insights,
+    supervision,
+    media,
+    listening,
+    notReady,
+  } = parts
   const masks = createMasks(parts)
   return [
     ...createIngestRoutes(parts),
@@ -53,9 +69,11 @@ export function createRoutes(parts: RouteParts): readonly Route[] {
       reader: journal,
       waitingFor: (callId) => calls.analysis.analyses.waitingFor(callId),
       listenersOf: (callId) => (config.LISTEN_NOTICE ? listening.listenersOf(callId) : null),
+      heard: (callId) => heardOf(insights, callId),
       now: () => clock.now(),
       assertUnmasked: (exchange, callId) => masks.assertUnmasked(exchange, callId),
     }),
+    acknowledgeRoute(calls.registry),
     recordingRoute({ registry: calls.registry, reader: journal, listening, masks }),
     transcriptRoute(calls.registry, journal),
     ...administrationRoutes({

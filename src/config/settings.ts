@@ -85,6 +85,25 @@ export const settings = {
     dayMs,
     'After the last media stream of a call was lost or closed, how long the call waits for another one.',
   ),
+  INSIGHT: Type.Boolean({
+    default: true,
+    description:
+      'Watch the sound of running calls: who speaks, levels, quality, alerts. On a thread of its own.',
+  }),
+  INSIGHT_CHANNELS_MAX: integer(
+    4000,
+    1,
+    100_000,
+    'Voices whose sound is watched at once; those of calls that begin later are not.',
+  ),
+  ALERT_DEAD_AIR_MS: integer(15_000, 0, dayMs, 'Nobody speaks for so long: alert `dead_air`; 0: never.'),
+  ALERT_ONE_WAY_MS: integer(
+    20_000,
+    0,
+    dayMs,
+    'One voice is silent for so long while another speaks: alert `one_way`; 0: never. A quarter, if its audio is digital silence from the start.',
+  ),
+  ALERT_OVERTALK_MS: integer(3000, 0, dayMs, 'Two speak at once for so long: alert `overtalk`; 0: never.'),
   ARI_MEDIA_CLIENT: Type.String({
     default: 'voicestream',
     pattern: '^[A-Za-z0-9_-]{1,64}$',

@@ -251,6 +251,11 @@ function statesOf(event: LifecycleEvent): HeldText['states'] {
       return ['FAILED']
     case 'ai_attempt_failed':
       return ['PROCESSING_AI']
+    case 'alert_raised':
+    case 'alert_cleared':
+      return ['IN_PROGRESS', 'COMPLETED']
+    case 'alert_acknowledged':
+      return null
     // A call may be described as long as it takes packets.
     case 'call_started':
       return ['IN_PROGRESS', 'COMPLETED']

@@ -84,6 +84,8 @@ export class Exchange {
   requestId: string | null = null
   /** The `{call_id}` of the path as it was written, or ''. */
   segment = ''
+  /** That of the path's second variable, or ''. */
+  secondSegment = ''
   search: URLSearchParams = noSearch
   /** The `Accept` header of a read. */
   accept = ''

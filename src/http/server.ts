@@ -100,7 +100,7 @@ export class Server implements ExchangeOwner {
   }
 
   #register(path: string, routes: readonly Route[]): void {
-    const pattern = path.replace(/\{(\w+)\}/, ':$1')
+    const pattern = path.replace(/\{(\w+)\}/g, ':$1')
     for (const route of routes) {
       if (route.method === 'POST') this.app.post(pattern, (res, req) => this.#receive(res, req, route))
       else if (route.method === 'DELETE') this.app.del(pattern, (res, req) => this.#delete(res, req, route))
@@ -151,6 +151,7 @@ export class Server implements ExchangeOwner {
     if (this.isOverloaded) return exchange.problem(overloaded)
     const { mediaType, bytesMax } = route.body
     exchange.segment = req.getParameter(0) ?? ''
+    exchange.secondSegment = req.getParameter(1) ?? ''
     if (route.isSigned === true) exchange.proofHead = proofHeadOf(req)
     try {
       checkMediaType(exchange.head.contentType, mediaType)

@@ -20,6 +20,9 @@ export interface GaugeSources {
   supervisors(): number
   mediaSockets(): number
   listeners(): number
+  insightChannels(): number
+  insightSkipped(): number
+  insightRestarts(): number
   supervisorQueuedBytes(): number
   events(): number
   requestsInFlight(): number
@@ -121,6 +124,21 @@ function registerSupervisors(registry: MetricRegistry, sources: GaugeSources): v
     'listeners',
     'Live calls that are listened to, once for each who listens.',
     sources.listeners,
+  )
+  registry.gauge(
+    'insight_channels',
+    'Voices of running calls whose sound is looked at.',
+    sources.insightChannels,
+  )
+  registry.counter(
+    'insight_skipped_total',
+    'Packets of audio that were not looked at, because the thread that does it had too much to do.',
+    sources.insightSkipped,
+  )
+  registry.counter(
+    'insight_deaths_total',
+    'How often the thread that looks at the sound of calls has died.',
+    sources.insightRestarts,
   )
   registry.counter('events_total', 'Events published, whether anybody listened or not.', sources.events)
 }

@@ -5,6 +5,7 @@
 import type { CallContext } from '../actors/call-context.js'
 import { type OutageCause, outageCauses } from '../analysis/breaker.js'
 import type { Millis } from '../clock.js'
+import { type AlertKind, alertKinds } from '../protocol/alert.js'
 import type { CallState, CompletionReason } from '../protocol/call.js'
 import { callStates } from '../protocol/call-states.js'
 import { type GaugeSources, registerGauges } from './gauges.js'
@@ -28,6 +29,7 @@ export class Metrics {
     OutageCause,
     number
   >
+  readonly alerts = Object.fromEntries(alertKinds.map((kind) => [kind, 0])) as Record<AlertKind, number>
   readonly counts = {
     packetsLate: 0,
     packetsShed: 0,
@@ -138,6 +140,9 @@ export class Metrics {
       'How often the provider was found to be down, by cause: the provider itself, or the account’s key, quota, …',
       'cause',
       () => Object.entries(this.breakerOpens),
+    )
+    counters('alerts_total', 'Alerts raised about the sound of calls, by kind.', 'kind', () =>
+      Object.entries(this.alerts),
     )
     counters('ai_attempts_total', 'Ended attempts at an analysis, by outcome.', 'outcome', () =>
       Object.entries(this.attempts),

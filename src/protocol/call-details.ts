@@ -1,4 +1,5 @@
 /** The details by which calls can be found. Without the schemas, as `call-states`. */
+import type { AlertKind } from './alert.js'
 import type { CallDetails } from './media.js'
 
 /** The names under which calls can be asked for by what was said of them. */
@@ -6,6 +7,9 @@ export const detailNames = ['direction', 'caller', 'callee', 'agent', 'queue'] a
 const metadataPrefix = 'meta.'
 /** Not said by anybody: found by the analysis. It is kept, and asked for, as what was said is. */
 export const sentimentName = 'sentiment'
+/** An alert of that kind was raised: kept, and asked for, in the same way. */
+export const alertName = (kind: AlertKind) => `alert.${kind}`
+export const alertValue = 'raised'
 /** A number that either of them has. */
 export const numberNames = ['caller', 'callee'] as const
 /** Names of people and of their queues: few different ones, that are typed from memory. */

@@ -2,6 +2,7 @@
 
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
+import { Insight } from './alert.js'
 import { FindingsState, Incomplete, Sentiment, Truncated } from './analysis.js'
 import { CallDetails, Direction, Media } from './media.js'
 import { nullable } from './nullable.js'
@@ -222,6 +223,7 @@ export const CallView = Type.Object(
         description: 'Names of the credentials that listen to the call now; with `LISTEN_NOTICE` only.',
       }),
     ),
+    insight: nullable(Insight),
     ai: AnalysisView,
   },
   { $id: 'Call' },

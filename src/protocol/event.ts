@@ -1,6 +1,7 @@
 /** The events for supervisors, one JSON object a message. Published after the commit that contains it, in commit order. */
 import Type, { type Static } from 'typebox'
 import { limits } from '../limits.js'
+import { RaisedAlert } from './alert.js'
 import { Sentiment, Truncated } from './analysis.js'
 import { CallState, CompletionReason } from './call.js'
 import { CallDetails } from './media.js'
@@ -111,6 +112,29 @@ export const CallStarted = Type.Object(
       'The PBX described the call. Sent again when the description changes. A call without a description begins with its first packet.',
   },
 )
+export const AlertRaised = Type.Object(
+  { ...head('alert_raised'), alert: RaisedAlert },
+  { $id: 'alert_raised', description: 'Something is wrong with the sound of a call that runs.' },
+)
+export const AlertCleared = Type.Object(
+  {
+    ...head('alert_cleared'),
+    alert_id: Type.String(),
+    to_ms: Type.Integer({ minimum: 0, description: 'Milliseconds of audio from the start of the call.' }),
+  },
+  { $id: 'alert_cleared', description: 'It is over, or the call is.' },
+)
+export const AlertAcknowledged = Type.Object(
+  {
+    ...head('alert_acknowledged'),
+    alert_id: Type.String(),
+    acknowledged_by: Type.Union([Type.String(), Type.Null()], {
+      description: 'The name of the credential; null without credentials.',
+    }),
+    note: Type.Union([Type.String(), Type.Null()]),
+  },
+  { $id: 'alert_acknowledged', description: 'A supervisor has taken care of an alert. Sent once for each.' },
+)
 export const CallDeleted = Type.Object(
   { ...head('call_deleted') },
   { $id: 'call_deleted', description: 'The call was erased completely.' },
@@ -126,6 +150,9 @@ export const eventSchemas = [
   AiCompleted,
   AiAttemptFailed,
   AiFailed,
+  AlertRaised,
+  AlertCleared,
+  AlertAcknowledged,
   CallDeleted,
 ] as const
 export const eventNames = eventSchemas.map(({ properties }) => properties.event.const)

@@ -1,6 +1,7 @@
 /** The words of the floor: every current call in a row, their totals, and the last hour of them. */
 
 import Type, { type Static } from 'typebox'
+import { WorstAlert } from './alert.js'
 import { Sentiment } from './analysis.js'
 import { CallState, CompletionReason } from './call.js'
 import { nullable } from './nullable.js'
@@ -27,6 +28,8 @@ export const CallRow = Type.Object(
     late_count: Count,
     duplicate_count: Count,
     sentiment: nullable(Sentiment),
+    alerts: Type.Integer({ minimum: 0, description: 'Open alerts of its sound.' }),
+    worst: nullable(WorstAlert),
     ai: Type.Object({
       attempts: Count,
       next_attempt_at: nullable(Time),

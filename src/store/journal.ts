@@ -17,6 +17,7 @@
 
 import type { Millis } from '../clock.js'
 import type { VoiceStreamError } from '../errors.js'
+import type { RaisedAlert } from '../protocol/alert.js'
 import type { AnalysisDigest, WordsDigest } from '../protocol/analysis.js'
 import type { CallState, CompletionReason, ExpectedTotals } from '../protocol/call.js'
 import type { DetailFilter } from '../protocol/call-details.js'
@@ -90,6 +91,23 @@ export type LifecycleEntry =
       readonly dueAt: Millis | null
     }
   | { readonly type: 'noted'; readonly at: Millis; readonly note: Note }
+  /** Something is wrong with the sound of the call, as it is heard while it runs. */
+  | { readonly type: 'alert-raised'; readonly at: Millis; readonly alert: RaisedAlert }
+  | {
+      readonly type: 'alert-cleared'
+      readonly at: Millis
+      readonly alertId: string
+      /** Milliseconds of audio from the start of the call. */
+      readonly toMs: number
+    }
+  | {
+      readonly type: 'alert-acknowledged'
+      readonly at: Millis
+      readonly alertId: string
+      /** The name of the credential; null where there are none. */
+      readonly by: string | null
+      readonly note: string | null
+    }
   | { readonly type: 'grace-over'; readonly at: Millis }
   /** The PBX has said that the call has no packets, so nothing is analysed. */
   | { readonly type: 'no-audio'; readonly at: Millis }

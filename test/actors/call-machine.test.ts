@@ -6,6 +6,7 @@ import { createActor, transition } from 'xstate'
 import { newCall, noAnalysis } from '../../src/actors/call-context.js'
 import { type CallMachineSnapshot, callMachine } from '../../src/actors/call-machine.js'
 import { TrackLogs } from '../../src/actors/track-logs.js'
+import type { RaisedAlert } from '../../src/protocol/alert.js'
 import type { CallState } from '../../src/protocol/call.js'
 import { callStates } from '../../src/protocol/call-states.js'
 import { textMedia } from '../../src/protocol/media.js'
@@ -25,7 +26,17 @@ const firstLeg = {
   tracks: [{ track: 0, base: 0 }],
 } as const
 
-/** In every state below a leg is open, and one attempt was started, where the state can have one. */
+const firstAlert: RaisedAlert = {
+  alert_id: 'noise:0:1',
+  kind: 'noise',
+  severity: 'notice',
+  channel: 0,
+  from_ms: 1000,
+  since: '2023-11-14T22:13:20.000Z',
+  certain: true,
+}
+
+/** In every state below a leg is open, an alert was raised, and one attempt was started, where the state can have one. */
 const entries = {
   'completed, with a total': {
     type: 'completed',
@@ -104,6 +115,24 @@ const entries = {
   'leg-ended, another one': { type: 'leg-ended', at, leg: 'l2', why: 'lost', totals: null, dueAt: null },
   'noted, of the open leg': { type: 'noted', at, note: { kind: 'dtmf', leg: 'l1' } },
   'noted, of another leg': { type: 'noted', at, note: { kind: 'dtmf', leg: 'l2' } },
+  'alert-raised, another one': { type: 'alert-raised', at, alert: { ...firstAlert, alert_id: 'noise:0:2' } },
+  'alert-raised, the known one': { type: 'alert-raised', at, alert: firstAlert },
+  'alert-cleared, the open one': { type: 'alert-cleared', at, alertId: 'noise:0:1', toMs: 9000 },
+  'alert-cleared, another one': { type: 'alert-cleared', at, alertId: 'noise:0:2', toMs: 9000 },
+  'alert-acknowledged, the known one': {
+    type: 'alert-acknowledged',
+    at,
+    alertId: 'noise:0:1',
+    by: 'maria',
+    note: null,
+  },
+  'alert-acknowledged, another one': {
+    type: 'alert-acknowledged',
+    at,
+    alertId: 'noise:0:2',
+    by: 'maria',
+    note: null,
+  },
 } as const satisfies Record<string, LifecycleEntry>
 
 type EntryName = keyof typeof entries
@@ -136,6 +165,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'leg-ended, another one': '·',
     'noted, of the open leg': 'IN_PROGRESS',
     'noted, of another leg': '·',
+    'alert-raised, another one': 'IN_PROGRESS',
+    'alert-raised, the known one': '·',
+    'alert-cleared, the open one': 'IN_PROGRESS',
+    'alert-cleared, another one': '·',
+    'alert-acknowledged, the known one': 'IN_PROGRESS',
+    'alert-acknowledged, another one': '·',
   },
   COMPLETED: {
     'completed, with a total': '·',
@@ -163,6 +198,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'leg-ended, another one': '·',
     'noted, of the open leg': 'COMPLETED',
     'noted, of another leg': '·',
+    'alert-raised, another one': '·',
+    'alert-raised, the known one': '·',
+    'alert-cleared, the open one': '·',
+    'alert-cleared, another one': '·',
+    'alert-acknowledged, the known one': 'COMPLETED',
+    'alert-acknowledged, another one': '·',
   },
   'COMPLETED without a total': {
     'completed, with a total': 'COMPLETED',
@@ -190,6 +231,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'leg-ended, another one': '·',
     'noted, of the open leg': 'COMPLETED',
     'noted, of another leg': '·',
+    'alert-raised, another one': '·',
+    'alert-raised, the known one': '·',
+    'alert-cleared, the open one': '·',
+    'alert-cleared, another one': '·',
+    'alert-acknowledged, the known one': 'COMPLETED',
+    'alert-acknowledged, another one': '·',
   },
   PROCESSING_AI: {
     'completed, with a total': '·',
@@ -217,6 +264,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'leg-ended, another one': '·',
     'noted, of the open leg': '·',
     'noted, of another leg': '·',
+    'alert-raised, another one': '·',
+    'alert-raised, the known one': '·',
+    'alert-cleared, the open one': '·',
+    'alert-cleared, another one': '·',
+    'alert-acknowledged, the known one': 'PROCESSING_AI',
+    'alert-acknowledged, another one': '·',
   },
   ARCHIVED: {
     'completed, with a total': '·',
@@ -244,6 +297,12 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'leg-ended, another one': '·',
     'noted, of the open leg': '·',
     'noted, of another leg': '·',
+    'alert-raised, another one': '·',
+    'alert-raised, the known one': '·',
+    'alert-cleared, the open one': '·',
+    'alert-cleared, another one': '·',
+    'alert-acknowledged, the known one': 'ARCHIVED',
+    'alert-acknowledged, another one': '·',
   },
   FAILED: {
     'completed, with a total': '·',
@@ -271,12 +330,19 @@ const table: Record<CallState | 'COMPLETED without a total', Record<EntryName, C
     'leg-ended, another one': '·',
     'noted, of the open leg': '·',
     'noted, of another leg': '·',
+    'alert-raised, another one': '·',
+    'alert-raised, the known one': '·',
+    'alert-cleared, the open one': '·',
+    'alert-cleared, another one': '·',
+    'alert-acknowledged, the known one': 'FAILED',
+    'alert-acknowledged, another one': '·',
   },
 }
 
 function begin(): CallMachineSnapshot {
   const context = newCall(callId('c1'), at, at + 900_000, new TrackLogs())
-  return move(callMachine.resolveState({ value: 'IN_PROGRESS', context }), firstLeg)
+  const started = move(callMachine.resolveState({ value: 'IN_PROGRESS', context }), firstLeg)
+  return move(started, { type: 'alert-raised', at, alert: firstAlert })
 }
 
 const roads: Record<keyof typeof table, readonly EntryName[]> = {

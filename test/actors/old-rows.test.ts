@@ -36,6 +36,7 @@ async function listed({ registry, journal }: Calls, words?: string): Promise<rea
     waitingFor: () => null,
     listenersOf: () => null,
     assertUnmasked: () => {},
+    heard: () => Promise.resolve(null),
     now: () => 0,
   })
   const list = routes.find(({ path }) => path === '/v1/calls')
@@ -43,7 +44,7 @@ async function listed({ registry, journal }: Calls, words?: string): Promise<rea
   let rows: readonly Row[] = []
   const exchange = {
     query: (name: string) => (name === 'q' ? words : undefined),
-    search: new URLSearchParams(),
+    search: new URLSearchParams(words === undefined ? {} : { q: words }),
     json: ({ calls }: { calls: readonly Row[] }) => {
       rows = calls
     },
@@ -196,6 +197,7 @@ test('a page of packets of a call that was erased while it was read is not shown
     waitingFor: () => null,
     listenersOf: () => null,
     assertUnmasked: () => {},
+    heard: () => Promise.resolve(null),
     now: () => 0,
   })
   const packets = routes.find(({ path }) => path === '/v1/call/{call_id}/packets')

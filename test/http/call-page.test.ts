@@ -25,6 +25,7 @@ test('a page of stored calls is made of what the page has read of them', async (
     waitingFor: () => null,
     listenersOf: () => null,
     assertUnmasked: () => {},
+    heard: () => Promise.resolve(null),
     now: () => 0,
   })
   const route = routes.find(({ path }) => path === '/v1/calls')

@@ -10,6 +10,7 @@ const routes: Record<string, readonly string[]> = {
   '/v1/call/start/{call_id}': ['post'],
   '/v1/call/complete/{call_id}': ['post'],
   '/v1/call/retry/{call_id}': ['post'],
+  '/v1/call/{call_id}/alerts/{alert_id}/acknowledge': ['post'],
   '/v1/packets': ['post'],
   '/v1/call/{call_id}': ['get', 'delete'],
   '/v1/call/{call_id}/packets': ['get'],
@@ -74,7 +75,11 @@ describe('/openapi.json', () => {
           name,
         )
         // A retry says all with its path, and a ticket has nothing to say.
-        const isOptional = path.includes('/retry/') || path.includes('/start/') || path.endsWith('/ticket')
+        const isOptional =
+          path.includes('/retry/') ||
+          path.includes('/start/') ||
+          path.endsWith('/acknowledge') ||
+          path.endsWith('/ticket')
         assert.equal(requestBody?.required, method === 'post' ? !isOptional : undefined, name)
       }
   })
@@ -101,6 +106,9 @@ describe('/openapi.json', () => {
       'ai_attempt_failed',
       'ai_completed',
       'ai_failed',
+      'alert_acknowledged',
+      'alert_cleared',
+      'alert_raised',
       'call_deleted',
       'call_started',
       'packet_duplicate',

@@ -25,6 +25,7 @@ export const emptyCallView: CallView = {
   agent: null,
   queue: null,
   metadata: {},
+  insight: null,
   ai: {
     attempts: 0,
     attempts_total: 0,
@@ -60,6 +61,8 @@ export function callRowOf(callId: string, change: Partial<CallRow> = {}): CallRo
     late_count: 0,
     duplicate_count: 0,
     sentiment: null,
+    alerts: 0,
+    worst: null,
     ai: { attempts: 0, next_attempt_at: null, error: null },
     ...change,
   }

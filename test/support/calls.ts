@@ -150,6 +150,8 @@ export class Calls {
       },
       arm: (callId, dueAt) => this.armed.push({ callId, dueAt }),
       analyse: ({ callId }, facts) => this.analysesAsked.push({ callId, facts }),
+      hear: () => 0,
+      heard: () => {},
       changed: () => {},
       stateChanged: (from, to) => this.stateChanges.push({ from, to }),
       late: () => {

@@ -8,6 +8,8 @@ import { VoiceStreamError } from '../../src/errors.js'
 import { limits } from '../../src/limits.js'
 import type { CallState } from '../../src/protocol/call.js'
 import {
+  alertName,
+  alertValue,
   type Detail,
   type DetailFilter,
   listDetails,
@@ -355,6 +357,9 @@ function detailsOf(call: Call): readonly Detail[] {
   const told = transcriptOf(call)
   return [
     ...(described?.type === 'described' ? listDetails(described.details) : []),
+    ...call.entries.flatMap(({ entry }) =>
+      entry.type === 'alert-raised' ? [{ name: alertName(entry.alert.kind), value: alertValue }] : [],
+    ),
     ...(told?.type === 'analysed' ? [{ name: sentimentName, value: told.digest.sentiment }] : []),
   ]
 }

@@ -18,5 +18,6 @@ export function settle({ block, replyTo }: BlockMessage): void {
     isFirst: false,
     lateCount: 0,
     skippedCount: 0,
+    heard: 0,
   })
 }

@@ -2,9 +2,12 @@
 import Type from 'typebox'
 import { VoiceStreamError } from '../../errors.js'
 import { limits } from '../../limits.js'
+import { type AlertKind, AlertKindText, alertKinds } from '../../protocol/alert.js'
 import { Sentiment } from '../../protocol/analysis.js'
 import { CallState, type CallView } from '../../protocol/call.js'
 import {
+  alertName,
+  alertValue,
   type DetailFilter,
   detailNames,
   isDetailName,
@@ -50,6 +53,7 @@ export const filterParameters: readonly QueryParameter[] = [
     }),
   },
   { name: 'sentiment', schema: Sentiment },
+  { name: 'alert', schema: AlertKindText },
   {
     name: 'q',
     schema: Type.String({
@@ -86,6 +90,10 @@ function detailsOf(search: URLSearchParams): readonly DetailFilter[] {
     if (name === 'number') return [filterOf(numberNames, name, value)]
     if (name === 'sentiment')
       return [{ names: [sentimentName], text: oneOf(value, name, sentiments, value), isPrefix: false }]
+    if (name === 'alert') {
+      const kind = oneOf(value, name, alertKinds, value as AlertKind)
+      return [{ names: [alertName(kind)], text: alertValue, isPrefix: false }]
+    }
     return isDetailName(name) ? [filterOf([name], name, value)] : []
   })
   if (details.length <= limits.detailFiltersMax) return details
@@ -108,10 +116,11 @@ export function isAskedFor(view: CallView, { state, details, from, before }: Cal
   const at = Date.parse(view.created_at)
   if ((from ?? at) > at || (before ?? Number.POSITIVE_INFINITY) <= at) return false
   if (details.length === 0) return true
-  const { media, direction, caller, callee, agent, queue, metadata = {}, ai } = view
+  const { media, direction, caller, callee, agent, queue, metadata = {}, insight, ai } = view
   const said = Object.entries({ direction, caller, callee, agent, queue }).filter(([, text]) => text !== null)
   const listed = [
     ...listDetails({ media, ...Object.fromEntries(said), metadata }),
+    ...(insight?.alerts ?? []).map(({ kind }) => ({ name: alertName(kind), value: alertValue })),
     ...(ai.sentiment === null ? [] : [{ name: sentimentName, value: ai.sentiment }]),
   ]
   return details.every((filter) => {

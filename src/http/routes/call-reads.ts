@@ -1,4 +1,5 @@
 /** Calls as lists show them: what the reader has found, looked at once more, because a call changes only in memory. */
+import type { HeardCall } from '../../actors/alert-view.js'
 import { type CallRegistry, rowOf } from '../../actors/call-registry.js'
 import { callView, damagedCall } from '../../actors/call-view.js'
 import { type Millis, rfc3339 } from '../../clock.js'
@@ -17,6 +18,8 @@ export interface CallPorts {
   waitingFor(callId: CallId): WaitingFor | null
   /** Null where it is not shown who listens. */
   listenersOf(callId: CallId): readonly string[] | null
+  /** What is heard of a call just now. */
+  heard(callId: CallId): Promise<HeardCall | null>
   now(): Millis
   /** Packets hold what was said as it was: throws where the asker may not have that. */
   assertUnmasked(exchange: Exchange, callId: CallId): void

@@ -132,8 +132,15 @@ function gapPageRoute({ registry }: CallPorts): Route {
   }
 }
 
-function readCall({ registry, waitingFor, now }: CallPorts, callId: CallId): Promise<CallView | null> {
-  return registry.read(callId, (state) => callView(state, waitingFor(callId), now()))
+async function readCall(
+  { registry, waitingFor, heard, now }: CallPorts,
+  callId: CallId,
+): Promise<CallView | null> {
+  const sound = await heard(callId)
+  return registry.read(callId, (state) => {
+    const isRunning = state.value === 'IN_PROGRESS'
+    return callView(state, waitingFor(callId), now(), isRunning ? sound : null)
+  })
 }
 
 async function answerCalls(exchange: Exchange, ports: CallPorts): Promise<void> {

@@ -30,6 +30,7 @@ const accessOf: Readonly<Record<string, Access>> = {
   'post /v1/call/complete/{call_id}': 'ingest',
   'post /v1/packets': 'ingest',
   'post /v1/call/retry/{call_id}': 'admin',
+  'post /v1/call/{call_id}/alerts/{alert_id}/acknowledge': 'supervisor',
   'get /v1/call/{call_id}': 'supervisor',
   'delete /v1/call/{call_id}': 'admin',
   'get /v1/calls': 'supervisor',

@@ -4,7 +4,13 @@
  */
 import type { Statement } from 'better-sqlite3'
 import { StoredDamage } from '../../../errors.js'
-import { type Detail, listDetails, sentimentName } from '../../../protocol/call-details.js'
+import {
+  alertName,
+  alertValue,
+  type Detail,
+  listDetails,
+  sentimentName,
+} from '../../../protocol/call-details.js'
 import type { LifecycleFacts } from '../../journal.js'
 import type { Db } from '../files/schema.js'
 import { type DetailColumns, detailChecksum } from '../row-checksum.js'
@@ -21,6 +27,7 @@ export class RowFaults {
   readonly #texts: Statement<[number], LifecycleTextRow>
   readonly #described: Statement<[number], LifecycleTableRow>
   readonly #analysed: Statement<[number], LifecycleTableRow>
+  readonly #raised: Statement<[number], LifecycleTableRow>
   readonly #details: Statement<[number], DetailRow>
 
   constructor(db: Db) {
@@ -34,6 +41,9 @@ export class RowFaults {
     this.#analysed = db.prepare(
       `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')
        ORDER BY version DESC LIMIT 1`,
+    )
+    this.#raised = db.prepare(
+      `SELECT ${lifecycleColumns} FROM lifecycle WHERE call_key = ? AND type = 'alert-raised'`,
     )
     this.#details = db.prepare(
       'SELECT call_key AS callKey, name, value, checksum FROM details WHERE call_key = ? ORDER BY name',
@@ -57,6 +67,7 @@ export class RowFaults {
     const said: Detail[] = []
     const fault = faultOf(() => {
       if (described !== undefined) said.push(...listDetails((factsIn(described) as Described).details))
+      said.push(...this.#alertsOf(callKey))
       if (analysed?.type !== 'analysed') return
       const { digest } = factsIn(analysed) as Analysed
       said.push({ name: sentimentName, value: digest.sentiment })
@@ -69,6 +80,12 @@ export class RowFaults {
     if (fault === null && textOf(said) !== textOf(rows))
       yield 'the rows of `details` are not what was said of it'
   }
+
+  /** Each kind once. */
+  #alertsOf(callKey: number): Detail[] {
+    const raised = this.#raised.all(callKey).map((row) => (factsIn(row) as Raised).alert.kind)
+    return [...new Set(raised)].map((kind) => ({ name: alertName(kind), value: alertValue }))
+  }
 }
 
 interface DetailRow extends DetailColumns {
@@ -76,6 +93,7 @@ interface DetailRow extends DetailColumns {
 }
 
 type Described = Extract<LifecycleFacts, { type: 'described' }>
+type Raised = Extract<LifecycleFacts, { type: 'alert-raised' }>
 type Analysed = Extract<LifecycleFacts, { type: 'analysed' }>
 
 function textOf(details: readonly Detail[]): string {

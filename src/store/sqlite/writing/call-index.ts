@@ -9,7 +9,13 @@
  * into a new one, some pages at a time, and `secure_delete` of the database overwrites the old ones.
  */
 import type { Statement } from 'better-sqlite3'
-import { type Detail, listDetails, sentimentName } from '../../../protocol/call-details.js'
+import {
+  alertName,
+  alertValue,
+  type Detail,
+  listDetails,
+  sentimentName,
+} from '../../../protocol/call-details.js'
 import type { LifecycleEntry } from '../../journal.js'
 import { type Db, rebuildWords } from '../files/schema.js'
 import { isCorrupt, isUnreadable } from '../files/sqlite-error.js'
@@ -47,10 +53,12 @@ export class CallIndex {
       `SELECT ${lifecycleTextColumns} FROM lifecycle WHERE call_key = ? AND type IN ('analysed', 'heard')`,
     )
     this.#addDetail = db.prepare(
-      'INSERT INTO details(call_key, name, value, checksum) VALUES (:callKey, :name, :value, :checksum)',
+      'INSERT OR IGNORE INTO details(call_key, name, value, checksum) VALUES (:callKey, :name, :value, :checksum)',
     )
     this.#removeDetails = db.prepare('DELETE FROM details WHERE call_key = ?')
-    this.#removeSaid = db.prepare('DELETE FROM details WHERE call_key = ? AND name <> ?')
+    this.#removeSaid = db.prepare(
+      "DELETE FROM details WHERE call_key = ? AND name <> ? AND name NOT GLOB 'alert.*'",
+    )
     this.#removeSentiment = db.prepare('DELETE FROM details WHERE call_key = ? AND name = ?')
     this.#addWords = db.prepare(
       'INSERT INTO words(rowid, text) SELECT call_key, text FROM transcripts WHERE call_key = ?',
@@ -96,6 +104,7 @@ export class CallIndex {
       this.#putWords(callKey, version)
       this.#putSentiment(callKey, type, entry)
     }
+    if (type === 'alert-raised') this.#putAlert(callKey, entry)
     if (type !== 'described') return
     // Written by this process in this batch.
     const { details } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'described' }>
@@ -106,6 +115,12 @@ export class CallIndex {
   #put(callKey: number, { name, value }: Detail): void {
     const row = { callKey, name, value }
     this.#addDetail.run({ ...row, checksum: detailChecksum(row) })
+  }
+
+  /** Once, however many of its kind there are. */
+  #putAlert(callKey: number, entry: string): void {
+    const { alert } = JSON.parse(entry) as Extract<LifecycleEntry, { type: 'alert-raised' }>
+    this.#put(callKey, { name: alertName(alert.kind), value: alertValue })
   }
 
   /** Of the last of the two; of words alone nobody knows it. */
