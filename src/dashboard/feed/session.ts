@@ -44,9 +44,14 @@ export class Session {
   }
 
   /** Throws `NotSignedIn` where another token is needed for the page, and `NotAnswered` on any other refusal. */
-  async ask(path: ApiPath, method: 'GET' | 'POST' | 'HEAD' = 'GET'): Promise<Response> {
+  async ask(
+    path: ApiPath,
+    method: 'GET' | 'POST' | 'HEAD' = 'GET',
+    signal: AbortSignal | null = null,
+  ): Promise<Response> {
     const answer = await fetch(path, {
       method,
+      signal,
       cache: 'no-store',
       headers: this.#token === null ? {} : { authorization: `Bearer ${this.#token}` },
     })

@@ -15,6 +15,7 @@ import { AudioPlayer } from './audio-player.js'
 import { CallDetails } from './call-details.js'
 import { CallResult } from './call-result.js'
 import { Empty } from './empty.js'
+import { LiveListening } from './live-listening.js'
 import { RetryAction } from './retry-action.js'
 import { Timeline } from './timeline.js'
 import { TrackPackets, Tracks, trackName } from './tracks.js'
@@ -147,6 +148,11 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
         <CallFigure name="Late" value={formatCount(lateCount)} note="closed a gap" />
         <CallFigure name="Duplicate" value={formatCount(view.duplicate_count)} note="received twice" />
       </dl>
+      {view.state === 'IN_PROGRESS' && playedTracks(view).length > 0 && (
+        <PanelSection title="Sound">
+          <LiveListening callId={view.call_id} session={session} listeners={view.listeners ?? []} />
+        </PanelSection>
+      )}
       {details.length > 0 && (
         <PanelSection title="Details">
           <CallDetails lines={details} />
