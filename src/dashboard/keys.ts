@@ -18,6 +18,8 @@ export const keyHelp: readonly (readonly [keys: readonly string[], text: string]
   [['k', '↑'], 'Previous call'],
   [['Enter'], 'Open the call'],
   [['Esc'], 'Close it'],
+  [['Space'], 'Play the recording, or pause it'],
+  [['←', '→'], '5 s back, 5 s on'],
   [['a'], 'Acknowledge the call'],
   [['/'], 'Search calls'],
   [['n'], 'Needs attention'],

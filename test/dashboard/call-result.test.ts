@@ -4,6 +4,7 @@ import { detailLinesOf } from '../../src/dashboard/model/call-details.js'
 import {
   doubtOf,
   formatOffset,
+  spokenLine,
   transcriptLinesOf,
   unheardText,
 } from '../../src/dashboard/model/transcript-lines.js'
@@ -106,4 +107,12 @@ test('what was not transcribed is named, the first of many parts', () => {
     Array.from({ length: count }, (_, part) => ({ channel: 0, start: 60 * part, end: 60 * part + 30 }))
   assert.equal(unheardText(transcript({ unheard: parts(2) })), 'not transcribed: 0:00–0:30, 1:00–1:30')
   assert.match(unheardText(transcript({ unheard: parts(7) })) ?? '', /4:00–4:30 and 2 more$/)
+})
+
+test('the line that is heard is the last one that has begun, whoever began it', () => {
+  const segments = [0, 4, 4.5, 9].map((start) => segment({ start }))
+  const lines = transcriptLinesOf(transcript({ segments }))
+  const heard = [0, 3.9, 4, 4.6, 8.97, 500].map((seconds) => spokenLine(lines, seconds))
+  assert.deepEqual(heard, [0, 0, 1, 2, 3, 3])
+  assert.equal(spokenLine(transcriptLinesOf(transcript({ segments: [segment({ start: 2 })] })), 1), -1)
 })

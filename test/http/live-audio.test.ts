@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { decodeG711 } from '../../src/audio/g711.js'
 import { parseWav } from '../../src/audio/wav-file.js'
 import { bearer, credentialSettings, tokens } from '../support/credentials.js'
@@ -12,58 +11,7 @@ import { HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
 import { assertProblem } from '../support/problems.js'
 import { eventually, logged, type Service, startService } from '../support/service.js'
-
-const media = { encoding: 'mulaw', sample_rate: 8000, channels: 1 }
-const packetMs = 20
-/** Its samples say which packet it is, the first half its last two digits and the second half the others. */
-const codesOf = (track: number, sequence: number) =>
-  [sequence % 100, 100 + (Math.floor(sequence / 100) % 25)].map((part) => (track === 0 ? 1 : 129) + part)
-
-function samplesOf(track: number, sequence: number): Buffer {
-  const [low = 0, high = 0] = codesOf(track, sequence)
-  return Buffer.alloc(160, low).fill(high, 80)
-}
-
-interface Sent {
-  count: number
-  stop(): Promise<void>
-}
-
-/** Sends both sides of a call at the pace of speech, from a packet on. */
-function talk(client: HttpClient, call: string, tracks: readonly number[], first = 0): Sent {
-  const sent = { count: first, isOver: false }
-  const startedAt = performance.now()
-  const sending = (async () => {
-    while (!sent.isOver) {
-      const due = first + Math.floor((performance.now() - startedAt) / packetMs)
-      const lines = []
-      for (; sent.count < due; sent.count++)
-        for (const track of tracks) {
-          const data = samplesOf(track, sent.count).toString('base64')
-          lines.push(
-            JSON.stringify({
-              call_id: call,
-              track,
-              sequence: sent.count,
-              data,
-              timestamp: 1 + sent.count / 50,
-            }),
-          )
-        }
-      if (lines.length > 0) assert.equal((await client.bulk(lines.join('\n'))).status, 202)
-      await delay(100)
-    }
-  })()
-  return {
-    get count() {
-      return sent.count
-    },
-    stop() {
-      sent.isOver = true
-      return sending
-    },
-  }
-}
+import { beginTalk, spokenMedia, talk } from '../support/talking.js'
 
 interface Heard {
   readonly status: number
@@ -128,21 +76,11 @@ function assertHeard(packets: readonly number[], least: number): void {
   assert(skips <= 2, `${skips} skips`)
 }
 
-async function begin(client: HttpClient, call: string, tracks: readonly number[]): Promise<Sent> {
-  assert.equal((await client.post(`/v1/call/start/${call}`, { media })).status, 202)
-  const sent = talk(client, call, tracks)
-  await eventually(
-    () => client.call(call),
-    ({ body }) => Number(body['total_received']) >= 60 * tracks.length,
-  )
-  return sent
-}
-
 describe('a call that goes on', { concurrency: 2 }, () => {
   test('is heard in order, a channel a voice, until it is over; its file then ends', async (t) => {
     const service = await startService(t, { settings: { GRACE_PERIOD_MS: 100 } })
     const client = new HttpClient(t, service)
-    const sent = await begin(client, 'live', [0, 1])
+    const sent = await beginTalk(client, 'live', [0, 1])
     const heard = await listen(service, 'live')
     assert.equal(heard.status, 200)
     assert.equal(await readMetric(service, 'voicestream_listeners'), 1)
@@ -152,7 +90,7 @@ describe('a call that goes on', { concurrency: 2 }, () => {
     )
     await sent.stop()
     const total = sent.count
-    await client.complete('live', total * 2)
+    assert.equal((await client.post('/v1/call/complete/live', { totals: [total, total] })).status, 202)
     const file = await heard.whole
     for (const channel of [0, 1]) {
       const packets = packetsHeard(file, channel)
@@ -166,7 +104,7 @@ describe('a call that goes on', { concurrency: 2 }, () => {
   test('is heard from ten seconds ago where that is asked', async (t) => {
     const service = await startService(t)
     const client = new HttpClient(t, service)
-    const sent = await begin(client, 'past', [0])
+    const sent = await beginTalk(client, 'past', [0])
     await eventually(
       async () => sent.count,
       (count) => count > 600,
@@ -193,7 +131,7 @@ describe('a call that goes on', { concurrency: 2 }, () => {
   test('is not heard any more once it is erased, nor is the next call of its name', async (t) => {
     const service = await startService(t)
     const client = new HttpClient(t, service)
-    const sent = await begin(client, 'erased', [0])
+    const sent = await beginTalk(client, 'erased', [0])
     const heard = await listen(service, 'erased', '&behind=1')
     await eventually(
       async () => heard.bytes,
@@ -212,7 +150,7 @@ describe('a call that goes on', { concurrency: 2 }, () => {
   test('ends its file when another voice joins, which is heard by who asks again', async (t) => {
     const service = await startService(t)
     const client = new HttpClient(t, service)
-    const one = await begin(client, 'joined', [0])
+    const one = await beginTalk(client, 'joined', [0])
     const heard = await listen(service, 'joined')
     await one.stop()
     const both = talk(client, 'joined', [0, 1], one.count)
@@ -235,7 +173,7 @@ describe('a call that goes on', { concurrency: 2 }, () => {
     assertProblem(await client.get('/v1/call/nobody/audio.wav?live=true'), 404)
     assertProblem(await client.get('/v1/call/text/audio.wav?live=yes'), 422)
     assertProblem(await client.get('/v1/call/text/audio.wav?live=true&behind=31'), 422)
-    await client.post('/v1/call/start/over', { media })
+    await client.post('/v1/call/start/over', { media: spokenMedia })
     await client.packet('over', { sequence: 0, data: Buffer.alloc(160).toString('base64'), timestamp: 1 })
     await client.complete('over', 1)
     assertProblem(await client.get('/v1/call/over/audio.wav?live=true'), 409)
@@ -245,7 +183,7 @@ describe('a call that goes on', { concurrency: 2 }, () => {
     const service = await startService(t, { settings: { ...credentialSettings, LISTEN_NOTICE: 'true' } })
     const client = new HttpClient(t, service)
     const [ingest, supervisor] = [bearer(tokens.ingest[0]), bearer(tokens.supervisor[0])]
-    await client.post('/v1/call/start/seen', { media }, ingest)
+    await client.post('/v1/call/start/seen', { media: spokenMedia }, ingest)
     const listeners = async () => (await client.send('GET', '/v1/call/seen', supervisor)).body['listeners']
     assert.deepEqual(await listeners(), [])
     const heard = await listen(service, 'seen', '', supervisor)
@@ -260,7 +198,7 @@ describe('a call that goes on', { concurrency: 2 }, () => {
   test('does not hold up the end of the service', async (t) => {
     const service = await startService(t)
     const client = new HttpClient(t, service)
-    const sent = await begin(client, 'drained', [0])
+    const sent = await beginTalk(client, 'drained', [0])
     const heard = await listen(service, 'drained')
     await sent.stop()
     service.kill('SIGTERM')

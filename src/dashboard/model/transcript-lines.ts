@@ -36,6 +36,16 @@ export function transcriptLinesOf({ segments, turns = [] }: CallTranscript): rea
   })
 }
 
+/** The line that is heard at this time: the last one that has begun; −1 before the first. */
+export function spokenLine(lines: readonly TranscriptLine[], seconds: number): number {
+  // A player that was sent to the start of a line may stand a little before it.
+  const at = seconds + 0.05
+  return lines.reduce(
+    (last, { start }, index) => (start <= at && start >= (lines[last]?.start ?? 0) ? index : last),
+    -1,
+  )
+}
+
 export function doubtOf(coverage: number, of: string): Doubt | null {
   if (coverage >= 1) return null
   return { text: doubtText(coverage, of), isGrave: coverage < coverageOfUnderstood }

@@ -11,7 +11,7 @@ import { GapPicture } from '../parts/gap-picture.js'
 import { useCopy } from '../parts/hooks.js'
 import { IconButton } from '../parts/icon-button.js'
 import { StateLabel } from '../parts/icons.js'
-import { AudioPlayer } from './audio-player.js'
+import { AudioPlayer, usePlayer } from './audio-player.js'
 import { CallDetails } from './call-details.js'
 import { CallResult } from './call-result.js'
 import { Empty } from './empty.js'
@@ -124,6 +124,9 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
   // Arrivals change in place; their version tells.
   const rate = useMemo(() => arrivals.perSecond(until, chartSecondsMax), [version, Math.floor(until / 1000)])
   const details = detailLinesOf(view)
+  // Of a call that is over people want the words, and of one that goes on its packets.
+  const isOver = view.ended_at !== null
+  const conversation = <Conversation view={view} session={session} readAgain={() => watch.readNow()} />
   const lateCount = Math.max(view.late_count, watch.past === 'whole' ? arrivals.late.size : 0)
   return (
     <>
@@ -137,6 +140,12 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
           </span>
         )}
       </div>
+      {view.state === 'IN_PROGRESS' && heardTracks(view).length > 0 && (
+        <PanelSection title="Sound">
+          <LiveListening callId={view.call_id} session={session} listeners={view.listeners ?? []} />
+        </PanelSection>
+      )}
+      {isOver && conversation}
       <dl class="call-figures">
         <CallFigure name="Received" value={formatCount(view.total_received)} note={totalNote(view)} />
         <CallFigure
@@ -148,11 +157,6 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
         <CallFigure name="Late" value={formatCount(lateCount)} note="closed a gap" />
         <CallFigure name="Duplicate" value={formatCount(view.duplicate_count)} note="received twice" />
       </dl>
-      {view.state === 'IN_PROGRESS' && playedTracks(view).length > 0 && (
-        <PanelSection title="Sound">
-          <LiveListening callId={view.call_id} session={session} listeners={view.listeners ?? []} />
-        </PanelSection>
-      )}
       {details.length > 0 && (
         <PanelSection title="Details">
           <CallDetails lines={details} />
@@ -190,22 +194,7 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
           <TrackPackets track={track} />
         </PanelSection>
       ))}
-      <PanelSection title="Transcript">
-        <CallResult view={view} session={session} />
-        {view.state === 'FAILED' && (
-          // Who failed once more may be asked again.
-          <RetryAction
-            key={view.ended_at}
-            callId={view.call_id}
-            session={session}
-            readAgain={() => watch.readNow()}
-          />
-        )}
-        {view.ended_at !== null &&
-          playedTracks(view).map((played) => (
-            <AudioPlayer key={played.track} callId={view.call_id} session={session} {...played} />
-          ))}
-      </PanelSection>
+      {!isOver && conversation}
       <PanelSection title="Lifecycle">
         <Timeline view={view} steps={watch.steps} now={now} />
       </PanelSection>
@@ -227,11 +216,42 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
   )
 }
 
+interface ConversationProps {
+  readonly view: CallView
+  readonly session: Session
+  readAgain(): void
+}
+
+function Conversation({ view, session, readAgain }: ConversationProps) {
+  const player = usePlayer(view.call_id, session, view.ended_at !== null)
+  const heard = heardTracks(view)
+  return (
+    <PanelSection title="Transcript">
+      {player !== null && (
+        <AudioPlayer
+          player={player}
+          callId={view.call_id}
+          session={session}
+          tracks={heard.length > 1 ? heard : []}
+        />
+      )}
+      <CallResult view={view} session={session} player={player} />
+      {view.state === 'FAILED' && (
+        // Who failed once more may be asked again.
+        <RetryAction key={view.ended_at} callId={view.call_id} session={session} readAgain={readAgain} />
+      )}
+    </PanelSection>
+  )
+}
+
 const noTrack = { track: 0, name: null }
 
-/** Each track that holds audio is a recording of its own. */
-function playedTracks({ media, tracks }: CallView): readonly { track: number; name: string | null }[] {
-  if (tracks === undefined) return media.encoding === 'text' ? [] : [{ track: 0, name: null }]
+/** The tracks that hold audio. */
+function heardTracks({
+  media,
+  tracks,
+}: CallView): readonly { readonly track: number; readonly name: string }[] {
+  if (tracks === undefined) return media.encoding === 'text' ? [] : [{ track: 0, name: trackName(noTrack) }]
   return tracks.flatMap(({ track, name, media: own, total_received }) =>
     own.encoding === 'text' || total_received === 0 ? [] : [{ track, name: trackName({ track, name }) }],
   )

@@ -1,6 +1,6 @@
 /** The transcript and findings of an analysed call. */
 
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { CallView } from '../../protocol/call.js'
 import type { CallTranscript } from '../../protocol/transcript.js'
 import { callPath } from '../feed/api-path.js'
@@ -11,17 +11,21 @@ import {
   type Doubt,
   doubtOf,
   formatOffset,
+  spokenLine,
   type TranscriptLine,
   transcriptLinesOf,
   unheardText,
 } from '../model/transcript-lines.js'
 import { DownloadLink } from '../parts/download-link.js'
 import { Drawing, SentimentLabel } from '../parts/icons.js'
+import type { Player } from './audio-player.js'
 import { RequestLedger } from './request-ledger.js'
 
 interface CallResultProps {
   readonly view: CallView
   readonly session: Session
+  /** Null where nothing can be played. */
+  readonly player: Player | null
 }
 
 type Content =
@@ -37,7 +41,7 @@ const notYet: Readonly<Record<CallView['state'], string>> = {
   FAILED: 'The analysis failed. No transcript.',
 }
 
-export function CallResult({ view, session }: CallResultProps) {
+export function CallResult({ view, session, player }: CallResultProps) {
   const { transcription, sentiment, confidence, provider, error } = view.ai
   if (transcription === null)
     return (
@@ -64,12 +68,23 @@ export function CallResult({ view, session }: CallResultProps) {
         </p>
       )}
       {/* An id that was erased and used again is another call. */}
-      <Analysed key={`${view.created_at} ${view.ended_at}`} callId={view.call_id} session={session} />
+      <Analysed
+        key={`${view.created_at} ${view.ended_at}`}
+        callId={view.call_id}
+        session={session}
+        player={player}
+      />
     </>
   )
 }
 
-function Analysed({ callId, session }: { readonly callId: string; readonly session: Session }) {
+interface AnalysedProps {
+  readonly callId: string
+  readonly session: Session
+  readonly player: Player | null
+}
+
+function Analysed({ callId, session, player }: AnalysedProps) {
   const [content, retry] = useTranscript(callId, session)
   if (content.kind === 'loading') return <p class="quiet">Loading the transcript…</p>
   if (content.kind === 'failed')
@@ -95,7 +110,7 @@ function Analysed({ callId, session }: { readonly callId: string; readonly sessi
       <Findings name="To do" kind="action-items" texts={actionItems} />
       {doubt !== null && <DoubtNote doubt={doubt} />}
       {unheard !== null && <DoubtNote doubt={{ text: unheard, isGrave: true }} />}
-      <Lines transcript={content.transcript} />
+      <Lines transcript={content.transcript} player={player} />
       <Downloads callId={callId} session={session} />
       <RequestLedger requests={requests} />
     </>
@@ -157,14 +172,25 @@ function DoubtNote({ doubt: { text, isGrave } }: { readonly doubt: Doubt }) {
 /** A call of hours has thousands of lines; nobody reads them all, and each costs. */
 const linesShownStep = 300
 
-function Lines({ transcript }: { readonly transcript: CallTranscript }) {
+interface LinesProps {
+  readonly transcript: CallTranscript
+  readonly player: Player | null
+}
+
+function Lines({ transcript, player }: LinesProps) {
   const [shown, setShown] = useState(linesShownStep)
   const lines = useMemo(() => transcriptLinesOf(transcript), [transcript])
+  const spoken = player?.time == null ? -1 : spokenLine(lines, player.time)
+  const latest = useRef(player)
+  latest.current = player
+  const canPlay = player !== null
   // The panel is drawn twice a second for its times; these lines stay as they are.
-  const drawn = useMemo(
-    () => lines.slice(0, shown).map((line, index) => <Line key={index} line={line} />),
-    [lines, shown],
-  )
+  const drawn = useMemo(() => {
+    const play = canPlay ? (seconds: number) => latest.current?.playFrom(seconds) : null
+    return lines
+      .slice(0, shown)
+      .map((line, index) => <Line key={index} line={line} isSpoken={index === spoken} play={play} />)
+  }, [lines, shown, spoken, canPlay])
   if (lines.length === 0) return <p class="quiet">Nothing was said.</p>
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keys, too.
@@ -179,11 +205,31 @@ function Lines({ transcript }: { readonly transcript: CallTranscript }) {
   )
 }
 
-function Line({ line: { start, channel, text, doubt, sentiment } }: { readonly line: TranscriptLine }) {
+interface LineProps {
+  readonly line: TranscriptLine
+  /** It is what is played now. */
+  readonly isSpoken: boolean
+  /** Null where nothing can be played. */
+  readonly play: ((seconds: number) => void) | null
+}
+
+function Line({ line: { start, channel, text, doubt, sentiment }, isSpoken, play }: LineProps) {
+  const time = <time dateTime={`PT${start}S`}>{formatOffset(start)}</time>
   return (
-    <li>
+    <li class={isSpoken ? 'spoken' : ''} aria-current={isSpoken ? 'true' : undefined}>
       <span class="segment-head">
-        <time dateTime={`PT${start}S`}>{formatOffset(start)}</time>
+        {play === null ? (
+          time
+        ) : (
+          <button
+            type="button"
+            class="seek"
+            aria-label={`Play from ${formatOffset(start)}`}
+            onClick={() => play(start)}
+          >
+            {time}
+          </button>
+        )}
         {channel !== null && <span>Channel {channel}</span>}
         {sentiment !== null && <SentimentLabel sentiment={sentiment} />}
       </span>
