@@ -37,7 +37,7 @@ describe('a live call', { skip: skippedWithoutChromium() }, () => {
     await talking.stop()
     await page.getByRole('button', { name: 'From 10 s ago' }).click()
     await page.locator('.level').waitFor()
-    const totals = [talking.count, talking.count]
+    const totals = { 0: talking.count, 1: talking.count }
     assert.equal((await client.post('/v1/call/complete/spoken', { totals })).status, 202)
     await sees(page, '.panel', 'Completed')
     assert.equal(await page.locator('.level').count(), 0, 'what is over is heard no more')

@@ -90,7 +90,10 @@ describe('a call that goes on', { concurrency: 2 }, () => {
     )
     await sent.stop()
     const total = sent.count
-    assert.equal((await client.post('/v1/call/complete/live', { totals: [total, total] })).status, 202)
+    assert.equal(
+      (await client.post('/v1/call/complete/live', { totals: { 0: total, 1: total } })).status,
+      202,
+    )
     const file = await heard.whole
     for (const channel of [0, 1]) {
       const packets = packetsHeard(file, channel)

@@ -27,7 +27,7 @@ export interface Player {
 }
 
 /** Null for a call that goes on, or holds nothing that can be played. */
-export function usePlayer(callId: string, session: Session, isOver: boolean): Player | null {
+export function usePlayer(callId: string, session: Session, isRecorded: boolean): Player | null {
   const [audio, setAudio] = useState<Audio>({ kind: 'none' })
   const [time, setTime] = useState<number | null>(null)
   const element = useRef<HTMLAudioElement>(null)
@@ -35,7 +35,7 @@ export function usePlayer(callId: string, session: Session, isOver: boolean): Pl
   const isGone = useRef(false)
   const path: ApiPath = `${callPath(callId)}/audio.wav`
   useEffect(() => {
-    if (!isOver) return
+    if (!isRecorded) return
     isGone.current = false
     session.ask(path, 'HEAD').then(
       ({ headers }) => {
@@ -49,7 +49,7 @@ export function usePlayer(callId: string, session: Session, isOver: boolean): Pl
     return () => {
       isGone.current = true
     }
-  }, [path, session, isOver])
+  }, [path, session, isRecorded])
   const source = audio.kind === 'ready' ? audio.source : null
   useEffect(() => () => URL.revokeObjectURL(source ?? ''), [source])
   const playFrom = (seconds: number) => {

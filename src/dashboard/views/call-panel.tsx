@@ -223,8 +223,8 @@ interface ConversationProps {
 }
 
 function Conversation({ view, session, readAgain }: ConversationProps) {
-  const player = usePlayer(view.call_id, session, view.ended_at !== null)
   const heard = heardTracks(view)
+  const player = usePlayer(view.call_id, session, view.ended_at !== null && heard.length > 0)
   return (
     <PanelSection title="Transcript">
       {player !== null && (
