@@ -76,6 +76,24 @@ describe('a live call', { skip: skippedWithoutChromium() }, () => {
     )
     await page.context().close()
   })
+
+  // A refusal that is for administrators was taken for a token of another role, and ended the session.
+  test('is not heard by a supervisor where words are masked, and the page says so and goes on', async (t) => {
+    const service = await startService(t, { settings: { ...credentialSettings, REDACT: 'number' } })
+    const client = new HttpClient(t, service)
+    const ingest = bearer(tokens.ingest[0])
+    await client.post('/v1/call/start/masked', { media: { encoding: 'mulaw' } }, ingest)
+    const packet = { sequence: 0, data: Buffer.alloc(160, 20).toString('base64'), timestamp: 1 }
+    assert.equal((await client.post('/v1/call/stream/masked', packet, ingest)).status, 202)
+    const { page } = await openPage(browser(), `${service.url}/dashboard#/call/masked`)
+    await page.getByLabel(/token/i).first().fill(tokens.supervisor[0])
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Listen', exact: true }).click()
+    await sees(page, '.live-sound [role=status]', /administrator/)
+    await sees(page, '.freshness', 'Live')
+    assert.equal(await page.locator('.panel .tag-old').count(), 0, 'the call is up to date')
+    await page.context().close()
+  })
 })
 
 async function readListeners(client: HttpClient): Promise<readonly unknown[]> {
