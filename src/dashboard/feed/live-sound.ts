@@ -3,7 +3,7 @@
  * would send no credential, and buffer for as long as it likes.
  */
 import { type ApiPath, callPath } from './api-path.js'
-import { NotAnswered, reasonOf, type Session } from './session.js'
+import { NotAnswered, NotSignedIn, reasonOf, type Session } from './session.js'
 
 export type LiveState =
   | { readonly kind: 'off' | 'connecting' | 'over' }
@@ -15,6 +15,9 @@ const leadSeconds = 0.2
 /** After a file that ended because a voice has joined: the service knows the voice at once. */
 const rejoinMs = 250
 const headerBytes = 44
+/** The service restarts, or is busy: a listener that waits a little goes on by himself. */
+const retryMs = 1000
+const failuresMax = 10
 
 export class LiveSound {
   state: LiveState = { kind: 'off' }
@@ -27,6 +30,8 @@ export class LiveSound {
   #leaving = new AbortController()
   #balance = 0
   #nextAt = 0
+  /** In a row. */
+  #failures = 0
 
   constructor(session: Session, callId: string, changed: () => void) {
     this.#session = session
@@ -43,17 +48,24 @@ export class LiveSound {
     this.#analyser = this.#context.createAnalyser()
     this.#analyser.connect(this.#context.destination)
     this.#become({ kind: 'connecting' })
-    try {
-      while (!leaving.signal.aborted) {
+    this.#failures = 0
+    while (!leaving.signal.aborted) {
+      try {
         await this.#play(behind, leaving.signal)
-        await new Promise((again) => setTimeout(again, rejoinMs))
+        await waited(rejoinMs)
+      } catch (error) {
+        if (leaving.signal.aborted) return
+        if (!isPassing(error) || ++this.#failures > failuresMax) return this.#end(error)
+        this.#become({ kind: 'connecting' })
+        await waited(retryMs)
       }
-    } catch (error) {
-      if (leaving.signal.aborted) return
-      this.stop()
-      const isOver = error instanceof NotAnswered && (error.status === 409 || error.status === 404)
-      this.#become(isOver ? { kind: 'over' } : { kind: 'failed', reason: reasonOf(error) })
     }
+  }
+
+  #end(error: unknown): void {
+    this.stop()
+    const isOver = error instanceof NotAnswered && (error.status === 409 || error.status === 404)
+    this.#become(isOver ? { kind: 'over' } : { kind: 'failed', reason: reasonOf(error) })
   }
 
   stop(): void {
@@ -102,6 +114,7 @@ export class LiveSound {
         rest = rest.subarray(headerBytes)
         this.#nextAt = 0
         this.#connect(format.channels)
+        this.#failures = 0
         this.#become({ kind: 'playing', channels: format.channels })
       }
       const frames = Math.floor(rest.length / 2 / format.channels)
@@ -141,6 +154,14 @@ export class LiveSound {
     }
     this.#nextAt += frames / rate
   }
+}
+
+const waited = (ms: number) => new Promise((over) => setTimeout(over, ms))
+
+/** Another answer may come soon. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof NotAnswered) return error.status === 503
+  return !(error instanceof NotSignedIn)
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
