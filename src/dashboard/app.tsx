@@ -10,9 +10,9 @@ import type { CallRecord } from './model/call-record.js'
 import { firstNeedsQuery, shownNeeds } from './model/needs-query.js'
 import { callsParams, callsQueryOf, needsParams, needsQueryOf } from './model/view-address.js'
 import { useDrawnOrder, useHold } from './parts/hold.js'
-import { useMedia } from './parts/hooks.js'
+import { useMedia, useTitle } from './parts/hooks.js'
 import { chooseNextTheme } from './parts/theme.js'
-import { callHash, type Place, placeHash, type Route, routeOf, viewHash } from './route.js'
+import { callHash, type Place, placeHash, type Route, routeOf, titleOf, viewHash } from './route.js'
 import { CallPanel } from './views/call-panel.js'
 import { CallsView } from './views/calls-view.js'
 import { Figures } from './views/figures.js'
@@ -257,6 +257,7 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
     theme: chooseNextTheme,
   })
 
+  useTitle(titleOf(place, lists.openNeeds.length))
   const freshness = watch.freshness()
   const isOld = freshness.kind === 'stale' || freshness.kind === 'offline'
   return (

@@ -29,6 +29,12 @@ function splitOnce(text: string): readonly string[] {
   return mark < 0 ? [text] : [text.slice(0, mark), text.slice(mark + 1)]
 }
 
+const placeNames: Readonly<Record<Place, string>> = { needs: 'Attention', calls: 'Calls', floor: 'Floor' }
+
+/** With the number of calls that need somebody in front. */
+export const titleOf = (place: Place, needs: number): string =>
+  `${needs > 0 ? `(${needs}) ` : ''}${placeNames[place]} · VoiceStream`
+
 export const placeHash = (place: Place): string => (place === 'needs' ? '#/' : `#/${place}`)
 export const callHash = (callId: string): string => `#/call/${encodeURIComponent(callId)}`
 

@@ -100,6 +100,7 @@ describe('the page', { skip }, () => {
     const row = page.locator('.row', { hasText: 'quiet-line' })
     await row.waitFor()
     assert.match(await row.innerText(), /no packets arrive/)
+    assert.match(await page.title(), /^\(\d+\) Attention · VoiceStream$/)
     await row.getByRole('button', { name: 'Acknowledge call quiet-line' }).click()
     await row.getByRole('button', { name: 'Undo for call quiet-line' }).waitFor()
     await page.mouse.move(5, 300)
@@ -288,6 +289,8 @@ describe('the page of a service with credentials', { skip }, () => {
   test('asks for a token, says when it is wrong, and shows live calls with a right one', async (t) => {
     const client = new HttpClient(t, service())
     const { page } = await openPage(browser(), `${service().url}/dashboard`)
+    // Guards against a field that typing does not reach.
+    await page.locator('#token:focus').waitFor()
     await page.getByLabel('Supervisor token').fill('not-a-token-of-this-service')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await sees(page, '[role=alert]', 'not valid')

@@ -29,3 +29,10 @@ export function useCopy(): readonly [isCopied: boolean, copy: (text: string) => 
   }
   return [copiedAt !== 0, copy]
 }
+
+/** Seen in the list of tabs, too, by a viewer who looks at another one. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title
+  }, [title])
+}

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Refusal } from '../feed/session.js'
 
 const refusals: Readonly<Record<Refusal, string>> = {
@@ -15,6 +15,8 @@ interface SignInProps {
 export function SignIn({ refused, signIn }: SignInProps) {
   const [token, setToken] = useState('')
   const [isKept, setKept] = useState(false)
+  const field = useRef<HTMLInputElement>(null)
+  useEffect(() => field.current?.focus(), [])
   return (
     <main class="sign-in">
       <form
@@ -39,6 +41,7 @@ export function SignIn({ refused, signIn }: SignInProps) {
         <label for="token">Supervisor token</label>
         <input
           id="token"
+          ref={field}
           type="password"
           autocomplete="current-password"
           required
