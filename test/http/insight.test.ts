@@ -7,12 +7,19 @@ import { describe, test } from 'node:test'
 import type { Alert, Insight } from '../../src/protocol/alert.js'
 import { postLines } from '../support/command.js'
 import { readMetric } from '../support/metrics.js'
-import { randomNumbers } from '../support/property.js'
 import { eventually, get, post, type Service, startService, temporaryFolder } from '../support/service.js'
 import { SupervisorClient } from '../support/supervisor-client.js'
-import { encoded, mixed, noise, type Sound, silence, speech } from '../support/synthetic-speech.js'
+import {
+  encoded,
+  fixedRandom,
+  mixed,
+  noise,
+  type Sound,
+  silence,
+  speech,
+} from '../support/synthetic-speech.js'
 
-const random = randomNumbers(23)
+const random = fixedRandom(23)
 const line = (seconds: number) => noise(seconds, -65, random)
 const talk = mixed(line(10), speech(10, -20, random))
 const media = { encoding: 'mulaw', sample_rate: 8000, channels: 1 }

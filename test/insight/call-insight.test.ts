@@ -16,26 +16,17 @@ import { clearRoad, kindsOf, play, type Road, usualTerms } from '../support/hear
 import { holds } from '../support/property.js'
 import {
   encoded,
+  fixedRandom,
   joined,
   mixed,
   noise,
-  type Random,
   type Sound,
   silence,
   speech,
   tones,
 } from '../support/synthetic-speech.js'
 
-/** The same in each run: what is true of these calls is written down below. */
-function fixed(seed: number): Random {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return (state >>> 8) / 2 ** 24
-  }
-}
-
-const random = fixed(17)
+const random = fixedRandom(17)
 const line = (seconds: number) => noise(seconds, -65, random)
 /** Speech of the seconds from … to, on a line of so many. */
 function voice(
@@ -170,7 +161,7 @@ const losses = [0, 0.02, 0.15]
 const roads = audioEncodings.flatMap((encoding) => losses.map((loss) => ({ encoding, loss, late: 0.1 })))
 
 function check(scene: Scene, road: Omit<Road, 'random'>): void {
-  const told = play(scene.sounds, { ...road, random: fixed(3) })
+  const told = play(scene.sounds, { ...road, random: fixedRandom(3) })
   const where = `${road.encoding} with ${road.loss} lost`
   assert.deepEqual(kindsOf(told).sort(), scene.truth.map(({ kind }) => kind).sort(), where)
   for (const { kind, raised, cleared, isCertain = true } of scene.truth) {
@@ -197,7 +188,7 @@ describe('the sound of a call', () => {
     const file = parseWav(readFileSync('examples/support-call.wav'))
     const call = Float64Array.from(file.frames, (code) => decodeG711('mulaw', code) / 32_768)
     for (const road of roads) {
-      const { alerts, insight } = play([call], { ...road, random: fixed(5) })
+      const { alerts, insight } = play([call], { ...road, random: fixedRandom(5) })
       assert.deepEqual(alerts, [], `${road.encoding} with ${road.loss} lost`)
       const { voices, quality } = insight.facts()
       assert((voices[0]?.speechMs ?? 0) > 20_000, 'speech was heard')
@@ -209,7 +200,7 @@ describe('the sound of a call', () => {
   for (const is of asWritten)
     for (const said of asWritten.filter((encoding) => encoding !== is))
       test(`that is ${is} and said to be ${said} is of a wrong encoding, and nothing else`, () => {
-        const told = play([spoken, spoken], { ...clearRoad(fixed(1)), encoding: is }, said)
+        const told = play([spoken, spoken], { ...clearRoad(fixedRandom(1)), encoding: is }, said)
         assert.deepEqual(kindsOf(told).sort(), ['wrong_encoding:0', 'wrong_encoding:1'])
       })
 
@@ -221,7 +212,7 @@ describe('the sound of a call', () => {
         usualTerms,
       )
       insight.openTrack(0, { encoding: said, sampleRate: 8000, channels: 1 }, 0)
-      const bytes = fixed(9)
+      const bytes = fixedRandom(9)
       for (let sequence = 0; sequence < 200; sequence++)
         insight.take({
           track: 0,
@@ -234,7 +225,7 @@ describe('the sound of a call', () => {
 
   test('is told alike whether its voices are tracks or channels of one track', () => {
     const sounds = [voice(35, [0, 5], [30, 35]), voice(35, [5, 10])] as const
-    const apart = play(sounds, { ...clearRoad(fixed(1)), encoding: 'pcm_s16le' })
+    const apart = play(sounds, { ...clearRoad(fixedRandom(1)), encoding: 'pcm_s16le' })
     const [left, right] = sounds.map((sound) => encoded(sound, 'pcm_s16le')) as [Buffer, Buffer]
     const both = Buffer.alloc(left.length * 2)
     for (let i = 0; i < left.length; i += 2) {
@@ -279,14 +270,14 @@ describe('the sound of a call', () => {
           samples: bytes.subarray(sequence * packetBytes, (sequence + 1) * packetBytes),
           at: 1_700_000_000_000 + sequence * 20,
         })
-      const narrow = play([sound], { ...clearRoad(fixed(1)), encoding: 'pcm_s16le' }).insight.facts()
+      const narrow = play([sound], { ...clearRoad(fixedRandom(1)), encoding: 'pcm_s16le' }).insight.facts()
       assert.equal(insight.facts().voices[0]?.speechMs, narrow.voices[0]?.speechMs)
     }
   })
 
   test('is told once: an alert of a kind and voice comes again after 30 s at the soonest', () => {
     const both = [0, 1].map(() => voice(40, [0, 5], [8, 13], [16, 21], [24, 29], [33, 38]))
-    const { alerts } = play(both, clearRoad(fixed(2)))
+    const { alerts } = play(both, clearRoad(fixedRandom(2)))
     const overtalk = alerts.filter(({ kind }) => kind === 'overtalk')
     assert.deepEqual(
       overtalk.map(({ alert_id }) => alert_id),

@@ -9,10 +9,18 @@ import { decodeG711 } from '../../src/audio/g711.js'
 import { parseWav } from '../../src/audio/wav-file.js'
 import { mosOf, qualityOf } from '../../src/insight/quality.js'
 import { clearRoad, play } from '../support/heard-calls.js'
-import { randomNumbers } from '../support/property.js'
-import { joined, mixed, noise, type Sound, silence, speech, tones } from '../support/synthetic-speech.js'
+import {
+  fixedRandom,
+  joined,
+  mixed,
+  noise,
+  type Sound,
+  silence,
+  speech,
+  tones,
+} from '../support/synthetic-speech.js'
 
-const random = randomNumbers(5)
+const random = fixedRandom(5)
 const rows = [697, 770, 852, 941]
 const columns = [1209, 1336, 1477, 1633]
 

@@ -6,6 +6,15 @@ import { encodeG711 } from '../../src/audio/g711.js'
 export type Sound = Float64Array
 export type Random = () => number
 
+/** The same in each run: what is true of a sound is written down in its test. */
+export function fixedRandom(seed: number): Random {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return (state >>> 8) / 2 ** 24
+  }
+}
+
 export const rate = 8000
 const samplesOf = (seconds: number) => Math.round(seconds * rate)
 const gainOf = (dbfs: number) => 10 ** (dbfs / 20)
