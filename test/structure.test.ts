@@ -23,7 +23,17 @@ const levels: readonly (readonly string[])[] = [
   ['dashboard', 'simulate'],
   ['client'],
   ['config', 'protocol', 'terminal', 'log.ts', 'log-output.ts', 'version.ts'],
-  ['audio', 'redaction', 'limits.ts', 'errors.ts', 'clock.ts', 'quoted.ts', 'random.ts', 'rate-limit.ts'],
+  [
+    'audio',
+    'redaction',
+    'limits.ts',
+    'errors.ts',
+    'clock.ts',
+    'quoted.ts',
+    'random.ts',
+    'rate-limit.ts',
+    'thread-priority.ts',
+  ],
 ]
 
 /** What only these may import: adapters, programs of their own, and what is bundled. */

@@ -4,12 +4,14 @@
  */
 import { Buffer } from 'node:buffer'
 import { parentPort, workerData } from 'node:worker_threads'
+import { yieldToOthers } from '../thread-priority.js'
 import { CallInsight } from './call-insight.js'
 import type { AlertNews, FromInsight, InsightData, ToInsight, TrackOpening } from './insight-messages.js'
 import { RingReader, type RingRecord } from './packet-ring.js'
 
 const port = parentPort
 if (port === null) throw new Error('insight-thread is not a program')
+yieldToOthers('idle')
 const { memory, terms } = workerData as InsightData
 const ring = new RingReader(memory)
 const calls = new Map<number, CallInsight>()

@@ -8,6 +8,7 @@ import type { CallState } from '../../../protocol/call.js'
 import type { CallId } from '../../../protocol/call-id.js'
 import { callStates } from '../../../protocol/call-states.js'
 import { sequenceOf } from '../../../protocol/track.js'
+import { yieldToOthers } from '../../../thread-priority.js'
 import type { DueCall, EndedCall, KeptPart, LifecycleFacts } from '../../journal.js'
 import { packetPageFile } from '../../packet-page-file.js'
 import { transcriptFile } from '../../transcript-file.js'
@@ -29,12 +30,11 @@ import { DamagedCalls } from './damaged-calls.js'
 import { type CallTableRow, storedCall } from './stored-call-row.js'
 import { factsIn, type LifecycleTextRow, lifecycleTextColumns, textIn } from './stored-lifecycle.js'
 import { StoredPackets } from './stored-packets.js'
-import { yieldToOthers } from './thread-priority.js'
 
 type Answers = { [Name in ReadName]: (query: Reads[Name]['query']) => Reads[Name]['answer'] }
 
 const { dataDir, yields } = workerData as ReaderData
-if (yields) yieldToOthers()
+if (yields) yieldToOthers('reader')
 const db = openForReading(databasePath(dataDir))
 const stored = new StoredPackets(db)
 /** Met in this turn. */
