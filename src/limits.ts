@@ -220,8 +220,11 @@ export const limits = {
   /** Recordings that are read at once, and those whose measure is kept (some 50 KiB for an hour). */
   recordingsReadMax: 64,
   recordingsKeptMax: 64,
-  /** Of live calls that are listened to, over all listeners: 250 of a call with two voices at 8 kHz, some 2 % of the main thread. */
-  liveSamplesPerSecondMax: 4_000_000,
+  /**
+   * Of live calls that wait to be heard, over all listeners: 32 MiB, or 250 listeners of a call with two voices at 8 kHz, 2 s behind. They
+   * take some 2 % of the main thread.
+   */
+  liveSamplesMax: 16_000_000,
   /** A listener reads so many at a time of each voice: 4 s of packets of 20 ms. */
   livePacketsMax: 200,
 

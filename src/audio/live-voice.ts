@@ -12,7 +12,7 @@ import { decodeG711 } from './g711.js'
 import { type AudioPacket, decodeSamples } from './packet-audio.js'
 
 /** So much more than `behindMs` may wait to be heard. */
-const slackMs = 2000
+export const liveSlackMs = 2000
 /** A hole that is longer, in packets, is a restart of the sender's numbers rather than lost speech. */
 const silentPacketsMax = 250
 
@@ -60,7 +60,7 @@ export class LiveVoice {
       this.#push(this.#decoded(packet), now)
       this.next = packet.sequence + 1
     }
-    if (this.bufferedMs > this.#behindMs + slackMs)
+    if (this.bufferedMs > this.#behindMs + liveSlackMs)
       this.#drop(this.#samples - this.#samplesOf(this.#behindMs))
   }
 

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { decodeG711 } from '../../src/audio/g711.js'
 import { parseWav } from '../../src/audio/wav-file.js'
+import { limits } from '../../src/limits.js'
 import { bearer, credentialSettings, tokens } from '../support/credentials.js'
 import { HttpClient } from '../support/http-client.js'
 import { readMetric } from '../support/metrics.js'
@@ -168,7 +169,26 @@ describe('a call that goes on', { concurrency: 2 }, () => {
     assert.equal(parseWav(await again.whole).channels, 2)
   })
 
-  test('is refused where there is nothing to hear, where it is over, and beyond the bound', async (t) => {
+  test('is heard by as many as there is room for, and room is made by who leaves', async (t) => {
+    const service = await startService(t)
+    const client = new HttpClient(t, service)
+    const loud = { encoding: 'pcm_s16le', sample_rate: 192_000, channels: 8 }
+    assert.equal((await client.post('/v1/call/start/loud', { media: loud })).status, 202)
+    const heldSamples = 192_000 * 8 * 3.8
+    const room = Math.floor(limits.liveSamplesMax / heldSamples)
+    const heard = await Promise.all(Array.from({ length: room + 2 }, () => listen(service, 'loud')))
+    assert.deepEqual(heard.map(({ status }) => status).sort(), [...Array(room).fill(200), 503, 503])
+    for (const { leave } of heard) leave()
+    await eventually(
+      () => readMetric(service, 'voicestream_listeners'),
+      (count) => count === 0,
+    )
+    const again = await listen(service, 'loud')
+    assert.equal(again.status, 200)
+    again.leave()
+  })
+
+  test('is refused where there is nothing to hear, and where it is over', async (t) => {
     const service = await startService(t, { settings: { GRACE_PERIOD_MS: 100 } })
     const client = new HttpClient(t, service)
     await client.packet('text', { sequence: 0, data: 'hello', timestamp: 1 })

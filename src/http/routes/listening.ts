@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CallRegistry } from '../../actors/call-registry.js'
 import type { AudioFormat } from '../../audio/audio-format.js'
-import { LiveVoice, mixed } from '../../audio/live-voice.js'
+import { LiveVoice, liveSlackMs, mixed } from '../../audio/live-voice.js'
 import { packetFramesOf } from '../../audio/packet-audio.js'
 import { openWavHeader } from '../../audio/wav-file.js'
 import type { Credential } from '../../config/credentials.js'
@@ -44,6 +44,8 @@ interface Listener {
   readonly tracks: readonly number[]
   readonly voices: readonly LiveVoice[]
   readonly format: AudioFormat
+  /** That its voices hold at most. */
+  readonly samples: number
 }
 
 /** Between two looks at what is stored, which is also how much is sent at once. */
@@ -65,9 +67,9 @@ export class Listening {
     return this.#listeners.size
   }
 
-  get #samplesPerSecond(): number {
+  get #samples(): number {
     let sum = 0
-    for (const { format } of this.#listeners) sum += samplesPerSecondOf(format)
+    for (const { samples } of this.#listeners) sum += samples
     return sum
   }
 
@@ -90,8 +92,6 @@ export class Listening {
       sampleRate: Math.max(...formats.map(({ sampleRate }) => sampleRate)),
       channels: formats.reduce((sum, { channels }) => sum + channels, 0),
     }
-    if (this.#samplesPerSecond + samplesPerSecondOf(format) > limits.liveSamplesPerSecondMax)
-      throw new VoiceStreamError('overloaded', 'too many live calls are listened to')
     const voices = await Promise.all(
       call.tracks.map(async (track, index) => {
         const own = formats[index] as AudioFormat
@@ -101,12 +101,16 @@ export class Listening {
     )
     const tracks = call.tracks.map(({ track }) => track)
     const { createdAt } = call
-    await this.#listen({ exchange, callId, createdAt, track: terms.track, tracks, voices, format })
+    const { track } = terms
+    const samples = format.sampleRate * format.channels * ((behindMs + liveSlackMs) / 1000)
+    await this.#listen({ exchange, callId, createdAt, track, tracks, voices, format, samples })
   }
 
   async #listen(listener: Listener): Promise<void> {
-    const { exchange, callId } = listener
+    const { exchange, callId, samples } = listener
     const { log } = this.#ports
+    if (this.#samples + samples > limits.liveSamplesMax)
+      throw new VoiceStreamError('overloaded', 'too many live calls are listened to')
     const startedAt = performance.now()
     const who = {
       call_id: callId,
@@ -195,10 +199,6 @@ export class Listening {
     }
     return { isLast, isRead }
   }
-}
-
-function samplesPerSecondOf({ sampleRate, channels }: AudioFormat): number {
-  return sampleRate * channels
 }
 
 interface Progress {
