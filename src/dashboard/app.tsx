@@ -1,5 +1,7 @@
 /** The frame of the page: who is looking, where they are, how fresh the picture is, and what the keys do. */
 import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
+import { goTo, useCursor } from './cursor.js'
+import { acknowledgeAlert } from './feed/acknowledge-alert.js'
 import { FloorWatch } from './feed/floor-watch.js'
 import { NotSignedIn, type Refusal, Session } from './feed/session.js'
 import { TranscriptSearch } from './feed/transcript-search.js'
@@ -12,7 +14,7 @@ import { callsParams, callsQueryOf, needsParams, needsQueryOf } from './model/vi
 import { useDrawnOrder, useHold } from './parts/hold.js'
 import { useMedia, useTitle } from './parts/hooks.js'
 import { chooseNextTheme } from './parts/theme.js'
-import { callHash, type Place, placeHash, type Route, routeOf, titleOf, viewHash } from './route.js'
+import { type Place, placeHash, type Route, routeOf, titleOf, viewHash } from './route.js'
 import { CallPanel } from './views/call-panel.js'
 import { CallsView } from './views/calls-view.js'
 import { Figures } from './views/figures.js'
@@ -136,9 +138,6 @@ const idOfCall = ({ id }: CallRecord) => id
 const idOfNeed = ({ call }: Need) => call.id
 const noParams = new URLSearchParams()
 const focusSearch = () => document.querySelector<HTMLInputElement>('#search')?.focus()
-const goTo = (hash: string) => {
-  location.hash = hash
-}
 /** Of lists that have not been looked at, too: what is typed in one is still there when the viewer comes back. */
 const paramsOfPlace = (place: Place, of: Place, params: URLSearchParams | null) =>
   place === of && params !== null ? params : new URLSearchParams()
@@ -191,30 +190,6 @@ function useLists(session: Session, watch: FloorWatch, route: Route) {
 
 type Lists = ReturnType<typeof useLists>
 
-/** The row that the keys act on. */
-function useCursor(ids: readonly string[], callId: string | null) {
-  const [cursorId, setCursorId] = useState<string | null>(null)
-  const cursor = cursorId === null ? -1 : ids.indexOf(cursorId)
-  const open = (id: string) => {
-    setCursorId(id)
-    goTo(callHash(id))
-  }
-  const openCursor = () => cursorId !== null && cursor >= 0 && open(cursorId)
-  const move = (by: number) => {
-    const next = ids[Math.min(ids.length - 1, Math.max(0, cursor === -1 ? 0 : cursor + by))]
-    if (next === undefined) return
-    setCursorId(next)
-    // With a call open beside the list the list leafs through the calls.
-    if (callId !== null) location.replace(callHash(next))
-  }
-  /** To the neighbour of a row that is about to go. */
-  const leave = (id: string) => {
-    const at = ids.indexOf(id)
-    setCursorId(ids[at + 1] ?? ids[at - 1] ?? null)
-  }
-  return { cursor, open, openCursor, move, leave }
-}
-
 type Cursor = ReturnType<typeof useCursor>
 
 /** Goes to the search field of the list; that of the calls where there is none. */
@@ -241,6 +216,7 @@ function Floor({ session, signOut }: { readonly session: Session; readonly signO
   const close = () => goTo(placeHash(place))
   const acknowledge = (need: Need) => {
     watch.acknowledgements.add(need)
+    acknowledgeAlert(session, need)
     cursor.leave(need.call.id)
   }
   useKeys({

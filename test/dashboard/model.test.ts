@@ -41,6 +41,29 @@ test('urgent calls come first, then serious ones, and among equals who has waite
   assert.deepEqual(order, ['silent-longer', 'silent', 'failed', 'negative'])
 })
 
+test('a call whose sound has an alert needs attention until somebody has acknowledged it, whoever it was', () => {
+  const worst = {
+    alert_id: 'one_way:1:1',
+    kind: 'one_way',
+    severity: 'critical',
+    channel: 1,
+    since: time(500),
+    acknowledged_by: null,
+    acknowledged_at: null,
+  } as const
+  const live = { last_packet_at: time(1000), alerts: 1 }
+  const [need] = needsAt(1500, record('a', { ...live, worst }))
+  assert.deepEqual(need?.concerns, [
+    { kind: 'talk', level: 3, reason: 'One side is not heard (voice 2)', since: start + 500 },
+  ])
+  const [noisy] = needsAt(1500, record('a', { ...live, worst: { ...worst, kind: 'noise', channel: null } }))
+  assert.deepEqual([noisy?.concerns[0].kind, noisy?.concerns[0].reason], ['sound', 'Noise on the line'])
+  const acknowledged = { ...worst, acknowledged_by: 'maria', acknowledged_at: time(900) }
+  assert.deepEqual(needsAt(1500, record('a', { ...live, worst: acknowledged })), [])
+  const over = { ...live, worst, state: 'ARCHIVED', ended_at: time(1200) } as const
+  assert.deepEqual(needsAt(1500, record('a', over)), [])
+})
+
 test('a call that is analysed again waits from then on, not from the end of its packets', () => {
   // Guards against "waiting long, 24 h" a moment after the button was pressed.
   const day = 24 * 3_600_000

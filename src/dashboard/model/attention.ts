@@ -1,4 +1,5 @@
 /** Which call needs somebody now: what is wrong with each, in words, since when, and in which order. Pure. */
+import type { AlertKind, AlertSeverity } from '../../protocol/alert.js'
 import { formatDuration, formatShare } from '../format.js'
 import type { CallRecord } from './call-record.js'
 
@@ -12,7 +13,7 @@ const waitingLongMs = 5 * 60_000
 /** A caller who was unhappy is called back soon or not at all. */
 const negativeForMs = 30 * 60_000
 
-export type ConcernKind = 'silent' | 'losing' | 'failed' | 'waiting' | 'negative'
+export type ConcernKind = 'silent' | 'losing' | 'talk' | 'sound' | 'failed' | 'waiting' | 'negative'
 /** 3: somebody suffers now. 2: something is going wrong. 1: worth a look. */
 export type Level = 1 | 2 | 3
 
@@ -29,10 +30,20 @@ export interface Need {
   readonly concerns: readonly [Concern, ...Concern[]]
 }
 
-export const concernKinds: readonly ConcernKind[] = ['silent', 'losing', 'failed', 'waiting', 'negative']
+export const concernKinds: readonly ConcernKind[] = [
+  'silent',
+  'losing',
+  'talk',
+  'sound',
+  'failed',
+  'waiting',
+  'negative',
+]
 export const concernNames: Readonly<Record<ConcernKind, string>> = {
   silent: 'Silent',
   losing: 'Losing packets',
+  talk: 'Talk',
+  sound: 'Sound',
   failed: 'Failed',
   waiting: 'Waiting for AI',
   negative: 'Negative',
@@ -42,7 +53,7 @@ function concernsOf(call: CallRecord, now: number): readonly Concern[] {
   const { state } = call.row
   const found: (Concern | null)[] =
     state === 'IN_PROGRESS'
-      ? [silent(call, now), losing(call)]
+      ? [silent(call, now), losing(call), heard(call)]
       : state === 'FAILED'
         ? [failed(call)]
         : state === 'PROCESSING_AI'
@@ -79,6 +90,34 @@ function losing(call: CallRecord): Concern | null {
     level: 1,
     reason: `${formatShare(loss)} lost overall${recentLoss === null ? '' : `, ${formatShare(recentLoss)} now`}`,
     since: call.createdAt,
+  }
+}
+
+/** What the service hears of how people talk, and of how it sounds. */
+export const alertTexts: Readonly<Record<AlertKind, string>> = {
+  dead_air: 'Nobody speaks',
+  one_way: 'One side is not heard',
+  overtalk: 'Both speak at once',
+  tone: 'A steady tone: busy, ringing or fax',
+  clipping: 'The sound is clipped',
+  low_level: 'Too quiet',
+  high_level: 'Too loud',
+  noise: 'Noise on the line',
+  same_channels: 'Both sides sound alike: echo or a wrong stereo',
+  wrong_encoding: 'The sound is not of the stated encoding',
+}
+const ofTalk: ReadonlySet<AlertKind> = new Set(['dead_air', 'one_way', 'overtalk', 'tone'])
+const alertLevels: Readonly<Record<AlertSeverity, Level>> = { critical: 3, warning: 2, notice: 1 }
+
+/** The worst alert that is open, until somebody has acknowledged it: then no supervisor sees it here. */
+function heard({ row: { worst } }: CallRecord): Concern | null {
+  if (worst === null || worst.acknowledged_at !== null) return null
+  const { kind, severity, channel, since } = worst
+  return {
+    kind: ofTalk.has(kind) ? 'talk' : 'sound',
+    level: alertLevels[severity],
+    reason: channel === null ? alertTexts[kind] : `${alertTexts[kind]} (voice ${channel + 1})`,
+    since: Date.parse(since),
   }
 }
 

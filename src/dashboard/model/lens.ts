@@ -12,6 +12,8 @@ export const lensNames: Readonly<Record<Lens, string>> = {
 const lensOf: Readonly<Record<ConcernKind, Lens>> = {
   silent: 'transport',
   losing: 'transport',
+  talk: 'conversations',
+  sound: 'transport',
   failed: 'transport',
   waiting: 'transport',
   negative: 'conversations',

@@ -81,6 +81,8 @@ export function SentimentLabel({ sentiment }: { readonly sentiment: Sentiment | 
 const concerns: Readonly<Record<ConcernKind, ComponentChildren>> = {
   silent: <path d="M2 8h12" />,
   losing: <path d="M2 12.5V9m3.5 3.5v-7m3.5 7v-2m3.5 2v-9" />,
+  talk: <path d="M2.5 3h11v7.5h-6L4.5 13v-2.5h-2z" />,
+  sound: <path d="M2 8h1.5M5.25 4.5v7M8 2.5v11M10.75 5.5v5M12.5 8H14" />,
   failed: states.FAILED,
   waiting: <path d="M4 1.75h8M4 14.25h8M5 2v2.5L8 8l3-3.5V2M5 14v-2.5L8 8l3 3.5V14" />,
   negative: (

@@ -11,6 +11,7 @@ import { GapPicture } from '../parts/gap-picture.js'
 import { useCopy } from '../parts/hooks.js'
 import { IconButton } from '../parts/icon-button.js'
 import { StateLabel } from '../parts/icons.js'
+import { Alerts } from './alerts.js'
 import { AudioPlayer, usePlayer } from './audio-player.js'
 import { CallDetails } from './call-details.js'
 import { CallResult } from './call-result.js'
@@ -145,6 +146,7 @@ function CallContent({ view, watch, version, now, session }: CallContentProps) {
           <LiveListening callId={view.call_id} session={session} listeners={view.listeners ?? []} />
         </PanelSection>
       )}
+      <Alerts alerts={view.insight?.alerts ?? []} now={now} />
       {isOver && conversation}
       <dl class="call-figures">
         <CallFigure name="Received" value={formatCount(view.total_received)} note={totalNote(view)} />

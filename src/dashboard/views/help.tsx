@@ -11,7 +11,7 @@ const words: readonly (readonly [string, string])[] = [
   ['Lost', 'Still missing at the time of counting. The percentage is of all expected packets.'],
   [
     'Acknowledge',
-    'Removes the call from your list, in this browser only. It reappears when it gets worse or when something new happens.',
+    'Removes the call from your list; an alert of its sound from everybody’s. It reappears when it gets worse or when something new happens.',
   ],
   [
     'Search',
