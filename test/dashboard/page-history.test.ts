@@ -96,7 +96,7 @@ describe('the history of the page', { skip: skippedWithoutChromium() }, () => {
     await becomes(page, `location.hash.startsWith('#/call/h-2?at=calls')`, true)
     await page.reload()
     await sees(page, '.panel h2', 'h-2')
-    await shows(page, ['h-1', 'h-2', 'h-2'])
+    await shows(page, ['h-1', 'h-2'])
     await page.context().close()
   })
 
