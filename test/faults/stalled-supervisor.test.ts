@@ -105,7 +105,9 @@ describe('a supervisor that never reads', () => {
       () => readMetric(service(), 'voicestream_supervisors'),
       (count) => count === 1,
     )
-    assert((await residentBytes(service())) - bytesBefore < 64 * mib)
+    // The ring may have filled meanwhile: that is every supervisor's, however long it took.
+    const grown = (await residentBytes(service())) - bytesBefore
+    assert(grown < limits.feedBytesMax + 64 * mib, `${grown / mib} MiB`)
     // It reads what the kernel had taken for it, and finds the connection closed: nobody else closes it.
     const closed = new Promise((resolve) => stalled.once('close', resolve))
     stalled.resume()
