@@ -66,8 +66,9 @@ function runFile({ name, path }, msMax, tell) {
       clearTimeout(timer)
       const counts = countsOf(output)
       const end = isLate ? `did not end within ${msMax / 1000} s` : `ended with ${signal ?? code}`
-      const fault = isLate ? end : faultOf(counts, code === 0 ? null : end)
-      resolve({ name, output, counts, fault, seconds: (performance.now() - startedAt) / 1000 })
+      const leftOut = counts?.tests === 0 ? reasonOf(output) : null
+      const fault = isLate ? end : faultOf(counts, leftOut, code === 0 ? null : end)
+      resolve({ name, output, counts, leftOut, fault, seconds: (performance.now() - startedAt) / 1000 })
     })
   })
 }
@@ -83,14 +84,20 @@ function countsOf(output) {
   return counts
 }
 
-function faultOf(counts, end) {
+/** Why all of a file was left out, which the runner counts as no test: what it needs is not on this machine. Null without a reason. */
+function reasonOf(output) {
+  return /^﹣ .* # (.+)$/m.exec(output)?.[1] ?? null
+}
+
+function faultOf(counts, leftOut, end) {
   if (counts === null) return end ?? 'ended without a result'
-  if (counts.tests === 0) return 'no test ran'
+  if (counts.tests === 0 && leftOut === null) return 'no test ran'
   const failures = counts.fail + counts.cancelled
   return failures > 0 ? `${failures} failed` : end
 }
 
-function lineOf({ name, counts, fault, seconds }, progress) {
+function lineOf({ name, counts, leftOut, fault, seconds }, progress) {
+  if (fault === null && leftOut !== null) return `!!! ${progress} ${name}: left out: ${leftOut}`
   const skipped = counts !== null && counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
   const mark = fault === null ? '✔' : '✖'
   return `${mark} ${progress} ${name}: ${fault ?? `${counts.pass} passed`}${skipped} (${seconds.toFixed(1)} s)`

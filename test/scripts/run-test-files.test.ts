@@ -24,6 +24,7 @@ const texts = {
   bad: `${begin} test('sums', () => assert.equal(1 + 1, 3)); test('holds', () => {})`,
   empty: 'export {}',
   idle: `${begin} test.skip`,
+  leftOut: `${begin} import { describe } from 'node:test'; describe('a PBX', { skip: 'NO PBX HERE' }, () => test('one', () => {}))`,
   crashing: `console.log('before the end'); process.exit(7)`,
   // All of its tests have passed when it fails.
   late: `${begin} test('one', () => {}); process.on('exit', () => process.kill(process.pid, 'SIGKILL'))`,
@@ -65,6 +66,14 @@ describe('a run of test files', () => {
     assert.match(output, /^✔ \d\/2 good: 2 passed, 1 skipped \(\d+\.\d s\)$/m)
     assert.doesNotMatch(output, /three/)
     assert.match((await run(t, ['good'], true)).output, /three/)
+  })
+
+  // A machine without a PBX or a browser could not pass the tests at all.
+  test('leaves a file out that says why, loudly, and does not fail for it', async (t) => {
+    const { code, output, ...counts } = await run(t, ['leftOut', 'good'])
+    assert.equal(code, 0)
+    assert.deepEqual(counts, { tests: 3, pass: 2, fail: 0 })
+    assert.match(output, /^!!! \d\/2 leftOut: left out: NO PBX HERE$/m)
   })
 
   test('fails when a test fails, and tells that one in full behind the others', async (t) => {
