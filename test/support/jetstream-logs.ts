@@ -1,11 +1,13 @@
 /** Logs on real NATS servers, each test with a new stream: streams of the same subjects cannot stand beside each other. */
 import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Millis } from '../../src/clock.js'
-import { Engine } from '../../src/store/cluster/jetstream/engine.js'
+import { Engine, EngineError } from '../../src/store/cluster/jetstream/engine.js'
 import { JetStreamLog } from '../../src/store/cluster/jetstream/jetstream-log.js'
 import { createStream, streamInfo } from '../../src/store/cluster/jetstream/stream.js'
 import { atEnd } from './cleanup.js'
 import type { NatsServers } from './nats-servers.js'
+import { patience } from './patience.js'
 
 const stream = 'VS'
 const nanosPerMs = 1_000_000
@@ -31,7 +33,7 @@ export async function newStream(
 ): Promise<StreamUnderTest> {
   const engine = await Engine.connect({ servers: servers.urls, name: 'test' })
   atEnd(t, () => engine.close())
-  await createStream(engine, { name: stream, base: 'of-a-test', bytesMax })
+  await createOnceOnline(engine, bytesMax)
   atEnd(t, () => engine.api(`STREAM.DELETE.${stream}`))
   if (duplicateMs !== undefined) {
     const { config } = await streamInfo(engine, stream)
@@ -52,4 +54,19 @@ export async function newStream(
       return log
     },
   }
+}
+
+/** What the engine says while one of the servers of the test before is not back yet. */
+const noPeersCode = 10_005
+
+async function createOnceOnline(engine: Engine, bytesMax: number): Promise<void> {
+  const until = performance.now() + patience(30_000)
+  for (;;)
+    try {
+      return await createStream(engine, { name: stream, base: 'of-a-test', bytesMax })
+    } catch (error) {
+      const isPassing = error instanceof EngineError && error.code === noPeersCode
+      if (!isPassing || performance.now() > until) throw error
+      await delay(100)
+    }
 }
