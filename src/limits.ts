@@ -225,6 +225,8 @@ export const limits = {
    * take some 2 % of the main thread.
    */
   liveSamplesMax: 16_000_000,
+  /** A listener that takes nothing for so long is cut off. */
+  listenerUntakenMsMax: 10_000,
   /** A listener reads so many at a time of each voice: 4 s of packets of 20 ms. */
   livePacketsMax: 200,
 

@@ -7,9 +7,9 @@
  * A voice that has run dry, as on hold, begins again as far behind its newest packet. One that is much further behind, after
  * a stall, skips to that place: who listens is never later than `behindMs` and the slack.
  */
-import { AudioError, type AudioFormat, frameBytesOf } from './audio-format.js'
+import type { AudioFormat } from './audio-format.js'
 import { decodeG711 } from './g711.js'
-import { type AudioPacket, decodeSamples } from './packet-audio.js'
+import { type AudioPacket, samplesIn } from './packet-audio.js'
 
 /** So much more than `behindMs` may wait to be heard. */
 export const liveSlackMs = 2000
@@ -78,18 +78,14 @@ export class LiveVoice {
   /** A packet that is no audio is heard as one that is missing: the call goes on. */
   #decoded(packet: AudioPacket): Int16Array {
     const { encoding } = this.format
-    try {
-      const bytes = decodeSamples(packet, frameBytesOf(this.format))
-      const isLinear = encoding === 'pcm_s16le'
-      const samples = new Int16Array(isLinear ? bytes.length / 2 : bytes.length)
-      for (let i = 0; i < samples.length; i++)
-        samples[i] = isLinear ? bytes.readInt16LE(i * 2) : decodeG711(encoding, bytes[i] as number)
-      this.#packetSamples = samples.length
-      return samples
-    } catch (error) {
-      if (!(error instanceof AudioError)) throw error
-      return new Int16Array(this.#packetSamples)
-    }
+    const bytes = samplesIn(packet, this.format)
+    if (bytes === null) return new Int16Array(this.#packetSamples)
+    const isLinear = encoding === 'pcm_s16le'
+    const samples = new Int16Array(isLinear ? bytes.length / 2 : bytes.length)
+    for (let i = 0; i < samples.length; i++)
+      samples[i] = isLinear ? bytes.readInt16LE(i * 2) : decodeG711(encoding, bytes[i] as number)
+    this.#packetSamples = samples.length
+    return samples
   }
 
   #push(samples: Int16Array, now: number): void {

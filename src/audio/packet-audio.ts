@@ -204,19 +204,18 @@ export function linearOf(format: AudioFormat): AudioFormat {
   return { ...format, encoding: 'pcm_s16le' }
 }
 
-/** Frames of a packet; 0 for one that is no audio of this format. */
-export function packetFramesOf(packet: AudioPacket, format: AudioFormat): number {
-  const frameBytes = frameBytesOf(format)
+/** Null for a packet that is no audio of this format: one who listens goes on without it. */
+export function samplesIn(packet: AudioPacket, format: AudioFormat): Buffer | null {
   try {
-    return decodeSamples(packet, frameBytes).length / frameBytes
+    return decodeSamples(packet, frameBytesOf(format))
   } catch (error) {
-    if (error instanceof AudioError) return 0
+    if (error instanceof AudioError) return null
     throw error
   }
 }
 
 /** Strict, because text that is no audio would otherwise become noise. */
-export function decodeSamples({ sequence, data, isRaw = false }: AudioPacket, frameBytes: number): Buffer {
+function decodeSamples({ sequence, data, isRaw = false }: AudioPacket, frameBytes: number): Buffer {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   const samples = isRaw ? bytes : decodeBase64(sequence, bytes)
   if (samples.length % frameBytes !== 0)

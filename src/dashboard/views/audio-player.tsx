@@ -9,7 +9,6 @@ import { fileNameOf } from '../model/call-name.js'
 import { DownloadLink } from '../parts/download-link.js'
 
 type Audio =
-  | { readonly kind: 'none' }
   /** A player sends no credential, so with one the audio is fetched for it. */
   | { readonly kind: 'offered' | 'fetching' | 'failed'; readonly bytes: number }
   | { readonly kind: 'ready'; readonly bytes: number; readonly source: string }
@@ -28,7 +27,7 @@ export interface Player {
 
 /** Null for a call that goes on, or holds nothing that can be played. */
 export function usePlayer(callId: string, session: Session, isRecorded: boolean): Player | null {
-  const [audio, setAudio] = useState<Audio>({ kind: 'none' })
+  const [audio, setAudio] = useState<Audio | null>(null)
   const [time, setTime] = useState<number | null>(null)
   const element = useRef<HTMLAudioElement>(null)
   const wanted = useRef<number | null>(null)
@@ -50,18 +49,18 @@ export function usePlayer(callId: string, session: Session, isRecorded: boolean)
       isGone.current = true
     }
   }, [path, session, isRecorded])
-  const source = audio.kind === 'ready' ? audio.source : null
+  const source = audio?.kind === 'ready' ? audio.source : null
   useEffect(() => () => URL.revokeObjectURL(source ?? ''), [source])
   const playFrom = (seconds: number) => {
     wanted.current = seconds
-    if (audio.kind === 'offered' || audio.kind === 'failed') return void load()
+    if (audio?.kind === 'offered' || audio?.kind === 'failed') return void load()
     if (element.current === null) return
     wanted.current = null
     element.current.currentTime = seconds
     void element.current.play()
   }
   const load = async () => {
-    if (audio.kind !== 'offered' && audio.kind !== 'failed') return
+    if (audio?.kind !== 'offered' && audio?.kind !== 'failed') return
     const { bytes } = audio
     setAudio({ kind: 'fetching', bytes })
     try {
@@ -76,7 +75,7 @@ export function usePlayer(callId: string, session: Session, isRecorded: boolean)
   useEffect(() => {
     if (source !== null && wanted.current !== null) playFrom(wanted.current)
   }, [source])
-  if (audio.kind === 'none') return null
+  if (audio === null) return null
   return { audio, time, element, load, playFrom, told: () => setTime(element.current?.currentTime ?? null) }
 }
 
@@ -91,7 +90,6 @@ interface AudioPlayerProps {
 export function AudioPlayer({ player, callId, session, tracks }: AudioPlayerProps) {
   const { audio, element } = player
   usePlayerKeys(element)
-  if (audio.kind === 'none') return null
   if (audio.kind !== 'ready') {
     const { kind, bytes } = audio
     return (

@@ -5,9 +5,9 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CallRegistry } from '../../actors/call-registry.js'
-import type { AudioFormat } from '../../audio/audio-format.js'
+import { type AudioFormat, frameBytesOf } from '../../audio/audio-format.js'
 import { LiveVoice, liveSlackMs, mixed } from '../../audio/live-voice.js'
-import { packetFramesOf } from '../../audio/packet-audio.js'
+import { samplesIn } from '../../audio/packet-audio.js'
 import { openWavHeader } from '../../audio/wav-file.js'
 import type { Credential } from '../../config/credentials.js'
 import { VoiceStreamError } from '../../errors.js'
@@ -52,8 +52,6 @@ interface Listener {
 const tickMs = 200
 /** The voices of a tick that was late; after more than that the listener misses some of it. */
 const lateMsMax = 2000
-/** A reader that takes nothing for so long is cut off. */
-const untakenMsMax = 10_000
 
 export class Listening {
   readonly #ports: ListeningPorts
@@ -120,7 +118,13 @@ export class Listening {
     this.#listeners.add(listener)
     log.info(who, 'a live call is listened to')
     try {
-      await exchange.flow('200 OK', 'audio/wav', privateHeaders, this.#parts(listener), untakenMsMax)
+      await exchange.flow(
+        '200 OK',
+        'audio/wav',
+        privateHeaders,
+        this.#parts(listener),
+        limits.listenerUntakenMsMax,
+      )
     } finally {
       this.#listeners.delete(listener)
       const seconds = Math.round((performance.now() - startedAt) / 1000)
@@ -139,10 +143,10 @@ export class Listening {
     const page = await this.#ports.reader.packets(callId, highestSequence, 1, track)
     try {
       const [packet] = page.packets
-      const frames = packet === undefined ? 0 : packetFramesOf(packet, format)
-      if (packet === undefined || frames === 0) return highestSequence + 1
+      const samples = packet === undefined ? null : samplesIn(packet, format)
+      if (packet === undefined || samples === null || samples.length === 0) return highestSequence + 1
       const ageMs = Math.max(0, Date.now() - packet.receivedAt)
-      const packetMs = (frames * 1000) / format.sampleRate
+      const packetMs = ((samples.length / frameBytesOf(format)) * 1000) / format.sampleRate
       return Math.max(0, highestSequence + 1 - Math.max(0, Math.round((behindMs - ageMs) / packetMs)))
     } finally {
       page.release()
